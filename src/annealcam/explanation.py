@@ -1,0 +1,245 @@
+"""The result: which maps were selected, their map, and all that is needed to tell how."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float, Int
+from PIL import Image
+
+from annealcam.errors import ArgumentError, OutputError
+from annealcam.files import written_aside
+from annealcam.selection.problem import SelectionProblem
+from annealcam.selection.samplers import Selection
+
+Array = np.ndarray[Any, Any]
+MARKER = "explanation.json"
+FORMAT = 1
+COLOURS = "inferno"  # perceptually uniform, and safe for colour-blind readers
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One prediction, explained by a few feature maps of one layer. Arrays are read-only.
+
+    Attributes:
+        map: raw explanation map (h, w) at the layer's resolution, in logit units per pixel.
+        selected: channel numbers (k,) of the selected maps, most important first.
+        selected_maps: those maps (k, h, w), as the network made them.
+        candidates: channel numbers (d,) of the candidates, ascending; one qubit each.
+        importance: importance of every map of the layer (C,).
+        alpha: Grad-CAM weight of every map (C,).
+        contribution: first-order part of the logit that every map carries (C,), in logits.
+        logits: of all classes.
+        target: index of the explained class.
+        baselines: raw maps (h, w) of Grad-CAM and Grad-CAM++ at the same layer.
+        problem: the selection problem over the candidates.
+        selection: what the sampler chose, and how well.
+        provenance: version, model, layer, settings, counts and warnings; plain JSON values.
+    """
+
+    map: Float[Array, "h w"]
+    selected: Int[Array, " k"]
+    selected_maps: Float[Array, "k h w"]
+    candidates: Int[Array, " d"]
+    importance: Float[Array, " maps"]
+    alpha: Float[Array, " maps"]
+    contribution: Float[Array, " maps"]
+    logits: Float[Array, " classes"]
+    target: int
+    baselines: dict[str, Float[Array, "h w"]]
+    problem: SelectionProblem
+    selection: Selection
+    provenance: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        arrays = [getattr(self, f.name) for f in fields(self)]
+        for array in [*arrays, *self.baselines.values()]:
+            if isinstance(array, np.ndarray):
+                array.setflags(write=False)
+
+    @property
+    def energy(self) -> float:
+        """Energy of the selection."""
+        return self.selection.energy
+
+    @property
+    def optimal(self) -> bool | None:
+        """True if the selection is proved optimal, False if proved not to be, None if unknown."""
+        return self.selection.optimal
+
+    @property
+    def convention(self) -> str | None:
+        """Convention of the annealing; None where nothing was annealed."""
+        return self.provenance["convention"]
+
+    @property
+    def probability(self) -> float:
+        """Softmax probability of the explained class."""
+        z = self.logits.astype(np.float64)
+        return float(np.exp(z[self.target] - z.max()) / np.exp(z - z.max()).sum())
+
+    @property
+    def logit_shares(self) -> Float[Array, " k"]:
+        """Part of the class logit that each selected map carries, of first order in the maps."""
+        shares: Float[Array, " k"] = self.contribution[self.selected] / self.logits[self.target]
+        return shares
+
+    @property
+    def largest_cosines(self) -> Float[Array, " k"]:
+        """Each selected map's largest |cosine| with another selected map; 0 for a single one."""
+        place = np.searchsorted(self.candidates, self.selected)
+        J = self.problem.J[np.ix_(place, place)]
+        return J.max(axis=1, initial=0.0)
+
+    @property
+    def carried_share(self) -> float:
+        """Share of the positive contributions to the logit that the selected maps carry."""
+        positive = np.maximum(self.contribution, 0).sum(dtype=np.float64)
+        carried = np.maximum(self.contribution[self.selected], 0).sum(dtype=np.float64)
+        return float(carried / positive) if positive > 0 else 0.0
+
+    def heatmap(self, size: tuple[int, int]) -> Float[Array, "height width"]:
+        """Return the map resized bilinearly to (H, W) and divided by its maximum: in [0, 1]."""
+        return heatmap(self.map, size)
+
+    def overlay(self, photo: Image.Image, *, strength: float = 0.65) -> Image.Image:
+        """Return the map laid over a photo, in the photo's size.
+
+        Give the part of the photo that the network saw (`preprocess.view(photo)`): the map is
+        stretched over all of it.
+        """
+        return overlay(self.map, photo, strength=strength)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write `explanation.json` and `maps.npz` into a folder, as a whole or not at all.
+
+        Raises:
+            OutputError: the folder cannot be written, or holds something else than a result.
+        """
+        with written_aside(folder, marker=MARKER) as aside:
+            self.write(aside)
+        return Path(folder)
+
+    def write(self, folder: Path) -> None:
+        """Write the two files into an existing folder."""
+        np.savez_compressed(folder / "maps.npz", allow_pickle=False, **self._arrays())
+        text = json.dumps(self.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
+        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Return the explanation that `save` wrote: every number and bit as it was.
+
+        Raises:
+            OutputError: the folder holds no result, or one that cannot be read.
+        """
+        folder = Path(folder)
+        try:
+            told = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+            with np.load(folder / "maps.npz", allow_pickle=False) as stored:
+                arrays = dict(stored)
+            if told["format"] != FORMAT:
+                raise OutputError(
+                    f"{folder}: written in format {told['format']}; this version reads {FORMAT}"
+                )
+            return cls._from_stored(told, arrays)
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise OutputError(f"{folder}: no readable result ({error})") from error
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything that is a number or a name."""
+        rows = zip(self.selected, self.logit_shares, self.largest_cosines, strict=True)
+        return {
+            "format": FORMAT,
+            "target": {
+                "index": self.target,
+                "name": self.provenance["target_name"],
+                "logit": float(self.logits[self.target]),
+                "probability": self.probability,
+            },
+            "selected": [
+                {
+                    "channel": int(channel),
+                    "importance": float(self.importance[channel]),
+                    "alpha": float(self.alpha[channel]),
+                    "contribution": float(self.contribution[channel]),
+                    "logit_share": float(share) if np.isfinite(share) else None,
+                    "largest_cosine": float(cosine),
+                }
+                for channel, share, cosine in rows
+            ],
+            "carried_share": self.carried_share,
+            "problem": {
+                "d": self.problem.d,
+                "beta": self.problem.beta,
+                "cardinality": self.problem.cardinality,
+            },
+            "selection": {
+                "sampler": self.selection.sampler,
+                "energy": self.selection.energy,
+                "optimal": self.selection.optimal,
+                "reads": self.selection.reads,
+                "info": self.selection.info,
+            },
+            "provenance": self.provenance,
+        }
+
+    def _arrays(self) -> dict[str, Array]:
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = {name: a for name, a in own.items() if isinstance(a, np.ndarray)}
+        arrays |= {f"baseline_{name}": a for name, a in self.baselines.items()}
+        return {**arrays, "h": self.problem.h, "J": self.problem.J, "n": self.selection.n}
+
+    @classmethod
+    def _from_stored(cls, told: dict[str, Any], arrays: dict[str, Array]) -> Self:
+        h, J, n = arrays.pop("h"), arrays.pop("J"), arrays.pop("n")
+        prefix = "baseline_"
+        baselines = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+        own = {k: a for k, a in arrays.items() if not k.startswith(prefix)}
+        settings = told["problem"]
+        return cls(
+            **own,
+            target=told["target"]["index"],
+            baselines=baselines,
+            problem=SelectionProblem(
+                h, J, beta=settings["beta"], cardinality=settings["cardinality"]
+            ),
+            selection=Selection(n=n, **told["selection"]),
+            provenance=told["provenance"],
+        )
+
+
+def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
+    """Return a raw map resized bilinearly to (H, W) and divided by its maximum: in [0, 1].
+
+    A map that is zero all over stays so.
+
+    >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
+    array([[0., 1.]], dtype=float32)
+    """
+    height, width = size
+    if height < 1 or width < 1:
+        raise ArgumentError(f"size={size}: height and width must be 1 or more")
+    top = float(raw.max(initial=0.0))
+    scaled = (raw / top if top > 0 else np.zeros_like(raw)).astype(np.float32)
+    resized = Image.fromarray(scaled).resize((width, height), Image.Resampling.BILINEAR)
+    values = np.clip(np.asarray(resized), 0.0, None)
+    peak = values.max()
+    return values / peak if peak > 0 else values
+
+
+def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
+    """Return a raw map in colour over a photo: the stronger the map, the more it covers."""
+    import matplotlib
+
+    heat = heatmap(raw, (photo.height, photo.width))
+    colour = matplotlib.colormaps[COLOURS](heat)[..., :3]
+    cover = strength * np.clip(0.35 + 0.65 * heat, 0, 1)[..., None]
+    pixels = np.asarray(photo.convert("RGB")) / 255.0
+    return Image.fromarray(np.round(255 * ((1 - cover) * pixels + cover * colour)).astype(np.uint8))

@@ -1,0 +1,260 @@
+"""From an image to its explanation: the whole way on one page."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from annealcam._version import __version__
+from annealcam.annealing.evolution import anneal
+from annealcam.annealing.success import best_of_shots, guess_probability
+from annealcam.errors import AnnealcamWarning, ArgumentError, TargetError
+from annealcam.explanation import Explanation
+from annealcam.selection.problem import SelectionProblem
+from annealcam.selection.samplers import Selection, best_of, select
+from annealcam.settings import Settings, resolve
+from annealcam.vision.cam import baseline, explanation_map
+from annealcam.vision.candidates import Candidates, candidates
+from annealcam.vision.capture import Capture, capture
+from annealcam.vision.importance import importance as importance_of
+from annealcam.vision.importance import importance_gradcam, logit_contribution
+from annealcam.vision.layers import default_layer
+from annealcam.vision.models import resolve_target
+
+Array = np.ndarray[Any, Any]
+log = logging.getLogger(__name__)
+
+
+def explain(
+    model: nn.Module,
+    image: Float[Tensor, "*batch channels height width"],
+    *,
+    layer: str | None = None,
+    target: int | str | Sequence[int] | None = None,
+    importance: str | None = None,
+    beta: float | None = None,
+    cardinality: int | None = None,
+    preset: str | None = None,
+    sampler: Any = "anneal",
+    seed: int = 0,
+    max_qubits: int = 16,
+    tau: float = 50.0,
+    convention: str = "paper",
+    schedule: str = "linear",
+    shots: int | None = None,
+    map_form: str | None = None,
+    model_name: str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Explanation | list[Explanation]:
+    """Select the few feature maps that a prediction rests on, and draw their map.
+
+    E(n) = (1 - beta) sum_{p<q} J_pq n_p n_q - beta sum_p h_p n_p is minimised over selections n
+    of the candidate maps: alive, of positive importance; J their |cosine|, h their importance
+    over its maximum. The map is ReLU(sum_a alpha_a f^(a)) over the selection.
+
+    Args:
+        model: an image classifier; it is left exactly as found.
+        image: (3, H, W), or (n, 3, H, W) for a list of explanations; already normalised.
+        layer: a module's name; None takes the last convolutional output after its activation.
+        target: a class, by index or by name; one for each image, or one for all; None takes the
+            predicted class.
+        importance: `contribution` (alpha times the map's mean; default) or `gradcam` (alpha).
+        beta: trade-off of relevance against redundancy in [0, 1]; default 0.9.
+        cardinality: select exactly so many maps; None leaves it to the energy.
+        preset: `paper` takes importance gradcam, beta 0.7 and the map of the paper's code.
+        sampler: `anneal` (exact state-vector annealing, best of `shots`), `exact`, `sa`, `sqa`,
+            `tabu`, `greedy`, `topk`, `random`, or any object with dimod's `sample(bqm)`.
+        seed: equal seeds give equal bits.
+        max_qubits: keep so many candidates, those of largest relevance; the result says how many
+            were left out and what share of the relevance they carry.
+        tau, convention, schedule: of the annealing; see `annealcam.anneal`.
+        shots: measurements of the annealed state; None takes d^2.
+        map_form: `relu_of_sum` (default) or `sum_of_relu` (the paper's code).
+        model_name, class_names: for the record; names let `target` be one.
+
+    Raises:
+        UsageError: an argument, layer or target that cannot be; the message says what can.
+        ModelError: the model fails on the image, or returns no logits.
+        NumericalError: maps, gradients or logits hold NaN or infinity.
+        SamplerError: a sampler object returned nothing usable.
+
+    Source: arXiv 2604.25649; docs/method.md.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> e = explain(net, torch.randn(3, 8, 8), layer="1", sampler="exact")
+    >>> e.map.shape, e.optimal
+    ((6, 6), True)
+    """
+    settings = resolve(
+        preset, importance=importance, beta=beta, cardinality=cardinality, sampler=sampler,
+        seed=seed, max_qubits=max_qubits, tau=tau, convention=convention, schedule=schedule,
+        shots=shots, map_form=map_form,
+    )  # fmt: skip
+    images = _as_batch(image)
+    chosen = layer if layer is not None else default_layer(model, images[:1])
+    log.info("layer %s%s", chosen, "" if layer is not None else " (chosen: none was named)")
+    captured = capture(model, images, layer=chosen, targets=_targets(target, class_names))
+    about = {"model": model_name or type(model).__name__, "layer_was_named": layer is not None}
+    found = [_explain_one(captured, i, settings, about, class_names) for i in range(len(images))]
+    return found if image.ndim == 4 else found[0]
+
+
+def cam(
+    model: nn.Module,
+    image: Float[Tensor, "*batch channels height width"],
+    *,
+    layer: str | None = None,
+    target: int | Sequence[int] | None = None,
+    method: str = "gradcam",
+) -> Float[Array, "*batch h w"]:
+    """Return a baseline's raw map at the layer's resolution: ReLU applied, not normalised.
+
+    Methods: `gradcam`, `gradcam++`, `hirescam`; a batch (n, 3, H, W) gives (n, h, w).
+
+    Raises:
+        ArgumentError: no method has that name.
+        AnnealcamError: as `explain` does, for the layer, the target and the model.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> cam(net, torch.randn(3, 8, 8), layer="1").shape
+    (6, 6)
+    """
+    images = _as_batch(image)
+    layer = layer if layer is not None else default_layer(model, images[:1])
+    captured = capture(model, images, layer=layer, targets=_targets(target, None))
+    maps = _array(baseline(captured.activations, captured.gradients, method))
+    return maps if image.ndim == 4 else maps[0]
+
+
+def _explain_one(
+    captured: Capture,
+    i: int,
+    settings: Settings,
+    about: dict[str, Any],
+    class_names: Sequence[str] | None,
+) -> Explanation:
+    """Explain image i of a captured batch."""
+    maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
+    weight = importance_of(maps, gradients, settings.importance)[0]
+    alpha = importance_gradcam(gradients)[0]
+    found = candidates(maps[0], weight, limit=settings.max_qubits)
+    problem = SelectionProblem.from_maps(
+        _array(maps[0, found.channels]),
+        _array(weight[found.channels]),
+        beta=settings.beta,
+        cardinality=settings.cardinality,
+    )
+    selection = _select(problem, settings)
+    chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
+    chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
+    contribution = logit_contribution(maps, gradients)[0]
+    target = int(captured.targets[i])
+    provenance = {
+        "annealcam": __version__,
+        **about,
+        "layer": captured.layer,
+        "target_name": class_names[target] if class_names is not None else None,
+        "predicted": int(captured.logits[i].argmax()),
+        **settings.as_provenance(),
+        **_census(maps[0], found),
+    }
+    provenance["warnings"] = _warn(provenance, contribution, chosen)
+    return Explanation(
+        map=_array(explanation_map(maps[0, chosen], alpha[chosen], form=settings.map_form)),
+        selected=_array(chosen),
+        selected_maps=_array(maps[0, chosen]),
+        candidates=_array(found.channels),
+        importance=_array(weight),
+        alpha=_array(alpha),
+        contribution=_array(contribution),
+        logits=_array(captured.logits[i]),
+        target=target,
+        baselines={m: _array(baseline(maps, gradients, m)[0]) for m in ("gradcam", "gradcam++")},
+        problem=problem,
+        selection=selection,
+        provenance=provenance,
+    )
+
+
+def _select(problem: SelectionProblem, settings: Settings) -> Selection:
+    """Ask the sampler; `anneal` draws shots from the exact final state and takes the lowest."""
+    if settings.sampler != "anneal" or problem.d == 0:
+        return select(problem, settings.sampler, seed=settings.seed)
+    result = anneal(
+        problem, tau=settings.tau, convention=settings.convention, schedule=settings.schedule
+    )
+    shots = settings.shots or problem.d**2
+    info = {
+        "success_probability": result.success_probability,
+        "success_probability_error": result.error,
+        "best_of_shots_probability": best_of_shots(result.success_probability, shots),
+        "guess_probability": guess_probability(problem, result.multiplicity, shots),
+        "driver_scale": result.driver_scale,
+        "steps": result.steps,
+    }
+    return best_of(problem, result.sample(shots, settings.seed), "anneal", info)
+
+
+def _census(maps: Float[Tensor, "maps h w"], found: Candidates) -> dict[str, Any]:
+    return {
+        "channels": len(maps),
+        "dead": found.dead,
+        "candidates_in_all": len(found.channels) + found.left_out,
+        "left_out": found.left_out,
+        "left_out_relevance_share": found.left_out_share,
+        "negative_share": float((maps < 0).float().mean()),
+    }
+
+
+def _warn(told: dict[str, Any], contribution: Tensor, chosen: Tensor) -> list[str]:
+    """What a reader must know before trusting the result: warned of, and kept with it."""
+    found = []
+    if told["negative_share"] > 0:
+        found.append(
+            f"layer {told['layer']!r} has signed maps ({told['negative_share']:.0%} of the entries "
+            "are negative): |cosine| mixes correlation and anti-correlation, and Grad-CAM++ does "
+            "not apply; a layer after a ReLU is better"
+        )
+    positive = float(contribution.clamp(min=0).sum())
+    carried = float(contribution[chosen].clamp(min=0).sum()) / positive if positive else 0.0
+    if told["candidates_in_all"] == 0:
+        found.append("no map is alive and of positive importance: the explanation is empty")
+    elif carried < 0.1:
+        found.append(
+            f"the selected maps carry {carried:.1%} of the positive contributions to the logit, "
+            "under 10 %: the map shows little of what the prediction rests on"
+        )
+    for text in found:
+        warnings.warn(text, AnnealcamWarning, stacklevel=4)
+    return found
+
+
+def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
+    if not isinstance(image, Tensor) or image.ndim not in (3, 4) or not image.is_floating_point():
+        found = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        raise ArgumentError(
+            f"image: {found}; a floating-point tensor (3, H, W) or (n, 3, H, W), normalised, "
+            "as `preprocess` of load_model makes it"
+        )
+    return image if image.ndim == 4 else image[None]
+
+
+def _targets(target: Any, class_names: Sequence[str] | None) -> int | list[int] | None:
+    if target is None or isinstance(target, str | int | np.integer):
+        return resolve_target(target, class_names)
+    resolved = [resolve_target(t, class_names) for t in target]
+    if None in resolved:
+        raise TargetError("target: None among several; give every image a class, or none of them")
+    return [t for t in resolved if t is not None]
+
+
+def _array(values: Tensor) -> Array:
+    array: Array = values.detach().cpu().numpy()
+    return array

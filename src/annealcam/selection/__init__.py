@@ -1,0 +1,1 @@
+"""The optimisation problem: which maps to select. No torch here."""

@@ -1,0 +1,156 @@
+"""Samplers by name, and any object with `sample(bqm)` as dimod defines it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int
+
+from annealcam.errors import AnnealcamError, ArgumentError, SamplerError, suggest
+from annealcam.selection import baselines
+from annealcam.selection.exact import solve_exact
+from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
+
+if TYPE_CHECKING:
+    import dimod
+
+Array = np.ndarray[Any, Any]
+SAMPLERS = ("exact", "sa", "sqa", "tabu", "greedy", "topk", "random")
+
+
+@runtime_checkable
+class BQMSampler(Protocol):
+    """Anything that samples a dimod model: every `dimod.Sampler` is one."""
+
+    def sample(self, bqm: dimod.BinaryQuadraticModel, /) -> dimod.SampleSet:
+        """Return samples of the model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What a sampler chose.
+
+    `optimal` is True or False where the optimum is certified, and None where it is not known;
+    `reads` counts the samples that the choice is the best of; `info` holds what else is to be
+    said about it, as plain numbers and names.
+    """
+
+    n: Int[Array, " d"]
+    energy: float
+    optimal: bool | None
+    sampler: str
+    reads: int = 1
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0) -> Selection:
+    """Return the best selection that a sampler finds; equal seeds give equal bits.
+
+    Names: `exact` (enumeration, d <= 24), `sa` (simulated annealing), `sqa` (path-integral
+    simulated quantum annealing), `tabu`, `greedy`, `topk` (most relevant), `random`. The last two
+    take the problem's cardinality, or the size of the optimum. A sampler object is given the
+    problem as a dimod model.
+
+    Raises:
+        ArgumentError: no sampler has that name.
+        ProblemTooLargeError: d is above the reach of `exact`.
+        SamplerError: a sampler object fails, or returns no sample of the problem's variables.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> select(p, "tabu").n, select(p, "tabu").optimal
+    (array([1, 0], dtype=int8), True)
+    """
+    name = sampler if isinstance(sampler, str) else type(sampler).__name__
+    if problem.d == 0:
+        return Selection(np.zeros(0, dtype=np.int8), 0.0, True, name)
+    return best_of(problem, _reads(problem, sampler, name, seed), name)
+
+
+def best_of(
+    problem: SelectionProblem,
+    reads: Int[Array, "reads d"],
+    sampler: str,
+    info: dict[str, Any] | None = None,
+) -> Selection:
+    """Return the read of lowest energy among those of the asked cardinality, judged by the optimum.
+
+    Where no read has the asked cardinality, the one nearest to it is repaired greedily, and
+    `info["repaired"]` says so.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> best_of(p, np.array([[1, 1], [0, 1]], dtype=np.int8), "mine").optimal
+    False
+    """
+    info = dict(info or {})
+    allowed = reads[problem.feasible(reads)]
+    if problem.cardinality is not None:
+        info["feasible_reads"] = len(allowed)
+    if len(allowed) == 0:
+        info["repaired"] = True
+        nearest = np.argmin(np.abs(reads.sum(axis=1) - problem.cardinality))
+        allowed = baselines.repaired(problem, reads[nearest])[None]
+    energies = problem.energy(allowed)
+    first = int(np.argmin(energies))
+    n, energy, optimal = allowed[first].astype(np.int8), float(energies[first]), None
+    n.setflags(write=False)
+    if problem.d <= MAX_ENUMERATED:
+        best = solve_exact(problem)
+        optimal = bool(energy <= best.energy + problem.tie)
+        info |= {"optimum": best.energy, "multiplicity": best.multiplicity}
+    return Selection(n, energy, optimal, sampler, len(reads), info)
+
+
+def _reads(
+    problem: SelectionProblem, sampler: str | BQMSampler, name: str, seed: int
+) -> Int[Array, "reads d"]:
+    if sampler == "exact":
+        return solve_exact(problem).n[None]
+    if sampler == "greedy":
+        return baselines.greedy(problem)[None]
+    if sampler == "topk":
+        return baselines.topk(problem)[None]
+    if sampler == "random":
+        return baselines.random_k(problem, seed=seed)[None]
+    options: dict[str, Any] = {}
+    if isinstance(sampler, str):
+        sampler, options = _dwave_sampler(sampler, seed)
+    return _dimod_reads(problem, sampler, name, options)
+
+
+def _dwave_sampler(name: str, seed: int) -> tuple[BQMSampler, dict[str, Any]]:
+    """The heuristics of dwave-samplers, with reads enough to find the optimum of small problems."""
+    from dwave import samplers as dwave
+
+    seed = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)  # they take 31 bits
+    if name == "sa":
+        options = {"num_reads": 100, "num_sweeps": 1000, "seed": seed}
+        return dwave.SimulatedAnnealingSampler(), options
+    if name == "sqa":
+        options = {"num_reads": 20, "num_sweeps": 500, "seed": seed}
+        return dwave.PathIntegralAnnealingSampler(), options
+    if name == "tabu":  # ended by restarts, never by the clock, so that a seed gives one result
+        options = {"num_reads": 1, "num_restarts": 50, "timeout": 600_000, "seed": seed}
+        return dwave.TabuSampler(), options
+    raise ArgumentError(f"sampler={name!r}: unknown; one of anneal, {', '.join(SAMPLERS)}"
+                        f"{suggest(name, ('anneal', *SAMPLERS))}; or a dimod sampler object")
+
+
+def _dimod_reads(
+    problem: SelectionProblem, sampler: BQMSampler, name: str, options: dict[str, Any]
+) -> Int[Array, "reads d"]:
+    if not isinstance(sampler, BQMSampler):
+        raise ArgumentError(f"sampler={sampler!r}: has no sample(bqm); give a dimod sampler")
+    try:
+        found = sampler.sample(problem.to_bqm(), **options)
+        binary = found.change_vartype("BINARY", inplace=False)
+        order = [binary.variables.index(v) for v in range(problem.d)]
+    except AnnealcamError:
+        raise
+    except Exception as error:
+        raise SamplerError(f"sampler={name}: {type(error).__name__}: {error}") from error
+    if len(binary) == 0:
+        raise SamplerError(f"sampler={name}: returned no sample; ask it for at least one read")
+    reads: Int[Array, "reads d"] = binary.record.sample[:, order].astype(np.int8)
+    return reads

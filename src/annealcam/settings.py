@@ -1,0 +1,98 @@
+"""The choices behind an explanation, checked before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from annealcam.errors import ArgumentError, suggest
+
+PRESETS = {
+    None: {"importance": "contribution", "beta": 0.9, "map_form": "relu_of_sum"},
+    "paper": {"importance": "gradcam", "beta": 0.7, "map_form": "sum_of_relu"},
+}
+SAMPLERS = ("anneal", "exact", "sa", "sqa", "tabu", "greedy", "topk", "random")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How maps are weighed, selected and drawn; see `annealcam.explain` for each of them.
+
+    Raises:
+        ArgumentError: a value is out of range, or a name is unknown.
+
+    >>> resolve(preset="paper").beta
+    0.7
+    """
+
+    importance: str
+    beta: float
+    map_form: str
+    preset: str | None = None
+    cardinality: int | None = None
+    max_qubits: int = 16
+    sampler: Any = "anneal"
+    seed: int = 0
+    tau: float = 50.0
+    convention: str = "paper"
+    schedule: str = "linear"
+    shots: int | None = None
+
+    def __post_init__(self) -> None:
+        from annealcam.annealing.evolution import check_tau
+        from annealcam.annealing.hamiltonian import convention_of
+        from annealcam.annealing.schedule import schedule_of
+        from annealcam.selection.problem import check_beta, check_cardinality
+
+        _one_of("importance", self.importance, ("contribution", "gradcam"))
+        _one_of("map_form", self.map_form, ("relu_of_sum", "sum_of_relu"))
+        if isinstance(self.sampler, str):
+            _one_of("sampler", self.sampler, SAMPLERS)
+        check_beta(self.beta)
+        check_cardinality(self.cardinality)
+        check_tau(self.tau)
+        convention_of(self.convention)
+        schedule_of(self.schedule)
+        _at_least("max_qubits", self.max_qubits, 1)
+        _at_least("seed", self.seed, 0)
+        if self.shots is not None:
+            _at_least("shots", self.shots, 1)
+
+    @property
+    def sampler_name(self) -> str:
+        """The sampler's name; for an object, that of its class."""
+        return self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__
+
+    def as_provenance(self) -> dict[str, Any]:
+        """Return what a result says of these choices; the annealing only if it was used."""
+        told = {**asdict(self), "sampler": self.sampler_name}
+        if self.sampler_name != "anneal":
+            told |= dict.fromkeys(("tau", "convention", "schedule", "shots"))
+        return told
+
+
+def resolve(preset: str | None = None, **choices: Any) -> Settings:
+    """Return the settings of a preset; choices that are not None stand above it.
+
+    Raises:
+        ArgumentError: no preset has that name, or a choice is out of range.
+
+    >>> resolve("paper", beta=0.5, importance=None).importance
+    'gradcam'
+    """
+    if preset not in PRESETS:
+        raise ArgumentError(f"preset={preset!r}: paper, or none{suggest(str(preset), ['paper'])}")
+    given = {name: value for name, value in choices.items() if value is not None}
+    return Settings(**{**PRESETS[preset], "preset": preset, **given})
+
+
+def _one_of(argument: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ArgumentError(
+            f"{argument}={value!r}: one of {', '.join(known)}{suggest(str(value), known)}"
+        )
+
+
+def _at_least(argument: str, value: int, least: int) -> None:
+    if value < least:
+        raise ArgumentError(f"{argument}={value}: must be {least} or more")

