@@ -247,7 +247,7 @@ def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
 
 
 def _targets(target: Any, class_names: Sequence[str] | None) -> int | list[int] | None:
-    if target is None or isinstance(target, str | int | np.integer):
+    if target is None or isinstance(target, str) or np.ndim(target) == 0:
         return resolve_target(target, class_names)
     resolved = [resolve_target(t, class_names) for t in target]
     if None in resolved:

@@ -67,7 +67,7 @@ def dephase(re, im, turns, phase):
 
 
 @intrinsic
-def _rotate_run(_typing, address, c, s):
+def _rotate_run(_typing, address, c, s):  # noqa: ARG001 - their values come with the arguments
     """Rotate qubits 0, 1, 2 of the 8 amplitudes at an address, in one vector register.
 
     LLVM would not find this: the partners lie within the vector. It turns the same code into

@@ -12,7 +12,7 @@ from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
 
 
-class AnnealingSampler(dimod.Sampler):
+class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no types
     """Sample a binary quadratic model as a noiseless annealer of at most 20 qubits would.
 
     Every read measures the final state of the exact evolution that `anneal` describes. Energies

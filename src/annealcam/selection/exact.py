@@ -71,7 +71,9 @@ def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -
     return ExactSolution(
         n=bits(best.state, problem.d),
         energy=best.energy,
-        lower_bound=best.energy if proved else float(np.minimum(problem.linear, 0).sum())
+        lower_bound=best.energy
+        if proved
+        else float(np.minimum(problem.linear, 0).sum())
         + 0.5 * float(np.minimum(problem.quadratic, 0).sum()),
         proved=proved,
         multiplicity=best.count,

@@ -66,7 +66,7 @@ class SelectionProblem:
     @classmethod
     def from_maps(
         cls,
-        maps: Real[Array, "d *size"],
+        maps: Real[Array, "d ..."],
         relevance: Real[Array, " d"],
         *,
         beta: float = 0.7,

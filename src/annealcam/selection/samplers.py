@@ -133,8 +133,10 @@ def _dwave_sampler(name: str, seed: int) -> tuple[BQMSampler, dict[str, Any]]:
     if name == "tabu":  # ended by restarts, never by the clock, so that a seed gives one result
         options = {"num_reads": 1, "num_restarts": 50, "timeout": 600_000, "seed": seed}
         return dwave.TabuSampler(), options
-    raise ArgumentError(f"sampler={name!r}: unknown; one of anneal, {', '.join(SAMPLERS)}"
-                        f"{suggest(name, ('anneal', *SAMPLERS))}; or a dimod sampler object")
+    raise ArgumentError(
+        f"sampler={name!r}: unknown; one of anneal, {', '.join(SAMPLERS)}"
+        f"{suggest(name, ('anneal', *SAMPLERS))}; or a dimod sampler object"
+    )
 
 
 def _dimod_reads(

@@ -107,6 +107,4 @@ def baseline(
         return gradcam_plus_plus(activations, gradients)
     if method == "hirescam":
         return hirescam(activations, gradients)
-    raise ArgumentError(
-        f"method={method!r}: one of {', '.join(METHODS)}{suggest(method, METHODS)}"
-    )
+    raise ArgumentError(f"method={method!r}: one of {', '.join(METHODS)}{suggest(method, METHODS)}")

@@ -181,7 +181,9 @@ def borrowed(model: nn.Module) -> Iterator[None]:
     modes = [(m, m.training) for m in modules]
     learning = [p for p in model.parameters() if p.requires_grad]
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.is_cuda})
-    compiled = any(getattr(m, "_compiled_call_impl", None) or hasattr(m, "_orig_mod") for m in modules)
+    compiled = any(
+        getattr(m, "_compiled_call_impl", None) or hasattr(m, "_orig_mod") for m in modules
+    )
     with ExitStack() as stack:
         stack.enter_context(_BORROWING)
         stack.enter_context(torch.random.fork_rng(devices=devices))
@@ -200,6 +202,10 @@ def borrowed(model: nn.Module) -> Iterator[None]:
                 parameter.requires_grad_(True)
             for module, training in modes:
                 module.training = training
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
 
 
 @contextmanager

@@ -13,6 +13,29 @@ from annealcam.errors import ImageError
 MAX_PIXELS = 100_000_000
 
 
+BUNDLED = "skimage:"
+
+
+def load_photo(name: str) -> Image.Image:
+    """Return the photo of a file, or one that scikit-image bundles (`skimage:chelsea`).
+
+    Raises:
+        ImageError: the file cannot be read, or no such photo is bundled.
+
+    >>> load_photo("skimage:chelsea").size
+    (451, 300)
+    """
+    if not name.startswith(BUNDLED):
+        return load_image(name)
+    import skimage.data
+
+    offline = ("astronaut", "chelsea", "coffee", "rocket")
+    wanted = name.removeprefix(BUNDLED)
+    if wanted not in offline:
+        raise ImageError(f"{name}: not bundled; one of {', '.join(BUNDLED + o for o in offline)}")
+    return Image.fromarray(getattr(skimage.data, wanted)())
+
+
 def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Return the photo in a file, upright and RGB.
 

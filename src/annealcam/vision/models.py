@@ -60,9 +60,8 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
     elif rest:
         loaded = _users_own(library, rest)
     else:
-        known = [DEFAULT_MODEL, *(f"torchvision:{m}" for m in _torchvision_names())]
         raise ModelError(
-            f"model={name!r}: unknown{suggest(name, known) or suggest('torchvision:' + name, known)}"
+            f"model={name!r}: unknown{suggest(name, [DEFAULT_MODEL, *_torchvision_names()])}"
             f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
         )
     for module in loaded.model.modules():

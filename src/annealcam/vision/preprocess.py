@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,3 +58,20 @@ class Preprocess:
         width, height = photo.size
         left, top = round((width - side) / 2.0), round((height - side) / 2.0)
         return photo.crop((left, top, left + side, top + side))
+
+
+def view_of(
+    preprocess: Callable[[Image.Image], Tensor], photo: Image.Image, size: int
+) -> Image.Image:
+    """Return what the network sees of a photo, `size` pixels wide, to look at.
+
+    A preprocessing of another kind than `Preprocess` does not tell what it cut away: then its
+    tensor is shown, stretched over the grey levels.
+    """
+    if isinstance(preprocess, Preprocess):
+        return preprocess.large_view(photo, size)
+    pixels = preprocess(photo).float()
+    low, high = pixels.min(), pixels.max()
+    levels = ((pixels - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
+    shown = Image.fromarray(levels.permute(1, 2, 0).numpy())
+    return shown.resize((size, round(size * shown.height / shown.width)), Image.Resampling.LANCZOS)

@@ -1,0 +1,46 @@
+# Two commands to begin with: `make demo` and `make test`. Both set up what they need in .venv.
+PYTHON ?= python3
+VENV = .venv
+PY = $(VENV)/bin/python
+PIP = $(PY) -m pip --disable-pip-version-check --quiet
+# One thread a process: small problems lose by more, and two cores are soon taken.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: demo test test-long lint types format bench clean
+
+demo: $(VENV)/.installed
+	$(PY) -m annealcam demo --output demo
+
+test: $(VENV)/.dev
+	$(PY) -m pytest -m "not long"
+
+test-long: $(VENV)/.dev
+	$(PY) -m pytest -m long
+
+lint: $(VENV)/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(VENV)/.dev
+	$(PY) -m mypy
+
+format: $(VENV)/.dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: $(VENV)/.dev
+	$(PY) benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) demo
+
+# The package with its pinned dependencies; the stamp is made last, so a broken set-up starts over.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	touch $@

@@ -1,0 +1,248 @@
+"""The command `annealcam`: parse, call, print. Heavy packages are imported by the commands."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from annealcam import __version__
+from annealcam.errors import AnnealcamError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from annealcam.explanation import Explanation
+    from annealcam.photos import Job
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
+)
+out = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
+err = Console(stderr=True)
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="efficientnet-lite0, torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS], FILE.pt2 or "
+        "MODULE:FUNCTION",
+    ),
+]
+Target = Annotated[str | None, typer.Option(help="A class, by index or name; else the predicted.")]
+Importance = Annotated[str | None, typer.Option(help="contribution (default) or gradcam.")]
+Seed = Annotated[int, typer.Option(help="Equal seeds give equal bits.")]
+Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")]
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Print an error of ours as one line; leave with 2 (wrong usage) or 1 (failure)."""
+
+    @functools.wraps(command)
+    def safe(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except AnnealcamError as error:
+            complain(error)
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+
+    return safe
+
+
+def complain(error: object, *, before: str = "") -> None:
+    """Print one line to standard error, however wide the terminal."""
+    line = " ".join(f"{before}{error}".split())
+    err.print(f"annealcam: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print to standard output as it is: nothing wrapped, nothing taken for markup."""
+    out.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options that stand before a command."""
+    if version:
+        say(__version__)
+        raise typer.Exit
+
+
+@app.command()
+@one_line_errors
+def explain(
+    photos: Annotated[list[str], typer.Argument(help="Image files, or skimage:chelsea and such.")],
+    model: ModelName = "efficientnet-lite0",
+    layer: Annotated[
+        str | None, typer.Option(help="A layer; else the last convolution's, activated.")
+    ] = None,
+    target: Target = None,
+    preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
+    importance: Importance = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Relevance against redundancy, 0 to 1 [default: 0.9].")
+    ] = None,
+    cardinality: Annotated[int | None, typer.Option(help="Select exactly so many maps.")] = None,
+    max_qubits: Annotated[int, typer.Option(help="Most candidates kept.")] = 16,
+    tau: Annotated[float, typer.Option(help="Annealing time, in 1 / energy.")] = 50.0,
+    convention: Annotated[str, typer.Option(help="Driver: paper (1/d) or text (1).")] = "paper",
+    sampler: Annotated[
+        str, typer.Option(help="anneal, exact, sa, sqa, tabu, greedy, topk or random.")
+    ] = "anneal",
+    shots: Annotated[
+        int | None, typer.Option(help="Measurements of the annealed state [default: d^2].")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Solve by every other sampler as well.")
+    ] = False,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
+        "annealcam-results"
+    ),
+) -> None:
+    """Explain photos: select the few feature maps that the prediction rests on, and draw them."""
+    from annealcam.settings import resolve
+
+    settings = resolve(
+        preset, importance=importance, beta=beta, cardinality=cardinality, sampler=sampler,
+        seed=seed, max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
+    )  # fmt: skip
+    _make_folder(output)
+    from annealcam.photos import Job
+
+    job = Job.prepare(model, layer=layer, target=target, settings=settings, device=device)
+    _explain_all(job, photos, output, compare=compare)
+
+
+@app.command()
+@one_line_errors
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
+        "demo"
+    ),
+    seed: Seed = 0,
+) -> None:
+    """Explain a bundled photo of a cat with the bundled network, offline."""
+    explain(["skimage:chelsea"], output=output, seed=seed, compare=True)
+
+
+@app.command()
+@one_line_errors
+def layers(
+    model: ModelName = "efficientnet-lite0",
+    photo: Annotated[str, typer.Option(help="The photo to look at.")] = "skimage:chelsea",
+    target: Target = None,
+    importance: Importance = None,
+    device: Device = "cpu",
+) -> None:
+    """List the layers that can be explained, as one photo sees them."""
+    from annealcam.photos import Job
+    from annealcam.settings import resolve
+
+    settings = resolve(importance=importance)
+    job = Job.prepare(model, layer=None, target=target, settings=settings, device=device)
+    found, default = job.survey(photo)
+    rows = [
+        [layer.name, layer.kind, str(layer.channels), f"{layer.size[0]} x {layer.size[1]}",
+         f"{layer.negative:.0%} negative" if layer.signed else "not negative",
+         f"{layer.candidates:.0%}", f"{layer.dead:.0%}"]
+        for layer in found
+    ]  # fmt: skip
+    header = ["layer", "kind", "maps", "size", "signs", "candidates", "dead"]
+    _table(header, rows, marked=[layer.name for layer in found].index(default))
+    say(f"* explained unless --layer names another. Candidates ({settings.importance}) and dead")
+    say(f"  maps are shares of the layer's maps, for {photo}.")
+
+
+def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) -> None:
+    """Explain every photo; one that fails does not stop the others."""
+    from rich.progress import Progress
+
+    codes: list[int] = []
+    folders = _folders(photos, output)
+    with Progress(console=err, transient=True, disable=len(photos) < 2) as progress:
+        task = progress.add_task("explaining", total=len(photos))
+        for photo, folder in zip(photos, folders, strict=True):
+            try:
+                explanation, comparison = job.explain_into(photo, folder, compare=compare)
+                _summary(photo, folder, explanation, layer_named=job.layer_was_named)
+                if comparison:
+                    _print_comparison(comparison)
+            except AnnealcamError as error:
+                where = "" if photo in str(error) or str(folder) in str(error) else f"{photo}: "
+                complain(error, before=where)
+                codes.append(2 if isinstance(error, UsageError) else 1)
+            progress.advance(task)
+    if codes:
+        raise typer.Exit(1 if 1 in codes else 2)
+
+
+def _folders(photos: list[str], output: Path) -> list[Path]:
+    """A folder for each photo, named after it; a number tells photos of one name apart."""
+    seen: dict[str, int] = {}
+    folders = []
+    for photo in photos:
+        name = Path(photo.removeprefix("skimage:")).stem or "photo"
+        seen[name] = seen.get(name, 0) + 1
+        folders.append(output / (name if seen[name] == 1 else f"{name}-{seen[name]}"))
+    return folders
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"output={folder}: cannot be written ({error.strerror})") from error
+
+
+def _summary(photo: str, folder: Path, e: Explanation, *, layer_named: bool) -> None:
+    from annealcam.report.picture import headline, how
+
+    say(f"{photo}: {headline(e)}", style="bold")
+    if not layer_named:
+        say(f"  layer {e.provenance['layer']}: the last convolutional output after its activation")
+    say(f"  maps {' '.join(map(str, e.selected)) or 'none'}")
+    say(f"  {how(e)}")
+    for text in e.provenance["warnings"]:
+        complain(text, before="warning: ")
+    say(f"  see {folder / 'report.png'}")
+
+
+def _print_comparison(rows: list[dict[str, Any]]) -> None:
+    _table(list(rows[0]), [[_cell(v) for v in row.values()] for row in rows], marked=0)
+    say("* this explanation. relevance: sum of h; redundancy: mean cosine of the pairs; carried:")
+    say("  share of the positive contributions; shared: Jaccard index with this explanation.")
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "-", True: "yes", False: "no"}[value]
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _table(header: list[str], rows: list[list[str]], *, marked: int) -> None:
+    """Print columns, the first to the left; row number `marked` gets a star."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for number, row in enumerate(rows):
+        table.add_row("*" if number == marked else "", *row)
+    out.print(table, markup=False, highlight=False)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="annealcam")

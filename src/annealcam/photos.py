@@ -1,0 +1,104 @@
+"""Photos through the pipeline and into folders: the work behind the command line."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from annealcam.comparison import compare as compare_samplers
+from annealcam.errors import AnnealcamWarning, ArgumentError, ModelError
+from annealcam.explanation import Explanation
+from annealcam.pipeline import explain
+from annealcam.report.folder import write_folder
+from annealcam.settings import Settings
+from annealcam.vision.capture import find_layer
+from annealcam.vision.images import load_photo
+from annealcam.vision.layers import Layer, default_layer, survey
+from annealcam.vision.models import LoadedModel, load_model, resolve_target
+from annealcam.vision.preprocess import view_of
+
+VIEW = 448  # pixels; enough for a map to be looked at
+
+
+@dataclass
+class Job:
+    """One network and one set of choices, for as many photos as come.
+
+    A layer that was not named is chosen at the first photo and kept for the others.
+    """
+
+    network: LoadedModel
+    name: str
+    layer: str | None
+    target: int | None
+    settings: Settings
+    layer_was_named: bool
+
+    @classmethod
+    def prepare(
+        cls, name: str, *, layer: str | None, target: str | None, settings: Settings, device: str
+    ) -> Self:
+        """Load the network and check what was asked of it, before any photo is opened."""
+        network = load_model(name)
+        try:
+            network.model.to(device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            first = str(error).splitlines()[0]
+            raise ArgumentError(f"device={device!r}: not to be had ({first}); try cpu") from error
+        if layer is not None:
+            find_layer(network.model, layer)
+        index = resolve_target(target, network.classes)
+        return cls(network, name, layer, index, settings, layer is not None)
+
+    def explain_into(
+        self, photo: str, folder: Path, *, compare: bool = False
+    ) -> tuple[Explanation, list[dict[str, Any]] | None]:
+        """Explain a photo and write its folder; return what was found.
+
+        Raises:
+            AnnealcamError: the photo, the network or the folder did not play along.
+        """
+        image = load_photo(photo)
+        seen = self._tensor(image)
+        if self.layer is None:
+            self.layer = default_layer(self.network.model, seen[None])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AnnealcamWarning)  # they are kept in the result
+            explanation = explain(
+                self.network.model,
+                seen,
+                layer=self.layer,
+                target=self.target,
+                model_name=self.name,
+                class_names=self.network.classes,
+                **vars(self.settings),
+            )
+        assert isinstance(explanation, Explanation)
+        rows = compare_samplers(explanation, seed=self.settings.seed) if compare else None
+        view = view_of(self.network.preprocess, image, VIEW)
+        write_folder(explanation, view, folder, comparison=rows)
+        return explanation, rows
+
+    def survey(self, photo: str) -> tuple[list[Layer], str]:
+        """Describe all layers as a photo sees them, and name the one chosen by default."""
+        seen = self._tensor(load_photo(photo))[None]
+        found = survey(
+            self.network.model, seen, importance=self.settings.importance, target=self.target
+        )
+        return found, default_layer(self.network.model, seen)
+
+    def _tensor(self, image: Image.Image) -> Tensor:
+        try:
+            seen = self.network.preprocess(image)
+        except Exception as error:
+            raise ModelError(f"model={self.name!r}: its preprocessing fails: {error}") from error
+        if not isinstance(seen, Tensor) or seen.ndim != 3:
+            found = tuple(seen.shape) if isinstance(seen, torch.Tensor) else type(seen).__name__
+            raise ModelError(f"model={self.name!r}: its preprocessing gives {found}, not (3, H, W)")
+        return seen

@@ -1,0 +1,40 @@
+"""The folder of one explanation: numbers, arrays and pictures, written as a whole."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from annealcam.explanation import MARKER, Explanation
+from annealcam.files import written_aside
+from annealcam.report.picture import save_report
+
+
+def write_folder(
+    explanation: Explanation,
+    view: Image.Image,
+    folder: Path,
+    *,
+    comparison: list[dict[str, Any]] | None = None,
+) -> None:
+    """Write explanation.json, maps.npz, overlay.png, report.png and, if given, comparison.csv.
+
+    Raises:
+        OutputError: the folder cannot be written, or holds something else than a result.
+    """
+    with written_aside(folder, marker=MARKER) as aside:
+        explanation.write(aside)
+        explanation.overlay(view).save(aside / "overlay.png")
+        save_report(explanation, view, aside / "report.png")
+        if comparison:
+            _write_csv(comparison, aside / "comparison.csv")
+
+
+def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
