@@ -25,16 +25,6 @@ def compare(explanation: Explanation, *, seed: int = 0) -> list[dict[str, Any]]:
     return [_row(e, s) for s in (e.selection, *others)]
 
 
-def agreement(explanation: Explanation) -> dict[str, float | None]:
-    """Return the Pearson correlation of the map with each baseline's; None for a constant map."""
-    found: dict[str, float | None] = {}
-    for name, raw in explanation.baselines.items():
-        flat = np.stack([explanation.map.ravel(), raw.ravel()]).astype(np.float64)
-        varies = np.ptp(flat, axis=1).min() > 0
-        found[name] = float(np.corrcoef(flat)[0, 1]) if varies else None
-    return found
-
-
 def _row(e: Explanation, s: Selection) -> dict[str, Any]:
     chosen, own = s.n.astype(bool), e.selection.n.astype(bool)
     k = int(chosen.sum())

@@ -6,18 +6,18 @@ import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
+from annealcam._types import Array
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.files import written_aside
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
 
-Array = np.ndarray[Any, Any]
 MARKER = "explanation.json"
 FORMAT = 1
 COLOURS = "inferno"  # perceptually uniform, and safe for colour-blind readers
@@ -133,7 +133,7 @@ class Explanation:
         (folder / MARKER).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
+    def load(cls, folder: str | os.PathLike[str]) -> Explanation:
         """Return the explanation that `save` wrote: every number and bit as it was.
 
         Raises:
@@ -197,7 +197,7 @@ class Explanation:
         return {**arrays, "h": self.problem.h, "J": self.problem.J, "n": self.selection.n}
 
     @classmethod
-    def _from_stored(cls, told: dict[str, Any], arrays: dict[str, Array]) -> Self:
+    def _from_stored(cls, told: dict[str, Any], arrays: dict[str, Array]) -> Explanation:
         h, J, n = arrays.pop("h"), arrays.pop("J"), arrays.pop("n")
         prefix = "baseline_"
         baselines = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from PIL import Image
@@ -43,7 +43,7 @@ class Job:
     @classmethod
     def prepare(
         cls, name: str, *, layer: str | None, target: str | None, settings: Settings, device: str
-    ) -> Self:
+    ) -> Job:
         """Load the network and check what was asked of it, before any photo is opened."""
         network = load_model(name)
         try:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._types import Array
 from annealcam._version import __version__
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.success import best_of_shots, guess_probability
@@ -28,7 +29,6 @@ from annealcam.vision.importance import importance_gradcam, logit_contribution
 from annealcam.vision.layers import default_layer
 from annealcam.vision.models import resolve_target
 
-Array = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
 
 

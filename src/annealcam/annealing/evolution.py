@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
+from annealcam._types import Array
 from annealcam.annealing import _kernels, splitting
 from annealcam.annealing.hamiltonian import Convention, convention_of, diagonal
 from annealcam.annealing.schedule import Schedule, schedule_of
@@ -16,7 +16,6 @@ from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.selection.exact import bits, weights
 from annealcam.selection.problem import SelectionProblem
 
-Array = np.ndarray[Any, Any]
 MAX_QUBITS = 20
 MAX_STEPS = 10_000_000
 _REFINE = 1.5  # each run of the ladder has half as many steps again

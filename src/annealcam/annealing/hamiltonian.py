@@ -9,17 +9,16 @@ bit p, so state 0 selects nothing and is spin up everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._types import Array
 from annealcam.annealing.schedule import Schedule, schedule_of
 from annealcam.errors import ArgumentError, ProblemTooLargeError, suggest
 from annealcam.selection.exact import weights
 from annealcam.selection.problem import SelectionProblem
 
-Array = np.ndarray[Any, Any]
 MAX_DENSE = 12
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from jaxtyping import Float
 
+from annealcam._types import Array
 from annealcam.errors import ArgumentError, suggest
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,11 @@ Source: Blanes, Casas, Farres, Laskar, Makazaga, Murua 2013, near-integrable spl
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._types import Array
 from annealcam.annealing.schedule import Schedule
-
-Array = np.ndarray[Any, Any]
 
 _A = [0.04706710064597250, 0.1847569354170881, 0.2827060056798362]
 _A.append(0.5 - sum(_A))

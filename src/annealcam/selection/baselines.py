@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Int
 
+from annealcam._types import Array
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
-
-Array = np.ndarray[Any, Any]
 
 
 def topk(problem: SelectionProblem) -> Int[Array, " d"]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._types import Array
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem, energies_of
 
-Array = np.ndarray[Any, Any]
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float, Num, Real
 from numpy.typing import ArrayLike
 
+from annealcam._types import Array
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 
 if TYPE_CHECKING:
     import dimod
 
-Array = np.ndarray[Any, Any]
 MAX_ENUMERATED = 24
 
 

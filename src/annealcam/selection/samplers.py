@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
+from annealcam._types import Array
 from annealcam.errors import AnnealcamError, ArgumentError, SamplerError, suggest
 from annealcam.selection import baselines
 from annealcam.selection.exact import solve_exact
@@ -16,7 +17,6 @@ from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
 if TYPE_CHECKING:
     import dimod
 
-Array = np.ndarray[Any, Any]
 SAMPLERS = ("exact", "sa", "sqa", "tabu", "greedy", "topk", "random")
 
 

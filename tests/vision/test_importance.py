@@ -1,0 +1,71 @@
+"""Importances on heads where they have a closed form."""
+
+import pytest
+import torch
+from torch import nn
+
+from annealcam.errors import ArgumentError
+from annealcam.vision.candidates import candidates
+from annealcam.vision.capture import capture
+from annealcam.vision.importance import (
+    importance,
+    importance_contribution,
+    importance_gradcam,
+    logit_contribution,
+)
+
+
+def test_alpha_is_the_class_weight_over_the_area(network, images):
+    found = capture(network, images, layer="3", targets=2)
+    area = found.activations[0, 0].numel()
+    expected = network[-1].weight.detach()[2] / area
+    assert torch.allclose(importance_gradcam(found.gradients), expected.expand(3, -1), atol=1e-8)
+
+
+def test_contributions_sum_to_the_logit_less_its_bias(network, images):
+    found = capture(network, images, layer="3", targets=2)
+    area = found.activations[0, 0].numel()
+    logit = found.logits[:, 2] - network[-1].bias.detach()[2]
+    summed = importance_contribution(found.activations, found.gradients).sum(dim=1) * area
+    assert torch.allclose(summed, logit, atol=1e-5)
+    exact = logit_contribution(found.activations, found.gradients).sum(dim=1)
+    assert torch.allclose(exact, logit, atol=1e-5)
+
+
+def test_logit_contribution_is_exact_for_a_flattened_head(images):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 324, 3))
+    found = capture(model, images, layer="1", targets=0)
+    summed = logit_contribution(found.activations, found.gradients).sum(dim=1)
+    assert torch.allclose(summed, found.logits[:, 0] - model[-1].bias[0].detach(), atol=1e-5)
+
+
+def test_importance_by_name(network, images):
+    found = capture(network, images, layer="3")
+    f, g = found.activations, found.gradients
+    assert torch.equal(importance(f, g, "gradcam"), importance_gradcam(g))
+    assert torch.equal(importance(f, g, "contribution"), importance_contribution(f, g))
+    with pytest.raises(ArgumentError, match="did you mean 'gradcam'"):
+        importance(f, g, "grad_cam")
+
+
+def test_dead_maps_are_counted_and_never_candidates():
+    maps = torch.ones(5, 3, 3)
+    maps[1] = 0
+    maps[3] = 1e-30  # faint is not dead
+    found = candidates(maps, torch.tensor([1.0, 9.0, -1.0, 0.5, 0.0]), limit=16)
+    assert found.channels.tolist() == [0, 3]
+    assert (found.dead, found.left_out, found.left_out_share) == (1, 0, 0.0)
+
+
+def test_the_limit_keeps_the_most_important_and_tells_the_rest():
+    weights = torch.tensor([4.0, 1.0, 3.0, 2.0])
+    found = candidates(torch.ones(4, 2, 2), weights, limit=2)
+    assert found.channels.tolist() == [0, 2]
+    assert found.left_out == 2
+    assert found.left_out_share == pytest.approx(0.3)
+
+
+def test_equal_importances_keep_the_lower_channels():
+    found = candidates(torch.ones(6, 2, 2), torch.ones(6), limit=3)
+    assert found.channels.tolist() == [0, 1, 2]
