@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
 # Left out: the compiled kernels (numba compiles plain functions only), and the pipeline, whose own
@@ -11,7 +12,8 @@ CHECKED = [
     *(f"annealcam.{file}" for file in ("comparison", "explanation", "photos")),
     *(f"annealcam.annealing.{f}" for f in ("evolution", "hamiltonian", "splitting", "success")),
 ]
-install_import_hook(CHECKED, "beartype.beartype")
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
+install_import_hook(CHECKED, "conftest.checked")
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402

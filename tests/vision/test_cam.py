@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from conftest import small_network
 from PIL import Image
 from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -19,6 +18,7 @@ from annealcam.vision.cam import (
     hirescam,
 )
 from annealcam.vision.capture import capture
+from conftest import small_network
 
 PEERS = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus, "hirescam": HiResCAM}
 # Layers whose output nothing overwrites in place: the package keeps a view, not a copy, of it.

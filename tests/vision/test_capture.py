@@ -5,7 +5,6 @@ import copy
 import pytest
 import torch
 import torchvision
-from conftest import small_network
 from torch import nn
 
 from annealcam.errors import (
@@ -16,6 +15,7 @@ from annealcam.errors import (
     TargetError,
 )
 from annealcam.vision.capture import capture
+from conftest import small_network
 
 
 def independent(model, images, layer, target):

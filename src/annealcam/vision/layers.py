@@ -124,8 +124,9 @@ def _runs(model: nn.Module, image: Tensor, *, graph: bool = False) -> tuple[list
             if not isinstance(output, Tensor) or output.ndim != 4:
                 return None
             inner, clone, version = handed_on.get(id(output), (None, output, 0))
-            if inner and inner.name.startswith(name + ".") and clone._version == version:
-                inner.name = name  # an outer module returns what its inner one gave
+            if inner and clone._version == version:  # it hands on what another module gave
+                if inner.name.startswith(name + "."):
+                    inner.name = name
                 return None
             clone = output.clone()  # may be overwritten in place; what is noted stays
             runs.append(_Run(name, module, output))

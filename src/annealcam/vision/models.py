@@ -217,7 +217,7 @@ def _initialised(
             f"{', '.join(known)}"
         )
     tensors = _read_tensors(file)
-    count = next(t.shape[0] for t in reversed(tensors.values()) if t.ndim >= 1)
+    count = _classes_of(tensors, _blank(make), default=len(names))
     model = make(num_classes=count)
     try:
         model.load_state_dict(tensors)
@@ -225,6 +225,14 @@ def _initialised(
         first = str(error).splitlines()[-1].strip()
         raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
     return LoadedModel(model, preprocess, names if count == len(names) else None)
+
+
+def _classes_of(tensors: dict[str, Tensor], like: nn.Module, default: int) -> int:
+    """The number of classes that a file's tensors were trained for: the rows of the last layer."""
+    last = [name for name, p in like.named_parameters() if name.endswith("weight") and p.ndim > 1][
+        -1
+    ]
+    return tensors[last].shape[0] if last in tensors else default
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:

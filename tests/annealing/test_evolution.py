@@ -1,0 +1,310 @@
+"""The evolution against closed forms, QuTiP, dense propagators and conservation laws."""
+
+import math
+
+import numpy as np
+import pytest
+import qutip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import expm
+
+import annealcam as ac
+from annealcam.annealing import _kernels, evolution, splitting
+from annealcam.annealing.hamiltonian import dense_hamiltonian, diagonal
+from annealcam.annealing.schedule import LINEAR, Schedule
+from annealcam.errors import ArgumentError, ProblemTooLargeError
+from conftest import relu_problem
+
+BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+# A = B = 1 throughout: the Hamiltonian does not change, so the evolution has closed forms.
+CONSTANT = Schedule("constant", driver=np.ones_like, problem=np.ones_like)
+
+
+def bit_reversed(values, d):
+    """From qubit 0 in the lowest bit to QuTiP's order, qubit 0 first in the tensor product."""
+    return values.reshape((2,) * d).transpose(range(d)[::-1]).ravel()
+
+
+def by_qutip(p, tau, scale):
+    d = p.d
+    x = sum(
+        qutip.tensor([qutip.sigmax() if q == r else qutip.qeye(2) for q in range(d)])
+        for r in range(d)
+    )
+    h = qutip.Qobj(np.diag(bit_reversed(diagonal(p), d)), dims=x.dims).to("csr")
+    plus = (qutip.basis(2, 0) + qutip.basis(2, 1)).unit()
+    found = qutip.sesolve(
+        [[-scale * x, lambda t: 1 - t / tau], [h, lambda t: t / tau]],
+        qutip.tensor([plus] * d),
+        [0, tau],
+        options={"method": "vern9", "atol": 1e-13, "rtol": 1e-11, "nsteps": 10**6},
+    )
+    return bit_reversed(found.states[-1].full().ravel(), d)
+
+
+@BOTH
+@pytest.mark.parametrize("d", range(4, 9))
+@pytest.mark.parametrize("tau", [10.0, 50.0])
+def test_qutip(d, tau, convention):
+    p = relu_problem(d)
+    own = ac.anneal(p, tau=tau, convention=convention)
+    psi = by_qutip(p, tau, own.driver_scale)
+    exact = np.abs(psi) ** 2
+    ground = p.energies() <= p.energies().min() + p.tie
+    assert abs(own.success_probability - exact[ground].sum()) < 1e-6
+    assert 0.5 * np.abs(own.probabilities - exact).sum() < max(own.error, 1e-8) <= 1e-6
+    assert abs(abs(np.vdot(psi, own.state)) - 1) < 1e-6
+
+
+@BOTH
+def test_qutip_with_a_cardinality(convention):
+    p = relu_problem(6, cardinality=2)
+    own = ac.anneal(p, tau=20.0, convention=convention)
+    exact = np.abs(by_qutip(p, 20.0, own.driver_scale)) ** 2
+    assert 0.5 * np.abs(own.probabilities - exact).sum() < 1e-6
+    assert own.multiplicity == ac.solve_exact(p).multiplicity
+
+
+@pytest.mark.parametrize("field", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("tau", [0.5, 3.0, 11.0])
+def test_one_qubit_of_constant_hamiltonian_precesses(field, tau):
+    """H = -sigma_x - f n: Rabi's formula about the axis (1, 0, f/2) of length w.
+
+    P(n = 1) = 1/2 + f / (4 w^2) (1 - cos 2 w tau),   w^2 = 1 + f^2 / 4
+    """
+    p = ac.SelectionProblem([field], [[0.0]], beta=1.0)
+    own = ac.anneal(p, tau=tau, convention="text", schedule=CONSTANT)
+    w = math.sqrt(1 + field**2 / 4)
+    expected = 0.5 + field / (4 * w**2) * (1 - math.cos(2 * w * tau))
+    assert own.probabilities[1] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("coupling", [0.4, 1.5])
+def test_two_coupled_qubits_in_closed_form(coupling):
+    """H = -X1 - X2 + g n1 n2 keeps the triplet apart; its 3 x 3 block is diagonalised by hand."""
+    p = ac.SelectionProblem([0.0, 0.0], [[0.0, coupling], [coupling, 0.0]], beta=0.0)
+    own = ac.anneal(p, tau=4.0, convention="text", schedule=CONSTANT)
+    r = -math.sqrt(2.0)
+    triplet = np.array([[0, r, 0], [r, 0, r], [0, r, coupling]])  # |00>, (|01>+|10>)/sqrt 2, |11>
+    values, vectors = np.linalg.eigh(triplet)
+    start = np.array([0.5, math.sqrt(0.5), 0.5])
+    psi = vectors @ (np.exp(-4j * values) * (vectors.T @ start))
+    expected = np.abs(psi) ** 2 * [1, 0.5, 1]
+    assert np.allclose(own.probabilities, expected[[0, 1, 1, 2]], atol=1e-6)
+
+
+@BOTH
+def test_dense_propagator(convention):
+    p, tau, n = relu_problem(4), 6.0, 4000
+    psi = np.full(16, 0.25, dtype=complex)
+    for k in range(n):
+        psi = expm(-1j * tau / n * dense_hamiltonian(p, (k + 0.5) / n, convention=convention)) @ psi
+    own = ac.anneal(p, tau=tau, convention=convention, tol=1e-9)
+    assert np.abs(own.state - psi).max() < 1e-5
+    assert np.abs(own.probabilities - np.abs(psi) ** 2).max() < 1e-6
+
+
+def test_fourth_order():
+    p, tau = relu_problem(5), 10.0
+    turns = diagonal(p) / (2 * np.pi)
+    runs = [
+        evolution._density(evolution._run(turns, *splitting.stages(LINEAR, tau, n, 1.0)))
+        for n in (20, 40, 1000)
+    ]
+    coarse, fine = (np.abs(run - runs[-1]).sum() for run in runs[:-1])
+    assert 12 < coarse / fine < 20
+
+
+def test_bit_order():
+    """Only map 2 is worth anything: the state with bit 2 set, and no other, is the ground state."""
+    p = ac.SelectionProblem([-0.5, -0.5, 1.0, -0.5], np.zeros((4, 4)))
+    own = ac.anneal(p, tau=200.0)
+    assert own.probabilities.argmax() == 0b0100
+    assert own.probabilities[0b0100] == pytest.approx(own.success_probability)
+    shots = own.sample(200, seed=0)
+    assert shots[:, 2].mean() > 0.9 > 0.1 > shots[:, [0, 1, 3]].mean()
+
+
+@given(st.integers(1, 8), st.integers(0, 10**6), st.floats(-7, 7), st.floats(-7, 7))
+@settings(deadline=None, max_examples=30)
+def test_kernels_keep_the_norm_and_reverse(d, seed, angle, phase):
+    rng = np.random.default_rng(seed)
+    state = rng.normal(size=(2, 2**d))
+    turns = rng.normal(size=2**d)
+    before = state.copy()
+    angles, phases = np.array([angle, angle / 2]), np.array([phase])
+    _kernels.propagate(state[0], state[1], turns, angles, phases)
+    assert (state**2).sum() == pytest.approx((before**2).sum(), rel=1e-13)
+    _kernels.propagate(state[0], state[1], turns, -angles[::-1].copy(), -phases)
+    assert np.allclose(state, before, atol=1e-12)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 6, 9])
+def test_kernels_are_the_matrices_they_stand_for(d):
+    """Every path: below a vector's width, odd and even numbers of further qubits."""
+    rng = np.random.default_rng(d)
+    state, turns = rng.normal(size=(2, 2**d)), rng.normal(size=2**d) * 5
+    theta, phase = 0.7, 1.3
+    one = np.array([[math.cos(theta), -math.sin(theta)], [math.sin(theta), math.cos(theta)]])
+    rotated = state.copy().reshape((2,) + (2,) * d)
+    for axis in range(1, d + 1):
+        rotated = np.moveaxis(np.tensordot(one, rotated, axes=(1, axis)), 0, axis)
+    rotated = rotated.reshape(2, -1)
+    psi = (rotated[0] + 1j * rotated[1]) * np.exp(-2j * np.pi * phase * turns)
+    _kernels.propagate(state[0], state[1], turns, np.array([theta, 0.0]), np.array([phase]))
+    assert np.allclose(state[0] + 1j * state[1], psi, atol=1e-13)
+
+
+@BOTH
+def test_independent_qubits_factorise(convention):
+    """With J = 0 every qubit evolves for itself, and permuting them permutes the outcome."""
+    h = np.array([0.3, 1.0, 0.6])
+    scale = 1 / 3 if convention == "paper" else 1.0
+    own = ac.anneal(ac.SelectionProblem(h, np.zeros((3, 3))), tau=15.0, convention=convention)
+    ones = [
+        ac.anneal(  # the same field and driver, in units of the driver
+            ac.SelectionProblem([x / scale], [[0.0]]), tau=15.0 * scale, convention="text"
+        ).probabilities[1]
+        for x in h
+    ]
+    expected = [math.prod(q if b >> i & 1 else 1 - q for i, q in enumerate(ones)) for b in range(8)]
+    assert np.allclose(own.probabilities, expected, atol=3e-6)
+
+
+def test_relabelling_maps_relabels_the_state():
+    p, order = relu_problem(5), np.array([3, 0, 4, 1, 2])
+    q = ac.SelectionProblem(p.h[order], p.J[np.ix_(order, order)])
+    a = ac.anneal(p).probabilities.reshape((2,) * 5)
+    b = ac.anneal(q).probabilities.reshape((2,) * 5)
+    # axis i of the array is qubit 4 - i; qubit j of q is qubit order[j] of p
+    assert np.allclose(b, a.transpose([4 - order[4 - i] for i in range(5)]), atol=2e-6)
+
+
+@pytest.mark.parametrize("s", [0.0, 0.2, 0.7, 1.0])
+def test_scale_identity_of_the_conventions(s):
+    """With H_c(s) = (1-s) c H_D + s H_Q: levels_c(s) = k levels_1(s / k), k = (1-s) c + s."""
+    p = relu_problem(6)
+    k = (1 - s) / 6 + s
+    paper = np.linalg.eigvalsh(dense_hamiltonian(p, s, convention="paper"))
+    text = np.linalg.eigvalsh(dense_hamiltonian(p, s / k, convention="text"))
+    assert np.allclose(paper, k * text, atol=1e-12)
+
+
+def test_sign_of_the_driver_is_a_gauge():
+    """With +sum sigma_x, started in its own ground state, the probabilities are the same."""
+    p, tau, n = relu_problem(4), 5.0, 500
+    flip = (-1.0) ** np.array([b.bit_count() for b in range(16)])
+    diag = np.diag(diagonal(p))
+    ends = []
+    for sign, psi in ((-1, np.full(16, 0.25 + 0j)), (1, flip * 0.25 + 0j)):
+        for k in range(n):
+            s = (k + 0.5) / n
+            h = dense_hamiltonian(p, s, convention="text") - s * diag
+            psi = expm(-1j * tau / n * (-sign * h + s * diag)) @ psi
+        ends.append(np.abs(psi) ** 2)
+    assert np.allclose(ends[0], ends[1], atol=1e-12)
+
+
+def test_success_on_the_whole_ground_manifold():
+    twins = ac.SelectionProblem([1.0, 1.0], [[0.0, 2.0], [2.0, 0.0]], beta=0.5)
+    own = ac.anneal(twins, tau=100.0, convention="text")
+    assert own.multiplicity == 2
+    assert own.success_probability == pytest.approx(own.probabilities[[1, 2]].sum(), abs=1e-12)
+    assert own.probabilities[1] == pytest.approx(own.probabilities[2], abs=1e-9)
+    assert own.success_probability > 0.99
+
+
+@BOTH
+def test_success_tends_to_one_with_time(convention):
+    J = 0.3 * (np.ones((3, 3)) - np.eye(3))  # no level near the ground state at the end
+    p = ac.SelectionProblem([1.0, 0.7, 0.4], J)
+    chances = [
+        ac.anneal(p, tau=t, convention=convention).success_probability for t in (1.0, 30.0, 2000.0)
+    ]
+    assert chances == sorted(chances)
+    assert chances[-1] > 0.999
+
+
+def test_instant_anneal_is_uniform_guessing():
+    own = ac.anneal(relu_problem(5), tau=1e-6)
+    assert own.success_probability == pytest.approx(1 / 32, abs=1e-5)
+
+
+def test_all_zero_problem_has_only_ground_states():
+    own = ac.anneal(ac.SelectionProblem(np.zeros(3), np.zeros((3, 3))))
+    assert (own.success_probability, own.multiplicity) == (pytest.approx(1.0), 8)
+    assert np.allclose(own.probabilities, 1 / 8)
+
+
+def test_no_qubit_at_all():
+    own = ac.anneal(ac.SelectionProblem([], np.zeros((0, 0))))
+    assert (own.d, own.success_probability, own.sample(2).shape) == (0, 1.0, (2, 0))
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_units_of_energy_and_time_cancel(unit):
+    p = relu_problem(4)
+    q = ac.SelectionProblem(p.h * unit, p.J * unit)
+    same = Schedule("scaled", driver=lambda s: (1 - s) * unit, problem=lambda s: s)
+    a = ac.anneal(p, tau=20.0, convention="text").probabilities
+    b = ac.anneal(q, tau=20.0 / unit, convention="text", schedule=same).probabilities
+    assert np.allclose(a, b, atol=2e-6)
+
+
+def test_error_estimate_holds_for_hard_problems():
+    """Strong couplings at small beta: the estimate is compared with a much finer run."""
+    for seed in range(4):
+        p = relu_problem(7, seed, beta=0.3)
+        own = ac.anneal(p, tau=40.0, convention="text", tol=1e-5)
+        fine = ac.anneal(p, tau=40.0, convention="text", tol=1e-10)
+        assert 0.5 * np.abs(own.probabilities - fine.probabilities).sum() <= own.error <= 1e-5
+
+
+def test_samples_follow_the_probabilities_and_the_seed():
+    own = ac.anneal(relu_problem(3), tau=20.0)
+    shots = own.sample(20_000, seed=7)
+    counts = np.bincount(shots @ [1, 2, 4], minlength=8)
+    expected = 20_000 * own.probabilities
+    assert (((counts - expected) ** 2) / expected).sum() < 24.3  # chi2, 7 degrees, p = 0.001
+    assert np.array_equal(shots, own.sample(20_000, seed=7))
+    assert not np.array_equal(shots, own.sample(20_000, seed=8))
+
+
+def test_equal_bits_every_time():
+    p = relu_problem(8)
+    assert np.array_equal(ac.anneal(p).state, ac.anneal(p).state)
+
+
+def test_published_orders_of_magnitude():
+    """tau = 10 with the 1/d driver: the chance falls by decades from d = 4 to d = 11."""
+    mean = {
+        d: np.mean([ac.anneal(relu_problem(d, s), tau=10.0).success_probability for s in range(12)])
+        for d in (4, 8, 11)
+    }
+    published = {4: 0.19, 8: 0.021, 11: 0.0042}
+    assert all(0.3 < mean[d] / published[d] < 3.5 for d in published)
+
+
+@pytest.mark.parametrize("tau", [0.0, -1.0, math.nan, math.inf])
+def test_wrong_tau(tau):
+    with pytest.raises(ArgumentError, match=f"tau={tau}"):
+        ac.anneal(relu_problem(3), tau=tau)
+
+
+def test_wrong_arguments():
+    p = relu_problem(3)
+    with pytest.raises(ArgumentError, match="steps"):
+        ac.anneal(p, tau=1e12)
+    with pytest.raises(ArgumentError, match="tol=0"):
+        ac.anneal(p, tol=0.0)
+    with pytest.raises(ArgumentError, match="did you mean 'paper'"):
+        ac.anneal(p, convention="papre")
+    with pytest.raises(ArgumentError, match="schedule='quadratic'"):
+        ac.anneal(p, schedule="quadratic")
+    with pytest.raises(ArgumentError, match="shots=0"):
+        ac.anneal(p).sample(0)
+    with pytest.raises(ProblemTooLargeError, match="d=21"):
+        ac.anneal(ac.SelectionProblem(np.ones(21), np.zeros((21, 21))))
+    with pytest.raises(ProblemTooLargeError, match="d=13"):
+        dense_hamiltonian(relu_problem(13), 0.5)
