@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -248,11 +249,17 @@ def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
 
 def _targets(target: Any, class_names: Sequence[str] | None) -> int | list[int] | None:
     if target is None or isinstance(target, str) or np.ndim(target) == 0:
-        return resolve_target(target, class_names)
-    resolved = [resolve_target(t, class_names) for t in target]
+        return _target(target, class_names)
+    resolved = [_target(t, class_names) for t in target]
     if None in resolved:
         raise TargetError("target: None among several; give every image a class, or none of them")
     return [t for t in resolved if t is not None]
+
+
+def _target(target: Any, class_names: Sequence[str] | None) -> int | None:
+    """One target; integers of numpy and torch are integers."""
+    as_is = target is None or isinstance(target, str)
+    return resolve_target(target if as_is else index(target), class_names)
 
 
 def _array(values: Tensor) -> Array:

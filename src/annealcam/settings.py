@@ -48,6 +48,10 @@ class Settings:
         _one_of("map_form", self.map_form, ("relu_of_sum", "sum_of_relu"))
         if isinstance(self.sampler, str):
             _one_of("sampler", self.sampler, SAMPLERS)
+        elif not callable(getattr(self.sampler, "sample", None)):
+            raise ArgumentError(
+                f"sampler={self.sampler!r}: has no sample(bqm); give a name or a dimod sampler"
+            )
         check_beta(self.beta)
         check_cardinality(self.cardinality)
         check_tau(self.tau)

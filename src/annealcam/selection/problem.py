@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any
@@ -82,8 +83,8 @@ class SelectionProblem:
         >>> SelectionProblem.from_maps(np.array([[1., 0.], [1., 1.]]), np.array([2., 4.])).J[0, 1]
         np.float64(0.7071067811865475)
         """
-        flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
-        relevance = np.asarray(relevance, dtype=np.float64)
+        flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), math.prod(maps.shape[1:]))
+        relevance = _frozen("relevance", relevance)
         if len(flat) and not relevance.max() > 0:
             raise ArgumentError("relevance: no map has any; leave such maps out of the candidates")
         return cls(

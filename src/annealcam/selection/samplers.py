@@ -91,10 +91,9 @@ def best_of(
         info["repaired"] = True
         nearest = np.argmin(np.abs(reads.sum(axis=1) - problem.cardinality))
         allowed = baselines.repaired(problem, reads[nearest])[None]
-    energies = problem.energy(allowed)
-    first = int(np.argmin(energies))
-    n, energy, optimal = allowed[first].astype(np.int8), float(energies[first]), None
+    n = allowed[np.argmin(problem.energy(allowed))].astype(np.int8)
     n.setflags(write=False)
+    energy, optimal = problem.energy(n), None
     if problem.d <= MAX_ENUMERATED:
         best = solve_exact(problem)
         optimal = bool(energy <= best.energy + problem.tie)
@@ -142,8 +141,6 @@ def _dwave_sampler(name: str, seed: int) -> tuple[BQMSampler, dict[str, Any]]:
 def _dimod_reads(
     problem: SelectionProblem, sampler: BQMSampler, name: str, options: dict[str, Any]
 ) -> Int[Array, "reads d"]:
-    if not isinstance(sampler, BQMSampler):
-        raise ArgumentError(f"sampler={sampler!r}: has no sample(bqm); give a dimod sampler")
     try:
         found = sampler.sample(problem.to_bqm(), **options)
         binary = found.change_vartype("BINARY", inplace=False)

@@ -1,0 +1,94 @@
+"""The rules of the house: who may import whom, and how light the door is."""
+
+import ast
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "annealcam"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def imports(path):
+    """Every module that a file imports, at any depth, type checking included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+    return found
+
+
+FORBIDDEN = {
+    "selection": ("torch", "annealcam.vision", "annealcam.annealing", "annealcam.report"),
+    "annealing": ("torch", "annealcam.vision", "annealcam.report", "annealcam.explanation"),
+    "vision": ("dimod", "dwave", "annealcam.selection", "annealcam.annealing", "annealcam.report"),
+    "report": ("torch", "annealcam.vision", "annealcam.annealing", "annealcam.pipeline"),
+}
+CORE = {"annealcam.pipeline", "annealcam.photos", "annealcam.cli", "annealcam.report"}
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_rooms_keep_to_themselves(room):
+    for path in (SOURCE / room).rglob("*.py"):
+        for name in imports(path):
+            bad = [f for f in FORBIDDEN[room] if name == f or name.startswith(f + ".")]
+            assert not bad, f"{path.name} imports {name}"
+
+
+def test_nothing_looks_back_at_the_command_line():
+    for path in FILES:
+        if path.name not in ("cli.py", "__main__.py"):
+            assert "annealcam.cli" not in imports(path)
+
+
+def run_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_importing_costs_next_to_nothing():
+    heavy = run_python(
+        """
+        import sys, annealcam, annealcam.cli
+        heavy = {"torch", "torchvision", "timm", "numba", "scipy", "dimod", "matplotlib", "skimage"}
+        print(sorted(heavy & set(sys.modules)))
+        """
+    )
+    assert heavy.strip() == "[]"
+
+
+def test_the_library_without_a_network_needs_no_torch():
+    loaded = run_python(
+        """
+        import sys, annealcam as ac, numpy as np
+        p = ac.SelectionProblem(np.ones(3), np.zeros((3, 3)))
+        ac.anneal(p), ac.solve_exact(p), ac.AnnealingSampler().sample(p.to_bqm())
+        print("torch" in sys.modules)
+        """
+    )
+    assert loaded.strip() == "False"
+
+
+def test_public_names_are_there():
+    import annealcam as ac
+
+    for name in ac.__all__:
+        assert getattr(ac, name) is not None
+        assert name in dir(ac)
+    assert callable(ac.explain)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ac.nothing
+
+
+def test_public_functions_have_docstrings_with_an_example_somewhere():
+    import annealcam as ac
+
+    for name in ac.__all__:
+        if name not in ("__version__", "AnnealResult", "ExactSolution", "Explanation"):
+            assert ">>>" in getattr(ac, name).__doc__, name

@@ -1,0 +1,174 @@
+"""The command: end to end in one process, on photos good and bad."""
+
+import json
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from typer.testing import CliRunner
+
+import annealcam as ac
+from annealcam.cli import app
+
+runner = CliRunner()
+
+
+def run(*arguments, code=0):
+    """Run the command; it must end with that code and without a traceback."""
+    found = runner.invoke(app, [str(a) for a in arguments])
+    assert found.exit_code == code, found.output
+    assert found.exception is None or isinstance(found.exception, SystemExit)
+    assert "Traceback" not in found.output
+    return found
+
+
+@pytest.fixture
+def nets(tmp_path, monkeypatch):
+    """A user's own small network, `nets:make`, in the working folder."""
+    (tmp_path / "nets.py").write_text(
+        "from conftest import small_network\n"
+        "from annealcam.vision.preprocess import Preprocess\n"
+        "def make():\n"
+        "    names = 'ant', 'bee', 'cat', 'dog', 'elk'\n"
+        "    return small_network(), Preprocess(resize=40, crop=36), names\n"
+        "def signed():\n"
+        "    import torch\n"
+        "    return torch.nn.Sequential(*list(small_network())[:3], *list(small_network())[4:])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(skimage.data.chelsea()).save(tmp_path / "cat.png")
+    return "nets:make"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """What `annealcam demo` prints and writes, in a path with a space in it."""
+    folder = tmp_path_factory.mktemp("a demo") / "out"
+    return run("demo", "-o", folder), folder / "chelsea"
+
+
+def test_demo_writes_what_it_promises(demo):
+    printed, folder = demo
+    files = {p.name for p in folder.iterdir()}
+    assert files == {
+        "explanation.json", "maps.npz", "overlay.png", "report.png", "comparison.csv",
+    }  # fmt: skip
+    assert str(folder / "report.png") in printed.stdout
+    assert "tiger cat" in printed.stdout
+    assert "the last convolutional output after its activation" in printed.stdout
+    assert "Proved optimal" in printed.stdout
+    assert Image.open(folder / "report.png").width > 1000
+
+
+def test_demo_is_the_librarys_own_explanation(demo):
+    told = json.loads((demo[1] / "explanation.json").read_text())
+    stored = ac.Explanation.load(demo[1])
+    assert told["provenance"]["layer"] == "bn2"
+    assert (told["problem"]["beta"], told["problem"]["d"]) == (0.9, 16)
+    assert stored.optimal
+    assert stored.energy == ac.solve_exact(stored.problem).energy
+    model, preprocess, _ = ac.load_model()
+    own = ac.explain(model, preprocess(Image.fromarray(skimage.data.chelsea())))
+    assert np.array_equal(own.selected, stored.selected)
+    assert np.allclose(own.map, stored.map, atol=1e-5)
+    assert own.provenance["dead"] == stored.provenance["dead"] > 0
+    assert own.provenance["left_out"] == stored.provenance["left_out"] > 0
+
+
+def test_options_reach_the_result(nets):
+    run(
+        "explain", "cat.png", "--model", nets, "--layer", "3", "--target", "bee",
+        "--preset", "paper", "--beta", "0.6", "--cardinality", "2", "--max-qubits", "4", "--tau", "20", "--shots", "9",
+        "--convention", "text", "--seed", "5", "-o", "out",
+    )  # fmt: skip
+    e = ac.Explanation.load("out/cat")
+    told = e.provenance
+    assert (e.target, told["target_name"], told["layer"]) == (1, "bee", "3")
+    assert (told["importance"], told["map_form"]) == ("gradcam", "sum_of_relu")
+    assert (e.problem.beta, e.problem.cardinality, len(e.selected)) == (0.6, 2, 2)
+    assert (told["tau"], e.convention, e.selection.reads, told["seed"]) == (20.0, "text", 9, 5)
+    assert e.problem.d <= 4
+
+
+@pytest.mark.parametrize("sampler", ["exact", "sa", "sqa", "tabu", "greedy", "topk", "random"])
+def test_samplers(nets, sampler):
+    run("explain", "cat.png", "--model", nets, "--sampler", sampler, "-o", "out")
+    assert ac.Explanation.load("out/cat").selection.sampler == sampler
+
+
+def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no image")
+    Image.new("L", (50, 40), 99).save(tmp_path / "grey.png")
+    (tmp_path / "sub").mkdir()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "sub" / "cat.jpg")
+    found = run(
+        "explain", "bad.jpg", "cat.png", "none.png", "grey.png", "sub/cat.jpg",
+        "--model", nets, "-o", "out", code=1,
+    )  # fmt: skip
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["cat", "cat-2", "grey"]
+    lines = [line for line in found.stderr.splitlines() if line.startswith("annealcam: ")]
+    assert len([line for line in lines if "warning" not in line]) == 2
+    assert "bad.jpg: not an image" in found.stderr
+    assert "none.png: cannot be read" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--beta", "1.5"], "beta=1.5"),
+        (["--tau", "0"], "tau=0"),
+        (["--cardinality", "0"], "cardinality=0"),
+        (["--cardinality", "99"], "cardinality=99: there are only"),
+        (["--layer", "33"], "layer='33'"),
+        (["--layer", "5"], "not maps"),
+        (["--target", "dig"], "did you mean 'dog'"),
+        (["--target", "7"], "classes 0 to 4"),
+        (["--sampler", "x"], "sampler='x'"),
+        (["--importance", "x"], "importance='x'"),
+        (["--preset", "x"], "preset='x'"),
+        (["--max-qubits", "0"], "max_qubits=0"),
+        (["--device", "nowhere"], "device='nowhere'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_two(nets, options, match):
+    found = run("explain", "cat.png", "--model", nets, *options, "-o", "out", code=2)
+    assert match in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("model", ["nets:missing", "torchvision:resnet18:nothing.pth", "who"])
+def test_a_model_that_cannot_be_had_is_a_failure(nets, model):
+    found = run("explain", "cat.png", "--model", model, "-o", "out", code=1)
+    assert found.stderr.count("\n") == 1
+
+
+def test_output_that_cannot_be_written(nets, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert "cannot be written" in run(
+        "explain", "cat.png", "--model", nets, "-o", "file", code=1
+    ).stderr  # fmt: skip
+    (tmp_path / "out" / "cat").mkdir(parents=True)
+    (tmp_path / "out" / "cat" / "mine.txt").write_text("mine")
+    found = run("explain", "cat.png", "--model", nets, "-o", "out", code=1)
+    assert "not a result" in found.stderr
+    assert (tmp_path / "out" / "cat" / "mine.txt").read_text() == "mine"
+
+
+def test_signed_maps_are_warned_of(nets):
+    found = run("explain", "cat.png", "--model", "nets:signed", "--layer", "2", "-o", "out")
+    assert "signed maps" in found.stderr
+
+
+def test_layers_lists_what_can_be_explained(nets):
+    found = run("layers", "--model", nets, "--photo", "cat.png", "--importance", "gradcam")
+    starred = [line for line in found.stdout.splitlines() if line.startswith("*  3")]
+    assert len(starred) == 1
+    assert "not negative" in starred[0]
+    assert "17 x 17" in found.stdout
+    assert "% negative" in found.stdout
+
+
+def test_version_and_help():
+    assert run("--version").stdout.strip() == ac.__version__
+    assert "explain" in run("--help").stdout

@@ -1,0 +1,130 @@
+"""The result: stored and read back to the bit, never half-written, and drawn."""
+
+import json
+import pickle
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import annealcam as ac
+from annealcam.errors import ArgumentError, OutputError
+from annealcam.explanation import MARKER, heatmap
+from annealcam.files import written_aside
+from test_pipeline import headed, same
+
+
+@pytest.fixture
+def e(network, images):
+    return ac.explain(network, images[0], layer="3", class_names=list("abcde"), shots=4)
+
+
+@pytest.mark.parametrize("sampler", ["anneal", "exact", "sa"])
+def test_round_trip(network, images, tmp_path, sampler):
+    e = ac.explain(network, images[0], layer="3", sampler=sampler, cardinality=2)
+    back = ac.Explanation.load(e.save(tmp_path / "a b" / "x"))
+    assert same(e, back)
+    assert back.provenance == e.provenance
+    assert back.map.dtype == e.map.dtype
+    assert (back.energy, back.optimal) == (e.energy, e.optimal)
+    assert back.problem.cardinality == 2
+
+
+def test_round_trip_of_nothing(tmp_path):
+    model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
+    with pytest.warns(ac.errors.AnnealcamWarning):
+        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
+    assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
+
+
+def test_frozen(e):
+    with pytest.raises(FrozenInstanceError):
+        e.target = 3
+    with pytest.raises(ValueError, match="read-only"):
+        e.map[0, 0] = 1
+    assert same(pickle.loads(pickle.dumps(e)), e)
+
+
+def test_json_tells_the_selection(e, tmp_path):
+    told = json.loads((e.save(tmp_path / "x") / MARKER).read_text())
+    assert [row["channel"] for row in told["selected"]] == e.selected.tolist()
+    assert told["target"]["probability"] == pytest.approx(
+        float(torch.tensor(e.logits).softmax(0)[e.target]), rel=1e-6
+    )
+    assert told["provenance"]["annealcam"] == ac.__version__
+    assert told["selection"]["info"]["success_probability"] > 0
+
+
+def test_an_older_result_is_replaced_as_a_whole(e, tmp_path):
+    folder = e.save(tmp_path / "x")
+    (folder / "stale.txt").write_text("old")
+    e.save(folder)
+    assert sorted(p.name for p in folder.iterdir()) == ["explanation.json", "maps.npz"]
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_failure_leaves_the_older_result_untouched(e, tmp_path):
+    folder = e.save(tmp_path / "x")
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def fail_half_way():
+        with written_aside(folder, marker=MARKER) as aside:
+            (aside / MARKER).write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_foreign_files_are_never_replaced(e, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="not a result"):
+        e.save(tmp_path / "x")
+    with pytest.raises(OutputError, match="is a file"):
+        e.save(tmp_path / "x" / "thesis.tex")
+    with pytest.raises(OutputError, match="cannot be written"):
+        e.save(tmp_path / "x" / "thesis.tex" / "below")
+    assert (tmp_path / "x" / "thesis.tex").read_text() == "years of work"
+
+
+def test_unreadable_results(e, tmp_path):
+    with pytest.raises(OutputError, match="no readable result"):
+        ac.Explanation.load(tmp_path)
+    folder = e.save(tmp_path / "x")
+    (folder / "maps.npz").write_bytes(b"PK broken")
+    with pytest.raises(OutputError, match="no readable result"):
+        ac.Explanation.load(folder)
+    told = json.loads((folder / MARKER).read_text())
+    e.save(folder)
+    (folder / MARKER).write_text(json.dumps({**told, "format": 99}))
+    with pytest.raises(OutputError, match="format 99"):
+        ac.Explanation.load(folder)
+
+
+def test_heatmap_is_bilinear_and_peaks_at_one():
+    raw = np.array([[0.0, 1.0], [2.0, 4.0]])
+    torchs = torch.nn.functional.interpolate(
+        torch.tensor(raw)[None, None], size=(8, 12), mode="bilinear", align_corners=False
+    )[0, 0].numpy()
+    assert np.allclose(heatmap(raw, (8, 12)), torchs / torchs.max(), atol=1e-6)
+    own = heatmap(np.random.default_rng(0).random((7, 7)), (224, 200))
+    assert own.shape == (224, 200)
+    assert (own.min() >= 0, own.max()) == (True, 1.0)
+    assert np.array_equal(heatmap(np.full((2, 2), 3.0), (4, 4)), np.ones((4, 4)))
+    assert not heatmap(np.zeros((2, 2)), (4, 4)).any()
+    with pytest.raises(ArgumentError, match="size="):
+        heatmap(raw, (0, 3))
+
+
+def test_overlay_colours_most_where_the_map_is_strongest(e):
+    photo = Image.new("RGB", (120, 90), (90, 90, 90))
+    drawn = e.overlay(photo)
+    assert drawn.size == photo.size
+    change = np.abs(np.asarray(drawn, dtype=int) - 90).sum(axis=-1)
+    heat = e.heatmap((90, 120))
+    assert change[heat == 1].max() > change[heat < 0.2].max()

@@ -1,0 +1,270 @@
+"""The whole way: from an image to its explanation."""
+
+import dimod
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import annealcam as ac
+from annealcam.errors import (
+    AnnealcamWarning,
+    ArgumentError,
+    LayerError,
+    ProblemTooLargeError,
+    TargetError,
+)
+from annealcam.vision.capture import capture
+from annealcam.vision.layers import default_layer
+from conftest import small_network
+
+
+def explain(model, image, **options):
+    return ac.explain(model, image, **{"layer": "3", **options})
+
+
+def same(a, b):
+    arrays = a._arrays()
+    return a.as_json() == b.as_json() and all(
+        np.array_equal(x, b._arrays()[name]) for name, x in arrays.items()
+    )
+
+
+def test_the_problem_is_that_of_the_method(network, images):
+    """Candidates, relevance, redundancy and map, each computed here by the formula."""
+    e = explain(network, images[0], sampler="exact")
+    found = capture(network, images[:1], layer="3")
+    f, g = found.activations[0].double(), found.gradients[0].double()
+    alpha = g.mean(dim=(1, 2))
+    weight = alpha * f.mean(dim=(1, 2))
+    channels = [a for a in range(12) if weight[a] > 0 and f[a].any()]
+    assert e.candidates.tolist() == channels
+    assert np.allclose(e.importance, weight, atol=1e-9)
+    assert np.allclose(e.problem.h, weight[channels] / weight[channels].max(), rtol=1e-5)
+    flat = f[channels].flatten(1)
+    cosine = torch.nn.functional.cosine_similarity(flat[:, None], flat[None], dim=2).abs()
+    assert np.allclose(e.problem.J, cosine - torch.eye(len(channels)), atol=1e-7)
+    assert e.energy == ac.solve_exact(e.problem).energy
+    expected = (alpha[e.selected.copy(), None, None] * f[e.selected.copy()]).sum(dim=0).relu()
+    assert np.allclose(e.map, expected, atol=1e-7)
+    assert np.array_equal(e.selected_maps, found.activations[0][e.selected.copy()])
+
+
+def test_selected_are_sorted_by_importance_and_are_candidates(network, images):
+    for e in explain(network, images):
+        assert set(e.selected) == set(e.candidates[e.selection.n.astype(bool)])
+        assert (np.diff(e.importance[e.selected]) <= 0).all()
+
+
+def test_beta_one_selects_all_positive_maps_and_one_kind_of_gradcam(network, images):
+    """With every positive weight kept, only negative weights are missing from Grad-CAM."""
+    e = explain(network, images[0], beta=1.0, importance="gradcam", sampler="exact")
+    alive = capture(network, images[:1], layer="3").activations[0].flatten(1).any(dim=1).numpy()
+    assert set(e.selected) == set(np.flatnonzero((e.alpha > 0) & alive))
+
+
+def test_preset_paper_and_what_stands_above_it(network, images):
+    e = explain(network, images[0], preset="paper")
+    told = e.provenance
+    assert (told["importance"], e.problem.beta, told["map_form"]) == ("gradcam", 0.7, "sum_of_relu")
+    assert np.array_equal(e.importance, e.alpha)
+    summed = np.maximum(e.alpha[e.selected, None, None] * e.selected_maps, 0).sum(axis=0)
+    assert np.allclose(e.map, summed, atol=1e-8)
+    above = explain(network, images[0], preset="paper", beta=0.4, map_form="relu_of_sum")
+    assert (above.problem.beta, above.provenance["importance"]) == (0.4, "gradcam")
+    assert explain(network, images[0]).problem.beta == 0.9
+
+
+def test_annealing_reports_its_chances(network, images):
+    e = explain(network, images[0], tau=20.0, shots=30, convention="text")
+    own = ac.anneal(e.problem, tau=20.0, convention="text")
+    info = e.selection.info
+    assert info["success_probability"] == own.success_probability
+    assert info["best_of_shots_probability"] == pytest.approx(
+        1 - (1 - own.success_probability) ** 30
+    )
+    assert info["guess_probability"] == pytest.approx(1 - (1 - 2.0**-e.problem.d) ** 30)
+    assert (e.selection.reads, e.convention, e.provenance["tau"]) == (30, "text", 20.0)
+    best = own.sample(30, seed=0)
+    assert e.energy == pytest.approx(e.problem.energy(best).min())
+    assert explain(network, images[0]).selection.reads == e.problem.d**2
+    assert explain(network, images[0], sampler="exact").convention is None
+
+
+def test_equal_seeds_give_equal_bits(network, images):
+    a, b = (explain(network, images[0], seed=3, shots=2) for _ in range(2))
+    assert same(a, b)
+
+
+def test_a_batch_gives_what_its_images_give(network, images):
+    together = explain(network, images, sampler="exact", target=[0, 1, 2])
+    assert isinstance(together, list)
+    for i, e in enumerate(together):
+        alone = explain(network, images[i], sampler="exact", target=i)
+        assert e.target == alone.target == i
+        assert np.array_equal(e.selected, alone.selected)
+        assert np.allclose(e.map, alone.map, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [2, "2", "two", np.int64(2)])
+def test_targets(network, images, target):
+    e = explain(network, images[0], target=target, class_names=["zero", "one", "two", "3", "4"])
+    assert (e.target, e.provenance["target_name"]) == (2, "two")
+    assert np.allclose(e.alpha * 64, network[-1].weight.detach()[2] * 64 / 49, atol=1e-6)
+
+
+def test_the_default_layer_is_chosen_and_told(network, images):
+    e = ac.explain(network, images[0], sampler="exact")
+    assert e.provenance["layer"] == default_layer(network, images[:1]) == "3"
+    assert not e.provenance["layer_was_named"]
+
+
+@pytest.mark.parametrize("sampler", ["exact", "sa", "sqa", "tabu", "greedy", "topk", "random"])
+def test_every_sampler_by_name(network, images, sampler):
+    e = explain(network, images[0], sampler=sampler, cardinality=2)
+    assert (e.selection.sampler, len(e.selected)) == (sampler, 2)
+
+
+def test_a_dimod_sampler_object(network, images):
+    e = explain(network, images[0], sampler=dimod.ExactSolver())
+    assert e.optimal
+    assert e.provenance["sampler"] == "ExactSolver"
+
+
+def test_left_out_candidates_are_counted(network, images):
+    whole, part = explain(network, images[0]), explain(network, images[0], max_qubits=2)
+    told = part.provenance
+    assert (part.problem.d, told["left_out"]) == (2, whole.problem.d - 2)
+    weights = np.sort(whole.importance[whole.candidates])[::-1]
+    assert told["left_out_relevance_share"] == pytest.approx(
+        weights[2:].sum() / weights.sum(), rel=1e-5
+    )
+    assert set(part.candidates) <= set(whole.candidates)
+
+
+def headed(make_maps, weight):
+    """A network whose maps are given, under average pooling and a linear layer."""
+
+    class Headed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.maps = nn.Identity()
+            self.fc = nn.Linear(len(weight), 2, bias=False)
+            self.fc.weight.data = torch.tensor([weight, [-w for w in weight]])
+
+        def forward(self, x):
+            return self.fc(self.maps(make_maps(x)).mean(dim=(2, 3)))
+
+    return Headed().eval()
+
+
+def test_dead_maps_are_counted_and_never_selected():
+    maps = torch.rand(1, 6, 4, 4)
+    maps[0, [1, 4]] = 0
+    model = headed(lambda x: maps.expand(len(x), -1, -1, -1), [1.0] * 6)
+    e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0, beta=1.0)
+    assert (e.provenance["dead"], e.problem.d) == (2, 4)
+    assert sorted(e.selected) == [0, 2, 3, 5]
+
+
+def test_no_candidate_is_an_honest_empty_explanation():
+    model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
+    with pytest.warns(AnnealcamWarning, match="the explanation is empty"):
+        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
+    assert (len(e.selected), e.energy, e.optimal, e.problem.d) == (0, 0.0, True, 0)
+    assert e.map.shape == (4, 4)
+    assert not e.map.any()
+    assert not e.heatmap((8, 8)).any()
+    assert e.carried_share == 0.0
+
+
+def test_one_candidate():
+    model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0, -1.0, -2.0])
+    e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0)
+    assert (e.selected.tolist(), e.problem.d, e.optimal) == ([0], 1, True)
+    assert e.largest_cosines.tolist() == [0.0]
+
+
+def test_equal_maps_are_redundant_and_the_tie_is_counted():
+    model = headed(lambda x: torch.ones(1, 5, 4, 4), [1.0] * 5)
+    e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0, beta=0.4, sampler="exact")
+    assert np.allclose(e.problem.J, 1 - np.eye(5))
+    assert (len(e.selected), e.selection.info["multiplicity"]) == (1, 5)
+
+
+def test_signed_maps_are_warned_of():
+    model = headed(lambda x: torch.randn(1, 5, 4, 4), [1.0, 1.0, -1.0, -1.0, 1.0])
+    with pytest.warns(AnnealcamWarning, match="signed maps"):
+        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0)
+    assert "signed maps" in e.provenance["warnings"][0]
+
+
+def test_a_selection_that_carries_little_is_warned_of():
+    maps = torch.ones(1, 4, 4, 4)
+    maps[0, 0] = 0.01
+    model = headed(lambda x: maps, [10.0, 1.0, 1.0, 1.0])
+    with pytest.warns(AnnealcamWarning, match="under 10 %"):
+        e = ac.explain(
+            model, torch.zeros(3, 4, 4), layer="maps", target=0, preset="paper", cardinality=1
+        )
+    assert e.selected.tolist() == [0]
+    assert e.carried_share == pytest.approx(0.1 / 3.1, rel=1e-5)
+
+
+def test_shares_of_a_linear_head_sum_to_the_logit():
+    """Without bias, all maps' shares sum to one; the selected ones' to what they carry."""
+    model = headed(lambda x: torch.rand(1, 4, 4, 4), [1.0, 0.5, 0.2, 0.1])
+    e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0, beta=1.0)
+    assert e.logit_shares.sum() == pytest.approx(1.0, rel=1e-5)
+    assert e.carried_share == pytest.approx(1.0)
+
+
+def test_baselines_come_along(network, images):
+    e = explain(network, images[0])
+    for method in ("gradcam", "gradcam++"):
+        own = ac.cam(network, images[0], layer="3", method=method)
+        assert np.array_equal(e.baselines[method], own)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"beta": 1.2}, ArgumentError, "beta=1.2"),
+        ({"importance": "alpha"}, ArgumentError, "importance='alpha'"),
+        ({"preset": "papers"}, ArgumentError, "did you mean 'paper'"),
+        ({"sampler": "annealing"}, ArgumentError, "did you mean 'anneal'"),
+        ({"sampler": object()}, ArgumentError, "has no sample"),
+        ({"cardinality": 0}, ArgumentError, "cardinality=0"),
+        ({"cardinality": 99}, ArgumentError, "cardinality=99: there are only"),
+        ({"tau": -1}, ArgumentError, "tau=-1"),
+        ({"max_qubits": 0}, ArgumentError, "max_qubits=0"),
+        ({"shots": 0}, ArgumentError, "shots=0"),
+        ({"seed": -1}, ArgumentError, "seed=-1"),
+        ({"convention": "x"}, ArgumentError, "convention='x'"),
+        ({"schedule": "x"}, ArgumentError, "schedule='x'"),
+        ({"map_form": "x"}, ArgumentError, "map_form='x'"),
+        ({"layer": "conv"}, LayerError, "layer='conv'"),
+        ({"target": 5}, TargetError, "target=5"),
+        ({"target": "cat"}, TargetError, "no class names"),
+        ({"target": [1, None]}, TargetError, "None among several"),
+    ],
+)
+def test_bad_arguments(network, images, options, error, match):
+    with pytest.raises(error, match=match):
+        explain(network, images[0], **options)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((3, 8, 8)), torch.zeros(8, 8), torch.zeros(3, 8, 8).int()]
+)
+def test_bad_images(network, image):
+    with pytest.raises(ArgumentError, match="image: "):
+        ac.explain(network, image)
+
+
+def test_more_qubits_than_the_state_vector_holds(images):
+    model = small_network(maps=60)
+    with pytest.raises(ProblemTooLargeError, match="max_qubits"):
+        explain(model, images[0], max_qubits=60, importance="gradcam")
+    e = explain(model, images[0], max_qubits=60, importance="gradcam", sampler="sa")
+    assert e.optimal is None or e.problem.d <= 24
