@@ -1,6 +1,5 @@
 """Test set-up: array shapes checked at run time, one thread, small networks and problems."""
 
-import numpy as np
 import pytest
 from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
@@ -18,31 +17,9 @@ install_import_hook(CHECKED, "conftest.checked")
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-import annealcam as ac  # noqa: E402
+from builders import small_network  # noqa: E402
 
 torch.set_num_threads(1)
-
-
-def relu_problem(d: int, seed: int = 0, **options: object) -> ac.SelectionProblem:
-    """A problem as networks make it: maps after a ReLU, 7 x 7, and uniform relevance."""
-    rng = np.random.default_rng([d, seed])
-    maps = np.maximum(rng.normal(size=(d, 49)), 0.0)
-    return ac.SelectionProblem.from_maps(maps, rng.uniform(0.02, 1.0, d), **options)
-
-
-def small_network(maps: int = 12, classes: int = 5, seed: int = 0) -> nn.Module:
-    """Two convolutions, global average pooling and one linear layer: a linear head."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=2),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(8, maps, 3),
-            nn.ReLU(inplace=True),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(maps, classes),
-        ).eval()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def run(*arguments, code=0):
 def nets(tmp_path, monkeypatch):
     """A user's own small network, `nets:make`, in the working folder."""
     (tmp_path / "nets.py").write_text(
-        "from conftest import small_network\n"
+        "from builders import small_network\n"
         "from annealcam.vision.preprocess import Preprocess\n"
         "def make():\n"
         "    names = 'ant', 'bee', 'cat', 'dog', 'elk'\n"
@@ -79,8 +79,8 @@ def test_demo_is_the_librarys_own_explanation(demo):
 def test_options_reach_the_result(nets):
     run(
         "explain", "cat.png", "--model", nets, "--layer", "3", "--target", "bee",
-        "--preset", "paper", "--beta", "0.6", "--cardinality", "2", "--max-qubits", "4", "--tau", "20", "--shots", "9",
-        "--convention", "text", "--seed", "5", "-o", "out",
+        "--preset", "paper", "--beta", "0.6", "--cardinality", "2", "--max-qubits", "4",
+        "--tau", "20", "--shots", "9", "--convention", "text", "--seed", "5", "-o", "out",
     )  # fmt: skip
     e = ac.Explanation.load("out/cat")
     told = e.provenance

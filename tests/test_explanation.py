@@ -13,7 +13,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import MARKER, heatmap
 from annealcam.files import written_aside
-from test_pipeline import headed, same
+from builders import headed, same
 
 
 @pytest.fixture

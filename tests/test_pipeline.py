@@ -4,7 +4,6 @@ import dimod
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import annealcam as ac
 from annealcam.errors import (
@@ -16,18 +15,11 @@ from annealcam.errors import (
 )
 from annealcam.vision.capture import capture
 from annealcam.vision.layers import default_layer
-from conftest import small_network
+from builders import headed, same, small_network
 
 
 def explain(model, image, **options):
     return ac.explain(model, image, **{"layer": "3", **options})
-
-
-def same(a, b):
-    arrays = a._arrays()
-    return a.as_json() == b.as_json() and all(
-        np.array_equal(x, b._arrays()[name]) for name, x in arrays.items()
-    )
 
 
 def test_the_problem_is_that_of_the_method(network, images):
@@ -140,22 +132,6 @@ def test_left_out_candidates_are_counted(network, images):
         weights[2:].sum() / weights.sum(), rel=1e-5
     )
     assert set(part.candidates) <= set(whole.candidates)
-
-
-def headed(make_maps, weight):
-    """A network whose maps are given, under average pooling and a linear layer."""
-
-    class Headed(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.maps = nn.Identity()
-            self.fc = nn.Linear(len(weight), 2, bias=False)
-            self.fc.weight.data = torch.tensor([weight, [-w for w in weight]])
-
-        def forward(self, x):
-            return self.fc(self.maps(make_maps(x)).mean(dim=(2, 3)))
-
-    return Headed().eval()
 
 
 def test_dead_maps_are_counted_and_never_selected():

@@ -8,7 +8,7 @@ import pytest
 import annealcam as ac
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from conftest import relu_problem
+from builders import relu_problem
 
 
 def test_dimods_own_check_of_the_interface():

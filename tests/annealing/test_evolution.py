@@ -14,7 +14,7 @@ from annealcam.annealing import _kernels, evolution, splitting
 from annealcam.annealing.hamiltonian import dense_hamiltonian, diagonal
 from annealcam.annealing.schedule import LINEAR, Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from conftest import relu_problem
+from builders import relu_problem
 
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 # A = B = 1 throughout: the Hamiltonian does not change, so the evolution has closed forms.

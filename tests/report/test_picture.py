@@ -8,8 +8,7 @@ from PIL import Image
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning
 from annealcam.report.picture import MOST_MAPS, facts, report_picture, save_report
-from conftest import small_network
-from test_pipeline import headed
+from builders import headed, small_network
 
 VIEW = Image.new("RGB", (64, 64), (120, 130, 140))
 

@@ -6,12 +6,11 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from test_problem import by_the_formula, problems
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.selection import exact
-from conftest import relu_problem
+from builders import by_the_formula, problems, relu_problem
 
 
 def brute_force(p):
@@ -88,7 +87,7 @@ def test_d_24_is_within_reach():
 
 def test_time_limit_ends_the_search_honestly(monkeypatch):
     monkeypatch.setattr(exact, "_BLOCK", 2)
-    clock = iter([0.0, 0.0, 0.0, 9.0, 9.0])
+    clock = iter([0.0, 0.5, 0.9, 9.0])
     monkeypatch.setattr(exact, "monotonic", lambda: next(clock))
     p = relu_problem(8)
     found = ac.solve_exact(p, time_limit=1.0)

@@ -1,36 +1,15 @@
 """Energies against the formula, brute force and dimod."""
 
-import itertools
-
 import dimod
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.selection.exact import bits, weights
-from conftest import relu_problem
-
-
-@st.composite
-def problems(draw, largest=7, cardinality=False):
-    """Any problem: signs, zeros, ties and all."""
-    d = draw(st.integers(1, largest))
-    number = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(-2, 2))
-    h = draw(arrays(np.float64, d, elements=number))
-    J = draw(arrays(np.float64, (d, d), elements=number))
-    J = np.triu(J, 1)
-    k = draw(st.integers(1, d)) if cardinality else None
-    return ac.SelectionProblem(h, J + J.T, beta=draw(st.floats(0, 1)), cardinality=k)
-
-
-def by_the_formula(p, n):
-    pairs = itertools.combinations(range(p.d), 2)
-    redundancy = sum(p.J[a, b] * n[a] * n[b] for a, b in pairs)
-    return (1 - p.beta) * redundancy - p.beta * sum(p.h[a] * n[a] for a in range(p.d))
+from builders import by_the_formula, problems, relu_problem
 
 
 @given(problems())

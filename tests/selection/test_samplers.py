@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, ProblemTooLargeError, SamplerError
 from annealcam.selection import baselines
 from annealcam.selection.samplers import SAMPLERS, best_of, select
-from conftest import relu_problem
+from builders import relu_problem
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

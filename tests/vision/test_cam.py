@@ -18,7 +18,7 @@ from annealcam.vision.cam import (
     hirescam,
 )
 from annealcam.vision.capture import capture
-from conftest import small_network
+from builders import small_network
 
 PEERS = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus, "hirescam": HiResCAM}
 # Layers whose output nothing overwrites in place: the package keeps a view, not a copy, of it.

@@ -15,7 +15,7 @@ from annealcam.errors import (
     TargetError,
 )
 from annealcam.vision.capture import capture
-from conftest import small_network
+from builders import small_network
 
 
 def independent(model, images, layer, target):

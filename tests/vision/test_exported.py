@@ -14,7 +14,7 @@ from annealcam.errors import ModelError
 from annealcam.vision.exported import _is_plain_expression, load_exported
 from annealcam.vision.layers import default_layer
 from annealcam.vision.models import load_model
-from conftest import small_network
+from builders import small_network
 
 
 @pytest.fixture(scope="module")

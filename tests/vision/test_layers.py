@@ -10,7 +10,7 @@ from annealcam.vision.candidates import candidates
 from annealcam.vision.capture import capture
 from annealcam.vision.importance import importance
 from annealcam.vision.layers import default_layer, survey
-from conftest import small_network
+from builders import small_network
 
 LAST = {
     "resnet18": "layer4",

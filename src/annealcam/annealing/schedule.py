@@ -30,6 +30,7 @@ def schedule_of(name: str | Schedule) -> Schedule:
     Raises:
         ArgumentError: no schedule has that name.
 
+    >>> import numpy as np
     >>> schedule_of("linear").driver(np.array([0.0, 0.25, 1.0]))
     array([1.  , 0.75, 0.  ])
     """

@@ -32,7 +32,7 @@ def guess_probability(problem: SelectionProblem, multiplicity: int, shots: int) 
     P = 1 - (1 - g / M)^shots; g = ground multiplicity, M = 2^d selections, or binom(d, k).
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.0], [0.0, 0.0]])
-    >>> guess_probability(p, 1, 1)
+    >>> round(guess_probability(p, 1, 1), 12)
     0.25
     """
     k = problem.cardinality

@@ -61,22 +61,24 @@ def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -
     best = _Best(problem.tie)
     blocks = 1 << (problem.d - low)
     done = 0
-    for high in range(blocks):
-        best.offer(_block(problem, low, high), high << low)
+    while done < blocks and (done == 0 or monotonic() <= deadline):
+        best.offer(_block(problem, low, done), done << low)
         done += 1
-        if monotonic() > deadline:
-            break
-    proved = done == blocks
+    proved, n = done == blocks, bits(best.state, problem.d)
+    energy = problem.energy(n)
     return ExactSolution(
-        n=bits(best.state, problem.d),
-        energy=best.energy,
-        lower_bound=best.energy
-        if proved
-        else float(np.minimum(problem.linear, 0).sum())
-        + 0.5 * float(np.minimum(problem.quadratic, 0).sum()),
+        n=n,
+        energy=energy,
+        lower_bound=energy if proved else _bound(problem),
         proved=proved,
         multiplicity=best.count,
     )
+
+
+def _bound(problem: SelectionProblem) -> float:
+    """Below every energy: each coefficient as low as it can make itself."""
+    lowest = np.minimum(problem.linear, 0).sum() + 0.5 * np.minimum(problem.quadratic, 0).sum()
+    return float(lowest)
 
 
 class _Best:

@@ -185,8 +185,8 @@ class SelectionProblem:
         With a cardinality k the model adds `penalty * (sum n - k)^2`, which is zero for the
         selections that are allowed.
 
-        >>> SelectionProblem([1.0], [[0.0]], beta=0.7).to_bqm().energy({0: 1})
-        -0.7
+        >>> SelectionProblem([1.0], [[0.0]], beta=0.7).to_bqm().linear
+        {0: -0.7}
         """
         import dimod
 
