@@ -20,8 +20,9 @@ from annealcam.settings import Settings
 from annealcam.vision.capture import find_layer
 from annealcam.vision.images import load_photo
 from annealcam.vision.layers import Layer, default_layer, survey
-from annealcam.vision.models import LoadedModel, load_model, resolve_target
+from annealcam.vision.models import LoadedModel, load_model
 from annealcam.vision.preprocess import view_of
+from annealcam.vision.targets import resolve_target
 
 VIEW = 448  # pixels; enough for a map to be looked at
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from annealcam._types import Array
 from annealcam._version import __version__
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.success import best_of_shots, guess_probability
-from annealcam.errors import AnnealcamWarning, ArgumentError, TargetError
+from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import Explanation
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection, best_of, select
@@ -28,7 +27,7 @@ from annealcam.vision.capture import Capture, capture
 from annealcam.vision.importance import importance as importance_of
 from annealcam.vision.importance import importance_gradcam, logit_contribution
 from annealcam.vision.layers import default_layer
-from annealcam.vision.models import resolve_target
+from annealcam.vision.targets import resolve_targets
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ def explain(
     images = _as_batch(image)
     chosen = layer if layer is not None else default_layer(model, images[:1])
     log.info("layer %s%s", chosen, "" if layer is not None else " (chosen: none was named)")
-    captured = capture(model, images, layer=chosen, targets=_targets(target, class_names))
+    captured = capture(model, images, layer=chosen, targets=resolve_targets(target, class_names))
     about = {"model": model_name or type(model).__name__, "layer_was_named": layer is not None}
     found = [_explain_one(captured, i, settings, about, class_names) for i in range(len(images))]
     return found if image.ndim == 4 else found[0]
@@ -129,7 +128,7 @@ def cam(
     """
     images = _as_batch(image)
     layer = layer if layer is not None else default_layer(model, images[:1])
-    captured = capture(model, images, layer=layer, targets=_targets(target, None))
+    captured = capture(model, images, layer=layer, targets=resolve_targets(target, None))
     maps = _array(baseline(captured.activations, captured.gradients, method))
     return maps if image.ndim == 4 else maps[0]
 
@@ -245,21 +244,6 @@ def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
             "as `preprocess` of load_model makes it"
         )
     return image if image.ndim == 4 else image[None]
-
-
-def _targets(target: Any, class_names: Sequence[str] | None) -> int | list[int] | None:
-    if target is None or isinstance(target, str) or np.ndim(target) == 0:
-        return _target(target, class_names)
-    resolved = [_target(t, class_names) for t in target]
-    if None in resolved:
-        raise TargetError("target: None among several; give every image a class, or none of them")
-    return [t for t in resolved if t is not None]
-
-
-def _target(target: Any, class_names: Sequence[str] | None) -> int | None:
-    """One target; integers of numpy and torch are integers."""
-    as_is = target is None or isinstance(target, str)
-    return resolve_target(target if as_is else index(target), class_names)
 
 
 def _array(values: Tensor) -> Array:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
-from annealcam.selection.exact import bits, weights
+from annealcam.selection.energies import bits, weights
 from builders import by_the_formula, problems, relu_problem
 
 

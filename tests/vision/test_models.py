@@ -13,8 +13,9 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.errors import ModelError, TargetError
-from annealcam.vision.models import imagenet_classes, load_model, resolve_target
+from annealcam.vision.models import imagenet_classes, load_model
 from annealcam.vision.preprocess import Preprocess, view_of
+from annealcam.vision.targets import resolve_target
 
 PHOTO = Image.fromarray(skimage.data.chelsea())
 

@@ -13,7 +13,7 @@ from annealcam.annealing import _kernels, splitting
 from annealcam.annealing.hamiltonian import Convention, convention_of, diagonal
 from annealcam.annealing.schedule import Schedule, schedule_of
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.exact import bits, weights
+from annealcam.selection.energies import bits, weights
 from annealcam.selection.problem import SelectionProblem
 
 MAX_QUBITS = 20

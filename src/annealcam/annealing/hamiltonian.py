@@ -16,7 +16,7 @@ from jaxtyping import Float
 from annealcam._types import Array
 from annealcam.annealing.schedule import Schedule, schedule_of
 from annealcam.errors import ArgumentError, ProblemTooLargeError, suggest
-from annealcam.selection.exact import weights
+from annealcam.selection.energies import weights
 from annealcam.selection.problem import SelectionProblem
 
 MAX_DENSE = 12

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 
 from annealcam._types import Array
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem, energies_of
+from annealcam.selection.energies import bits, energies_of, weights
+from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 
@@ -109,21 +110,3 @@ def _block(problem: SelectionProblem, low: int, high: int) -> Float[Array, " sta
     if problem.cardinality is not None:
         energies[weights(low) + int(upper.sum()) != problem.cardinality] = np.inf
     return energies
-
-
-def bits(states: int | Int[Array, " reads"], d: int) -> Int[Array, "*reads d"]:
-    """Return n of state numbers: n_p is bit p.
-
-    >>> bits(6, 4)
-    array([0, 1, 1, 0], dtype=int8)
-    """
-    return (np.asarray(states)[..., None] >> np.arange(d) & 1).astype(np.int8)
-
-
-def weights(d: int) -> Int[Array, " states"]:
-    """Return the number of selected maps (the Hamming weight) of every state.
-
-    >>> weights(2)
-    array([0, 1, 1, 2], dtype=int8)
-    """
-    return np.bitwise_count(np.arange(1 << d, dtype=np.uint32)).astype(np.int8)

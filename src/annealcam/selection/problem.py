@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from annealcam._types import Array
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
+from annealcam.selection.energies import energies_of
 
 if TYPE_CHECKING:
     import dimod
@@ -219,26 +220,6 @@ def check_cardinality(cardinality: int | None, d: int | None = None) -> None:
         raise ArgumentError(f"cardinality={cardinality}: must be 1 or more; leave it out for any")
     if d is not None and cardinality > d:
         raise ArgumentError(f"cardinality={cardinality}: there are only {d} candidate maps")
-
-
-def energies_of(
-    linear: Float[Array, " d"], quadratic: Float[Array, "d d"]
-) -> Float[Array, " states"]:
-    """Return sum_p l_p n_p + sum_{p<q} Q_pq n_p n_q for all 2^d states, bit p of b being n_p.
-
-    >>> energies_of(np.array([1.0, 10.0]), np.array([[0.0, 100.0], [100.0, 0.0]]))
-    array([  0.,   1.,  10., 111.])
-    """
-    d = linear.size
-    energies = np.zeros(1 << d)
-    field = np.empty(1 << max(d - 1, 0))
-    for q in range(d):  # the states with bit q set follow those without, plus q's own field
-        half = 1 << q
-        field[0] = linear[q]
-        for p in range(q):
-            np.add(field[: 1 << p], quadratic[p, q], out=field[1 << p : 2 << p])
-        np.add(energies[:half], field[:half], out=energies[half : 2 * half])
-    return energies
 
 
 def _abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from annealcam.errors import ModelError, TargetError, suggest
+from annealcam.errors import ModelError, suggest
 from annealcam.vision.preprocess import Preprocess
+from annealcam.vision.weights import classes_of, read_tensors
 
 DEFAULT_MODEL = "efficientnet-lite0"
 
@@ -67,37 +68,6 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
     for module in loaded.model.modules():
         module.training = False  # an exported network refuses eval()
     return loaded
-
-
-def resolve_target(
-    target: int | str | None, classes: Sequence[str] | None, count: int | None = None
-) -> int | None:
-    """Return the index of a class given by index or name; None stays None (the predicted class).
-
-    Raises:
-        TargetError: no such class, or several of that name.
-
-    >>> resolve_target("Dog", ["cat", "dog"])
-    1
-    """
-    count = len(classes) if count is None and classes is not None else count
-    if target is None:
-        return None
-    if not isinstance(target, str) or target.lstrip("-").isdigit():
-        if count is not None and not 0 <= int(target) < count:
-            raise TargetError(f"target={target}: the model has classes 0 to {count - 1}")
-        return int(target)
-    if classes is None:
-        raise TargetError(f"target={target!r}: the model brings no class names; give an index")
-    found = [i for i, c in enumerate(classes) if c.casefold() == target.casefold()]
-    if not found:
-        raise TargetError(f"target={target!r}: no such class{suggest(target, classes)}")
-    if len(found) > 1:
-        raise TargetError(
-            f"target={target!r}: {len(found)} classes have that name; "
-            f"give an index: {', '.join(map(str, found))}"
-        )
-    return found[0]
 
 
 def _name_and_weights(rest: str) -> tuple[str, str]:
@@ -216,8 +186,8 @@ def _initialised(
             f"weights={weights!r}: neither a file nor one of none, DEFAULT{', ' if known else ''}"
             f"{', '.join(known)}"
         )
-    tensors = _read_tensors(file)
-    count = _classes_of(tensors, _blank(make), default=len(names))
+    tensors = read_tensors(file)
+    count = classes_of(tensors, _blank(make), default=len(names))
     model = make(num_classes=count)
     try:
         model.load_state_dict(tensors)
@@ -225,35 +195,6 @@ def _initialised(
         first = str(error).splitlines()[-1].strip()
         raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
     return LoadedModel(model, preprocess, names if count == len(names) else None)
-
-
-def _classes_of(tensors: dict[str, Tensor], like: nn.Module, default: int) -> int:
-    """The number of classes that a file's tensors were trained for: the rows of the last layer."""
-    last = [name for name, p in like.named_parameters() if name.endswith("weight") and p.ndim > 1][
-        -1
-    ]
-    return tensors[last].shape[0] if last in tensors else default
-
-
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            tensors = load_file(file)
-        else:
-            tensors = torch.load(file, weights_only=True, map_location="cpu")
-            tensors = tensors.get("state_dict", tensors)
-        if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
-            raise ModelError(f"weights={str(file)!r}: holds no named tensors")
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"weights={str(file)!r}: not a file of plain tensors (nothing else is unpickled); "
-            "save model.state_dict() by torch.save or safetensors"
-        ) from error
-    return dict(tensors)
 
 
 def _downloading(make: Callable[[], nn.Module], name: str) -> nn.Module:

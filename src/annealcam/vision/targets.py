@@ -1,0 +1,65 @@
+"""Classes to explain, by index or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from annealcam.errors import TargetError, suggest
+
+
+def resolve_target(
+    target: int | str | None, classes: Sequence[str] | None, count: int | None = None
+) -> int | None:
+    """Return the index of a class given by index or name; None stays None (the predicted class).
+
+    Raises:
+        TargetError: no such class, or several of that name.
+
+    >>> resolve_target("Dog", ["cat", "dog"])
+    1
+    """
+    count = len(classes) if count is None and classes is not None else count
+    if target is None:
+        return None
+    if not isinstance(target, str) or target.lstrip("-").isdigit():
+        if count is not None and not 0 <= int(target) < count:
+            raise TargetError(f"target={target}: the model has classes 0 to {count - 1}")
+        return int(target)
+    if classes is None:
+        raise TargetError(f"target={target!r}: the model brings no class names; give an index")
+    found = [i for i, c in enumerate(classes) if c.casefold() == target.casefold()]
+    if not found:
+        raise TargetError(f"target={target!r}: no such class{suggest(target, classes)}")
+    if len(found) > 1:
+        raise TargetError(
+            f"target={target!r}: {len(found)} classes have that name; "
+            f"give an index: {', '.join(map(str, found))}"
+        )
+    return found[0]
+
+
+def resolve_targets(target: Any, classes: Sequence[str] | None) -> int | list[int] | None:
+    """Return the class, or a list of one class for each image, as indices; None stays None.
+
+    Raises:
+        TargetError: no such class, or None among several.
+
+    >>> resolve_targets(["dog", 0], ["cat", "dog"])
+    [1, 0]
+    """
+    if target is None or isinstance(target, str) or np.ndim(target) == 0:
+        return _target(target, classes)
+    resolved = [_target(t, classes) for t in target]
+    if None in resolved:
+        raise TargetError("target: None among several; give every image a class, or none of them")
+    return [t for t in resolved if t is not None]
+
+
+def _target(target: Any, classes: Sequence[str] | None) -> int | None:
+    """One target; integers of numpy and torch are integers."""
+    as_is = target is None or isinstance(target, str)
+    return resolve_target(target if as_is else index(target), classes)

@@ -1,0 +1,42 @@
+"""Tensors out of weights files, and nothing but tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from annealcam.errors import ModelError
+
+
+def classes_of(tensors: dict[str, Tensor], like: nn.Module, default: int) -> int:
+    """Return the rows of the last layer: the number of classes that it was trained for."""
+    *_, last = (name for name, p in like.named_parameters() if p.ndim > 1)
+    return tensors[last].shape[0] if last in tensors else default
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """Return the named tensors of a `.safetensors`, or of a `.pt` that holds nothing else.
+
+    Raises:
+        ModelError: the file holds anything but named tensors; nothing of it is run.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors = load_file(file)
+        else:
+            tensors = torch.load(file, weights_only=True, map_location="cpu")
+            tensors = tensors.get("state_dict", tensors)
+        if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
+            raise ModelError(f"weights={str(file)!r}: holds no named tensors")
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"weights={str(file)!r}: not a file of plain tensors (nothing else is unpickled); "
+            "save model.state_dict() by torch.save or safetensors"
+        ) from error
+    return dict(tensors)
