@@ -170,7 +170,9 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) ->
 
     codes: list[int] = []
     folders = _folders(photos, output)
-    with Progress(console=err, transient=True, disable=len(photos) < 2) as progress:
+    # Live bars catch standard output, to draw around it: never where it goes to a file.
+    caught, alone = sys.stdout.isatty(), len(photos) < 2
+    with Progress(console=err, transient=True, redirect_stdout=caught, disable=alone) as progress:
         task = progress.add_task("explaining", total=len(photos))
         for photo, folder in zip(photos, folders, strict=True):
             try:

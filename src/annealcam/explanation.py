@@ -86,9 +86,12 @@ class Explanation:
 
     @property
     def logit_shares(self) -> Float[Array, " k"]:
-        """Part of the class logit that each selected map carries, of first order in the maps."""
-        shares: Float[Array, " k"] = self.contribution[self.selected] / self.logits[self.target]
-        return shares
+        """Part of the class logit that each selected map carries, of first order in the maps.
+
+        Infinite or NaN where the logit is zero; without meaning where it is negative.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.contribution[self.selected] / self.logits[self.target]
 
     @property
     def largest_cosines(self) -> Float[Array, " k"]:
@@ -175,6 +178,7 @@ class Explanation:
                 for channel, share, cosine in rows
             ],
             "carried_share": self.carried_share,
+            "candidates": self.candidates.tolist(),
             "problem": {
                 "d": self.problem.d,
                 "beta": self.problem.beta,

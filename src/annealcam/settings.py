@@ -11,7 +11,6 @@ PRESETS = {
     None: {"importance": "contribution", "beta": 0.9, "map_form": "relu_of_sum"},
     "paper": {"importance": "gradcam", "beta": 0.7, "map_form": "sum_of_relu"},
 }
-SAMPLERS = ("anneal", "exact", "sa", "sqa", "tabu", "greedy", "topk", "random")
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,14 @@ class Settings:
         from annealcam.annealing.hamiltonian import convention_of
         from annealcam.annealing.schedule import schedule_of
         from annealcam.selection.problem import check_beta, check_cardinality
+        from annealcam.selection.samplers import SAMPLERS
+        from annealcam.vision.cam import MAP_FORMS
+        from annealcam.vision.importance import IMPORTANCES
 
-        _one_of("importance", self.importance, ("contribution", "gradcam"))
-        _one_of("map_form", self.map_form, ("relu_of_sum", "sum_of_relu"))
+        _one_of("importance", self.importance, IMPORTANCES)
+        _one_of("map_form", self.map_form, MAP_FORMS)
         if isinstance(self.sampler, str):
-            _one_of("sampler", self.sampler, SAMPLERS)
+            _one_of("sampler", self.sampler, ("anneal", *SAMPLERS))
         elif not callable(getattr(self.sampler, "sample", None)):
             raise ArgumentError(
                 f"sampler={self.sampler!r}: has no sample(bqm); give a name or a dimod sampler"
