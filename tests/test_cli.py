@@ -87,6 +87,7 @@ def test_options_reach_the_result(nets):
     assert (e.target, told["target_name"], told["layer"]) == (1, "bee", "3")
     assert (told["importance"], told["map_form"]) == ("gradcam", "sum_of_relu")
     assert (e.problem.beta, e.problem.cardinality, len(e.selected)) == (0.6, 2, 2)
+    assert told["photo"] == "cat.png"
     assert (told["tau"], e.convention, e.selection.reads, told["seed"]) == (20.0, "text", 9, 5)
     assert e.problem.d <= 4
 
@@ -101,12 +102,16 @@ def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path):
     (tmp_path / "bad.jpg").write_text("no image")
     Image.new("L", (50, 40), 99).save(tmp_path / "grey.png")
     (tmp_path / "sub").mkdir()
-    Image.new("RGB", (40, 40), "red").save(tmp_path / "sub" / "cat.jpg")
+    for name in ("cat.jpg", "cat-2.jpg"):
+        Image.new("RGB", (40, 40), "red").save(tmp_path / "sub" / name)
     found = run(
         "explain", "bad.jpg", "cat.png", "none.png", "grey.png", "sub/cat.jpg",
+        "sub/cat-2.jpg",
         "--model", nets, "-o", "out", code=1,
     )  # fmt: skip
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["cat", "cat-2", "grey"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "cat", "cat-2", "cat-2-2", "grey",
+    ]  # fmt: skip
     lines = [line for line in found.stderr.splitlines() if line.startswith("annealcam: ")]
     assert len([line for line in lines if "warning" not in line]) == 2
     assert "bad.jpg: not an image" in found.stderr
@@ -137,10 +142,14 @@ def test_wrong_usage_is_one_line_and_two(nets, options, match):
     assert found.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("model", ["nets:missing", "torchvision:resnet18:nothing.pth", "who"])
-def test_a_model_that_cannot_be_had_is_a_failure(nets, model):
-    found = run("explain", "cat.png", "--model", model, "-o", "out", code=1)
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [("nets:missing", 1), ("torchvision:resnet18:nothing.pth", 2), ("who", 2), ("gone.pt2", 2)],
+)
+def test_a_model_that_cannot_be_had(nets, tmp_path, model, code):
+    found = run("explain", "cat.png", "--model", model, "-o", "out", code=code)
     assert found.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_output_that_cannot_be_written(nets, tmp_path):
@@ -151,7 +160,7 @@ def test_output_that_cannot_be_written(nets, tmp_path):
     (tmp_path / "out" / "cat").mkdir(parents=True)
     (tmp_path / "out" / "cat" / "mine.txt").write_text("mine")
     found = run("explain", "cat.png", "--model", nets, "-o", "out", code=1)
-    assert "not a result" in found.stderr
+    assert "mine.txt, which is no part of a result" in found.stderr
     assert (tmp_path / "out" / "cat" / "mine.txt").read_text() == "mine"
 
 
@@ -167,6 +176,26 @@ def test_layers_lists_what_can_be_explained(nets):
     assert "not negative" in starred[0]
     assert "17 x 17" in found.stdout
     assert "% negative" in found.stdout
+
+
+def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from builders import small_network\n"
+        "from annealcam.vision.preprocess import Preprocess\n"
+        "def make():\n"
+        "    return small_network(), Preprocess(40, 36), ['cost $x_{$ of', *'bcde']\n"
+    )
+    run("explain", "cat.png", "--model", "odd:make", "--target", "0", "-o", "out")
+
+
+def test_fewer_names_than_classes(nets, tmp_path):
+    (tmp_path / "few.py").write_text(
+        "from builders import small_network\n"
+        "def make():\n"
+        "    return small_network(), (lambda p: __import__('torch').zeros(3, 30, 30)), ['a']\n"
+    )
+    found = run("explain", "cat.png", "--model", "few:make", "-o", "out", code=2)
+    assert "1 names, but the model has 5 classes" in found.stderr
 
 
 def test_version_and_help():

@@ -1,8 +1,10 @@
 """The result: stored and read back to the bit, never half-written, and drawn."""
 
 import json
+import os
 import pickle
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.explanation import MARKER, heatmap
+from annealcam.explanation import FILES, MARKER, heatmap
 from annealcam.files import written_aside
 from builders import headed, same
 
@@ -44,7 +46,20 @@ def test_frozen(e):
         e.target = 3
     with pytest.raises(ValueError, match="read-only"):
         e.map[0, 0] = 1
+    with pytest.raises(TypeError):
+        e.provenance["seed"] = 4
+    with pytest.raises(TypeError):
+        e.baselines["mine"] = e.map
     assert same(pickle.loads(pickle.dumps(e)), e)
+
+
+def test_numpy_numbers_are_stored_as_plain_ones(network, images, tmp_path):
+    e = ac.explain(
+        network, images[0], layer="3", seed=np.int64(3), beta=np.float32(0.5),
+        cardinality=np.int32(2), max_qubits=np.int64(5), shots=np.uint8(7), tau=np.float64(10),
+    )  # fmt: skip
+    assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
+    assert (type(e.provenance["seed"]), type(e.provenance["beta"])) == (int, float)
 
 
 def test_json_tells_the_selection(e, tmp_path):
@@ -59,7 +74,7 @@ def test_json_tells_the_selection(e, tmp_path):
 
 def test_an_older_result_is_replaced_as_a_whole(e, tmp_path):
     folder = e.save(tmp_path / "x")
-    (folder / "stale.txt").write_text("old")
+    (folder / "overlay.png").write_text("of an older picture")
     e.save(folder)
     assert sorted(p.name for p in folder.iterdir()) == ["explanation.json", "maps.npz"]
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
@@ -70,7 +85,7 @@ def test_a_failure_leaves_the_older_result_untouched(e, tmp_path):
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
 
     def fail_half_way():
-        with written_aside(folder, marker=MARKER) as aside:
+        with written_aside(folder, names=FILES, marker=MARKER) as aside:
             (aside / MARKER).write_text("half")
             raise RuntimeError
 
@@ -80,11 +95,54 @@ def test_a_failure_leaves_the_older_result_untouched(e, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
+def test_a_death_between_the_renames_is_mended(e, tmp_path, monkeypatch):
+    """Whatever rename dies, and however, the finished result is there or comes back."""
+    folder = e.save(tmp_path / "x")
+    real, calls = Path.rename, []
+
+    def dies(self, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", dies)
+    with pytest.raises(KeyboardInterrupt):
+        e.save(folder)
+    monkeypatch.undo()
+    assert same(e, ac.Explanation.load(folder))
+    folder.rename(tmp_path / ".x.old")  # what kill -9 would leave
+    (tmp_path / ".x.new-dead").mkdir()
+    os.utime(tmp_path / ".x.new-dead", (0, 0))
+    with pytest.raises(RuntimeError), written_aside(folder, names=FILES, marker=MARKER):
+        raise RuntimeError
+    assert same(e, ac.Explanation.load(folder))
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_link_to_a_folder_is_followed(e, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    e.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert same(e, ac.Explanation.load(tmp_path / "real"))
+
+
 def test_foreign_files_are_never_replaced(e, tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputError, match="not a result"):
+    with pytest.raises(OutputError, match="holds thesis.tex"):
         e.save(tmp_path / "x")
+    folder = e.save(tmp_path / "y")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="holds notes.txt"):
+        e.save(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert same(e, ac.Explanation.load(folder))
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "report.png").write_text("no result of ours")
+    with pytest.raises(OutputError, match="holds report.png"):
+        e.save(tmp_path / "z")
     with pytest.raises(OutputError, match="is a file"):
         e.save(tmp_path / "x" / "thesis.tex")
     with pytest.raises(OutputError, match="cannot be written"):
@@ -93,12 +151,14 @@ def test_foreign_files_are_never_replaced(e, tmp_path):
 
 
 def test_unreadable_results(e, tmp_path):
-    with pytest.raises(OutputError, match="no readable result"):
+    with pytest.raises(OutputError, match="no explanation.json"):
         ac.Explanation.load(tmp_path)
     folder = e.save(tmp_path / "x")
-    (folder / "maps.npz").write_bytes(b"PK broken")
-    with pytest.raises(OutputError, match="no readable result"):
-        ac.Explanation.load(folder)
+    whole = (folder / "maps.npz").read_bytes()
+    for damaged in (b"PK broken", b"", whole[: len(whole) // 2]):
+        (folder / "maps.npz").write_bytes(damaged)
+        with pytest.raises(OutputError, match="a damaged result"):
+            ac.Explanation.load(folder)
     told = json.loads((folder / MARKER).read_text())
     e.save(folder)
     (folder / MARKER).write_text(json.dumps({**told, "format": 99}))

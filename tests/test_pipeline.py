@@ -223,6 +223,14 @@ def test_baselines_come_along(network, images):
         ({"target": 5}, TargetError, "target=5"),
         ({"target": "cat"}, TargetError, "no class names"),
         ({"target": [1, None]}, TargetError, "None among several"),
+        ({"target": 1.5}, TargetError, "target=1.5"),
+        ({"target": {}}, TargetError, "whole number or a name"),
+        ({"class_names": ["a"]}, ArgumentError, "1 names, but the model has 5"),
+        ({"beta": "x"}, ArgumentError, "beta='x': must be a number"),
+        ({"seed": 1.5}, ArgumentError, "seed=1.5: must be a whole number"),
+        ({"shots": 2.5}, ArgumentError, "shots=2.5"),
+        ({"cardinality": 1.5}, ArgumentError, "cardinality=1.5"),
+        ({"preset": []}, ArgumentError, "preset="),
     ],
 )
 def test_bad_arguments(network, images, options, error, match):

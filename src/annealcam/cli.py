@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
 )
-out = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
+_terminal = sys.stdout is not None and sys.stdout.isatty()
+out = Console(width=None if _terminal else 160)  # a pipe has no width of its own
 err = Console(stderr=True)
 
 ModelName = Annotated[
@@ -117,10 +120,10 @@ def explain(
         preset, importance=importance, beta=beta, cardinality=cardinality, sampler=sampler,
         seed=seed, max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
     )  # fmt: skip
-    _make_folder(output)
     from annealcam.photos import Job
 
     job = Job.prepare(model, layer=layer, target=target, settings=settings, device=device)
+    _make_folder(output)
     _explain_all(job, photos, output, compare=compare)
 
 
@@ -171,8 +174,10 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) ->
     codes: list[int] = []
     folders = _folders(photos, output)
     # Live bars catch standard output, to draw around it: never where it goes to a file.
-    caught, alone = sys.stdout.isatty(), len(photos) < 2
-    with Progress(console=err, transient=True, redirect_stdout=caught, disable=alone) as progress:
+    caught = out.is_terminal
+    with Progress(
+        console=err, transient=True, redirect_stdout=caught, disable=not err.is_terminal
+    ) as progress:
         task = progress.add_task("explaining", total=len(photos))
         for photo, folder in zip(photos, folders, strict=True):
             try:
@@ -191,12 +196,14 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) ->
 
 def _folders(photos: list[str], output: Path) -> list[Path]:
     """A folder for each photo, named after it; a number tells photos of one name apart."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     folders = []
     for photo in photos:
-        name = Path(photo.removeprefix("skimage:")).stem or "photo"
-        seen[name] = seen.get(name, 0) + 1
-        folders.append(output / (name if seen[name] == 1 else f"{name}-{seen[name]}"))
+        stem = Path(photo.removeprefix("skimage:")).stem or "photo"
+        numbered = (f"{stem}-{number}" for number in itertools.count(2))
+        name = next(n for n in itertools.chain([stem], numbered) if n not in taken)
+        taken.add(name)
+        folders.append(output / name)
     return folders
 
 
@@ -247,4 +254,14 @@ def _table(header: list[str], rows: list[list[str]], *, marked: int) -> None:
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="annealcam")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without the letter gets a sign
+    try:
+        app(prog_name="annealcam")
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stdout = None
+        sys.exit(1)
+    except OSError as error:
+        complain(f"cannot write what is to be said ({error.strerror or error})")
+        sys.exit(1)

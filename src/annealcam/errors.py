@@ -38,6 +38,10 @@ class ModelError(AnnealcamError):
     """A network cannot be had, or does not behave like an image classifier."""
 
 
+class ModelNameError(UsageError, ModelError):
+    """A network or its weights are asked for by a name that nothing has."""
+
+
 class ImageError(AnnealcamError):
     """A file is not an image that can be read."""
 
@@ -64,7 +68,7 @@ def suggest(name: str, known: Iterable[str], *, most: int = 3) -> str:
     >>> suggest("layer44", ["layer4", "layer3", "fc"])
     "; did you mean 'layer4', 'layer3'?"
     """
-    near = _near(name, list(known), most)
+    near = _near(name, [k for k in known if k], most)
     return f"; did you mean {', '.join(map(repr, near))}?" if near else ""
 
 

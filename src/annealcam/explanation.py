@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +22,7 @@ from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
 
 MARKER = "explanation.json"
+FILES = (MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv")  # of a result
 FORMAT = 1
 COLOURS = "inferno"  # perceptually uniform, and safe for colour-blind readers
 
@@ -52,16 +56,23 @@ class Explanation:
     contribution: Float[Array, " maps"]
     logits: Float[Array, " classes"]
     target: int
-    baselines: dict[str, Float[Array, "h w"]]
+    baselines: Mapping[str, Float[Array, "h w"]]
     problem: SelectionProblem
     selection: Selection
-    provenance: dict[str, Any]
+    provenance: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         arrays = [getattr(self, f.name) for f in fields(self)]
         for array in [*arrays, *self.baselines.values()]:
             if isinstance(array, np.ndarray):
                 array.setflags(write=False)
+        for name in ("baselines", "provenance"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Read-only mappings are not pickled; what they show is."""
+        own = (getattr(self, f.name) for f in fields(self))
+        return Explanation, tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in own)
 
     @property
     def energy(self) -> float:
@@ -125,7 +136,7 @@ class Explanation:
         Raises:
             OutputError: the folder cannot be written, or holds something else than a result.
         """
-        with written_aside(folder, marker=MARKER) as aside:
+        with written_aside(folder, names=FILES, marker=MARKER) as aside:
             self.write(aside)
         return Path(folder)
 
@@ -152,8 +163,10 @@ class Explanation:
                     f"{folder}: written in format {told['format']}; this version reads {FORMAT}"
                 )
             return cls._from_stored(told, arrays)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise OutputError(f"{folder}: no readable result ({error})") from error
+        except FileNotFoundError as error:
+            raise OutputError(f"{folder}: no result (no {Path(error.filename).name})") from error
+        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
+            raise OutputError(f"{folder}: a damaged result ({type(error).__name__})") from error
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that is a number or a name."""
@@ -191,7 +204,7 @@ class Explanation:
                 "reads": self.selection.reads,
                 "info": self.selection.info,
             },
-            "provenance": self.provenance,
+            "provenance": dict(self.provenance),
         }
 
     def _arrays(self) -> dict[str, Array]:

@@ -2,66 +2,91 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from annealcam.errors import OutputError
 
+_ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's any more
+
 
 @contextmanager
-def written_aside(folder: str | os.PathLike[str], *, marker: str) -> Iterator[Path]:
+def written_aside(
+    folder: str | os.PathLike[str], *, names: Collection[str], marker: str
+) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder` when the block ends without an error.
 
-    An older `folder` is replaced only if it is empty or holds a file named `marker` (so that it
-    is a result of ours); whatever interrupts the block, the older one stays as it was.
+    An older `folder` is replaced only if it is empty, or is a result: holds a file named `marker`
+    and nothing whose name is not among `names`. Whatever interrupts the block, the older one stays;
+    if the machine dies in the moment between two renames, the next call puts it back.
 
     Raises:
         OutputError: the folder cannot be written, or holds something that is not ours.
     """
-    target = Path(folder)
-    _refuse_foreign(target, marker)
+    target = Path(folder).resolve()
     try:
+        _tidy(target)
+        _refuse_foreign(target, names, marker)
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
     try:
         yield aside
         _swap(aside, target)
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _refuse_foreign(target: Path, marker: str) -> None:
-    if not target.exists() and not target.is_symlink():
+def _tidy(target: Path) -> None:
+    """Mend what a process that was killed left: an older result set aside, unfinished new ones."""
+    older = _older(target)
+    if older.exists() and not target.exists():
+        older.rename(target)
+    for unfinished in target.parent.glob(f".{glob.escape(target.name)}.new-*"):
+        if time.time() - unfinished.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _refuse_foreign(target: Path, names: Collection[str], marker: str) -> None:
+    if not target.exists():
         return
     if not target.is_dir():
         raise OutputError(f"{target}: is a file; choose a folder for the result")
-    if any(target.iterdir()) and not (target / marker).is_file():
+    inside = {path.name for path in target.iterdir()}
+    foreign = sorted(inside - set(names)) or sorted(inside if marker not in inside else ())
+    if foreign:
         raise OutputError(
-            f"{target}: holds files that are not a result (no {marker}); choose another folder"
+            f"{target}: holds {foreign[0]}, which is no part of a result; choose another folder"
         )
 
 
 def _swap(aside: Path, target: Path) -> None:
     """Put `aside` in the place of `target`; the older one is deleted last."""
     aside.chmod(0o777 & ~_umask())  # mkdtemp makes it private; a result is an ordinary folder
-    older = target.with_name(f".{target.name}.old-{os.getpid()}")
+    older = _older(target)
+    shutil.rmtree(older, ignore_errors=True)
     if target.exists():
         target.rename(older)
     try:
         aside.rename(target)
-    except OSError:
+    except BaseException:
         if older.exists():
             older.rename(target)
         raise
     shutil.rmtree(older, ignore_errors=True)
+
+
+def _older(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
 
 
 def _umask() -> int:

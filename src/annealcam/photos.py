@@ -52,6 +52,8 @@ class Job:
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             first = str(error).splitlines()[0]
             raise ArgumentError(f"device={device!r}: not to be had ({first}); try cpu") from error
+        if any(parameter.is_meta for parameter in network.model.parameters()):
+            raise ArgumentError(f"device={device!r}: holds no values; try cpu")
         if layer is not None:
             find_layer(network.model, layer)
         index = resolve_target(target, network.classes)
@@ -77,6 +79,7 @@ class Job:
                 layer=self.layer,
                 target=self.target,
                 model_name=self.name,
+                photo_name=photo,
                 class_names=self.network.classes,
                 **vars(self.settings),
             )
@@ -98,7 +101,8 @@ class Job:
         try:
             seen = self.network.preprocess(image)
         except Exception as error:
-            raise ModelError(f"model={self.name!r}: its preprocessing fails: {error}") from error
+            told = f"{type(error).__name__}: {error}"
+            raise ModelError(f"model={self.name!r}: its preprocessing fails ({told})") from error
         if not isinstance(seen, Tensor) or seen.ndim != 3:
             found = tuple(seen.shape) if isinstance(seen, torch.Tensor) else type(seen).__name__
             raise ModelError(f"model={self.name!r}: its preprocessing gives {found}, not (3, H, W)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ def explain(
     shots: int | None = None,
     map_form: str | None = None,
     model_name: str | None = None,
+    photo_name: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Explanation | list[Explanation]:
     """Select the few feature maps that a prediction rests on, and draw their map.
@@ -77,7 +78,8 @@ def explain(
         tau, convention, schedule: of the annealing; see `annealcam.anneal`.
         shots: measurements of the annealed state; None takes d^2.
         map_form: `relu_of_sum` (default) or `sum_of_relu` (the paper's code).
-        model_name, class_names: for the record; names let `target` be one.
+        model_name, photo_name: for the record.
+        class_names: for the record, and for a target by name.
 
     Raises:
         UsageError: an argument, layer or target that cannot be; the message says what can.
@@ -101,7 +103,12 @@ def explain(
     chosen = layer if layer is not None else default_layer(model, images[:1])
     log.info("layer %s%s", chosen, "" if layer is not None else " (chosen: none was named)")
     captured = capture(model, images, layer=chosen, targets=resolve_targets(target, class_names))
-    about = {"model": model_name or type(model).__name__, "layer_was_named": layer is not None}
+    _check_names(class_names, captured.logits.shape[1])
+    about = {
+        "photo": photo_name,
+        "model": model_name or type(model).__name__,
+        "layer_was_named": layer is not None,
+    }
     found = [_explain_one(captured, i, settings, about, class_names) for i in range(len(images))]
     return found if image.ndim == 4 else found[0]
 
@@ -137,7 +144,7 @@ def _explain_one(
     captured: Capture,
     i: int,
     settings: Settings,
-    about: dict[str, Any],
+    about: Mapping[str, Any],
     class_names: Sequence[str] | None,
 ) -> Explanation:
     """Explain image i of a captured batch."""
@@ -160,7 +167,7 @@ def _explain_one(
         "annealcam": __version__,
         **about,
         "layer": captured.layer,
-        "target_name": class_names[target] if class_names is not None else None,
+        "target_name": None if class_names is None else str(class_names[target]),
         "predicted": int(captured.logits[i].argmax()),
         **settings.as_provenance(),
         **_census(maps[0], found),
@@ -234,6 +241,13 @@ def _warn(told: dict[str, Any], contribution: Tensor, chosen: Tensor) -> list[st
     for text in found:
         warnings.warn(text, AnnealcamWarning, stacklevel=4)
     return found
+
+
+def _check_names(class_names: Sequence[str] | None, classes: int) -> None:
+    if class_names is not None and len(class_names) != classes:
+        raise ArgumentError(
+            f"class_names: {len(class_names)} names, but the model has {classes} classes"
+        )
 
 
 def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:

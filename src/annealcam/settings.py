@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from annealcam.errors import ArgumentError, suggest
+from annealcam._checks import one_of, whole
+from annealcam.errors import ArgumentError
 
 PRESETS = {
     None: {"importance": "contribution", "beta": 0.9, "map_form": "relu_of_sum"},
@@ -46,23 +47,26 @@ class Settings:
         from annealcam.vision.cam import MAP_FORMS
         from annealcam.vision.importance import IMPORTANCES
 
-        _one_of("importance", self.importance, IMPORTANCES)
-        _one_of("map_form", self.map_form, MAP_FORMS)
+        one_of("importance", self.importance, IMPORTANCES)
+        one_of("map_form", self.map_form, MAP_FORMS)
         if isinstance(self.sampler, str):
-            _one_of("sampler", self.sampler, ("anneal", *SAMPLERS))
+            one_of("sampler", self.sampler, ("anneal", *SAMPLERS))
         elif not callable(getattr(self.sampler, "sample", None)):
             raise ArgumentError(
                 f"sampler={self.sampler!r}: has no sample(bqm); give a name or a dimod sampler"
             )
-        check_beta(self.beta)
-        check_cardinality(self.cardinality)
-        check_tau(self.tau)
-        convention_of(self.convention)
-        schedule_of(self.schedule)
-        _at_least("max_qubits", self.max_qubits, 1)
-        _at_least("seed", self.seed, 0)
-        if self.shots is not None:
-            _at_least("shots", self.shots, 1)
+        plain = {
+            "beta": check_beta(self.beta),
+            "cardinality": check_cardinality(self.cardinality),
+            "tau": check_tau(self.tau),
+            "convention": convention_of(self.convention).name,
+            "schedule": schedule_of(self.schedule).name,
+            "max_qubits": whole("max_qubits", self.max_qubits, least=1),
+            "seed": whole("seed", self.seed),
+            "shots": None if self.shots is None else whole("shots", self.shots, least=1),
+        }
+        for name, value in plain.items():  # plain Python values, fit to be stored
+            object.__setattr__(self, name, value)
 
     @property
     def sampler_name(self) -> str:
@@ -86,19 +90,7 @@ def resolve(preset: str | None = None, **choices: Any) -> Settings:
     >>> resolve("paper", beta=0.5, importance=None).importance
     'gradcam'
     """
-    if preset not in PRESETS:
-        raise ArgumentError(f"preset={preset!r}: paper, or none{suggest(str(preset), ['paper'])}")
+    if preset is not None:
+        one_of("preset", preset, [name for name in PRESETS if name])
     given = {name: value for name, value in choices.items() if value is not None}
     return Settings(**{**PRESETS[preset], "preset": preset, **given})
-
-
-def _one_of(argument: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ArgumentError(
-            f"{argument}={value!r}: one of {', '.join(known)}{suggest(str(value), known)}"
-        )
-
-
-def _at_least(argument: str, value: int, least: int) -> None:
-    if value < least:
-        raise ArgumentError(f"{argument}={value}: must be {least} or more")

@@ -97,6 +97,15 @@ def test_time_limit_ends_the_search_honestly(monkeypatch):
     assert found.lower_bound <= energies.min()
 
 
+def test_time_that_ends_before_the_cardinality_is_met(monkeypatch):
+    monkeypatch.setattr(exact, "_BLOCK", 2)
+    clock = iter([0.0, 9.0])
+    monkeypatch.setattr(exact, "monotonic", lambda: next(clock))
+    found = ac.solve_exact(relu_problem(8, cardinality=5), time_limit=1.0)
+    assert (found.proved, found.n.sum()) == (False, 5)
+    assert np.isfinite(found.energy)
+
+
 def test_limits():
     with pytest.raises(ProblemTooLargeError, match="d=25: enumeration ends at 24"):
         ac.solve_exact(ac.SelectionProblem(np.ones(25), np.zeros((25, 25))))

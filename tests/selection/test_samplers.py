@@ -107,7 +107,7 @@ def test_spin_samples_in_any_order_of_variables():
 @pytest.mark.parametrize(
     ("sampler", "match"),
     [
-        (Fixed({"a": 1}), "Fixed: "),
+        (Fixed({"a": 1}), "gives the variables"),
         (Fixed(np.zeros((0, 3))), "no sample"),
     ],
 )

@@ -168,6 +168,7 @@ def test_compiled_models_have_the_same_capture(network, images, way):
 
 def test_layer_that_runs_twice_counts_at_its_last_run(images):
     block = torchvision.models.resnet18(weights=None).eval()
+    images = torch.randn(1, 3, 64, 64)
     last = capture(block, images, layer="layer4.1.relu")
     assert torch.equal(last.activations, capture(block, images, layer="layer4").activations)
 
@@ -208,6 +209,9 @@ class Gives(nn.Module):
         (lambda f: f.mean(dim=(0, 2, 3)), ModelError, "not logits"),
         (lambda f: f.mean(dim=(2, 3)) * float("nan"), NumericalError, "logits: NaN"),
         (lambda f: torch.zeros(3, 2), LayerError, "no gradient"),
+        (lambda f: torch.zeros(3, 0), ModelError, r"float32 \(3, 0\)"),
+        (lambda f: f.mean(dim=(2, 3)) * 1j, ModelError, "complex64"),
+        (lambda f: f.mean(dim=(2, 3)).long(), ModelError, "int64"),
         (lambda f: f.detach().mean(dim=(2, 3)), LayerError, "no gradient"),
     ],
 )
@@ -219,6 +223,26 @@ def test_odd_outputs_get_a_clear_error(images, what, error, match):
 def test_infinite_gradient_is_named(images):
     with pytest.raises(NumericalError, match="gradients of layer 'conv'"):
         capture(Gives(lambda f: (f - f).mean(dim=(2, 3)).sqrt()), images, layer="conv")
+
+
+def test_maps_of_one_pixel_are_no_maps(network, images):
+    with pytest.raises(LayerError, match="1 x 1"):
+        capture(network, images, layer="4")
+
+
+def test_a_model_born_in_inference_mode_is_left_as_found(images):
+    with torch.inference_mode():
+        model = small_network().train()
+    with pytest.raises(ModelError, match="nference"):
+        capture(model, images, layer="1")
+    assert all(m.training for m in model.modules())
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_torchscript_takes_no_hooks(network, images):
+    with pytest.raises(ModelError, match="TorchScript"):
+        capture(torch.jit.trace(network, images), images, layer="1")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,17 @@ def test_truncated_and_foreign_files(tmp_path):
         load_image(tmp_path / "none.jpg")
 
 
+def test_tiff_of_16_bits_that_counts_darkness(tmp_path):
+    """PhotometricInterpretation 0: white is zero."""
+    image = Image.fromarray(RAMP.astype(np.uint16) * 257)
+    image.save(tmp_path / "x.tif", tiffinfo={262: 0})
+    stored = Image.open(tmp_path / "x.tif")
+    assert stored.tag_v2[262] == 0
+    raw = np.asarray(stored).astype(int)
+    expected = np.round((65535 - raw) / 257)
+    assert np.abs(levels(load_image(tmp_path / "x.tif"))[..., 0] - expected).max() <= 1
+
+
 def test_size_is_checked_before_decoding(tmp_path):
     Image.new("1", (3000, 2000)).save(tmp_path / "x.png")
     with pytest.raises(ImageError, match=r"3000 x 2000 pixels; at most 1000000"):
@@ -110,7 +121,7 @@ def test_a_bomb_far_beyond_pillows_own_limit(tmp_path, monkeypatch):
 def test_floating_point_pixels_have_no_white():
     with pytest.raises(ImageError, match="floating-point"):
         to_rgb(Image.fromarray(np.zeros((2, 2), dtype=np.float32)))
-    with pytest.raises(ImageError, match="beyond 16 bits"):
+    with pytest.raises(ImageError, match="outside 0 to 65535"):
         to_rgb(Image.fromarray(np.full((2, 2), 70_000, dtype=np.int32)))
 
 

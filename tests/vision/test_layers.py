@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from annealcam.errors import LayerError
+from annealcam.errors import LayerError, NumericalError, TargetError
 from annealcam.vision.candidates import candidates
 from annealcam.vision.capture import capture
 from annealcam.vision.importance import importance
@@ -68,6 +68,16 @@ def test_survey_of_a_chosen_class_differs(network, images):
         for target in range(5)
     ]
     assert any(shares[0] != other for other in shares[1:])
+
+
+def test_survey_of_what_cannot_be_explained(network, images):
+    dense = nn.Sequential(nn.Flatten(), nn.Linear(1200, 2))
+    with pytest.raises(LayerError, match="no gradient"):
+        survey(dense, images[:1])
+    with pytest.raises(TargetError, match="target=7"):
+        survey(network, images[:1], target=7)
+    with pytest.raises(NumericalError, match="logits"):
+        survey(network, images[:1] * float("nan"))
 
 
 def test_survey_leaves_the_model_alone(images):

@@ -12,7 +12,7 @@ import torchvision
 from PIL import Image
 
 import annealcam as ac
-from annealcam.errors import ModelError, TargetError
+from annealcam.errors import ArgumentError, ModelError, TargetError
 from annealcam.vision.models import imagenet_classes, load_model
 from annealcam.vision.preprocess import Preprocess, view_of
 from annealcam.vision.targets import resolve_target
@@ -81,6 +81,29 @@ def test_weights_from_a_file(tmp_path, ending):
     assert all(torch.equal(a, b) for a, b in zip(own.parameters(), model.parameters(), strict=True))
 
 
+def test_weights_of_dataparallel_lose_their_prefix(tmp_path):
+    own = torchvision.models.squeezenet1_1(weights=None)
+    path = tmp_path / "w.pth"
+    torch.save({f"module.{k}": v for k, v in own.state_dict().items()}, path)
+    model = load_model(f"torchvision:squeezenet1_1:{path}").model
+    assert all(torch.equal(a, b) for a, b in zip(own.parameters(), model.parameters(), strict=True))
+
+
+def test_threads_of_pixels_do_not_fill_the_memory():
+    seen = Preprocess()(Image.new("RGB", (60_000, 1), "red"))
+    assert seen.shape == (3, 224, 224)
+    assert torch.allclose(seen, seen[:, :1, :1].expand_as(seen))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"crop": 0}, {"std": (1, 0, 1)}, {"mean": (3,)}, {"interpolation": "foo"}],
+)
+def test_preprocessing_that_makes_no_sense(settings):
+    with pytest.raises(ArgumentError, match=next(iter(settings))):
+        Preprocess(**settings)
+
+
 def test_weights_none_are_seeded_and_spare_the_generator():
     before = torch.get_rng_state()
     a, b = (load_model("torchvision:squeezenet1_1:none").model for _ in range(2))
@@ -116,7 +139,7 @@ def test_weights_that_do_not_fit(tmp_path):
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("resnet18", "unknown"),
+        ("resnet18", "did you mean 'torchvision:resnet18'"),
         ("efficientnet-lite", "did you mean 'efficientnet-lite0'"),
         ("torchvision:resnet19", "did you mean 'resnet1"),
         ("torchvision:resnet18:IMAGENET1K_V9", "IMAGENET1K_V1"),
@@ -141,7 +164,7 @@ def test_a_users_own_function(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = list(sys.path)
     model, preprocess, classes = load_model("my_nets:full")
-    assert (classes, preprocess(PHOTO).shape) == (("a", "b"), (3, 9, 9))
+    assert (classes, preprocess(PHOTO).shape) == (["a", "b"], (3, 9, 9))
     assert not model.training
     assert isinstance(load_model("my_nets:bare").preprocess, Preprocess)
     assert sys.path == path
@@ -156,6 +179,8 @@ def test_targets_by_name_and_index():
         ("egyptian kat", "did you mean 'Egyptian cat'"),
         ("cat", "did you mean"),
         (1000, "0 to 999"),
+        ("²", "no such class"),
+        ("--3", "no such class"),
         ("-1", "0 to 999"),
     ]:
         with pytest.raises(TargetError, match=match):

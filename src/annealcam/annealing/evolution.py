@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
+from annealcam._checks import real, whole
 from annealcam._types import Array
 from annealcam.annealing import _kernels, splitting
 from annealcam.annealing.hamiltonian import Convention, convention_of, diagonal
@@ -58,11 +60,10 @@ class AnnealResult:
         """Return the selections measured in so many independent shots.
 
         Raises:
-            ArgumentError: shots is below 1.
+            ArgumentError: shots is below 1, or seed below 0.
         """
-        if shots < 1:
-            raise ArgumentError(f"shots={shots}: must be 1 or more")
-        draws = np.random.default_rng(seed).random(shots)
+        shots = whole("shots", shots, least=1)
+        draws = np.random.default_rng(whole("seed", seed)).random(shots)
         cumulated = np.cumsum(self.probabilities)
         states = np.searchsorted(cumulated, draws * cumulated[-1], side="right")
         return bits(states, self.d)
@@ -101,7 +102,8 @@ def anneal(
     1.0
     """
     convention, schedule = convention_of(convention), schedule_of(schedule)
-    _check(problem, tau, tol)
+    tau = check_tau(tau)
+    _check(problem, tol)
     energies = diagonal(problem)
     scale = convention.driver_scale(problem.d)
     turns = energies / (2 * math.pi)
@@ -125,21 +127,22 @@ def anneal(
         ground_energy=float(energies.min()),
         error=error,
         steps=steps,
-        tau=float(tau),
+        tau=tau,
         convention=convention,
         driver_scale=scale,
         schedule=schedule.name,
     )
 
 
-def check_tau(tau: float) -> None:
-    """Raise ArgumentError unless tau is above 0 and finite."""
-    if not (tau > 0 and math.isfinite(tau)):
+def check_tau(tau: Any) -> float:
+    """Return tau as a float; raise ArgumentError unless it is above 0 and finite."""
+    number = real("tau", tau)
+    if not (number > 0 and math.isfinite(number)):
         raise ArgumentError(f"tau={tau}: must be above 0 and finite; the paper takes 10 to 100")
+    return number
 
 
-def _check(problem: SelectionProblem, tau: float, tol: float) -> None:
-    check_tau(tau)
+def _check(problem: SelectionProblem, tol: float) -> None:
     if not 1e-10 <= tol < 1:
         raise ArgumentError(f"tol={tol}: must be at least 1e-10 and below 1")
     if problem.d > MAX_QUBITS:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._checks import one_of
 from annealcam._types import Array
 from annealcam.annealing.schedule import Schedule, schedule_of
-from annealcam.errors import ArgumentError, ProblemTooLargeError, suggest
+from annealcam.errors import ProblemTooLargeError
 from annealcam.selection.energies import weights
 from annealcam.selection.problem import SelectionProblem
 
@@ -51,12 +52,7 @@ def convention_of(name: str | Convention) -> Convention:
     """
     if isinstance(name, Convention):
         return name
-    if name not in CONVENTIONS:
-        raise ArgumentError(
-            f"convention={name!r}: paper (driver -(1/d) sum sigma_x) or text (-sum sigma_x)"
-            f"{suggest(name, CONVENTIONS)}"
-        )
-    return CONVENTIONS[name]
+    return CONVENTIONS[one_of("convention", name, CONVENTIONS)]
 
 
 def diagonal(problem: SelectionProblem) -> Float[Array, " states"]:

@@ -7,8 +7,8 @@ from typing import Any
 import dimod
 import numpy as np
 
+from annealcam._checks import whole
 from annealcam.annealing.evolution import MAX_QUBITS, anneal
-from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
 
 
@@ -58,8 +58,8 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             ArgumentError: tau, num_reads or tol is out of range, or a name is unknown.
         """
         self.remove_unknown_kwargs(**unknown)
-        if num_reads < 1:
-            raise ArgumentError(f"num_reads={num_reads}: must be 1 or more")
+        num_reads = whole("num_reads", num_reads, least=1)
+        seed = None if seed is None else whole("seed", seed)
         problem = SelectionProblem.from_bqm(bqm)
         result = anneal(problem, tau=tau, convention=convention, schedule=schedule, tol=tol)
         drawn = int(np.random.SeedSequence(seed).generate_state(1)[0])

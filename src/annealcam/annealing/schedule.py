@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 
+from annealcam._checks import one_of
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, suggest
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,4 @@ def schedule_of(name: str | Schedule) -> Schedule:
     """
     if isinstance(name, Schedule):
         return name
-    if name not in SCHEDULES:
-        raise ArgumentError(
-            f"schedule={name!r}: one of {', '.join(SCHEDULES)}{suggest(name, SCHEDULES)}"
-        )
-    return SCHEDULES[name]
+    return SCHEDULES[one_of("schedule", name, SCHEDULES)]

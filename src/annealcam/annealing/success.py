@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from annealcam._checks import whole
 from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
 
@@ -21,8 +22,7 @@ def best_of_shots(p: float, shots: int) -> float:
     """
     if not 0 <= p <= 1:
         raise ArgumentError(f"p={p}: a probability lies between 0 and 1")
-    if shots < 1:
-        raise ArgumentError(f"shots={shots}: must be 1 or more")
+    shots = whole("shots", shots, least=1)
     return 1.0 if p == 1 else -math.expm1(shots * math.log1p(-p))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from annealcam.explanation import MARKER, Explanation
+from annealcam.explanation import FILES, MARKER, Explanation
 from annealcam.files import written_aside
 from annealcam.report.picture import save_report
 
@@ -25,7 +25,7 @@ def write_folder(
     Raises:
         OutputError: the folder cannot be written, or holds something else than a result.
     """
-    with written_aside(folder, marker=MARKER) as aside:
+    with written_aside(folder, names=FILES, marker=MARKER) as aside:
         explanation.write(aside)
         explanation.overlay(view).save(aside / "overlay.png")
         save_report(explanation, view, aside / "report.png")

@@ -73,7 +73,9 @@ class _Sheet:
     height: float
 
     def write(self, left: float, base: float, text: str, **style: Any) -> None:
-        self.figure.text(left / WIDTH, 1 - base / self.height, text, va="baseline", **style)
+        self.figure.text(
+            left / WIDTH, 1 - base / self.height, text, va="baseline", parse_math=False, **style
+        )
 
     def draw(
         self, left: float, top: float, side: float, picture: Image.Image, title: str, below: str

@@ -65,15 +65,23 @@ def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -
     while done < blocks and (done == 0 or monotonic() <= deadline):
         best.offer(_block(problem, low, done), done << low)
         done += 1
-    proved, n = done == blocks, bits(best.state, problem.d)
+    proved = done == blocks
+    n = bits(best.state, problem.d) if best.count else _most_relevant(problem)
     energy = problem.energy(n)
     return ExactSolution(
         n=n,
         energy=energy,
         lower_bound=energy if proved else _bound(problem),
         proved=proved,
-        multiplicity=best.count,
+        multiplicity=max(best.count, 1),
     )
+
+
+def _most_relevant(problem: SelectionProblem) -> Int[Array, " d"]:
+    """Some selection of the asked cardinality, where time ran out before one was seen."""
+    n = np.zeros(problem.d, dtype=np.int8)
+    n[np.argsort(-problem.h, kind="stable")[: problem.cardinality]] = 1
+    return n
 
 
 def _bound(problem: SelectionProblem) -> float:
@@ -91,6 +99,8 @@ class _Best:
     def offer(self, energies: Float[Array, " states"], first_state: int) -> None:
         lowest = float(energies.min())
         if lowest > self.energy + self._tie:
+            return
+        if lowest == np.inf:  # no selection of this block has the asked cardinality
             return
         here = np.flatnonzero(energies <= min(lowest, self.energy) + self._tie)
         if lowest < self.energy - self._tie or self.count == 0:

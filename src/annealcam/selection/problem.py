@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Num, Real
 from numpy.typing import ArrayLike
 
+from annealcam._checks import real, whole
 from annealcam._types import Array
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.selection.energies import energies_of
@@ -54,16 +54,11 @@ class SelectionProblem:
     ) -> None:
         set_field = object.__setattr__
         set_field(self, "h", _frozen("h", h))
-        set_field(self, "J", _symmetric(_frozen("J", J), self.h.size))
-        set_field(self, "beta", float(beta))
-        set_field(self, "cardinality", None if cardinality is None else index(cardinality))
-        self._check()
-
-    def _check(self) -> None:
         if self.h.ndim != 1:
             raise ArgumentError(f"h: of shape {self.h.shape}; one relevance per map, (d,)")
-        check_beta(self.beta)
-        check_cardinality(self.cardinality, self.h.size)
+        set_field(self, "J", _symmetric(_frozen("J", J), self.h.size))
+        set_field(self, "beta", check_beta(beta))
+        set_field(self, "cardinality", check_cardinality(cardinality, self.h.size))
 
     @classmethod
     def from_maps(
@@ -84,7 +79,8 @@ class SelectionProblem:
         >>> SelectionProblem.from_maps(np.array([[1., 0.], [1., 1.]]), np.array([2., 4.])).J[0, 1]
         np.float64(0.7071067811865475)
         """
-        flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), math.prod(maps.shape[1:]))
+        maps = np.asarray(maps, dtype=np.float64)
+        flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
         relevance = _frozen("relevance", relevance)
         if len(flat) and not relevance.max() > 0:
             raise ArgumentError("relevance: no map has any; leave such maps out of the candidates")
@@ -206,20 +202,24 @@ class SelectionProblem:
         return np.asarray(n).sum(axis=-1) == self.cardinality
 
 
-def check_beta(beta: float) -> None:
-    """Raise ArgumentError unless beta is in [0, 1]."""
-    if not 0 <= beta <= 1:
+def check_beta(beta: Any) -> float:
+    """Return beta as a float; raise ArgumentError unless it is in [0, 1]."""
+    number = real("beta", beta)
+    if not 0 <= number <= 1:
         raise ArgumentError(f"beta={beta}: must lie between 0 and 1; the paper takes 0.7")
+    return number
 
 
-def check_cardinality(cardinality: int | None, d: int | None = None) -> None:
-    """Raise ArgumentError unless the cardinality is at least 1 and, if d is known, at most d."""
+def check_cardinality(cardinality: Any, d: int | None = None) -> int | None:
+    """Return the cardinality as an int; raise ArgumentError unless it is 1 to d, or None."""
     if cardinality is None:
-        return
-    if cardinality < 1:
-        raise ArgumentError(f"cardinality={cardinality}: must be 1 or more; leave it out for any")
-    if d is not None and cardinality > d:
-        raise ArgumentError(f"cardinality={cardinality}: there are only {d} candidate maps")
+        return None
+    k = whole("cardinality", cardinality, least=1)
+    if d is not None and k > d:
+        raise ArgumentError(
+            f"cardinality={k}: there are only {d} candidate maps; lower it, or raise max_qubits"
+        )
+    return k
 
 
 def _abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:

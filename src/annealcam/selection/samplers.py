@@ -143,12 +143,21 @@ def _dimod_reads(
 ) -> Int[Array, "reads d"]:
     try:
         found = sampler.sample(problem.to_bqm(), **options)
-        binary = found.change_vartype("BINARY", inplace=False)
-        order = [binary.variables.index(v) for v in range(problem.d)]
     except AnnealcamError:
         raise
     except Exception as error:
-        raise SamplerError(f"sampler={name}: {type(error).__name__}: {error}") from error
+        told = " ".join(str(error).split())
+        raise SamplerError(f"sampler={name}: fails with {type(error).__name__}: {told}") from error
+    if not hasattr(found, "change_vartype"):
+        raise SamplerError(f"sampler={name}: gives {type(found).__name__}, not a dimod SampleSet")
+    binary = found.change_vartype("BINARY", inplace=False)
+    labels = list(binary.variables)
+    if not set(range(problem.d)) <= set(labels):
+        raise SamplerError(
+            f"sampler={name}: gives the variables {labels}, not those of the model, "
+            f"0 to {problem.d - 1}"
+        )
+    order = [labels.index(v) for v in range(problem.d)]
     if len(binary) == 0:
         raise SamplerError(f"sampler={name}: returned no sample; ask it for at least one read")
     reads: Int[Array, "reads d"] = binary.record.sample[:, order].astype(np.int8)

@@ -83,7 +83,7 @@ def capture(
         module = find_layer(model, layer)
         with hooked({module: _cut_into(taken, layer)}):
             logits = run(model, images)
-        chosen = _targets(targets, logits)
+        chosen = targets_of(logits, targets)
         gradients = _gradients(logits, chosen, taken, layer)
         activations = taken[-1].detach()
     wide = torch.promote_types(activations.dtype, torch.float32)
@@ -111,6 +111,11 @@ def _cut_into(taken: list[Tensor], layer: str) -> Hook:
                 f"layer={layer!r}: gives {found}, not maps (n, maps, h, w); "
                 "choose a convolutional layer (`annealcam layers` lists them)"
             )
+        if output.shape[2:].numel() < 2:
+            raise LayerError(
+                f"layer={layer!r}: its maps are single numbers (1 x 1): nowhere to look; "
+                "choose a layer before the pooling (`annealcam layers` lists them)"
+            )
         torch.set_grad_enabled(True)  # also where the model itself froze its trunk by no_grad
         leaf = output.detach().clone().requires_grad_()
         taken.append(leaf)
@@ -136,6 +141,8 @@ def _gradients(logits: Tensor, targets: Tensor, taken: list[Tensor], layer: str)
 def find_layer(model: nn.Module, layer: str) -> nn.Module:
     """Return the module named `layer`; the names that `torch.compile` adds may be left out."""
     modules = {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
+    if not isinstance(layer, str):
+        raise LayerError(f"layer: a {type(layer).__name__}; give its name, such as 'layer4'")
     wanted = layer.replace(_COMPILED, "")
     if wanted not in modules or wanted == "":
         raise LayerError(
@@ -161,8 +168,16 @@ def run(model: nn.Module, images: Tensor) -> Tensor:
             f"model: {type(model).__name__} fails on images of shape {tuple(images.shape)}: {first}"
         ) from error
     logits = getattr(output, "logits", output)
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if (
+        not isinstance(logits, Tensor)
+        or logits.ndim != 2
+        or len(logits) != len(images)
+        or logits.shape[1] == 0
+        or not logits.is_floating_point()
+    ):
+        found = type(logits).__name__
+        if isinstance(logits, Tensor):
+            found = f"{str(logits.dtype).removeprefix('torch.')} {tuple(logits.shape)}"
         raise ModelError(
             f"model: {type(model).__name__} gives {found}, not logits ({len(images)}, classes); "
             "wrap it in a module that returns the logits"
@@ -177,9 +192,14 @@ def borrowed(model: nn.Module) -> Iterator[None]:
     Inside: evaluation mode, parameters frozen (so that no graph is built before a hook starts
     one), gradients on, compiled parts run as written (they would ignore new hooks).
     """
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"model: a {type(model).__name__}; give the torch.nn.Module itself "
+            "(a TorchScript module takes no hooks; torch.export files are read)"
+        )
     modules = list(model.modules())
     modes = [(m, m.training) for m in modules]
-    learning = [p for p in model.parameters() if p.requires_grad]
+    learning = [p for p in model.parameters() if p.requires_grad and not p.is_inference()]
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.is_cuda})
     compiled = any(
         getattr(m, "_compiled_call_impl", None) or hasattr(m, "_orig_mod") for m in modules
@@ -219,7 +239,14 @@ def hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
             handle.remove()
 
 
-def _targets(targets: int | Sequence[int] | None, logits: Tensor) -> Tensor:
+def targets_of(
+    logits: Float[Tensor, "n classes"], targets: int | Sequence[int] | None
+) -> Int[Tensor, " n"]:
+    """Return the class to explain for each image: as asked, or the predicted one.
+
+    Raises:
+        TargetError: a target is not a class of the model, or there are too few or too many.
+    """
     n, classes = logits.shape
     if targets is None:
         return logits.detach().argmax(dim=1)
@@ -233,15 +260,17 @@ def _targets(targets: int | Sequence[int] | None, logits: Tensor) -> Tensor:
 
 
 def _refuse_non_finite(c: Capture) -> None:
-    for name, values in (
-        ("logits", c.logits),
-        (f"maps of layer {c.layer!r}", c.activations),
-        (f"gradients of layer {c.layer!r}", c.gradients),
-    ):
-        broken = ~values.isfinite()
-        if broken.any():
-            first = int(broken.flatten(1).any(dim=1).nonzero()[0])
-            raise NumericalError(
-                f"{name}: NaN or infinity for image {first}; "
-                "check the input's normalisation, or run the model in float32"
-            )
+    refuse_non_finite("logits", c.logits)
+    refuse_non_finite(f"maps of layer {c.layer!r}", c.activations)
+    refuse_non_finite(f"gradients of layer {c.layer!r}", c.gradients)
+
+
+def refuse_non_finite(name: str, values: Float[Tensor, "n ..."]) -> None:
+    """Raise NumericalError if any value is NaN or infinite, with the number of the image."""
+    broken = ~values.isfinite()
+    if broken.any():
+        first = int(broken.flatten(1).any(dim=1).nonzero()[0])
+        raise NumericalError(
+            f"{name}: NaN or infinity for image {first}; "
+            "check the input's normalisation, or run the model in float32"
+        )

@@ -1,17 +1,20 @@
 """Networks in `.pt2` files (torch.export), read without running any code that the file brings.
 
 `torch.export.load` unpickles whatever part of a file says that it is pickled, resolves operator
-names by attribute access from the module `torch` down, and hands symbolic sizes to `eval`. So a
-file is looked through first, and refused for anything that a plain export does not hold.
+names by attribute access from the module `torch` down, pastes names into source code, and hands
+symbolic sizes to `eval`. So torch never sees the file: what a plain export needs is checked part by
+part and packed anew, and torch reads that.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,27 @@ from torch import nn
 
 from annealcam.errors import ModelError
 
-# `#` begins a name that torch hands to registered extensions; none of these patterns lets it in.
-_OPERATOR = re.compile(
-    r"torch\.ops\.(aten|prims|higher_order|torchvision)\.\w+(\.\w+)?|_operator\.[a-z]\w*"
-    r"|math\.[a-z]\w*|torch\.sym_[a-z]\w*"
+_OPERATORS = re.compile(
+    r"torch\.ops\.(aten|prims|torchvision)\.\w+(\.\w+)?"
+    r"|torch\.ops\.higher_order\.wrap_with_(set_grad_enabled|autocast)"
+    r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|pow|neg|pos|eq|ne|lt|le|gt|ge|and_|or_)"
+    r"|math\.(trunc|floor|ceil|sqrt)|torch\.sym_[a-z]+"
+)
+_WORDS = re.compile(
+    r"Symbol|Integer|Rational|Float|Add|Mul|Pow|Mod|PythonMod|Max|Min|And|Or|Not|Eq|Ne|Lt|Le|Gt|Ge"
+    r"|FloorDiv|CleanDiv|CeilDiv|ModularIndexing|Where|positive|nonnegative|integer|real|True|False"
+    r"|Equality|Unequality|(Strict)?(Less|Greater)Than|(zf|zu|s|u|i|f)?\d+"
 )
 _EXPRESSION = re.compile(r"[\w\s+\-*/%(),<>=&|~']*")
-_WORDS = {"Symbol", "Integer", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Max", "Min", "Mod", "And"}
-_WORDS |= {"Or", "Not", "FloorDiv", "PythonMod", "CleanDiv", "CeilDiv", "ModularIndexing", "Where"}
-_WORDS |= {"positive", "integer", "nonnegative", "real", "True", "False"}
-_SYMBOL = re.compile(r"(zf|zu|s|u|i|f)\d+|\d+")
+_STACK = re.compile(r"[\w.,;@<>\-]*")  # the modules that a node came from
+_NAME = re.compile(r"[\w.+:\-]*")
+_TREE = re.compile(r"[\w\s.,:\"\[\]{}]*")
+_MEMBERS = re.compile(
+    r"models/model\.json|data/weights/(weight_\d+|model_weights_config\.json)"
+    r"|data/constants/(tensor_\d+|model_constants_config\.json)|data/sample_inputs/model\.pt"
+    r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id)|extra/.*"
+)
+TOLD = "annealcam.json"
 
 
 def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -40,84 +54,137 @@ def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
     Raises:
         ModelError: not a `.pt2` file, one that this version of torch cannot read, or one that
-            holds pickled objects, compiled libraries or unusual operators.
+            holds pickled objects, compiled libraries, unusual operators or odd names.
     """
     try:
-        _look_through(path)
-        extra = {"annealcam.json": ""}
-        program = torch.export.load(path, extra_files=extra)
-        network: nn.Module = torch.export.unflatten(program)
-        return network, json.loads(extra["annealcam.json"] or "{}")
+        parts = _checked_parts(path)
+        told = json.loads(parts.pop(f"extra/{TOLD}", b"{}"))
+        with _torch_keeps_quiet():
+            network: nn.Module = torch.export.unflatten(torch.export.load(_packed(parts)))
     except ModelError:
         raise
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"model={str(path)!r}: cannot be read as a torch.export file ({first}); "
+            f"model={str(path)!r}: cannot be read as a torch.export file ({first[:200]}); "
             "write it again by torch.export.save"
         ) from error
+    if not isinstance(told, dict):
+        raise ModelError(f"model={str(path)!r}: {TOLD} holds no settings; it must be an object")
+    return network, told
 
 
-def _look_through(path: Path) -> None:
-    """Refuse a file that holds more than a plain export does."""
+def _checked_parts(path: Path) -> dict[str, bytes]:
+    """The parts of a plain export, by their names below the archive's root."""
+    parts: dict[str, bytes] = {}
     with zipfile.ZipFile(path) as archive:
-        inside = [name.split("/", 1)[-1] for name in archive.namelist()]
-        if "archive_format" not in inside:
-            raise ModelError(f"model={str(path)!r}: not written by torch.export.save of torch 2.6+")
-        for full, name in zip(archive.namelist(), inside, strict=True):
-            reason = _what_is_wrong(name, archive, full)
+        inside = [info.filename.partition("/") for info in archive.infolist()]
+        if not any(name == "archive_format" for _, _, name in inside):
+            raise ModelError(f"model={str(path)!r}: not written by torch.export.save of torch 2.8+")
+        for root, slash, name in inside:
+            reason = "stands twice" if name in parts else _why_not(name)
+            reason = reason if root == inside[0][0] else "has another root"
+            if not reason and not name.startswith("extra/"):
+                parts[name] = archive.read(root + slash + name)
+                reason = _wrong_inside(name, parts)
+            elif name == f"extra/{TOLD}":
+                parts[name] = archive.read(root + slash + name)
             if reason:
                 raise ModelError(
                     f"model={str(path)!r}: refused, {name} {reason}; "
                     "export the network again with plain tensors only"
                 )
+    parts["data/sample_inputs/model.pt"] = b""  # pickled, and of no use here
+    return parts
 
 
-def _what_is_wrong(name: str, archive: zipfile.ZipFile, full: str) -> str | None:
-    folder = name.rsplit("/", 1)[0]
-    if folder == "models" and name.endswith(".json"):
-        return _wrong_in_graph(json.loads(archive.read(full)))
+def _packed(parts: dict[str, bytes]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:  # stored, not compressed, as torch wants it
+        for name, data in parts.items():
+            archive.writestr(f"archive/{name}", data)
+    buffer.seek(0)
+    return buffer
+
+
+def _why_not(name: str) -> str:
+    return "" if _MEMBERS.fullmatch(name) else "has no place in a plain export"
+
+
+def _wrong_inside(name: str, parts: dict[str, bytes]) -> str:
+    if name == "models/model.json":
+        graph = json.loads(parts[name])
+        _strip(graph)
+        parts[name] = json.dumps(graph).encode()
+        return next(filter(None, (_wrong_string(*pair) for pair in _strings(graph))), "")
     if name.endswith("_config.json"):
-        pickled = [c for c in json.loads(archive.read(full))["config"].values() if _is_object(c)]
-        return "lists pickled objects" if pickled else None
-    if name.endswith(".pt"):
-        try:
-            torch.load(io.BytesIO(archive.read(full)), weights_only=True)
-        except Exception:
-            return "holds pickled objects"
-        return None
-    plain = ("data/weights", "data/constants", "extra", ".data")
-    known = ("archive_format", "archive_version", "byteorder", "version")
-    return None if folder in plain or name in known else "has no place in a plain export"
+        config = json.loads(parts[name])
+        if any(_is_object(payload) for payload in config["config"].values()):
+            return "lists pickled objects"
+        return next(filter(None, (_wrong_string(*pair) for pair in _strings(config))), "")
+    return ""
 
 
 def _is_object(payload: dict[str, Any]) -> bool:
     return payload["use_pickle"] or not payload["path_name"].startswith(("weight_", "tensor_"))
 
 
-def _wrong_in_graph(graph: Any) -> str | None:
-    for key, value in _strings(graph):
-        if key == "target" and not _OPERATOR.fullmatch(value):
-            return f"calls {value!r}"
-        if key == "expr_str" and not _is_plain_expression(value):
-            return f"holds the expression {value!r}"
-    return None
-
-
-def _is_plain_expression(text: str) -> bool:
-    words = re.findall(r"\w+", text)
-    return bool(_EXPRESSION.fullmatch(text)) and all(
-        w in _WORDS or _SYMBOL.fullmatch(w) for w in words
-    )
+def _strip(value: Any) -> None:
+    """Leave out what a network does not need to run: where its code was, and guards on inputs."""
+    if isinstance(value, dict):
+        value.pop("stack_trace", None)
+        value.pop("torch_fn", None)
+        if "guards_code" in value:
+            value["guards_code"] = []
+        for inner in value.values():
+            _strip(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _strip(inner)
 
 
 def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every string in a JSON value, with the key that it stands under."""
+    """Every string in a JSON value with the key that it stands under, and every key as a name."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, dict):
         for inner_key, inner in value.items():
+            yield "", inner_key
             yield from _strings(inner, inner_key)
     elif isinstance(value, list):
         for inner in value:
             yield from _strings(inner, key)
+
+
+def _wrong_string(key: str, text: str) -> str:
+    if key in ("target", "as_operator"):
+        return "" if _OPERATORS.fullmatch(text) else f"calls {text!r}"
+    if key == "expr_str":
+        return "" if _is_plain_expression(text) else f"holds the expression {text!r}"
+    if key in ("in_spec", "out_spec"):
+        return "" if _is_plain_tree(text) else f"holds the structure {text!r}"
+    allowed = _STACK if key == "nn_module_stack" else _NAME
+    return "" if allowed.fullmatch(text) else f"holds the name {text!r}"
+
+
+def _is_plain_expression(text: str) -> bool:
+    words = re.findall(r"\w+", text)
+    return bool(_EXPRESSION.fullmatch(text)) and all(map(_WORDS.fullmatch, words))
+
+
+def _is_plain_tree(text: str) -> bool:
+    kinds = re.findall(r'"type": "([^"]*)"', text)
+    return bool(_TREE.fullmatch(text)) and all(
+        kind in ("builtins.tuple", "builtins.list", "builtins.dict") for kind in kinds
+    )
+
+
+@contextmanager
+def _torch_keeps_quiet() -> Iterator[None]:
+    """Its loader logs whole tracebacks on the way to the error that it raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -51,7 +51,8 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
             with Image.open(path) as opened:
                 _refuse_huge(opened, path, max_pixels)
                 opened.load()
-                return to_rgb(ImageOps.exif_transpose(opened), name=os.fspath(path))
+                upright = ImageOps.exif_transpose(opened)
+                return to_rgb(upright, name=os.fspath(path), inverted=_white_is_zero(opened))
     except UnidentifiedImageError as error:
         raise ImageError(f"{path}: not an image (JPEG, PNG, WebP, TIFF, ... are read)") from error
     except Image.DecompressionBombError as error:
@@ -69,8 +70,14 @@ def _refuse_huge(image: Image.Image, path: str | os.PathLike[str], max_pixels: i
         )
 
 
-def to_rgb(image: Image.Image, *, name: str = "image") -> Image.Image:
-    """Return an image of any mode as 8-bit RGB.
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF of 16 bits counts darkness (Pillow turns round those of 8 bits only)."""
+    tags = getattr(image, "tag_v2", {})
+    return image.mode.startswith("I") and tags.get(262) == 0
+
+
+def to_rgb(image: Image.Image, *, name: str = "image", inverted: bool = False) -> Image.Image:
+    """Return an image of any mode as 8-bit RGB; `inverted` 16-bit levels are turned round.
 
     Raises:
         ImageError: pixels are floating point or beyond 16 bits: nobody can say what is white.
@@ -83,7 +90,8 @@ def to_rgb(image: Image.Image, *, name: str = "image") -> Image.Image:
     if image.mode.startswith("I"):
         levels = np.asarray(image)
         if levels.size and (levels.min() < 0 or levels.max() > 65535):
-            raise ImageError(f"{name}: pixels beyond 16 bits; save it as an 8-bit image")
+            raise ImageError(f"{name}: pixels outside 0 to 65535; save it as an 8-bit image")
+        levels = 65535 - levels.astype(np.int64) if inverted else levels
         image = Image.fromarray(np.round(levels / 257.0).astype(np.uint8))
     if image.mode == "F":
         raise ImageError(f"{name}: floating-point pixels; save it as an 8-bit image")

@@ -10,7 +10,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam.errors import LayerError
-from annealcam.vision.capture import Hook, borrowed, hooked, run
+from annealcam.vision.capture import (
+    Hook,
+    borrowed,
+    hooked,
+    refuse_non_finite,
+    run,
+    targets_of,
+)
 from annealcam.vision.importance import importance as importance_of_name
 
 
@@ -83,19 +90,28 @@ def survey(
     Layers come in order of execution; modules that share an output are one layer, named by the
     outermost. Layers that no gradient reaches are left out.
 
+    Raises:
+        LayerError: no gradient reaches any layer with maps.
+        TargetError: the target is not a class of the model.
+        NumericalError: the logits hold NaN or infinity.
+
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
     >>> [(layer.name, layer.signed) for layer in survey(net, torch.randn(1, 3, 8, 8))]
     [('0', True), ('1', False)]
     """
     runs, logits = _runs(model, image, graph=True)
-    score = logits[0].max() if target is None else logits[0, target]
-    outputs = [r.output for r in runs]
+    refuse_non_finite("logits", logits.detach())
+    score = logits[0, targets_of(logits, target)[0]]
+    outputs = [r.output for r in runs if r.output.requires_grad]
+    if not score.requires_grad or not outputs:
+        raise LayerError("layer: no gradient of the logits reaches any layer with maps")
     with torch.enable_grad():
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
+    found = dict(zip(map(id, outputs), gradients, strict=True))
     return [
-        _describe(ran, gradient, importance)
-        for ran, gradient in zip(runs, gradients, strict=True)
-        if gradient is not None and ran.output.shape[2:].numel() > 1
+        _describe(ran, found[id(ran.output)], importance)
+        for ran in runs
+        if found.get(id(ran.output)) is not None and ran.output.shape[2:].numel() > 1
     ]
 
 

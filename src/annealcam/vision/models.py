@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from annealcam.errors import ModelError, suggest
+from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.vision.preprocess import Preprocess
 from annealcam.vision.weights import classes_of, read_tensors
 
@@ -25,7 +25,7 @@ class LoadedModel(NamedTuple):
 
     model: nn.Module
     preprocess: Callable[[Image.Image], Tensor]
-    classes: tuple[str, ...] | None
+    classes: Sequence[str] | None
 
 
 def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
@@ -61,10 +61,14 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
     elif rest:
         loaded = _users_own(library, rest)
     else:
-        raise ModelError(
-            f"model={name!r}: unknown{suggest(name, [DEFAULT_MODEL, *_torchvision_names()])}"
+        near = suggest(name, [DEFAULT_MODEL])
+        if name in _torchvision_names():
+            near = f"; did you mean 'torchvision:{name}'?"
+        raise ModelNameError(
+            f"model={name!r}: unknown{near}"
             f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
         )
+    _check_classes(name, loaded.classes)
     for module in loaded.model.modules():
         module.training = False  # an exported network refuses eval()
     return loaded
@@ -110,7 +114,7 @@ def _torchvision(name: str, weights: str) -> LoadedModel:
     from torchvision import models
 
     if name not in _torchvision_names():
-        raise ModelError(
+        raise ModelNameError(
             f"model='torchvision:{name}': torchvision has no such classifier"
             f"{suggest(name, _torchvision_names())}"
         )
@@ -120,7 +124,7 @@ def _torchvision(name: str, weights: str) -> LoadedModel:
     preprocess = _from_torchvision(preset.transforms())
     names = tuple(preset.meta["categories"])
     if weights == "DEFAULT" or weights in known:
-        model = _downloading(lambda: models.get_model(name, weights=preset), name)
+        model = _downloading(lambda: models.get_model(name, weights=preset), f"torchvision:{name}")
         return LoadedModel(model, preprocess, names)
     return _initialised(
         lambda **kw: models.get_model(name, weights=None, **kw), weights, known, preprocess, names
@@ -141,7 +145,7 @@ def _timm(name: str, weights: str) -> LoadedModel:
     import timm
 
     if not timm.is_model(name.split(".")[0]):
-        raise ModelError(
+        raise ModelNameError(
             f"model='timm:{name}': timm has no such network{suggest(name, timm.list_models())}"
         )
     config = timm.data.resolve_data_config({}, model=_blank(lambda: timm.create_model(name)))
@@ -154,7 +158,7 @@ def _timm(name: str, weights: str) -> LoadedModel:
         interpolation=config["interpolation"],
     )
     if weights == "DEFAULT":
-        model = _downloading(lambda: timm.create_model(name, pretrained=True), name)
+        model = _downloading(lambda: timm.create_model(name, pretrained=True), f"timm:{name}")
         names = imagenet_classes() if getattr(model, "num_classes", None) == 1000 else None
         return LoadedModel(model, preprocess, names)
     return _initialised(
@@ -182,7 +186,7 @@ def _initialised(
             return LoadedModel(make(), preprocess, names)
     file = Path(weights)
     if not file.is_file():
-        raise ModelError(
+        raise ModelNameError(
             f"weights={weights!r}: neither a file nor one of none, DEFAULT{', ' if known else ''}"
             f"{', '.join(known)}"
         )
@@ -192,7 +196,7 @@ def _initialised(
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
+        first = str(error).splitlines()[-1].strip()[:200]
         raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
     return LoadedModel(model, preprocess, names if count == len(names) else None)
 
@@ -212,11 +216,20 @@ def _exported(path: Path) -> LoadedModel:
     from annealcam.vision.exported import load_exported
 
     if not path.is_file():
-        raise ModelError(f"model={str(path)!r}: no such file")
+        raise ModelNameError(f"model={str(path)!r}: no such file")
     network, told = load_exported(path)
     settings = {k: v for k, v in told.items() if k in Preprocess.__dataclass_fields__}
-    classes = tuple(told["classes"]) if "classes" in told else None
-    return LoadedModel(network, Preprocess(**settings), classes)
+    try:
+        preprocess = Preprocess(**settings)
+    except ArgumentError as error:
+        raise ModelError(f"model={str(path)!r}: in its annealcam.json, {error}") from error
+    return LoadedModel(network, preprocess, told.get("classes"))
+
+
+def _check_classes(name: str, classes: Any) -> None:
+    is_list = isinstance(classes, list | tuple) and all(isinstance(c, str) for c in classes)
+    if classes is not None and not is_list:
+        raise ModelError(f"model={name!r}: its classes are no list of names; give names, or None")
 
 
 def _users_own(module: str, function: str) -> LoadedModel:
@@ -236,5 +249,4 @@ def _users_own(module: str, function: str) -> LoadedModel:
             f"model='{module}:{function}': gives {type(made).__name__}; "
             "a network, or (network, preprocess, classes), is wanted"
         )
-    network, preprocess, classes = made
-    return LoadedModel(network, preprocess, None if classes is None else tuple(classes))
+    return LoadedModel(*made)

@@ -11,6 +11,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from annealcam._checks import one_of, real, whole
+from annealcam.errors import ArgumentError
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -31,6 +34,18 @@ class Preprocess:
     std: Sequence[float] = IMAGENET_STD
     interpolation: str = "bilinear"
 
+    def __post_init__(self) -> None:
+        whole("resize", self.resize, least=1)
+        whole("crop", self.crop, least=1)
+        one_of("interpolation", self.interpolation, ("nearest", "bilinear", "bicubic", "lanczos"))
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if not isinstance(values, Sequence) or len(values) != 3:
+                raise ArgumentError(f"{name}={values!r}: one number for each of three colours")
+            for value in values:
+                real(name, value)
+        if 0 in self.std:
+            raise ArgumentError(f"std={self.std}: nothing can be divided by 0")
+
     def __call__(self, photo: Image.Image) -> Float[Tensor, "3 crop crop"]:
         """Return the tensor (3, crop, crop) that the network is given."""
         view = np.asarray(self.view(photo), dtype=np.float32) / np.float32(255)
@@ -40,7 +55,7 @@ class Preprocess:
 
     def view(self, photo: Image.Image) -> Image.Image:
         """Return the square of the photo that the network sees, at the network's resolution."""
-        photo = photo.convert("RGB")
+        photo = _without_far_ends(photo.convert("RGB"))
         how = Image.Resampling[self.interpolation.upper()]
         short = min(photo.size)
         if short != self.resize:
@@ -58,6 +73,17 @@ class Preprocess:
         width, height = photo.size
         left, top = round((width - side) / 2.0), round((height - side) / 2.0)
         return photo.crop((left, top, left + side, top + side))
+
+
+def _without_far_ends(photo: Image.Image) -> Image.Image:
+    """A photo of more than 16 squares in a row, cut to those in its middle.
+
+    The network sees one square; scaling up the rest of a thread of pixels would fill the memory.
+    """
+    width, height = photo.size
+    most = 16 * min(photo.size)
+    cut_x, cut_y = max(0, width - most) // 2, max(0, height - most) // 2
+    return photo.crop((cut_x, cut_y, width - cut_x, height - cut_y))
 
 
 def view_of(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from operator import index
 from typing import Any
 
 import numpy as np
+import torch
 
 from annealcam.errors import TargetError, suggest
 
@@ -25,7 +27,7 @@ def resolve_target(
     count = len(classes) if count is None and classes is not None else count
     if target is None:
         return None
-    if not isinstance(target, str) or target.lstrip("-").isdigit():
+    if not isinstance(target, str) or re.fullmatch(r"-?\d+", target, re.ASCII):
         if count is not None and not 0 <= int(target) < count:
             raise TargetError(f"target={target}: the model has classes 0 to {count - 1}")
         return int(target)
@@ -51,7 +53,9 @@ def resolve_targets(target: Any, classes: Sequence[str] | None) -> int | list[in
     >>> resolve_targets(["dog", 0], ["cat", "dog"])
     [1, 0]
     """
-    if target is None or isinstance(target, str) or np.ndim(target) == 0:
+    if not isinstance(target, Sequence | np.ndarray | torch.Tensor) or isinstance(target, str):
+        return _target(target, classes)
+    if getattr(target, "ndim", 1) == 0:
         return _target(target, classes)
     resolved = [_target(t, classes) for t in target]
     if None in resolved:
@@ -61,5 +65,9 @@ def resolve_targets(target: Any, classes: Sequence[str] | None) -> int | list[in
 
 def _target(target: Any, classes: Sequence[str] | None) -> int | None:
     """One target; integers of numpy and torch are integers."""
-    as_is = target is None or isinstance(target, str)
-    return resolve_target(target if as_is else index(target), classes)
+    if target is not None and not isinstance(target, str):
+        try:
+            target = index(target)
+        except TypeError:
+            raise TargetError(f"target={target!r}: a class is a whole number or a name") from None
+    return resolve_target(target, classes)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from annealcam.errors import ModelError
 
+_PARALLEL = "module."  # what DataParallel puts before every name
+
 
 def classes_of(tensors: dict[str, Tensor], like: nn.Module, default: int) -> int:
     """Return the rows of the last layer: the number of classes that it was trained for."""
@@ -39,4 +41,6 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             f"weights={str(file)!r}: not a file of plain tensors (nothing else is unpickled); "
             "save model.state_dict() by torch.save or safetensors"
         ) from error
+    if all(name.startswith(_PARALLEL) for name in tensors):
+        tensors = {name.removeprefix(_PARALLEL): t for name, t in tensors.items()}
     return dict(tensors)
