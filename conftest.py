@@ -8,7 +8,7 @@ from jaxtyping import install_import_hook
 # checks of what users hand it are tested.
 CHECKED = [
     *(f"annealcam.{room}" for room in ("vision", "selection", "report")),
-    *(f"annealcam.{file}" for file in ("comparison", "explanation", "photos")),
+    *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos")),
     *(f"annealcam.annealing.{f}" for f in ("evolution", "hamiltonian", "splitting", "success")),
 ]
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float

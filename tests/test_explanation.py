@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 import annealcam as ac
+from annealcam.drawing import heatmap
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.explanation import FILES, MARKER, heatmap
+from annealcam.explanation import FILES, MARKER
 from annealcam.files import written_aside
 from builders import headed, same
 

@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 from PIL import Image
 
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, OutputError
+from annealcam.drawing import heatmap, overlay
+from annealcam.errors import OutputError
 from annealcam.files import written_aside
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
@@ -24,7 +25,6 @@ from annealcam.selection.samplers import Selection
 MARKER = "explanation.json"
 FILES = (MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv")  # of a result
 FORMAT = 1
-COLOURS = "inferno"  # perceptually uniform, and safe for colour-blind readers
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,33 +230,3 @@ class Explanation:
             selection=Selection(n=n, **told["selection"]),
             provenance=told["provenance"],
         )
-
-
-def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
-    """Return a raw map resized bilinearly to (H, W) and divided by its maximum: in [0, 1].
-
-    A map that is zero all over stays so.
-
-    >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
-    array([[0., 1.]], dtype=float32)
-    """
-    height, width = size
-    if height < 1 or width < 1:
-        raise ArgumentError(f"size={size}: height and width must be 1 or more")
-    top = float(raw.max(initial=0.0))
-    scaled = (raw / top if top > 0 else np.zeros_like(raw)).astype(np.float32)
-    resized = Image.fromarray(scaled).resize((width, height), Image.Resampling.BILINEAR)
-    values = np.clip(np.asarray(resized), 0.0, None)
-    peak = values.max()
-    return values / peak if peak > 0 else values
-
-
-def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
-    """Return a raw map in colour over a photo: the stronger the map, the more it covers."""
-    import matplotlib
-
-    heat = heatmap(raw, (photo.height, photo.width))
-    colour = matplotlib.colormaps[COLOURS](heat)[..., :3]
-    cover = strength * np.clip(0.35 + 0.65 * heat, 0, 1)[..., None]
-    pixels = np.asarray(photo.convert("RGB")) / 255.0
-    return Image.fromarray(np.round(255 * ((1 - cover) * pixels + cover * colour)).astype(np.uint8))

@@ -17,7 +17,7 @@ from annealcam.explanation import Explanation
 from annealcam.pipeline import explain
 from annealcam.report.folder import write_folder
 from annealcam.settings import Settings
-from annealcam.vision.capture import find_layer
+from annealcam.vision.borrow import find_layer
 from annealcam.vision.images import load_photo
 from annealcam.vision.layers import Layer, default_layer, survey
 from annealcam.vision.models import LoadedModel, load_model

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from annealcam.explanation import COLOURS, Explanation, overlay
+from annealcam.drawing import COLOURS, overlay
+from annealcam.explanation import Explanation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

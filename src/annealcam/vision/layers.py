@@ -10,14 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam.errors import LayerError
-from annealcam.vision.capture import (
-    Hook,
-    borrowed,
-    hooked,
-    refuse_non_finite,
-    run,
-    targets_of,
-)
+from annealcam.vision.borrow import Hook, borrowed, hooked, layer_names, run
+from annealcam.vision.capture import refuse_non_finite, targets_of
 from annealcam.vision.importance import importance as importance_of_name
 
 
@@ -151,7 +145,7 @@ def _runs(model: nn.Module, image: Tensor, *, graph: bool = False) -> tuple[list
 
         return hook
 
-    modules = {m: note(name.replace("_orig_mod.", "")) for name, m in model.named_modules() if name}
+    modules = {module: note(name) for name, module in layer_names(model).items() if name}
     with borrowed(model), hooked(modules), torch.set_grad_enabled(graph):
         logits = run(model, image.clone().requires_grad_(graph))
     last = {ran.module: ran for ran in runs}  # a layer that runs several times: its last run

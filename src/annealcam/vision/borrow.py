@@ -1,0 +1,124 @@
+"""A model on loan: used for gradient work, and given back exactly as it was."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from annealcam.errors import LayerError, ModelError, suggest
+
+Hook: TypeAlias = Callable[[nn.Module, Any, Any], Any]
+
+_COMPILED = "_orig_mod."  # what torch.compile puts into the names of modules
+_BORROWING = threading.RLock()  # one borrower at a time: a hook would see the other's forward
+
+
+@contextmanager
+def borrowed(model: nn.Module) -> Iterator[None]:
+    """Lend a model for gradient work and give it back exactly as it was, also after an error.
+
+    Inside: evaluation mode, parameters frozen (so that no graph is built before a hook starts
+    one), gradients on, compiled parts run as written (they would ignore new hooks).
+    """
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"model: a {type(model).__name__}; give the torch.nn.Module itself "
+            "(a TorchScript module takes no hooks; torch.export files are read)"
+        )
+    modules = list(model.modules())
+    modes = [(m, m.training) for m in modules]
+    learning = [p for p in model.parameters() if p.requires_grad and not p.is_inference()]
+    devices = sorted({p.device.index or 0 for p in model.parameters() if p.is_cuda})
+    compiled = any(
+        getattr(m, "_compiled_call_impl", None) or hasattr(m, "_orig_mod") for m in modules
+    )
+    with ExitStack() as stack:
+        stack.enter_context(_BORROWING)
+        stack.enter_context(torch.random.fork_rng(devices=devices))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if compiled:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        try:
+            for module in modules:
+                module.training = False
+            for parameter in learning:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            for parameter in learning:
+                parameter.requires_grad_(True)
+            for module, training in modes:
+                module.training = training
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+
+
+@contextmanager
+def hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
+    """Add forward hooks, and take off just those."""
+    handles = [m.register_forward_hook(h) for m, h in hooks.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def layer_names(model: nn.Module) -> dict[str, nn.Module]:
+    """Return every module by its name, without what `torch.compile` adds to names."""
+    return {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
+
+
+def find_layer(model: nn.Module, layer: str) -> nn.Module:
+    """Return the module named `layer`; the names that `torch.compile` adds may be left out."""
+    modules = {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
+    if not isinstance(layer, str):
+        raise LayerError(f"layer: a {type(layer).__name__}; give its name, such as 'layer4'")
+    wanted = layer.replace(_COMPILED, "")
+    if wanted not in modules or wanted == "":
+        raise LayerError(
+            f"layer={layer!r}: the model has no such layer{suggest(wanted, modules)} "
+            "(`annealcam layers` lists all)"
+        )
+    return modules[wanted]
+
+
+def run(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits (n, classes) of a borrowed model, or say what came instead."""
+    like = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if like is not None:
+        images = images.to(device=like.device, dtype=like.dtype)
+    images = images.clone() if images.is_inference() else images
+    try:
+        output = model(images)
+    except LayerError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"model: {type(model).__name__} fails on images of shape {tuple(images.shape)}: {first}"
+        ) from error
+    logits = getattr(output, "logits", output)
+    if (
+        not isinstance(logits, Tensor)
+        or logits.ndim != 2
+        or len(logits) != len(images)
+        or logits.shape[1] == 0
+        or not logits.is_floating_point()
+    ):
+        found = type(logits).__name__
+        if isinstance(logits, Tensor):
+            found = f"{str(logits.dtype).removeprefix('torch.')} {tuple(logits.shape)}"
+        raise ModelError(
+            f"model: {type(model).__name__} gives {found}, not logits ({len(images)}, classes); "
+            "wrap it in a module that returns the logits"
+        )
+    return logits
