@@ -65,6 +65,7 @@ def test_demo_is_the_librarys_own_explanation(demo):
     told = json.loads((demo[1] / "explanation.json").read_text())
     stored = ac.Explanation.load(demo[1])
     assert told["provenance"]["layer"] == "bn2"
+    assert told["provenance"]["layer_was_named"] is False
     assert (told["problem"]["beta"], told["problem"]["d"]) == (0.9, 16)
     assert stored.optimal
     assert stored.energy == ac.solve_exact(stored.problem).energy
@@ -87,7 +88,7 @@ def test_options_reach_the_result(nets):
     assert (e.target, told["target_name"], told["layer"]) == (1, "bee", "3")
     assert (told["importance"], told["map_form"]) == ("gradcam", "sum_of_relu")
     assert (e.problem.beta, e.problem.cardinality, len(e.selected)) == (0.6, 2, 2)
-    assert told["photo"] == "cat.png"
+    assert (told["photo"], told["layer_was_named"]) == ("cat.png", True)
     assert (told["tau"], e.convention, e.selection.reads, told["seed"]) == (20.0, "text", 9, 5)
     assert e.problem.d <= 4
 

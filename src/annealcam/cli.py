@@ -182,7 +182,7 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) ->
         for photo, folder in zip(photos, folders, strict=True):
             try:
                 explanation, comparison = job.explain_into(photo, folder, compare=compare)
-                _summary(photo, folder, explanation, layer_named=job.layer_was_named)
+                _summary(photo, folder, explanation)
                 if comparison:
                     _print_comparison(comparison)
             except AnnealcamError as error:
@@ -214,11 +214,11 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"output={folder}: cannot be written ({error.strerror})") from error
 
 
-def _summary(photo: str, folder: Path, e: Explanation, *, layer_named: bool) -> None:
+def _summary(photo: str, folder: Path, e: Explanation) -> None:
     from annealcam.report.picture import headline, how
 
     say(f"{photo}: {headline(e)}", style="bold")
-    if not layer_named:
+    if not e.provenance["layer_was_named"]:
         say(f"  layer {e.provenance['layer']}: the last convolutional output after its activation")
     say(f"  maps {' '.join(map(str, e.selected)) or 'none'}")
     say(f"  {how(e)}")

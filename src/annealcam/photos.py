@@ -27,19 +27,15 @@ from annealcam.vision.targets import resolve_target
 VIEW = 448  # pixels; enough for a map to be looked at
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
-    """One network and one set of choices, for as many photos as come.
-
-    A layer that was not named is chosen at the first photo and kept for the others.
-    """
+    """One network and one set of choices, for as many photos as come."""
 
     network: LoadedModel
     name: str
     layer: str | None
     target: int | None
     settings: Settings
-    layer_was_named: bool
 
     @classmethod
     def prepare(
@@ -57,7 +53,7 @@ class Job:
         if layer is not None:
             find_layer(network.model, layer)
         index = resolve_target(target, network.classes)
-        return cls(network, name, layer, index, settings, layer is not None)
+        return cls(network, name, layer, index, settings)
 
     def explain_into(
         self, photo: str, folder: Path, *, compare: bool = False
@@ -69,8 +65,6 @@ class Job:
         """
         image = load_photo(photo)
         seen = self._tensor(image)
-        if self.layer is None:
-            self.layer = default_layer(self.network.model, seen[None])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AnnealcamWarning)  # they are kept in the result
             explanation = explain(
