@@ -22,6 +22,12 @@ from builders import small_network  # noqa: E402
 torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """No test and no docstring's example depends on those before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def network() -> nn.Module:
     return small_network()

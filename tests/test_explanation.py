@@ -1,7 +1,6 @@
 """The result: stored and read back to the bit, never half-written, and drawn."""
 
 import json
-import os
 import pickle
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from PIL import Image
 
 import annealcam as ac
+from annealcam import files
 from annealcam.drawing import heatmap
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import FILES, MARKER
@@ -42,7 +42,7 @@ def test_round_trip_of_nothing(tmp_path):
     assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
 
 
-def test_frozen(e):
+def test_frozen(e, tmp_path):
     with pytest.raises(FrozenInstanceError):
         e.target = 3
     with pytest.raises(ValueError, match="read-only"):
@@ -51,6 +51,10 @@ def test_frozen(e):
         e.provenance["seed"] = 4
     with pytest.raises(TypeError):
         e.baselines["mine"] = e.map
+    with pytest.raises(TypeError):
+        e.selection.info["optimum"] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        ac.Explanation.load(e.save(tmp_path / "x")).selection.n[0] = 1
     assert same(pickle.loads(pickle.dumps(e)), e)
 
 
@@ -112,9 +116,10 @@ def test_a_death_between_the_renames_is_mended(e, tmp_path, monkeypatch):
         e.save(folder)
     monkeypatch.undo()
     assert same(e, ac.Explanation.load(folder))
+    monkeypatch.setattr(files, "_SETTLED", -1.0)
+    monkeypatch.setattr(files, "_ABANDONED", -1.0)
     folder.rename(tmp_path / ".x.old")  # what kill -9 would leave
     (tmp_path / ".x.new-dead").mkdir()
-    os.utime(tmp_path / ".x.new-dead", (0, 0))
     with pytest.raises(RuntimeError), written_aside(folder, names=FILES, marker=MARKER):
         raise RuntimeError
     assert same(e, ac.Explanation.load(folder))

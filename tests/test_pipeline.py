@@ -1,9 +1,12 @@
 """The whole way: from an image to its explanation."""
 
+import threading
+
 import dimod
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import annealcam as ac
 from annealcam.errors import (
@@ -48,11 +51,15 @@ def test_selected_are_sorted_by_importance_and_are_candidates(network, images):
         assert (np.diff(e.importance[e.selected]) <= 0).all()
 
 
-def test_beta_one_selects_all_positive_maps_and_one_kind_of_gradcam(network, images):
-    """With every positive weight kept, only negative weights are missing from Grad-CAM."""
+def test_beta_one_selects_every_candidate_and_draws_gradcam_without_its_negative_part(
+    network, images
+):
     e = explain(network, images[0], beta=1.0, importance="gradcam", sampler="exact")
-    alive = capture(network, images[:1], layer="3").activations[0].flatten(1).any(dim=1).numpy()
+    f = capture(network, images[:1], layer="3").activations[0]
+    alive = f.flatten(1).any(dim=1).numpy()
     assert set(e.selected) == set(np.flatnonzero((e.alpha > 0) & alive))
+    positive = torch.tensor(np.maximum(e.alpha, 0))[:, None, None]
+    assert np.allclose(e.map, (positive * f).sum(dim=0), atol=1e-7)
 
 
 def test_preset_paper_and_what_stands_above_it(network, images):
@@ -117,6 +124,50 @@ def test_every_sampler_by_name(network, images, sampler):
     assert (e.selection.sampler, len(e.selected)) == (sampler, 2)
 
 
+def test_a_sampler_that_cannot_be_copied(network, images):
+    class Held(dimod.ExactSolver):
+        def __init__(self):
+            super().__init__()
+            self.lock = threading.Lock()  # as clients of a service have them
+
+    assert explain(network, images[0], sampler=Held()).provenance["sampler"] == "Held"
+
+
+def test_a_result_is_its_own_copy(images):
+    class Keeps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small_network()
+
+        def forward(self, x):
+            self.last = self.net(x)
+            return self.last
+
+    model = Keeps()
+    e = ac.explain(model, images[0], layer="net.3", sampler="exact")
+    before = e.logits.copy()
+    with torch.no_grad():
+        model.last.zero_()
+    assert np.array_equal(e.logits, before)
+
+
+def test_warnings_point_at_the_caller():
+    model = headed(lambda x: torch.randn(1, 5, 4, 4), [1.0, 1.0, -1.0, -1.0, 1.0])
+    with pytest.warns(AnnealcamWarning, match="signed maps") as caught:
+        ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0)
+    assert caught[0].filename == __file__
+
+
+def test_cardinality_names_the_image_that_cannot_meet_it():
+    model = headed(lambda x: x, [1.0, 1.0, 1.0])
+    images = torch.ones(2, 3, 4, 4)
+    images[1, 2] = 0
+    with pytest.raises(ArgumentError, match="only 2 candidate maps for image 1; lower it$"):
+        ac.explain(model, images, layer="maps", target=0, cardinality=3)
+    with pytest.raises(ArgumentError, match="image 0; lower it, or raise max_qubits"):
+        ac.explain(model, images, layer="maps", target=0, cardinality=3, max_qubits=2)
+
+
 def test_a_dimod_sampler_object(network, images):
     e = explain(network, images[0], sampler=dimod.ExactSolver())
     assert e.optimal
@@ -152,6 +203,9 @@ def test_no_candidate_is_an_honest_empty_explanation():
     assert not e.map.any()
     assert not e.heatmap((8, 8)).any()
     assert e.carried_share == 0.0
+    with pytest.warns(AnnealcamWarning):  # no cardinality can be asked of nothing
+        asked = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1, cardinality=2)
+    assert len(asked.selected) == 0
 
 
 def test_one_candidate():

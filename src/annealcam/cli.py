@@ -162,7 +162,8 @@ def layers(
         for layer in found
     ]  # fmt: skip
     header = ["layer", "kind", "maps", "size", "signs", "candidates", "dead"]
-    _table(header, rows, marked=[layer.name for layer in found].index(default))
+    marked = [i for i, layer in enumerate(found) if layer.name == default]
+    _table(header, rows, marked=marked[0] if marked else -1)
     say(f"* explained unless --layer names another. Candidates ({settings.importance}) and dead")
     say(f"  maps are shares of the layer's maps, for {photo}.")
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from annealcam._types import Array
+from annealcam._types import Array, thawed
 from annealcam.drawing import heatmap, overlay
 from annealcam.errors import OutputError
 from annealcam.files import written_aside
@@ -72,7 +72,7 @@ class Explanation:
     def __reduce__(self) -> tuple[Any, ...]:
         """Read-only mappings are not pickled; what they show is."""
         own = (getattr(self, f.name) for f in fields(self))
-        return Explanation, tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in own)
+        return Explanation, tuple(thawed(value) for value in own)
 
     @property
     def energy(self) -> float:
@@ -114,9 +114,7 @@ class Explanation:
     @property
     def carried_share(self) -> float:
         """Share of the positive contributions to the logit that the selected maps carry."""
-        positive = np.maximum(self.contribution, 0).sum(dtype=np.float64)
-        carried = np.maximum(self.contribution[self.selected], 0).sum(dtype=np.float64)
-        return float(carried / positive) if positive > 0 else 0.0
+        return carried_share(self.contribution, self.selected)
 
     def heatmap(self, size: tuple[int, int]) -> Float[Array, "height width"]:
         """Return the map resized bilinearly to (H, W) and divided by its maximum: in [0, 1]."""
@@ -202,7 +200,7 @@ class Explanation:
                 "energy": self.selection.energy,
                 "optimal": self.selection.optimal,
                 "reads": self.selection.reads,
-                "info": self.selection.info,
+                "info": dict(self.selection.info),
             },
             "provenance": dict(self.provenance),
         }
@@ -228,5 +226,15 @@ class Explanation:
                 h, J, beta=settings["beta"], cardinality=settings["cardinality"]
             ),
             selection=Selection(n=n, **told["selection"]),
-            provenance=told["provenance"],
+            provenance=told["provenance"] | {"warnings": tuple(told["provenance"]["warnings"])},
         )
+
+
+def carried_share(contribution: Float[Array, " maps"], channels: Int[Array, " k"]) -> float:
+    """Return the share of the positive contributions to a logit that some maps carry.
+
+    >>> carried_share(np.array([1.0, 3.0, -5.0]), np.array([1, 2]))
+    0.75
+    """
+    positive = np.maximum(contribution, 0).astype(np.float64)
+    return float(positive[channels].sum() / positive.sum()) if positive.any() else 0.0

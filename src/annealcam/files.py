@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from annealcam.errors import OutputError
 
+_SETTLED = 10.0  # seconds after which a result set aside was left by a process that died
 _ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's any more
 
 
@@ -34,7 +35,8 @@ def written_aside(
         _tidy(target)
         _refuse_foreign(target, names, marker)
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+        aside = target.with_name(f".{target.name}.new-{secrets.token_hex(8)}")
+        aside.mkdir()
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
     try:
@@ -49,11 +51,16 @@ def written_aside(
 def _tidy(target: Path) -> None:
     """Mend what a process that was killed left: an older result set aside, unfinished new ones."""
     older = _older(target)
-    if older.exists() and not target.exists():
+    if older.exists() and not target.exists() and _age(older) > _SETTLED:
         older.rename(target)
     for unfinished in target.parent.glob(f".{glob.escape(target.name)}.new-*"):
-        if time.time() - unfinished.stat().st_mtime > _ABANDONED:
+        if _age(unfinished) > _ABANDONED:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _age(folder: Path) -> float:
+    """Seconds since the folder was last touched, a renaming included."""
+    return time.time() - folder.stat().st_ctime
 
 
 def _refuse_foreign(target: Path, names: Collection[str], marker: str) -> None:
@@ -71,7 +78,6 @@ def _refuse_foreign(target: Path, names: Collection[str], marker: str) -> None:
 
 def _swap(aside: Path, target: Path) -> None:
     """Put `aside` in the place of `target`; the older one is deleted last."""
-    aside.chmod(0o777 & ~_umask())  # mkdtemp makes it private; a result is an ordinary folder
     older = _older(target)
     shutil.rmtree(older, ignore_errors=True)
     if target.exists():
@@ -87,9 +93,3 @@ def _swap(aside: Path, target: Path) -> None:
 
 def _older(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

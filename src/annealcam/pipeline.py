@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from annealcam._types import Array
 from annealcam._version import __version__
-from annealcam.annealing.evolution import anneal
-from annealcam.annealing.success import best_of_shots, guess_probability
+from annealcam.annealing.selecting import select_by_annealing
 from annealcam.errors import AnnealcamWarning, ArgumentError
-from annealcam.explanation import Explanation
+from annealcam.explanation import Explanation, carried_share
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection, best_of, select
+from annealcam.selection.samplers import Selection, select
 from annealcam.settings import Settings, resolve
 from annealcam.vision.cam import baseline, explanation_map
 from annealcam.vision.candidates import Candidates, candidates
@@ -108,8 +107,16 @@ def explain(
         "photo": photo_name,
         "model": model_name or type(model).__name__,
         "layer_was_named": layer is not None,
+        "target_was_named": target is not None,
+        "torch": torch.__version__,
+        "device": str(captured.logits.device),
+        "dtype": str(captured.dtype).removeprefix("torch."),
     }
-    found = [_explain_one(captured, i, settings, about, class_names) for i in range(len(images))]
+    found = []
+    for i in range(len(images)):
+        found.append(_explain_one(captured, i, settings, about, class_names))
+        for text in found[-1].provenance["warnings"]:
+            warnings.warn(text, AnnealcamWarning, stacklevel=2)
     return found if image.ndim == 4 else found[0]
 
 
@@ -156,12 +163,12 @@ def _explain_one(
         _array(maps[0, found.channels]),
         _array(weight[found.channels]),
         beta=settings.beta,
-        cardinality=settings.cardinality,
+        cardinality=_cardinality(settings, found, i),
     )
     selection = _select(problem, settings)
     chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
     chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
-    contribution = logit_contribution(maps, gradients)[0]
+    contribution = _array(logit_contribution(maps, gradients)[0])
     target = int(captured.targets[i])
     provenance = {
         "annealcam": __version__,
@@ -171,8 +178,9 @@ def _explain_one(
         "predicted": int(captured.logits[i].argmax()),
         **settings.as_provenance(),
         **_census(maps[0], found),
+        "largest_importance": float(weight[found.channels].max()) if problem.d else None,
     }
-    provenance["warnings"] = _warn(provenance, contribution, chosen)
+    provenance["warnings"] = _doubts(provenance, carried_share(contribution, _array(chosen)))
     return Explanation(
         map=_array(explanation_map(maps[0, chosen], alpha[chosen], form=settings.map_form)),
         selected=_array(chosen),
@@ -180,7 +188,7 @@ def _explain_one(
         candidates=_array(found.channels),
         importance=_array(weight),
         alpha=_array(alpha),
-        contribution=_array(contribution),
+        contribution=contribution,
         logits=_array(captured.logits[i]),
         target=target,
         baselines={m: _array(baseline(maps, gradients, m)[0]) for m in ("gradcam", "gradcam++")},
@@ -191,22 +199,16 @@ def _explain_one(
 
 
 def _select(problem: SelectionProblem, settings: Settings) -> Selection:
-    """Ask the sampler; `anneal` draws shots from the exact final state and takes the lowest."""
     if settings.sampler != "anneal" or problem.d == 0:
         return select(problem, settings.sampler, seed=settings.seed)
-    result = anneal(
-        problem, tau=settings.tau, convention=settings.convention, schedule=settings.schedule
+    return select_by_annealing(
+        problem,
+        tau=settings.tau,
+        convention=settings.convention,
+        schedule=settings.schedule,
+        shots=settings.shots,
+        seed=settings.seed,
     )
-    shots = settings.shots or problem.d**2
-    info = {
-        "success_probability": result.success_probability,
-        "success_probability_error": result.error,
-        "best_of_shots_probability": best_of_shots(result.success_probability, shots),
-        "guess_probability": guess_probability(problem, result.multiplicity, shots),
-        "driver_scale": result.driver_scale,
-        "steps": result.steps,
-    }
-    return best_of(problem, result.sample(shots, settings.seed), "anneal", info)
 
 
 def _census(maps: Float[Tensor, "maps h w"], found: Candidates) -> dict[str, Any]:
@@ -220,8 +222,8 @@ def _census(maps: Float[Tensor, "maps h w"], found: Candidates) -> dict[str, Any
     }
 
 
-def _warn(told: dict[str, Any], contribution: Tensor, chosen: Tensor) -> list[str]:
-    """What a reader must know before trusting the result: warned of, and kept with it."""
+def _doubts(told: Mapping[str, Any], carried: float) -> tuple[str, ...]:
+    """What a reader must know before trusting the result; it is kept with it."""
     found = []
     if told["negative_share"] > 0:
         found.append(
@@ -229,8 +231,6 @@ def _warn(told: dict[str, Any], contribution: Tensor, chosen: Tensor) -> list[st
             "are negative): |cosine| mixes correlation and anti-correlation, and Grad-CAM++ does "
             "not apply; a layer after a ReLU is better"
         )
-    positive = float(contribution.clamp(min=0).sum())
-    carried = float(contribution[chosen].clamp(min=0).sum()) / positive if positive else 0.0
     if told["candidates_in_all"] == 0:
         found.append("no map is alive and of positive importance: the explanation is empty")
     elif carried < 0.1:
@@ -238,9 +238,20 @@ def _warn(told: dict[str, Any], contribution: Tensor, chosen: Tensor) -> list[st
             f"the selected maps carry {carried:.1%} of the positive contributions to the logit, "
             "under 10 %: the map shows little of what the prediction rests on"
         )
-    for text in found:
-        warnings.warn(text, AnnealcamWarning, stacklevel=4)
-    return found
+    return tuple(found)
+
+
+def _cardinality(settings: Settings, found: Candidates, i: int) -> int | None:
+    """The cardinality, if image i has so many candidates; none is asked of no candidates."""
+    k, d = settings.cardinality, len(found.channels)
+    if k is None or d == 0:
+        return None
+    if k > d:
+        more = ", or raise max_qubits" if found.left_out else ""
+        raise ArgumentError(
+            f"cardinality={k}: there are only {d} candidate maps for image {i}; lower it{more}"
+        )
+    return k
 
 
 def _check_names(class_names: Sequence[str] | None, classes: int) -> None:
@@ -261,5 +272,5 @@ def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
 
 
 def _array(values: Tensor) -> Array:
-    array: Array = values.detach().cpu().numpy()
-    return array
+    """A copy of its own: what a model keeps and overwrites must not change a result."""
+    return np.array(values.detach().cpu().numpy())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from annealcam._checks import one_of, whole
@@ -40,8 +40,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         from annealcam.annealing.evolution import check_tau
-        from annealcam.annealing.hamiltonian import convention_of
-        from annealcam.annealing.schedule import schedule_of
+        from annealcam.annealing.hamiltonian import CONVENTIONS
+        from annealcam.annealing.schedule import SCHEDULES
         from annealcam.selection.problem import check_beta, check_cardinality
         from annealcam.selection.samplers import SAMPLERS
         from annealcam.vision.cam import MAP_FORMS
@@ -59,8 +59,8 @@ class Settings:
             "beta": check_beta(self.beta),
             "cardinality": check_cardinality(self.cardinality),
             "tau": check_tau(self.tau),
-            "convention": convention_of(self.convention).name,
-            "schedule": schedule_of(self.schedule).name,
+            "convention": one_of("convention", self.convention, CONVENTIONS),
+            "schedule": one_of("schedule", self.schedule, SCHEDULES),
             "max_qubits": whole("max_qubits", self.max_qubits, least=1),
             "seed": whole("seed", self.seed),
             "shots": None if self.shots is None else whole("shots", self.shots, least=1),
@@ -75,7 +75,8 @@ class Settings:
 
     def as_provenance(self) -> dict[str, Any]:
         """Return what a result says of these choices; the annealing only if it was used."""
-        told = {**asdict(self), "sampler": self.sampler_name}
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        told["sampler"] = self.sampler_name
         if self.sampler_name != "anneal":
             told |= dict.fromkeys(("tau", "convention", "schedule", "shots"))
         return told

@@ -262,6 +262,17 @@ def test_error_estimate_holds_for_hard_problems():
         assert 0.5 * np.abs(own.probabilities - fine.probabilities).sum() <= own.error <= 1e-5
 
 
+@pytest.mark.parametrize(
+    ("field", "tau"), [(-20.144230095560527, 2.5808439241431564), (-26.95, 6.936), (9.0, 30.0)]
+)
+def test_runs_that_agree_by_chance_are_not_believed(field, tau):
+    """One qubit in a strong field: two coarse runs may cross in the one probability there is."""
+    p = ac.SelectionProblem([field], [[0.0]], beta=0.5)
+    own, fine = ac.anneal(p, tau=tau), ac.anneal(p, tau=tau, tol=1e-10)
+    off = abs(own.success_probability - fine.success_probability)
+    assert off <= own.error <= 1e-6
+
+
 def test_samples_follow_the_probabilities_and_the_seed():
     own = ac.anneal(relu_problem(3), tau=20.0)
     shots = own.sample(20_000, seed=7)

@@ -33,6 +33,16 @@ def test_round_trip_through_dimod_keeps_every_energy(p):
 
 @given(problems(cardinality=True))
 @settings(deadline=None)
+def test_round_trip_of_a_cardinality_is_the_penalised_problem_less_its_offset(p):
+    bqm = p.to_bqm()
+    back = ac.SelectionProblem.from_bqm(bqm)
+    excess = (weights(p.d) - float(p.cardinality)) ** 2
+    expected = p.energies() + p.penalty * excess - bqm.offset
+    assert np.abs(back.energies() - expected).max() <= 1e-12 * (1 + p.penalty * p.d**2)
+
+
+@given(problems(cardinality=True))
+@settings(deadline=None)
 def test_penalty_leaves_the_allowed_alone_and_makes_the_others_worse(p):
     bqm = p.to_bqm()
     energies = bqm.energies((bits(np.arange(2**p.d), p.d), range(p.d)))
@@ -138,6 +148,8 @@ def test_bad_input(h, J, options, error, match):
 def test_more_bad_input():
     with pytest.raises(ArgumentError, match="map 1 is zero all over"):
         ac.SelectionProblem.from_maps(np.array([[1.0], [0.0]]), np.array([1.0, 1.0]))
+    with pytest.raises(NumericalError, match="maps: holds NaN"):
+        ac.SelectionProblem.from_maps(np.array([[np.nan], [1.0]]), np.array([1.0, 1.0]))
     with pytest.raises(ArgumentError, match="relevance"):
         ac.SelectionProblem.from_maps(np.ones((2, 1)), np.array([0.0, -1.0]))
     with pytest.raises(ArgumentError, match="n: of shape"):

@@ -104,6 +104,22 @@ def test_spin_samples_in_any_order_of_variables():
     assert found.n.tolist() == [0, 1, 1]
 
 
+def test_reads_are_counted_where_a_sampler_answers_in_counts():
+    rows = dimod.SampleSet.from_samples(
+        np.eye(3, dtype=np.int8), "BINARY", energy=0, num_occurrences=[5, 1, 4]
+    )
+    sampler = Fixed(None)
+    sampler.sample = lambda bqm: rows
+    assert select(relu_problem(3), sampler).reads == 10
+
+
+def test_samplers_that_take_a_seed_are_given_it():
+    p = relu_problem(14)
+    chosen = [tuple(select(p, ac.AnnealingSampler(), seed=s).n) for s in (1, 1, *range(2, 8))]
+    assert chosen[0] == chosen[1]
+    assert len(set(chosen)) > 1
+
+
 @pytest.mark.parametrize(
     ("sampler", "match"),
     [

@@ -1,6 +1,7 @@
 """The capture's numbers, and the promise to give a model back as it was."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -218,6 +219,26 @@ class Gives(nn.Module):
 def test_odd_outputs_get_a_clear_error(images, what, error, match):
     with pytest.raises(error, match=match):
         capture(Gives(what), images, layer="conv")
+
+
+def test_a_failing_backward_pass_is_a_failure_of_the_model(images):
+    def overwrites(f):
+        y = torch.sigmoid(f)
+        y += 1  # sigmoid needs what is overwritten here
+        return y.mean(dim=(2, 3))
+
+    with pytest.raises(ModelError, match="backward pass to layer 'conv' fails"):
+        capture(Gives(overwrites), images, layer="conv")
+
+
+def test_borrowers_in_several_threads_leave_the_model_as_found(images):
+    model = small_network().train()
+    model[1].eval()
+    before = state_of(model)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: capture(model, images, layer="3"), range(12)))
+    assert same(before, state_of(model))
+    assert all(torch.equal(found[0].gradients, other.gradients) for other in found)
 
 
 def test_infinite_gradient_is_named(images):

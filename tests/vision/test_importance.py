@@ -66,6 +66,16 @@ def test_the_limit_keeps_the_most_important_and_tells_the_rest():
     assert found.left_out_share == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_share_left_out_is_a_share(seed):
+    weights = torch.rand(500, generator=torch.Generator().manual_seed(seed))
+    weights[torch.rand(500) < 0.9] *= 1e-9
+    found = candidates(torch.ones(500, 1, 2), weights, limit=100)
+    dropped = weights.double().sort().values[:400].sum() / weights.double().sum()
+    assert found.left_out_share == pytest.approx(float(dropped), rel=1e-6)
+    assert 0 <= found.left_out_share <= 1
+
+
 def test_equal_importances_keep_the_lower_channels():
     found = candidates(torch.ones(6, 2, 2), torch.ones(6), limit=3)
     assert found.channels.tolist() == [0, 1, 2]

@@ -70,6 +70,22 @@ def test_survey_of_a_chosen_class_differs(network, images):
     assert any(shares[0] != other for other in shares[1:])
 
 
+def test_survey_sees_behind_a_trunk_that_the_model_freezes(images):
+    class Frozen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small_network()
+
+        def forward(self, x):
+            with torch.no_grad():
+                x = self.net[:4](x)
+            return self.net[4:](x)
+
+    frozen = {layer.name: layer for layer in survey(Frozen(), images[:1])}
+    free = {layer.name: layer for layer in survey(small_network(), images[:1])}
+    assert frozen["net.3"].candidates == free["3"].candidates
+
+
 def test_survey_of_what_cannot_be_explained(network, images):
     dense = nn.Sequential(nn.Flatten(), nn.Linear(1200, 2))
     with pytest.raises(LayerError, match="no gradient"):

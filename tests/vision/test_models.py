@@ -106,6 +106,7 @@ def test_preprocessing_that_makes_no_sense(settings):
 
 def test_weights_none_are_seeded_and_spare_the_generator():
     before = torch.get_rng_state()
+    load_model("efficientnet-lite0")
     a, b = (load_model("torchvision:squeezenet1_1:none").model for _ in range(2))
     assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
     assert torch.equal(before, torch.get_rng_state())

@@ -13,7 +13,15 @@ from numba.extending import intrinsic
 _FAST = {"contract", "nsz"}  # fused multiply-add; no reordering of sums, so equal bits every time
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+def _compiled(function):
+    """Compile at first use; keep the result on disk, unless nothing can be written anywhere."""
+    try:
+        return njit(cache=True, nogil=True, fastmath=_FAST)(function)
+    except RuntimeError:
+        return njit(nogil=True, fastmath=_FAST)(function)
+
+
+@_compiled
 def propagate(re, im, turns, angles, phases):
     """Rotate by angles[0], then for each k: phase by phases[k], rotate by angles[k + 1].
 
@@ -27,7 +35,7 @@ def propagate(re, im, turns, angles, phases):
         rotate(im, angles[k + 1])
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@_compiled
 def dephase(re, im, turns, phase):
     """Multiply the state by exp(-2 pi i phase * turns), by polynomials that vectorise.
 
@@ -98,7 +106,7 @@ def _rotate_run(_typing, address, c, s):  # noqa: ARG001 - their values come wit
     return types.void(types.intp, types.float64, types.float64), codegen
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@_compiled
 def rotate(x, theta):
     """Rotate every qubit of one real array, contiguous in memory, by theta."""
     c, s = np.cos(theta), np.sin(theta)
@@ -115,7 +123,7 @@ def rotate(x, theta):
         _rotate_one(x, c, s, stride)
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@_compiled
 def _rotate_two(x, c, s, stride):
     """The qubits of `stride` and `2 stride` in one pass over the memory."""
     for start in range(0, x.size, 4 * stride):
@@ -134,7 +142,7 @@ def _rotate_two(x, c, s, stride):
             x3[j] = s * a1 + c * a3
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@_compiled
 def _rotate_one(x, c, s, stride):
     for start in range(0, x.size, 2 * stride):
         x0 = x[start : start + stride]

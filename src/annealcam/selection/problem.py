@@ -28,7 +28,8 @@ class SelectionProblem:
     E(n) = (1 - beta) * 1/2 * sum_{p != q} J_pq n_p n_q  -  beta * sum_p h_p n_p,   n in {0,1}^d
 
     Args:
-        h: relevance of every candidate, (d,); divided by its maximum, so that beta has a meaning.
+        h: relevance of every candidate, (d,), with a maximum of 1 (as `from_maps` makes it), so
+            that beta has a meaning.
         J: redundancy of every pair, (d, d): symmetric, zero on the diagonal.
         beta: trade-off in [0, 1]; 1 selects every map with h > 0, 0 selects nothing that costs.
         cardinality: if given, exactly so many maps must be selected.
@@ -79,7 +80,7 @@ class SelectionProblem:
         >>> SelectionProblem.from_maps(np.array([[1., 0.], [1., 1.]]), np.array([2., 4.])).J[0, 1]
         np.float64(0.7071067811865475)
         """
-        maps = np.asarray(maps, dtype=np.float64)
+        maps = _frozen("maps", maps)
         flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
         relevance = _frozen("relevance", relevance)
         if len(flat) and not relevance.max() > 0:
@@ -180,7 +181,8 @@ class SelectionProblem:
         """Return the problem for dimod: binary variables 0..d-1, dimod x_p = n_p.
 
         With a cardinality k the model adds `penalty * (sum n - k)^2`, which is zero for the
-        selections that are allowed.
+        selections that are allowed; `from_bqm` then gives a problem without a cardinality, whose
+        energies are the model's less its offset.
 
         >>> SelectionProblem([1.0], [[0.0]], beta=0.7).to_bqm().linear
         {0: -0.7}

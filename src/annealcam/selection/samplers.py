@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
 
-from annealcam._types import Array
+from annealcam._types import Array, thawed
 from annealcam.errors import AnnealcamError, ArgumentError, SamplerError, suggest
 from annealcam.selection import baselines
 from annealcam.selection.exact import solve_exact
@@ -42,16 +44,24 @@ class Selection:
     optimal: bool | None
     sampler: str
     reads: int = 1
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.n.setflags(write=False)
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Read-only mappings are not pickled; what they show is."""
+        return Selection, tuple(thawed(getattr(self, f.name)) for f in fields(self))
 
 
 def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0) -> Selection:
-    """Return the best selection that a sampler finds; equal seeds give equal bits.
+    """Return the best selection that a sampler finds; by name, equal seeds give equal bits.
 
     Names: `exact` (enumeration, d <= 24), `sa` (simulated annealing), `sqa` (path-integral
     simulated quantum annealing), `tabu`, `greedy`, `topk` (most relevant), `random`. The last two
     take the problem's cardinality, or the size of the optimum. A sampler object is given the
-    problem as a dimod model.
+    problem as a dimod model, and the seed if `seed` is among its parameters.
 
     Raises:
         ArgumentError: no sampler has that name.
@@ -65,7 +75,8 @@ def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 
     name = sampler if isinstance(sampler, str) else type(sampler).__name__
     if problem.d == 0:
         return Selection(np.zeros(0, dtype=np.int8), 0.0, True, name)
-    return best_of(problem, _reads(problem, sampler, name, seed), name)
+    reads = _reads(problem, sampler, name, seed)
+    return best_of(problem, reads, name)
 
 
 def best_of(
@@ -92,7 +103,6 @@ def best_of(
         nearest = np.argmin(np.abs(reads.sum(axis=1) - problem.cardinality))
         allowed = baselines.repaired(problem, reads[nearest])[None]
     n = allowed[np.argmin(problem.energy(allowed))].astype(np.int8)
-    n.setflags(write=False)
     energy, optimal = problem.energy(n), None
     if problem.d <= MAX_ENUMERATED:
         best = solve_exact(problem)
@@ -112,9 +122,11 @@ def _reads(
         return baselines.topk(problem)[None]
     if sampler == "random":
         return baselines.random_k(problem, seed=seed)[None]
-    options: dict[str, Any] = {}
     if isinstance(sampler, str):
         sampler, options = _dwave_sampler(sampler, seed)
+    else:
+        takes_seed = "seed" in (getattr(sampler, "parameters", None) or {})
+        options = {"seed": seed} if takes_seed else {}
     return _dimod_reads(problem, sampler, name, options)
 
 
@@ -160,5 +172,5 @@ def _dimod_reads(
     order = [labels.index(v) for v in range(problem.d)]
     if len(binary) == 0:
         raise SamplerError(f"sampler={name}: returned no sample; ask it for at least one read")
-    reads: Int[Array, "reads d"] = binary.record.sample[:, order].astype(np.int8)
-    return reads
+    rows: Int[Array, "rows d"] = binary.record.sample[:, order].astype(np.int8)
+    return np.repeat(rows, binary.record.num_occurrences, axis=0)  # hardware answers in counts

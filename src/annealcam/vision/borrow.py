@@ -30,19 +30,16 @@ def borrowed(model: nn.Module) -> Iterator[None]:
             f"model: a {type(model).__name__}; give the torch.nn.Module itself "
             "(a TorchScript module takes no hooks; torch.export files are read)"
         )
-    modules = list(model.modules())
-    modes = [(m, m.training) for m in modules]
-    learning = [p for p in model.parameters() if p.requires_grad and not p.is_inference()]
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.is_cuda})
-    compiled = any(
-        getattr(m, "_compiled_call_impl", None) or hasattr(m, "_orig_mod") for m in modules
-    )
     with ExitStack() as stack:
-        stack.enter_context(_BORROWING)
+        stack.enter_context(_BORROWING)  # before its state is read: another may hold the model
+        modules = list(model.modules())
+        modes = [(m, m.training) for m in modules]
+        learning = [p for p in model.parameters() if p.requires_grad and not p.is_inference()]
         stack.enter_context(torch.random.fork_rng(devices=devices))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        if compiled:
+        if any(_is_compiled(module) for module in modules):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         try:
             for module in modules:

@@ -39,8 +39,10 @@ def candidates(
     alive = maps.flatten(1).ne(0).any(dim=1)
     channels = ((importance > 0) & alive).nonzero().flatten()
     order = importance[channels].argsort(descending=True, stable=True)
-    kept = channels[order[:limit]].sort().values
-    total = float(importance[channels].sum())
-    left = len(channels) - len(kept)
-    share = 1 - float(importance[kept].sum()) / total if left else 0.0
-    return Candidates(kept, int((~alive).sum()), left, share)
+    kept, left = channels[order[:limit]], channels[order[limit:]]
+    share = _sum(importance[left]) / _sum(importance[channels]) if len(left) else 0.0
+    return Candidates(kept.sort().values, int((~alive).sum()), len(left), share)
+
+
+def _sum(values: Float[Tensor, " n"]) -> float:
+    return float(values.cpu().double().sum())

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from annealcam.errors import (
     ArgumentError,
     LayerError,
+    ModelError,
     NumericalError,
     TargetError,
 )
@@ -25,7 +26,8 @@ class Capture:
     """What one forward and one backward pass through a network say about one layer.
 
     Activations and gradients are float32 (float64 if the network is), on the network's device,
-    and free of any graph. `gradients[i]` is the gradient of `logits[i, targets[i]]`.
+    and free of any graph; `dtype` is that of the network. `gradients[i]` is the gradient of
+    `logits[i, targets[i]]`.
     """
 
     layer: str
@@ -33,6 +35,7 @@ class Capture:
     gradients: Float[Tensor, "n maps h w"]
     logits: Float[Tensor, "n classes"]
     targets: Int[Tensor, " n"]
+    dtype: torch.dtype
 
 
 def capture(
@@ -85,6 +88,7 @@ def capture(
         gradients=gradients.to(wide),
         logits=logits.detach().to(wide),
         targets=chosen,
+        dtype=activations.dtype,
     )
     _refuse_non_finite(result)
     return result
@@ -122,7 +126,13 @@ def _gradients(logits: Tensor, targets: Tensor, taken: list[Tensor], layer: str)
     score = logits.gather(1, targets[:, None]).sum()
     grad = None
     if score.requires_grad:
-        (grad,) = torch.autograd.grad(score, taken[-1], allow_unused=True)
+        try:
+            (grad,) = torch.autograd.grad(score, taken[-1], allow_unused=True)
+        except RuntimeError as error:
+            first = str(error).splitlines()[0]
+            raise ModelError(
+                f"model: the backward pass to layer {layer!r} fails: {first}"
+            ) from error
     if grad is None:
         raise LayerError(
             f"layer={layer!r}: no gradient of the logits reaches it; choose another layer"

@@ -93,13 +93,13 @@ def survey(
     >>> [(layer.name, layer.signed) for layer in survey(net, torch.randn(1, 3, 8, 8))]
     [('0', True), ('1', False)]
     """
-    runs, logits = _runs(model, image, graph=True)
-    refuse_non_finite("logits", logits.detach())
-    score = logits[0, targets_of(logits, target)[0]]
-    outputs = [r.output for r in runs if r.output.requires_grad]
-    if not score.requires_grad or not outputs:
-        raise LayerError("layer: no gradient of the logits reaches any layer with maps")
-    with torch.enable_grad():
+    with borrowed(model):
+        runs, logits = _runs(model, image, graph=True)
+        refuse_non_finite("logits", logits.detach())
+        score = logits[0, targets_of(logits, target)[0]]
+        outputs = [r.output for r in runs if r.output.requires_grad]
+        if not score.requires_grad or not outputs:
+            raise LayerError("layer: no gradient of the logits reaches any layer with maps")
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
     found = dict(zip(map(id, outputs), gradients, strict=True))
     return [
@@ -138,6 +138,9 @@ def _runs(model: nn.Module, image: Tensor, *, graph: bool = False) -> tuple[list
                 if inner.name.startswith(name + "."):
                     inner.name = name
                 return None
+            if graph:  # also behind a trunk that the model itself froze by no_grad
+                torch.set_grad_enabled(True)
+                output = output if output.requires_grad else output.detach().requires_grad_()
             clone = output.clone()  # may be overwritten in place; what is noted stays
             runs.append(_Run(name, module, output))
             handed_on[id(clone)] = (runs[-1], clone, clone._version)

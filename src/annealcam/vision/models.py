@@ -49,6 +49,15 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
     >>> classes[281]
     'tabby'
     """
+    with torch.random.fork_rng(devices=[]):  # networks are born with random weights
+        loaded = _load(name)
+    _check_classes(name, loaded.classes)
+    for module in loaded.model.modules():
+        module.training = False  # an exported network refuses eval()
+    return loaded
+
+
+def _load(name: str) -> LoadedModel:
     library, _, rest = name.partition(":")
     if name == DEFAULT_MODEL:
         loaded = _lite0()
@@ -68,9 +77,6 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
             f"model={name!r}: unknown{near}"
             f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
         )
-    _check_classes(name, loaded.classes)
-    for module in loaded.model.modules():
-        module.training = False  # an exported network refuses eval()
     return loaded
 
 
@@ -181,9 +187,8 @@ def _initialised(
 ) -> LoadedModel:
     """A network with seeded random weights (`none`), or with the tensors of a file."""
     if weights.lower() == "none":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return LoadedModel(make(), preprocess, names)
+        torch.manual_seed(0)
+        return LoadedModel(make(), preprocess, names)
     file = Path(weights)
     if not file.is_file():
         raise ModelNameError(

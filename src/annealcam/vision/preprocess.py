@@ -50,7 +50,8 @@ class Preprocess:
         """Return the tensor (3, crop, crop) that the network is given."""
         view = np.asarray(self.view(photo), dtype=np.float32) / np.float32(255)
         pixels = torch.from_numpy(view).permute(2, 0, 1).contiguous()
-        mean, std = torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
+        mean = torch.tensor(self.mean, device="cpu")[:, None, None]
+        std = torch.tensor(self.std, device="cpu")[:, None, None]
         return (pixels - mean) / std
 
     def view(self, photo: Image.Image) -> Image.Image:

@@ -1,0 +1,45 @@
+"""The annealer as a selector: the best of many shots of the exact final state."""
+
+from __future__ import annotations
+
+from annealcam.annealing.evolution import anneal
+from annealcam.annealing.success import best_of_shots, guess_probability
+from annealcam.selection.problem import SelectionProblem
+from annealcam.selection.samplers import Selection, best_of
+
+
+def select_by_annealing(
+    problem: SelectionProblem,
+    *,
+    tau: float = 50.0,
+    convention: str = "paper",
+    schedule: str = "linear",
+    shots: int | None = None,
+    seed: int = 0,
+) -> Selection:
+    """Anneal, measure `shots` times (None: d^2), and take the shot of lowest energy.
+
+    `info` tells F, the chance that the best of the shots is optimal, and that of guessing as
+    often.
+
+    Raises:
+        ArgumentError: an argument is out of range.
+        ProblemTooLargeError: d is above the reach of the state vector.
+
+    >>> import numpy as np
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> select_by_annealing(p, tau=100.0, shots=20).n
+    array([1, 0], dtype=int8)
+    """
+    result = anneal(problem, tau=tau, convention=convention, schedule=schedule)
+    shots = problem.d**2 if shots is None else shots
+    info = {
+        "success_probability": result.success_probability,
+        "success_probability_error": result.error,
+        "best_of_shots_probability": best_of_shots(result.success_probability, shots),
+        "guess_probability": guess_probability(problem, result.multiplicity, shots),
+        "driver_scale": result.driver_scale,
+        "energy_unit": "E(n) as it is: h = 1 is the largest relevance, J = 1 a full redundancy",
+        "steps": result.steps,
+    }
+    return best_of(problem, result.sample(shots, seed), "anneal", info)
