@@ -39,7 +39,9 @@ ModelName = Annotated[
         "MODULE:FUNCTION",
     ),
 ]
-Target = Annotated[str | None, typer.Option(help="A class, by index or name; else the predicted.")]
+Target = Annotated[
+    str | None, typer.Option(help="A class, by index or name; else the predicted one.")
+]
 Importance = Annotated[str | None, typer.Option(help="contribution (default) or gradcam.")]
 Seed = Annotated[int, typer.Option(help="Equal seeds give equal bits.")]
 Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")]
@@ -86,13 +88,13 @@ def explain(
     photos: Annotated[list[str], typer.Argument(help="Image files, or skimage:chelsea and such.")],
     model: ModelName = "efficientnet-lite0",
     layer: Annotated[
-        str | None, typer.Option(help="A layer; else the last convolution's, activated.")
+        str | None, typer.Option(help="A layer; else the last convolutional output, activated.")
     ] = None,
     target: Target = None,
     preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
     importance: Importance = None,
     beta: Annotated[
-        float | None, typer.Option(help="Relevance against redundancy, 0 to 1 [default: 0.9].")
+        float | None, typer.Option(help="Relevance against redundancy, 0 to 1 (0.9 if left out).")
     ] = None,
     cardinality: Annotated[int | None, typer.Option(help="Select exactly so many maps.")] = None,
     max_qubits: Annotated[int, typer.Option(help="Most candidates kept.")] = 16,
@@ -102,7 +104,7 @@ def explain(
         str, typer.Option(help="anneal, exact, sa, sqa, tabu, greedy, topk or random.")
     ] = "anneal",
     shots: Annotated[
-        int | None, typer.Option(help="Measurements of the annealed state [default: d^2].")
+        int | None, typer.Option(help="Measurements of the annealed state (d^2 if left out).")
     ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Solve by every other sampler as well.")
