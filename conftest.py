@@ -1,7 +1,10 @@
 """Test set-up: array shapes checked at run time, one thread, small networks and problems."""
 
+import os
+
 import pytest
 from beartype import BeartypeConf, beartype
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Left out: the compiled kernels (numba compiles plain functions only), and the pipeline, whose own
@@ -20,6 +23,10 @@ from torch import nn  # noqa: E402
 from builders import small_network  # noqa: E402
 
 torch.set_num_threads(1)
+# The same examples on every run; `HYPOTHESIS_PROFILE=explore pytest` looks further.
+settings.register_profile("seeded", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "seeded"))
 
 
 @pytest.fixture(autouse=True)

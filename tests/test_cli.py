@@ -145,7 +145,13 @@ def test_wrong_usage_is_one_line_and_two(nets, options, match):
 
 @pytest.mark.parametrize(
     ("model", "code"),
-    [("nets:missing", 1), ("torchvision:resnet18:nothing.pth", 2), ("who", 2), ("gone.pt2", 2)],
+    [
+        ("nets:missing", 2),
+        ("nets_gone:make", 1),
+        ("torchvision:resnet18:nothing.pth", 2),
+        ("who", 2),
+        ("gone.pt2", 2),
+    ],
 )
 def test_a_model_that_cannot_be_had(nets, tmp_path, model, code):
     found = run("explain", "cat.png", "--model", model, "-o", "out", code=code)
@@ -197,6 +203,19 @@ def test_fewer_names_than_classes(nets, tmp_path):
     )
     found = run("explain", "cat.png", "--model", "few:make", "-o", "out", code=2)
     assert "1 names, but the model has 5 classes" in found.stderr
+
+
+def test_odd_names_of_photos_stay_in_their_folder_and_are_printed_as_they_are(nets, tmp_path):
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a:cat:b.png")
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "in" / "...png", format="PNG")
+    found = run("explain", "a:cat:b.png", "in/...png", "--model", nets, "-o", "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a:cat:b", "photo"]
+    assert "out/a:cat:b/report.png" in found.stdout
+    assert "skimage:cat: not bundled" in run(
+        "explain", "skimage:cat", "--model", nets, "-o", "new", code=1
+    ).stderr  # fmt: skip
+    assert not (tmp_path / "new").exists()
 
 
 def test_version_and_help():

@@ -183,8 +183,9 @@ def test_heatmap_is_bilinear_and_peaks_at_one():
     assert (own.min() >= 0, own.max()) == (True, 1.0)
     assert np.array_equal(heatmap(np.full((2, 2), 3.0), (4, 4)), np.ones((4, 4)))
     assert not heatmap(np.zeros((2, 2)), (4, 4)).any()
-    with pytest.raises(ArgumentError, match="size="):
-        heatmap(raw, (0, 3))
+    for size in ((0, 3), (3, -1)):
+        with pytest.raises(ArgumentError, match="size="):
+            heatmap(raw, size)
 
 
 def test_overlay_colours_most_where_the_map_is_strongest(e):

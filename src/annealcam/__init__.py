@@ -6,6 +6,7 @@ The public names are imported at first use, so that `import annealcam` costs mil
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from annealcam import errors
 from annealcam._version import __version__
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "anneal",
     "cam",
+    "errors",
     "explain",
     "load_model",
     "solve_exact",

@@ -28,8 +28,8 @@ app = typer.Typer(
     help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
 )
 _terminal = sys.stdout is not None and sys.stdout.isatty()
-out = Console(width=None if _terminal else 160)  # a pipe has no width of its own
-err = Console(stderr=True)
+out = Console(emoji=False, width=None if _terminal else 160)  # a pipe has no width of its own
+err = Console(emoji=False, stderr=True)
 
 ModelName = Annotated[
     str,
@@ -125,8 +125,12 @@ def explain(
     from annealcam.photos import Job
 
     job = Job.prepare(model, layer=layer, target=target, settings=settings, device=device)
-    _make_folder(output)
-    _explain_all(job, photos, output, compare=compare)
+    new = _make_folder(output)
+    try:
+        _explain_all(job, photos, output, compare=compare)
+    finally:
+        if new and not any(output.iterdir()):
+            output.rmdir()
 
 
 @app.command()
@@ -202,7 +206,9 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
     taken: set[str] = set()
     folders = []
     for photo in photos:
-        stem = Path(photo.removeprefix("skimage:")).stem or "photo"
+        stem = (
+            Path(photo.removeprefix("skimage:")).stem.strip(".") or "photo"
+        )  # never "..", a place
         numbered = (f"{stem}-{number}" for number in itertools.count(2))
         name = next(n for n in itertools.chain([stem], numbered) if n not in taken)
         taken.add(name)
@@ -210,11 +216,14 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
     return folders
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> bool:
+    """Make the folder if it is not there; say whether it was not."""
     try:
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"output={folder}: cannot be written ({error.strerror})") from error
+    return new
 
 
 def _summary(photo: str, folder: Path, e: Explanation) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from annealcam._checks import whole
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
 
@@ -20,9 +21,10 @@ def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "he
     >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
     array([[0., 1.]], dtype=float32)
     """
-    height, width = size
-    if height < 1 or width < 1:
-        raise ArgumentError(f"size={size}: height and width must be 1 or more")
+    try:
+        height, width = (whole("size", side, least=1) for side in size)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"size={size!r}: give (height, width)") from None
     top = float(raw.max(initial=0.0))
     scaled = (raw / top if top > 0 else np.zeros_like(raw)).astype(np.float32)
     resized = Image.fromarray(scaled).resize((width, height), Image.Resampling.BILINEAR)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import qutip
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
@@ -127,7 +127,6 @@ def test_bit_order():
 
 
 @given(st.integers(1, 8), st.integers(0, 10**6), st.floats(-7, 7), st.floats(-7, 7))
-@settings(deadline=None, max_examples=30)
 def test_kernels_keep_the_norm_and_reverse(d, seed, angle, phase):
     rng = np.random.default_rng(seed)
     state = rng.normal(size=(2, 2**d))

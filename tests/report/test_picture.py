@@ -39,6 +39,19 @@ def test_everything_is_on_it_and_inside_it(network, images):
     assert not clashes
 
 
+def test_a_long_title_is_wrapped(network, images):
+    names = ["a very long name of a class, such as taxonomists give " * 2, *"bcde"]
+    e = ac.explain(
+        network, images[0], layer="3", target=0, class_names=names,
+        model_name="torchvision:a_network_with_a_long_name:IMAGENET1K_V1",
+    )  # fmt: skip
+    figure = report_picture(e, VIEW)
+    figure.draw_without_rendering()
+    ends = [t.get_window_extent().x1 for t in figure.texts]
+    assert max(ends) <= figure.bbox.x1
+    assert "layer 3" in " ".join(texts(figure))
+
+
 def test_facts_of_a_map(network, images):
     e = ac.explain(network, images[0], layer="3")
     told = facts(e, 0)

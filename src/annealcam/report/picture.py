@@ -41,14 +41,17 @@ def report_picture(explanation: Explanation, view: Image.Image) -> Figure:
     shown = min(len(e.selected), MOST_MAPS)
     warned = [f"Warning: {text}." for text in e.provenance["warnings"]]
     told = [line for text in [how(e), *warned] for line in wrap(text, 165)]
-    text_top = PANELS_TOP + PANEL + 0.12
+    title = wrap(headline(e), 84)
+    panels_top = PANELS_TOP + TITLE * (len(title) - 1)
+    text_top = panels_top + PANEL + 0.12
     maps_top = text_top + LINE * len(told) + 0.2
     row = TITLE + MAP + FACTS
     height = maps_top + TITLE + row * math.ceil(shown / COLUMNS) + 0.05
     sheet = _Sheet(Figure(figsize=(WIDTH, height), dpi=110, facecolor="white"), height)
 
-    sheet.write(MARGIN, 0.36, headline(e), fontsize=13, weight="bold")
-    _draw_comparison(sheet, e, view)
+    for number, line in enumerate(title):
+        sheet.write(MARGIN, 0.36 + TITLE * number, line, fontsize=13, weight="bold")
+    _draw_comparison(sheet, e, view, panels_top)
     for number, line in enumerate(told):
         sheet.write(MARGIN, text_top + LINE * (number + 1), line, fontsize=8.5, color="0.25")
     sheet.write(MARGIN, maps_top + 0.15, _maps_title(e, shown), fontsize=11, weight="bold")
@@ -99,7 +102,7 @@ class _Sheet:
         self.write(left + 0.13 * WIDTH + 0.06, top + 0.1, "1 = each map's maximum", fontsize=8)
 
 
-def _draw_comparison(sheet: _Sheet, e: Explanation, view: Image.Image) -> None:
+def _draw_comparison(sheet: _Sheet, e: Explanation, view: Image.Image, top: float) -> None:
     panels = [
         ("photo, as the network sees it", view),
         (f"annealcam: {len(e.selected)} maps", _laid_over(e.map, view)),
@@ -107,7 +110,7 @@ def _draw_comparison(sheet: _Sheet, e: Explanation, view: Image.Image) -> None:
         ("Grad-CAM++", _laid_over(e.baselines["gradcam++"], view)),
     ]
     for i, (title, picture) in enumerate(panels):
-        sheet.draw(MARGIN + i * (PANEL + GUTTER), PANELS_TOP, PANEL, picture, title, "")
+        sheet.draw(MARGIN + i * (PANEL + GUTTER), top, PANEL, picture, title, "")
 
 
 def _maps_title(e: Explanation, shown: int) -> str:
@@ -171,14 +174,14 @@ def how(e: Explanation) -> str:
     text += f"Energy {e.energy:.6g} at beta {e.problem.beta:g}, by {e.selection.sampler}"
     if "success_probability" in info:
         text += (
-            f" (tau {told['tau']:g}, convention {told['convention']}): F = "
-            f"{info['success_probability']:.3g} a shot, "
-            f"{chance(info['best_of_shots_probability'])} in {e.selection.reads} shots; guessing "
-            f"as often: {chance(info['guess_probability'])}"
+            f" (tau {told['tau']:g}, convention {told['convention']}): success probability "
+            f"F = {info['success_probability']:.3g} a shot, "
+            f"{chance(info['best_of_shots_probability'])} for the best of {e.selection.reads}; "
+            f"guessing as often: {chance(info['guess_probability'])}"
         )
     text += {True: ". Proved optimal", False: ". Proved not optimal", None: ". Optimum unknown"}[
         e.optimal
     ]
     if "optimum" in info:
-        text += f" (enumeration of {e.problem.d} maps takes milliseconds)"
+        text += " (enumeration tells in milliseconds)"
     return f"{text}. The selection carries {e.carried_share:.0%} of the positive contributions."

@@ -133,6 +133,8 @@ class SelectionProblem:
         n = np.asarray(n, dtype=np.float64)
         if n.shape[-1:] != (self.d,):
             raise ArgumentError(f"n: of shape {n.shape}; one entry for each of {self.d} maps")
+        if not ((n == 0) | (n == 1)).all():
+            raise ArgumentError("n: holds other values than 0 and 1; spins s are n = (s + 1) / 2")
         energy = 0.5 * ((n @ self.quadratic) * n).sum(axis=-1) + n @ self.linear
         return float(energy) if n.ndim == 1 else energy
 
@@ -175,7 +177,10 @@ class SelectionProblem:
         drop = -self.linear - np.minimum(cost, 0).sum(axis=1)
         dearest = np.sort(np.maximum(cost, 0), axis=1)[:, ::-1][:, : self.cardinality - 1]
         add = self.linear + dearest.sum(axis=1)
-        return 1.001 * max(drop.max(), add.max(), 0.0) + 1e-9 * self.scale + np.finfo(float).tiny
+        # Where hardly any lambda is needed, one of the size of the coefficients: next to none would
+        # prove enough, and yet leave an annealer free to end outside of what is allowed.
+        usual = max(np.abs(self.linear).max(), np.abs(cost).max()) or 1.0
+        return 1.001 * float(max(drop.max(), add.max(), usual))
 
     def to_bqm(self) -> dimod.BinaryQuadraticModel:
         """Return the problem for dimod: binary variables 0..d-1, dimod x_p = n_p.

@@ -139,7 +139,7 @@ def _dwave_sampler(name: str, seed: int) -> tuple[BQMSampler, dict[str, Any]]:
         options = {"num_reads": 100, "num_sweeps": 1000, "seed": seed}
         return dwave.SimulatedAnnealingSampler(), options
     if name == "sqa":
-        options = {"num_reads": 20, "num_sweeps": 500, "seed": seed}
+        options = {"num_reads": 100, "num_sweeps": 500, "seed": seed}
         return dwave.PathIntegralAnnealingSampler(), options
     if name == "tabu":  # ended by restarts, never by the clock, so that a seed gives one result
         options = {"num_reads": 20, "num_restarts": 2, "timeout": 600_000, "seed": seed}

@@ -240,7 +240,12 @@ def _check_classes(name: str, classes: Any) -> None:
 def _users_own(module: str, function: str) -> LoadedModel:
     sys.path.insert(0, os.getcwd())  # as `python -m` does
     try:
-        made = getattr(importlib.import_module(module), function)()
+        maker = getattr(importlib.import_module(module), function, None)
+        if maker is None:
+            raise ModelNameError(f"model='{module}:{function}': {module} has no {function}")
+        made = maker()
+    except ModelNameError:
+        raise
     except Exception as error:
         raise ModelError(
             f"model='{module}:{function}': cannot be made ({type(error).__name__}: {error})"
@@ -254,4 +259,5 @@ def _users_own(module: str, function: str) -> LoadedModel:
             f"model='{module}:{function}': gives {type(made).__name__}; "
             "a network, or (network, preprocess, classes), is wanted"
         )
-    return LoadedModel(*made)
+    network, preprocess, classes = made
+    return LoadedModel(network, preprocess or Preprocess(), classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -30,7 +31,9 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
             tensors = load_file(file)
         else:
-            tensors = torch.load(file, weights_only=True, map_location="cpu")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of what is then refused
+                tensors = torch.load(file, weights_only=True, map_location="cpu")
             tensors = tensors.get("state_dict", tensors)
         if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
             raise ModelError(f"weights={str(file)!r}: holds no named tensors")
