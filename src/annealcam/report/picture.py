@@ -154,7 +154,7 @@ def headline(e: Explanation) -> str:
     name = told["target_name"] or f"class {e.target}"
     asked = "" if e.target == told["predicted"] else " (asked for, not predicted)"
     return (
-        f"{name}{asked}, probability {e.probability:.2f}: "
+        f"{name}{asked}, probability {e.probability:.2g}: "
         f"{len(e.selected)} of {told['channels']} maps  ·  {told['model']}, layer {told['layer']}"
     )
 
