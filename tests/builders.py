@@ -33,6 +33,19 @@ def small_network(maps: int = 12, classes: int = 5, seed: int = 0) -> nn.Module:
         ).eval()
 
 
+class FrozenTrunk(nn.Module):
+    """The small network, with a trunk that freezes itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = small_network()
+
+    def forward(self, x):
+        with torch.no_grad():
+            x = self.net[:4](x)
+        return self.net[4:](x)
+
+
 def headed(make_maps, weight):
     """A network whose maps are given, under average pooling and a linear layer."""
 

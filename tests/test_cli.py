@@ -192,7 +192,9 @@ def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
         "def make():\n"
         "    return small_network(), Preprocess(40, 36), ['cost $x_{$ of', *'bcde']\n"
     )
-    run("explain", "cat.png", "--model", "odd:make", "--target", "0", "-o", "out")
+    found = run("explain", "cat.png", "--model", "odd:make", "--target", "0", "-o", "out")
+    assert "cost $x_{$ of" in found.stdout
+    assert (tmp_path / "out" / "cat" / "report.png").stat().st_size > 10_000
 
 
 def test_fewer_names_than_classes(nets, tmp_path):

@@ -16,7 +16,7 @@ from annealcam.errors import (
     TargetError,
 )
 from annealcam.vision.capture import capture
-from builders import small_network
+from builders import FrozenTrunk, small_network
 
 
 def independent(model, images, layer, target):
@@ -130,18 +130,8 @@ def test_works_with_frozen_parameters(network, images):
 
 
 def test_works_where_the_model_freezes_its_own_trunk(images):
-    class Frozen(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = small_network()
-
-        def forward(self, x):
-            with torch.no_grad():
-                x = self.net[:4](x)
-            return self.net[4:](x)
-
-    found = capture(Frozen(), images, layer="net.2")
-    assert torch.equal(found.gradients, capture(Frozen().net, images, layer="2").gradients)
+    found = capture(FrozenTrunk(), images, layer="net.2")
+    assert torch.equal(found.gradients, capture(FrozenTrunk().net, images, layer="2").gradients)
 
 
 def test_bfloat16_gives_float32_near_the_truth(network, images):

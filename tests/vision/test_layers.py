@@ -10,7 +10,7 @@ from annealcam.vision.candidates import candidates
 from annealcam.vision.capture import capture
 from annealcam.vision.importance import importance
 from annealcam.vision.layers import default_layer, survey
-from builders import small_network
+from builders import FrozenTrunk, small_network
 
 LAST = {
     "resnet18": "layer4",
@@ -71,17 +71,7 @@ def test_survey_of_a_chosen_class_differs(network, images):
 
 
 def test_survey_sees_behind_a_trunk_that_the_model_freezes(images):
-    class Frozen(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = small_network()
-
-        def forward(self, x):
-            with torch.no_grad():
-                x = self.net[:4](x)
-            return self.net[4:](x)
-
-    frozen = {layer.name: layer for layer in survey(Frozen(), images[:1])}
+    frozen = {layer.name: layer for layer in survey(FrozenTrunk(), images[:1])}
     free = {layer.name: layer for layer in survey(small_network(), images[:1])}
     assert frozen["net.3"].candidates == free["3"].candidates
 
