@@ -28,8 +28,9 @@ app = typer.Typer(
     help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
 )
 _terminal = sys.stdout is not None and sys.stdout.isatty()
-out = Console(emoji=False, width=None if _terminal else 160)  # a pipe has no width of its own
-err = Console(emoji=False, stderr=True)
+_plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}  # names are names
+out = Console(width=None if _terminal else 160, **_plain)  # a pipe has no width of its own
+err = Console(stderr=True, **_plain)
 
 ModelName = Annotated[
     str,
@@ -64,12 +65,12 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 def complain(error: object, *, before: str = "") -> None:
     """Print one line to standard error, however wide the terminal."""
     line = " ".join(f"{before}{error}".split())
-    err.print(f"annealcam: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"annealcam: {line}", style="red", soft_wrap=True)
 
 
 def say(text: str, style: str | None = None) -> None:
     """Print to standard output as it is: nothing wrapped, nothing taken for markup."""
-    out.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    out.print(text, style=style, soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -206,9 +207,8 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
     taken: set[str] = set()
     folders = []
     for photo in photos:
-        stem = (
-            Path(photo.removeprefix("skimage:")).stem.strip(".") or "photo"
-        )  # never "..", a place
+        # A name, never a place: the stem of "..png" is "."
+        stem = Path(photo.removeprefix("skimage:")).stem.strip(".") or "photo"
         numbered = (f"{stem}-{number}" for number in itertools.count(2))
         name = next(n for n in itertools.chain([stem], numbered) if n not in taken)
         taken.add(name)
@@ -261,7 +261,7 @@ def _table(header: list[str], rows: list[list[str]], *, marked: int) -> None:
         table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
     for number, row in enumerate(rows):
         table.add_row("*" if number == marked else "", *row)
-    out.print(table, markup=False, highlight=False)
+    out.print(table)
 
 
 def main() -> None:

@@ -60,24 +60,22 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
 def _load(name: str) -> LoadedModel:
     library, _, rest = name.partition(":")
     if name == DEFAULT_MODEL:
-        loaded = _lite0()
-    elif library == "torchvision" and rest:
-        loaded = _torchvision(*_name_and_weights(rest))
-    elif library == "timm" and rest:
-        loaded = _timm(*_name_and_weights(rest))
-    elif name.endswith(".pt2"):
-        loaded = _exported(Path(name))
-    elif rest:
-        loaded = _users_own(library, rest)
-    else:
-        near = suggest(name, [DEFAULT_MODEL])
-        if name in _torchvision_names():
-            near = f"; did you mean 'torchvision:{name}'?"
-        raise ModelNameError(
-            f"model={name!r}: unknown{near}"
-            f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
-        )
-    return loaded
+        return _lite0()
+    if library == "torchvision" and rest:
+        return _torchvision(*_name_and_weights(rest))
+    if library == "timm" and rest:
+        return _timm(*_name_and_weights(rest))
+    if name.endswith(".pt2"):
+        return _exported(Path(name))
+    if rest:
+        return _users_own(library, rest)
+    near = suggest(name, [DEFAULT_MODEL])
+    if name in _torchvision_names():
+        near = f"; did you mean 'torchvision:{name}'?"
+    raise ModelNameError(
+        f"model={name!r}: unknown{near}"
+        f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
+    )
 
 
 def _name_and_weights(rest: str) -> tuple[str, str]:
