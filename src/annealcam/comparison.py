@@ -19,8 +19,8 @@ def compare(explanation: Explanation, *, seed: int = 0) -> list[dict[str, Any]]:
     Columns: `k` maps selected; `energy`; `optimal`; `relevance` sum of h over the selection;
     `redundancy` mean J of its pairs (None for a single map); `carried` share of the positive
     contributions to the logit; `shared` Jaccard index with the explanation's selection. `topk`
-    and `random` select as many maps as the optimum. The annealer takes
-    tau = 50 in the convention `paper`.
+    and `random` select as many maps as the optimum. Where the explanation's own sampler is not
+    the annealer, the annealer takes tau = 50 in the convention `paper`.
     """
     e, d = explanation, explanation.problem.d
     reach = {"anneal": MAX_QUBITS, "exact": MAX_ENUMERATED}

@@ -140,7 +140,7 @@ class Explanation:
 
     def write(self, folder: Path) -> None:
         """Write the two files into an existing folder."""
-        np.savez_compressed(folder / "maps.npz", allow_pickle=False, **self._arrays())
+        np.savez_compressed(folder / "maps.npz", **self._arrays())
         text = json.dumps(self.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
         (folder / MARKER).write_text(text + "\n", encoding="utf-8")
 
@@ -205,7 +205,7 @@ class Explanation:
             "provenance": dict(self.provenance),
         }
 
-    def _arrays(self) -> dict[str, Array]:
+    def _arrays(self) -> dict[str, Any]:
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {name: a for name, a in own.items() if isinstance(a, np.ndarray)}
         arrays |= {f"baseline_{name}": a for name, a in self.baselines.items()}

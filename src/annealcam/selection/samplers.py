@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
+from annealcam._checks import one_of
 from annealcam._types import Array, thawed
-from annealcam.errors import AnnealcamError, ArgumentError, SamplerError, suggest
+from annealcam.errors import AnnealcamError, SamplerError
 from annealcam.selection import baselines
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
@@ -75,8 +76,7 @@ def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 
     name = sampler if isinstance(sampler, str) else type(sampler).__name__
     if problem.d == 0:
         return Selection(np.zeros(0, dtype=np.int8), 0.0, True, name)
-    reads = _reads(problem, sampler, name, seed)
-    return best_of(problem, reads, name)
+    return best_of(problem, _reads(problem, sampler, name, seed), name)
 
 
 def best_of(
@@ -123,7 +123,7 @@ def _reads(
     if sampler == "random":
         return baselines.random_k(problem, seed=seed)[None]
     if isinstance(sampler, str):
-        sampler, options = _dwave_sampler(sampler, seed)
+        sampler, options = _dwave_sampler(one_of("sampler", sampler, SAMPLERS), seed)
     else:
         takes_seed = "seed" in (getattr(sampler, "parameters", None) or {})
         options = {"seed": seed} if takes_seed else {}
@@ -141,13 +141,9 @@ def _dwave_sampler(name: str, seed: int) -> tuple[BQMSampler, dict[str, Any]]:
     if name == "sqa":
         options = {"num_reads": 100, "num_sweeps": 500, "seed": seed}
         return dwave.PathIntegralAnnealingSampler(), options
-    if name == "tabu":  # ended by restarts, never by the clock, so that a seed gives one result
-        options = {"num_reads": 20, "num_restarts": 2, "timeout": 600_000, "seed": seed}
-        return dwave.TabuSampler(), options
-    raise ArgumentError(
-        f"sampler={name!r}: unknown; one of anneal, {', '.join(SAMPLERS)}"
-        f"{suggest(name, ('anneal', *SAMPLERS))}; or a dimod sampler object"
-    )
+    # Tabu is ended by restarts, never by the clock, so that a seed gives one result.
+    options = {"num_reads": 20, "num_restarts": 2, "timeout": 600_000, "seed": seed}
+    return dwave.TabuSampler(), options
 
 
 def _dimod_reads(

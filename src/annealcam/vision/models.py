@@ -236,7 +236,8 @@ def _check_classes(name: str, classes: Any) -> None:
 
 
 def _users_own(module: str, function: str) -> LoadedModel:
-    sys.path.insert(0, os.getcwd())  # as `python -m` does
+    here = os.getcwd()
+    sys.path.insert(0, here)  # as `python -m` does
     try:
         maker = getattr(importlib.import_module(module), function, None)
         if maker is None:
@@ -249,7 +250,7 @@ def _users_own(module: str, function: str) -> LoadedModel:
             f"model='{module}:{function}': cannot be made ({type(error).__name__}: {error})"
         ) from error
     finally:
-        sys.path.remove(os.getcwd())
+        sys.path.remove(here)
     if isinstance(made, nn.Module):
         made = (made, Preprocess(), None)
     if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
