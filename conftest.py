@@ -9,10 +9,16 @@ from jaxtyping import install_import_hook
 
 # Left out: the compiled kernels (numba compiles plain functions only), and the pipeline, whose own
 # checks of what users hand it are tested.
+ANNEALING = (
+    "evolution hamiltonian splitting success plan runs starts path batch first_steps ladder "
+    "statevector sectorvector tiledvector gpu devices _torch_kernels sweep adiabatic _pieces "
+    "schedule_names dwave_schedule"
+).split()
 CHECKED = [
     *(f"annealcam.{room}" for room in ("vision", "selection", "report")),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos")),
-    *(f"annealcam.annealing.{f}" for f in ("evolution", "hamiltonian", "splitting", "success")),
+    *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),
+    *(f"annealcam.annealing.{file}" for file in ANNEALING),
 ]
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
 install_import_hook(CHECKED, "conftest.checked")

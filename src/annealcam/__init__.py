@@ -10,8 +10,15 @@ from annealcam import errors
 from annealcam._version import __version__
 
 if TYPE_CHECKING:
+    from annealcam.annealing.batch import BatchResult, anneal_batch
     from annealcam.annealing.evolution import AnnealResult, anneal
+    from annealcam.annealing.gap import MinimumGap, minimum_gap
+    from annealcam.annealing.path import AnnealPath, anneal_path
     from annealcam.annealing.sampler import AnnealingSampler
+    from annealcam.annealing.schedule import Schedule
+    from annealcam.annealing.spectrum import SpectrumCurve
+    from annealcam.annealing.success import tts99
+    from annealcam.annealing.sweep import TauSweep, optimal_tau, tau_sweep
     from annealcam.explanation import Explanation
     from annealcam.pipeline import cam, explain
     from annealcam.selection.exact import ExactSolution, solve_exact
@@ -19,31 +26,55 @@ if TYPE_CHECKING:
     from annealcam.vision.models import load_model
 
 _HOMES = {
+    "AnnealPath": "annealcam.annealing.path",
     "AnnealResult": "annealcam.annealing.evolution",
     "AnnealingSampler": "annealcam.annealing.sampler",
+    "BatchResult": "annealcam.annealing.batch",
     "ExactSolution": "annealcam.selection.exact",
     "Explanation": "annealcam.explanation",
+    "MinimumGap": "annealcam.annealing.gap",
+    "Schedule": "annealcam.annealing.schedule",
     "SelectionProblem": "annealcam.selection.problem",
+    "SpectrumCurve": "annealcam.annealing.spectrum",
+    "TauSweep": "annealcam.annealing.sweep",
     "anneal": "annealcam.annealing.evolution",
+    "anneal_batch": "annealcam.annealing.batch",
+    "anneal_path": "annealcam.annealing.path",
     "cam": "annealcam.pipeline",
     "explain": "annealcam.pipeline",
     "load_model": "annealcam.vision.models",
+    "minimum_gap": "annealcam.annealing.gap",
+    "optimal_tau": "annealcam.annealing.sweep",
     "solve_exact": "annealcam.selection.exact",
+    "tau_sweep": "annealcam.annealing.sweep",
+    "tts99": "annealcam.annealing.success",
 }
 
 __all__ = [
+    "AnnealPath",
     "AnnealResult",
     "AnnealingSampler",
+    "BatchResult",
     "ExactSolution",
     "Explanation",
+    "MinimumGap",
+    "Schedule",
     "SelectionProblem",
+    "SpectrumCurve",
+    "TauSweep",
     "__version__",
     "anneal",
+    "anneal_batch",
+    "anneal_path",
     "cam",
     "errors",
     "explain",
     "load_model",
+    "minimum_gap",
+    "optimal_tau",
     "solve_exact",
+    "tau_sweep",
+    "tts99",
 ]
 
 

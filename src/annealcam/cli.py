@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from annealcam import __version__
+from annealcam import __version__, terminal
+from annealcam.cli_anneal import anneal
 from annealcam.errors import AnnealcamError, OutputError, UsageError
+from annealcam.terminal import Seed, complain, one_line_errors, say
 
 if TYPE_CHECKING:
     from annealcam.explanation import Explanation
@@ -27,11 +26,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
 )
-_terminal = sys.stdout is not None and sys.stdout.isatty()
-_plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}  # names are names
-out = Console(width=None if _terminal else 160, **_plain)  # a pipe has no width of its own
-err = Console(stderr=True, **_plain)
-
 ModelName = Annotated[
     str,
     typer.Option(
@@ -44,33 +38,7 @@ Target = Annotated[
     str | None, typer.Option(help="A class, by index or name; else the predicted one.")
 ]
 Importance = Annotated[str | None, typer.Option(help="contribution (default) or gradcam.")]
-Seed = Annotated[int, typer.Option(help="Equal seeds give equal bits.")]
 Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")]
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print an error of ours as one line; leave with 2 (wrong usage) or 1 (failure)."""
-
-    @functools.wraps(command)
-    def safe(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except AnnealcamError as error:
-            complain(error)
-            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
-
-    return safe
-
-
-def complain(error: object, *, before: str = "") -> None:
-    """Print one line to standard error, however wide the terminal."""
-    line = " ".join(f"{before}{error}".split())
-    err.print(f"annealcam: {line}", style="red", soft_wrap=True)
-
-
-def say(text: str, style: str | None = None) -> None:
-    """Print to standard output as it is: nothing wrapped, nothing taken for markup."""
-    out.print(text, style=style, soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
@@ -170,24 +138,21 @@ def layers(
     ]  # fmt: skip
     header = ["layer", "kind", "maps", "size", "signs", "candidates", "dead"]
     marked = [i for i, layer in enumerate(found) if layer.name == default]
-    _table(header, rows, marked=marked[0] if marked else -1)
+    terminal.print_table(header, rows, marked=marked[0] if marked else -1)
     say(f"* explained unless --layer names another. Candidates ({settings.importance}) and dead")
     say(f"  maps are shares of the layer's maps, for {photo}.")
 
 
+app.command()(anneal)
+
+
 def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) -> None:
     """Explain every photo; one that fails does not stop the others."""
-    from rich.progress import Progress
-
     codes: list[int] = []
     folders = _folders(photos, output)
-    # Live bars catch standard output, to draw around it: never where it goes to a file.
-    caught = out.is_terminal
-    with Progress(
-        console=err, transient=True, redirect_stdout=caught, disable=not err.is_terminal
-    ) as progress:
-        task = progress.add_task("explaining", total=len(photos))
-        for photo, folder in zip(photos, folders, strict=True):
+    with terminal.progress("explaining", len(photos)) as tell:
+        for number, (photo, folder) in enumerate(zip(photos, folders, strict=True)):
+            tell(f"explaining {photo}", number, len(photos))
             try:
                 explanation, comparison = job.explain_into(photo, folder, compare=compare)
                 _summary(photo, folder, explanation)
@@ -197,7 +162,6 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) ->
                 where = "" if photo in str(error) or str(folder) in str(error) else f"{photo}: "
                 complain(error, before=where)
                 codes.append(2 if isinstance(error, UsageError) else 1)
-            progress.advance(task)
     if codes:
         raise typer.Exit(1 if 1 in codes else 2)
 
@@ -240,28 +204,10 @@ def _summary(photo: str, folder: Path, e: Explanation) -> None:
 
 
 def _print_comparison(rows: list[dict[str, Any]]) -> None:
-    _table(list(rows[0]), [[_cell(v) for v in row.values()] for row in rows], marked=0)
+    cells = [[terminal.cell(value) for value in row.values()] for row in rows]
+    terminal.print_table(list(rows[0]), cells, marked=0)
     say("* this explanation. relevance: sum of h; redundancy: mean cosine of the pairs; carried:")
     say("  share of the positive contributions; shared: Jaccard index with this explanation.")
-
-
-def _cell(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "-", True: "yes", False: "no"}[value]
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _table(header: list[str], rows: list[list[str]], *, marked: int) -> None:
-    """Print columns, the first to the left; row number `marked` gets a star."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
-    for number, row in enumerate(rows):
-        table.add_row("*" if number == marked else "", *row)
-    out.print(table)
 
 
 def main() -> None:

@@ -46,6 +46,14 @@ class ImageError(AnnealcamError):
     """A file is not an image that can be read."""
 
 
+class ScheduleError(AnnealcamError):
+    """A file is not an annealing schedule that can be read."""
+
+
+class ProblemFileError(AnnealcamError):
+    """A file is not a selection problem that can be read."""
+
+
 class NumericalError(AnnealcamError):
     """Maps, gradients or logits hold NaN or infinity."""
 

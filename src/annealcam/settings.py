@@ -39,8 +39,8 @@ class Settings:
     shots: int | None = None
 
     def __post_init__(self) -> None:
-        from annealcam.annealing.evolution import check_tau
         from annealcam.annealing.hamiltonian import CONVENTIONS
+        from annealcam.annealing.plan import check_tau
         from annealcam.annealing.schedule import SCHEDULES
         from annealcam.selection.problem import check_beta, check_cardinality
         from annealcam.selection.samplers import SAMPLERS

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import annealcam as ac
+from annealcam.annealing.schedule import LINEAR
+from annealcam.annealing.shots import draw
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.selection.energies import bits
 from builders import relu_problem
 
 
@@ -43,12 +46,61 @@ def test_same_distribution_as_anneal():
     assert (((counts - expected) ** 2) / expected).sum() < 37.7  # chi2, 15 degrees, p = 0.001
 
 
-def test_seeds():
+def test_every_read_has_a_seed_of_its_own():
     sampler, bqm = ac.AnnealingSampler(), relu_problem(6).to_bqm()
-    a, b = (sampler.sample(bqm, num_reads=20, seed=5) for _ in range(2))
-    assert np.array_equal(a.record.sample, b.record.sample)
-    other = sampler.sample(bqm, num_reads=20, seed=6)
-    assert not np.array_equal(a.record.sample, other.record.sample)
+    few, many = (sampler.sample(bqm, num_reads=n, seed=5).record.sample for n in (10, 100))
+    assert np.array_equal(few, many[:10])
+    other = sampler.sample(bqm, num_reads=100, seed=6).record.sample
+    assert not np.array_equal(many, other)
+    alone = [draw(ac.anneal(relu_problem(6)).probabilities, 1, 5, first=i) for i in (0, 7, 99)]
+    assert np.array_equal(bits(np.concatenate(alone), 6), many[[0, 7, 99]])
+
+
+def test_without_a_seed_one_is_drawn_and_told():
+    sampler, bqm = ac.AnnealingSampler(), relu_problem(6).to_bqm()
+    a, b = (sampler.sample(bqm, num_reads=50) for _ in range(2))
+    assert a.info["seed"] != b.info["seed"]
+    again = sampler.sample(bqm, num_reads=50, seed=a.info["seed"])
+    assert np.array_equal(again.record.sample, a.record.sample)
+
+
+def test_histogram_of_answers():
+    sampler, bqm = ac.AnnealingSampler(), relu_problem(3).to_bqm()
+    raw = sampler.sample(bqm, num_reads=400, seed=5)
+    counted = sampler.sample(bqm, num_reads=400, seed=5, answer_mode="histogram", label="mine")
+    assert len(raw) == 400
+    assert len(counted) == len(np.unique(raw.record.sample, axis=0)) > 1
+    assert counted.info == raw.info | {"problem_label": "mine"}
+    for sample, count in counted.data(["sample", "num_occurrences"]):
+        row = [sample[v] for v in raw.variables]
+        assert (raw.record.sample == row).all(axis=1).sum() == count
+
+
+@pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
+def test_info_says_its_units(vartype):
+    bqm = relu_problem(5).to_bqm()
+    bqm.offset = 2.5
+    bqm.change_vartype(vartype, inplace=True)
+    info = ac.AnnealingSampler().sample(bqm, tau=20.0, convention="text", tol=1e-4).info
+    own = ac.anneal(relu_problem(5), tau=20.0, convention="text", tol=1e-4)
+    assert info["tau_per_energy_unit"] == 20.0
+    assert info["driver_scale_in_energy_units"] == 1.0
+    assert info["success_probability"] == pytest.approx(own.success_probability, abs=2e-4)
+    assert 0 <= info["success_probability_error"] <= 1e-4
+    lowest = dimod.ExactSolver().sample(bqm).first.energy
+    assert info["ground_energy_in_energy_units"] == pytest.approx(lowest)
+    assert (info["convention"], info["schedule"], info["ground_multiplicity"]) == (
+        "text", "linear", 1,
+    )  # fmt: skip
+
+
+def test_many_reads_are_cheap_and_follow_the_distribution():
+    p = np.array([0.5, 0.0, 0.125, 0.375])
+    counts = np.bincount(draw(p, 100_000, seed=1), minlength=4)
+    assert counts[1] == 0
+    expected = 100_000 * p[[0, 2, 3]]
+    assert (((counts[[0, 2, 3]] - expected) ** 2) / expected).sum() < 13.8  # chi2, p = 0.001
+    assert (draw(4 * p, 1000, seed=1) == draw(p, 1000, seed=1)).all()
 
 
 def test_as_a_sampler_object_of_explain(network, images):
@@ -56,12 +108,80 @@ def test_as_a_sampler_object_of_explain(network, images):
     assert e.selection.sampler == "AnnealingSampler"
 
 
+@pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
+def test_reverse_annealing_from_a_state(vartype):
+    p, n = relu_problem(4), [1, 0, 0, 1]
+    bqm = p.to_bqm().change_vartype(vartype, inplace=False)
+    state = {v: n[v] if vartype == "BINARY" else 2 * n[v] - 1 for v in bqm.variables}
+    options = {"tau": 7.0, "convention": "text", "tol": 1e-8}
+    found = ac.AnnealingSampler().sample(bqm, initial_state=state, turn=0.6, **options)
+    own = ac.anneal(p, schedule=LINEAR.reverse(n, 0.6), **options)
+    assert found.info["success_probability"] == pytest.approx(own.success_probability, abs=1e-7)
+    assert found.info["schedule"] == own.schedule == "linear+reverse:0.6:1001"
+    still = ac.AnnealingSampler().sample(bqm, initial_state=state, turn=0.99999, num_reads=20)
+    assert all(sample == state for sample in still.samples())
+
+
+@pytest.fixture(scope="module")
+def processor():
+    """A small quantum processor of dwave-system's making, with our physics inside."""
+    testing = pytest.importorskip("dwave.system.testing")
+    return testing.MockDWaveSampler(
+        topology_type="chimera",
+        topology_shape=[1, 1, 4],
+        substitute_sampler=ac.AnnealingSampler(),
+        substitute_kwargs={"tau": 100.0, "convention": "text", "seed": 1},
+    )
+
+
+def test_as_the_physics_of_dwaves_mock(processor):
+    h, J = {0: -1.0, 4: 0.5}, {(0, 4): -0.75}
+    found = processor.sample_ising(h, J, num_reads=50, answer_mode="raw", label="mine")
+    assert found.info["problem_label"] == "mine"
+    own = ac.AnnealingSampler().sample_ising(
+        h, J, tau=100.0, convention="text", seed=1, num_reads=50
+    )
+    assert np.array_equal(found.record.sample, own.record.sample)
+    assert found.info["success_probability"] == own.info["success_probability"]
+    counted = processor.sample_ising(h, J, num_reads=50)  # D-Wave's default: a histogram
+    assert counted.record.num_occurrences.sum() == 50
+    with pytest.warns(UserWarning, match="annealing_time"):
+        assert len(processor.sample_ising(h, J, annealing_time=20.0)) == 1
+
+
+def test_under_dwaves_embedding(processor):
+    """Three variables in a triangle, which the processor's graph does not have: a chain is made."""
+    from dwave.system import EmbeddingComposite
+
+    bqm = dimod.BinaryQuadraticModel({}, {"ab": 0.5, "bc": 0.5, "ac": 0.5}, "SPIN")
+    bqm.add_linear_from({"a": 0.25, "b": -0.5, "c": 0.125})
+    found = EmbeddingComposite(processor).sample(
+        bqm, num_reads=100, return_embedding=True, embedding_parameters={"random_seed": 1}
+    )
+    chains = found.info["embedding_context"]["embedding"].values()
+    assert sum(map(len, chains)) > 3
+    best = dimod.ExactSolver().sample(bqm).first
+    assert found.first.sample == best.sample
+    assert found.first.energy == pytest.approx(best.energy)
+    assert found.record.num_occurrences.sum() == 100
+    dimod.testing.assert_response_energies(found, bqm)
+
+
 def test_bad_input():
     sampler = ac.AnnealingSampler()
     with pytest.raises(ArgumentError, match="num_reads=0"):
         sampler.sample(relu_problem(2).to_bqm(), num_reads=0)
-    with pytest.raises(ProblemTooLargeError, match="d=21"):
-        sampler.sample(dimod.BinaryQuadraticModel(21, "BINARY"))
+    with pytest.raises(ArgumentError, match="answer_mode='x'"):
+        sampler.sample(relu_problem(2).to_bqm(), answer_mode="x")
+    with pytest.raises(ArgumentError, match="seed=-1"):
+        sampler.sample(relu_problem(2).to_bqm(), seed=-1)
+    with pytest.warns(dimod.exceptions.SamplerUnknownArgWarning, match="chain_strength"):
+        sampler.sample(relu_problem(2).to_bqm(), chain_strength=2.0)
+    with pytest.raises(ProblemTooLargeError, match="50 qubits"):
+        sampler.sample(dimod.BinaryQuadraticModel(50, "BINARY"))
+    for state, match in (({0: 1}, "1 is missing"), ({0: 1, 1: -1}, "1 is -1; give 0 or 1")):
+        with pytest.raises(ArgumentError, match=f"initial_state: {match}"):
+            sampler.sample(relu_problem(2).to_bqm(), initial_state=state)
 
 
 def test_best_of_shots_against_a_count():

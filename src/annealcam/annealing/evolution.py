@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from annealcam._checks import real, whole
 from annealcam._types import Array
-from annealcam.annealing import _kernels, splitting
-from annealcam.annealing.hamiltonian import Convention, convention_of, diagonal
-from annealcam.annealing.schedule import Schedule, schedule_of
-from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.energies import bits, weights
+from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.ladder import Converged
+from annealcam.annealing.plan import Plan, plan_of
+from annealcam.annealing.runs import Simulator, converged, final_state, simulator_of
+from annealcam.annealing.schedule import Schedule
+from annealcam.annealing.shots import draw
+from annealcam.selection.energies import bits
 from annealcam.selection.problem import SelectionProblem
-
-MAX_QUBITS = 20
-MAX_STEPS = 10_000_000
-_REFINE = 1.5  # each run of the ladder has half as many steps again
-_SAFETY = 3.0
-_FEW_QUBITS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,32 +24,44 @@ class AnnealResult:
     """The end of an annealing run.
 
     `success_probability` (F) is the probability of the whole ground manifold of the problem at
-    s = 1, `multiplicity` its size. `error` estimates the total variation distance of
-    `probabilities` from the exact ones, and with it the error of F. State number b selects
-    candidate p where bit p of b is set. Time and energy are in the problem's units, hbar = 1.
+    the end, `multiplicity` its size. `error` estimates the error of F, `distribution_error` the
+    total variation distance of `probabilities` from the exact ones. `steps` are those of the finest
+    run, `stages` the pairs of a phase and a rotation in all of them. `states` is None where the
+    probabilities are those of all 2^d states in order, state number b selecting candidate p where
+    bit p of b is set; else the numbers of the states in question. Time and energy are in the units
+    that `convention` names, hbar = 1.
     """
 
-    state: Complex[Array, " states"]
     success_probability: float
+    error: float
+    distribution_error: float
     multiplicity: int
     ground_energy: float
-    error: float
     steps: int
+    stages: int
     tau: float
+    d: int
+    states: Int[Array, " states"] | None
     convention: Convention
+    driver: str
     driver_scale: float
     schedule: str
+    precision: str
+    _plan: Plan = field(repr=False)
+    _simulator: Simulator = field(repr=False)
+    _density: Any = field(repr=False)
 
-    @property
-    def d(self) -> int:
-        """Number of qubits."""
-        return int(self.state.size).bit_length() - 1
-
-    @property
+    @cached_property
     def probabilities(self) -> Float[Array, " states"]:
-        """Probability to measure each of the 2^d states; they sum to one."""
-        p = self.state.real**2 + self.state.imag**2
-        return p / p.sum()
+        """Probability to measure each of the states; they sum to one."""
+        return self._simulator.probabilities(self._density)
+
+    @cached_property
+    def state(self) -> Complex[Array, " states"]:
+        """The amplitudes psi, as a run of their own makes them at first use, to 1e-6 or `tol`."""
+        psi = final_state(self._plan, self._simulator)
+        psi.setflags(write=False)
+        return psi
 
     def sample(self, shots: int, seed: int = 0) -> Int[Array, "shots d"]:
         """Return the selections measured in so many independent shots.
@@ -63,135 +69,82 @@ class AnnealResult:
         Raises:
             ArgumentError: shots is below 1, or seed below 0.
         """
-        shots = whole("shots", shots, least=1)
-        draws = np.random.default_rng(whole("seed", seed)).random(shots)
-        cumulated = np.cumsum(self.probabilities)
-        states = np.searchsorted(cumulated, draws * cumulated[-1], side="right")
-        return bits(states, self.d)
+        drawn = draw(self.probabilities, shots, seed)
+        return bits(drawn if self.states is None else self.states[drawn], self.d)
 
 
 def anneal(
     problem: SelectionProblem,
     *,
     tau: float = 50.0,
-    convention: str | Convention = "paper",
+    convention: str | Convention | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,
+    constraint: str = "subspace",
+    precision: str = "complex128",
+    device: str = "cpu",
+    threads: int = 1,
 ) -> AnnealResult:
-    """Anneal a problem of d <= 20 maps from the driver's ground state, without any noise.
+    """Anneal a problem from the driver's ground state, without any noise.
 
-    i dpsi/dt = H(t / tau) psi,   H(s) = A(s) H_D + B(s) H_QUBO,   psi(0) = 2^(-d/2) (1, ..., 1)
+    i dpsi/dt = H(t / tau) psi,   H(u) = A(u) H_D + B(u) H_QUBO
 
-    The number of steps grows until two runs agree to `tol` in all probabilities. A cardinality
-    enters as the problem's penalty. Nothing of size 4^d is ever made.
+    The driver is H_D = -c sum_p sigma_x^p on all 2^d states. With a cardinality k it is
+    H_D = -(2c / d) sum_{p<q} (sigma+_p sigma-_q + h.c.) on the states with k maps alone, whose
+    first gap 2c is the same, or with constraint="penalty" the problem's penalty is added to its
+    energies. The number of steps grows until the error of F is estimated below `tol`; the memory is
+    that of the state, and nothing of size 4^d is ever made.
 
     Args:
         problem: the selection problem.
-        tau: length of the run, in units of 1 / energy.
-        convention: `paper` (driver -(1/d) sum sigma_x) or `text` (-sum sigma_x).
-        schedule: `linear`, A = 1 - s and B = s.
-        tol: bound on the estimated error of the probabilities and so of F, at least 1e-10.
+        tau: length of the run, in the convention's unit of time.
+        convention: `paper` (c = 1/d), `text` (c = 1) or `dwave` (c = 1, GHz and ns); None takes the
+            schedule's own, or else `paper`.
+        schedule: `linear` (A = 1 - u, B = u), `quadratic`, or a Schedule.
+        tol: bound on the estimated error of F, at least 1e-10 (1e-6 for complex64).
+        constraint: how a cardinality is kept, `subspace` or `penalty`.
+        precision: `complex128` or `complex64`.
+        device: `cpu`, or `cuda` for torch on a GPU.
+        threads: cores for one large run, from 18 qubits.
 
     Raises:
-        ArgumentError: tau or tol is out of range, or a name is unknown.
-        ProblemTooLargeError: d is above 20.
+        ArgumentError: an argument is out of range, or a name is unknown.
+        ProblemTooLargeError: the state does not fit into memory; the message says what would be
+            needed.
 
-    Source: arXiv 2604.25649, eq. 5; the numerical scheme is described in docs/method.md.
+    Source: arXiv 2604.25649, eq. 5; the numerical scheme is described in docs/annealing.md.
 
     >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
     >>> round(anneal(p, tau=200.0).success_probability, 3)
     1.0
     """
-    convention, schedule = convention_of(convention), schedule_of(schedule)
-    tau = check_tau(tau)
-    _check(problem, tol)
-    energies = diagonal(problem)
-    scale = convention.driver_scale(problem.d)
-    turns = energies / (2 * math.pi)
-    steps = _first_steps(problem, tau, scale)
-    coarse = _run(turns, *splitting.stages(schedule, tau, steps, scale))
-    # With few states two runs may agree by chance where they cross: then two agreements are asked.
-    before = math.inf if problem.d <= _FEW_QUBITS else 0.0
-    while True:
-        _refuse_endless(tau, steps)
-        steps = math.ceil(_REFINE * steps)
-        fine = _run(turns, *splitting.stages(schedule, tau, steps, scale))
-        difference = 0.5 * float(np.abs(_density(fine) - _density(coarse)).sum())
-        now = _SAFETY * difference / (_REFINE**splitting.ORDER - 1)
-        error = max(now, before / _REFINE**splitting.ORDER)
-        if error <= tol:
-            break
-        coarse, before = fine, now if problem.d <= _FEW_QUBITS else 0.0
-    ground = energies <= energies.min() + problem.tie
-    density = _density(fine)
+    plan = plan_of(
+        problem, tau=tau, convention=convention, schedule=schedule, tol=tol, constraint=constraint,
+        precision=precision,
+    )  # fmt: skip
+    simulator = simulator_of(plan, device=device, threads=threads)
+    return result_of(plan, simulator, converged(plan, simulator))
+
+
+def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResult:
+    """Return the result of a plan whose ladder has converged."""
     return AnnealResult(
-        state=_out_of_gauge(fine, problem.d),
-        success_probability=float(density[ground].sum() / density.sum()),
-        multiplicity=int(ground.sum()),
-        ground_energy=float(energies.min()),
-        error=error,
-        steps=steps,
-        tau=tau,
-        convention=convention,
-        driver_scale=scale,
-        schedule=schedule.name,
+        success_probability=min(max(float(found.success), 0.0), 1.0),
+        error=float(found.error),
+        distribution_error=float(found.distribution_error),
+        multiplicity=len(simulator.ground),
+        ground_energy=simulator.ground_energy,
+        steps=plan.steps(found.multiple),
+        stages=plan.stages(found.runs),
+        tau=plan.tau,
+        d=plan.problem.d,
+        states=simulator.states,
+        convention=plan.convention,
+        driver=simulator.driver,
+        driver_scale=plan.scale,
+        schedule=plan.schedule.name,
+        precision=plan.precision,
+        _plan=plan,
+        _simulator=simulator,
+        _density=found.probabilities,
     )
-
-
-def check_tau(tau: Any) -> float:
-    """Return tau as a float; raise ArgumentError unless it is above 0 and finite."""
-    number = real("tau", tau)
-    if not (number > 0 and math.isfinite(number)):
-        raise ArgumentError(f"tau={tau}: must be above 0 and finite; the paper takes 10 to 100")
-    return number
-
-
-def _check(problem: SelectionProblem, tol: float) -> None:
-    if not 1e-10 <= tol < 1:
-        raise ArgumentError(f"tol={tol}: must be at least 1e-10 and below 1")
-    if problem.d > MAX_QUBITS:
-        raise ProblemTooLargeError(
-            f"d={problem.d}: the state vector is simulated up to {MAX_QUBITS} qubits; "
-            "keep fewer candidates (max_qubits), or take another sampler (sa, tabu, sqa)"
-        )
-
-
-def _first_steps(problem: SelectionProblem, tau: float, driver_scale: float) -> int:
-    """Steps short enough to be past the resonances of large steps (docs/method.md)."""
-    field = np.abs(problem.linear).max(initial=0.0)
-    field += np.abs(problem.quadratic).sum(axis=1).max(initial=0.0)
-    field += 4 * problem.penalty  # between neighbouring numbers of selected maps near k
-    turn = 1.25 if problem.d <= _FEW_QUBITS else 5.0  # radians a step; few qubits cost nothing
-    longest = min(1.75, 1.2 / driver_scale, turn / max(field, 1e-300))
-    steps = tau / longest
-    _refuse_endless(tau, steps)
-    return max(4, math.ceil(steps))
-
-
-def _refuse_endless(tau: float, steps: float) -> None:
-    if steps > MAX_STEPS:
-        raise ArgumentError(
-            f"tau={tau:g}: would take over {MAX_STEPS:.0e} steps; "
-            "give a smaller tau, or scale the problem's energies down"
-        )
-
-
-def _run(
-    turns: Float[Array, " states"], angles: Float[Array, " k"], phases: Float[Array, " m"]
-) -> Float[Array, "2 states"]:
-    """The state after all stages, in the real gauge, as its real and imaginary parts."""
-    d = int(turns.size).bit_length() - 1
-    start = np.array([[1.0, 0.0, -1.0, 0.0], [0.0, -1.0, 0.0, 1.0]]) * 2.0 ** (-d / 2)  # (-i)^|n|
-    state = np.ascontiguousarray(start[:, weights(d) % 4])
-    _kernels.propagate(state[0], state[1], turns, angles, phases)
-    return state
-
-
-def _density(state: Float[Array, "2 states"]) -> Float[Array, " states"]:
-    return state[0] ** 2 + state[1] ** 2
-
-
-def _out_of_gauge(state: Float[Array, "2 states"], d: int) -> Complex[Array, " states"]:
-    psi = (state[0] + 1j * state[1]) * np.array([1, 1j, -1, -1j])[weights(d) % 4]
-    psi.setflags(write=False)
-    return psi

@@ -1,6 +1,6 @@
 """The Hamiltonian of an annealing run, and the conventions that the same words hide.
 
-H(s) = A(s) H_D + B(s) H_QUBO,   H_D = -scale * sum_p sigma_x^p,   n_p = (1 - sigma_z^p) / 2
+H(u) = A(u) H_D + B(u) H_QUBO,   H_D = -scale * sum_p sigma_x^p,   n_p = (1 - sigma_z^p) / 2
 
 hbar = 1, and time is in units of 1 / (energy unit of the problem). State number b has n_p in
 bit p, so state 0 selects nothing and is spin up everywhere.
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from annealcam._checks import one_of
 from annealcam._types import Array
 from annealcam.annealing.schedule import Schedule, schedule_of
-from annealcam.errors import ProblemTooLargeError
+from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.selection.energies import weights
 from annealcam.selection.problem import SelectionProblem
 
@@ -25,9 +25,11 @@ MAX_DENSE = 12
 
 @dataclass(frozen=True)
 class Convention:
-    """How strong the driver is: `paper` divides it by the number of qubits, `text` does not.
+    """How strong the driver is, and in which units: `paper` divides it by the number of qubits.
 
-    The paper's figures fit the 1/d driver of its released code; its text has scale 1.
+    The paper's figures fit the 1/d driver of its released code; its text has scale 1, which is
+    `text`. `dwave` has scale 1 too, and takes the units of a published schedule: A and B in GHz,
+    tau in ns, the problem's energies as multiples of B.
 
     >>> CONVENTIONS["paper"].driver_scale(8), CONVENTIONS["text"].driver_scale(8)
     (0.125, 1.0)
@@ -35,24 +37,58 @@ class Convention:
 
     name: str
     per_qubit: bool
+    energy_unit: str = "E(n) as it is"
+    time_unit: str = "1 / energy unit (hbar = 1)"
 
     def driver_scale(self, d: int) -> float:
         """Return c in H_D = -c * sum_p sigma_x^p."""
         return 1.0 / max(d, 1) if self.per_qubit else 1.0
 
 
-CONVENTIONS = {"paper": Convention("paper", True), "text": Convention("text", False)}
+CONVENTIONS = {
+    "paper": Convention("paper", True),
+    "text": Convention("text", False),
+    "dwave": Convention("dwave", False, "rad/ns: E(n) times pi B(s) in GHz", "ns"),
+}
 
 
-def convention_of(name: str | Convention) -> Convention:
-    """Return the convention of that name.
+def convention_of(name: str | Convention | None, schedule: Schedule | None = None) -> Convention:
+    """Return the convention of that name; None takes the schedule's own, or else `paper`.
 
     Raises:
-        ArgumentError: no convention has that name.
+        ArgumentError: no convention has that name, or its units are not those of the schedule.
     """
-    if isinstance(name, Convention):
-        return name
-    return CONVENTIONS[one_of("convention", name, CONVENTIONS)]
+    physical = schedule is not None and bool(schedule.time_unit)
+    if name is None:
+        return CONVENTIONS["dwave" if physical else "paper"]
+    chosen = name if isinstance(name, Convention) else None
+    chosen = chosen or CONVENTIONS[one_of("convention", name, CONVENTIONS)]
+    if schedule is not None and physical != (chosen.time_unit == "ns"):
+        raise ArgumentError(
+            f"convention={chosen.name!r}: has time in {chosen.time_unit}, the schedule "
+            f"{schedule.name!r} in {schedule.time_unit or '1 / energy'}; "
+            f"{'leave the convention out' if physical else 'give a schedule read from a file'}"
+        )
+    return chosen
+
+
+def coefficients(
+    problem: SelectionProblem, *, penalty: bool
+) -> tuple[Float[Array, " d"], Float[Array, "d d"], float]:
+    """Return the linear and quadratic coefficients of H_QUBO, and its constant.
+
+    With `penalty` and a cardinality k they include lambda (sum n - k)^2.
+
+    >>> p = SelectionProblem([1.0, 1.0], np.zeros((2, 2)), beta=0.5, cardinality=1)
+    >>> linear, quadratic, constant = coefficients(p, penalty=True)
+    >>> bool(np.isclose(constant, p.penalty)), bool(np.isclose(quadratic[0, 1], 2 * p.penalty))
+    (True, True)
+    """
+    linear, quadratic, k = problem.linear, problem.quadratic, problem.cardinality
+    if not penalty or k is None or problem.d == 0:
+        return linear, quadratic, 0.0
+    pairs = 2.0 * problem.penalty * (1.0 - np.eye(problem.d))
+    return linear + problem.penalty * (1 - 2 * k), quadratic + pairs, problem.penalty * k**2
 
 
 def diagonal(problem: SelectionProblem) -> Float[Array, " states"]:
@@ -69,12 +105,12 @@ def diagonal(problem: SelectionProblem) -> Float[Array, " states"]:
 
 def dense_hamiltonian(
     problem: SelectionProblem,
-    s: float,
+    u: float,
     *,
-    convention: str | Convention = "paper",
+    convention: str | Convention | None = None,
     schedule: str | Schedule = "linear",
 ) -> Float[Array, "states states"]:
-    """Return H(s) as a matrix, to look at small problems (d <= 12) by other means.
+    """Return H(u) as a matrix, to look at small problems (d <= 12) by other means.
 
     Raises:
         ProblemTooLargeError: d is above 12.
@@ -87,9 +123,8 @@ def dense_hamiltonian(
     if d > MAX_DENSE:
         raise ProblemTooLargeError(f"d={d}: a dense Hamiltonian ends at {MAX_DENSE} qubits")
     states = np.arange(1 << d)
-    H = np.diag(timing.problem(np.asarray(s)) * diagonal(problem))
+    H = np.diag(timing.B(u) * diagonal(problem))
+    scale = convention_of(convention, timing).driver_scale(d)
     for p in range(d):
-        H[states, states ^ (1 << p)] = -(
-            convention_of(convention).driver_scale(d) * timing.driver(np.asarray(s))
-        )
+        H[states, states ^ (1 << p)] = -scale * timing.A(u)
     return H

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import dimod
 import numpy as np
 
-from annealcam._checks import whole
-from annealcam.annealing.evolution import MAX_QUBITS, anneal
+from annealcam._checks import one_of, whole
+from annealcam.annealing.evolution import AnnealResult, anneal
+from annealcam.annealing.hamiltonian import CONVENTIONS, Convention
+from annealcam.annealing.schedule import SCHEDULES, Schedule, schedule_of
+from annealcam.annealing.statevector import REAL
+from annealcam.annealing.tiledvector import MAX_QUBITS
+from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
+
+ANSWER_MODES = ("raw", "histogram")
 
 
 class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no types
-    """Sample a binary quadratic model as a noiseless annealer of at most 20 qubits would.
+    """Sample a binary quadratic model as a noiseless annealer would that has its state in memory.
 
     Every read measures the final state of the exact evolution that `anneal` describes. Energies
-    and tau are in the model's own units, hbar = 1.
+    and tau are in the model's own units, hbar = 1. It stands in for a quantum processor as the
+    `substitute_sampler` of dwave-system's `MockDWaveSampler`, also below an `EmbeddingComposite`.
 
     >>> model = dimod.BinaryQuadraticModel({"a": -1.0, "b": 0.5}, {"ab": 0.25}, "BINARY")
     >>> found = AnnealingSampler().sample(model, tau=200.0, num_reads=10, seed=1)
@@ -25,18 +34,37 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
     """
 
     def __init__(self) -> None:
-        options = ("tau", "num_reads", "seed", "convention", "schedule", "tol")
-        self._parameters: dict[str, list[str]] = {name: [] for name in options}
-        self._properties: dict[str, Any] = {"max_qubits": MAX_QUBITS}
+        self._parameters: dict[str, list[str]] = {
+            "tau": [],
+            "num_reads": [],
+            "seed": [],
+            "convention": ["conventions"],
+            "schedule": ["schedules"],
+            "tol": [],
+            "precision": ["precisions"],
+            "device": [],
+            "threads": [],
+            "initial_state": [],
+            "turn": [],
+            "answer_mode": ["answer_modes"],
+            "label": [],
+        }
+        self._properties: dict[str, Any] = {
+            "max_qubits": MAX_QUBITS,
+            "conventions": list(CONVENTIONS),
+            "schedules": list(SCHEDULES),
+            "precisions": list(REAL),
+            "answer_modes": list(ANSWER_MODES),
+        }
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        """Options that `sample` takes."""
+        """Options that `sample` takes, each with the properties that bear on it."""
         return self._parameters
 
     @property
     def properties(self) -> dict[str, Any]:
-        """Limits of the sampler."""
+        """Limits of the sampler, and the names that it knows."""
         return self._properties
 
     def sample(
@@ -46,35 +74,93 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         tau: float = 50.0,
         num_reads: int = 1,
         seed: int | None = None,
-        convention: str = "paper",
-        schedule: str = "linear",
+        convention: str | Convention | None = None,
+        schedule: str | Schedule = "linear",
         tol: float = 1e-6,
+        precision: str = "complex128",
+        device: str = "cpu",
+        threads: int = 1,
+        initial_state: Mapping[Any, int] | None = None,
+        turn: float = 0.5,
+        answer_mode: str = "raw",
+        label: str | None = None,
         **unknown: Any,
     ) -> dimod.SampleSet:
-        """Return `num_reads` independent measurements; equal seeds give equal samples.
+        """Return `num_reads` independent measurements.
+
+        Read number i depends on the seed and on i alone, so more reads begin with the same ones.
+        Without a seed one is drawn; `info["seed"]` tells it. Options that are not known are left
+        out, with dimod's own warning.
+
+        Args:
+            bqm: the model, of either vartype.
+            tau: length of the run, in 1 / energy, or in the schedule's own unit of time.
+            num_reads: number of measurements.
+            seed: of all reads.
+            convention: strength of the driver and units, see `anneal`.
+            schedule: A and B over the run, see `anneal`.
+            tol: bound on the estimated error of F.
+            precision: `complex128` or `complex64`.
+            device: `cpu`, or `cuda` for a GPU.
+            threads: cores for one large run.
+            initial_state: value of each variable, from which the schedule runs in reverse.
+            turn: the s to which such a run goes back.
+            answer_mode: `raw`, one row per read in order, or `histogram`, one row per sample.
+            label: kept in `info`.
 
         Raises:
-            ProblemTooLargeError: the model has more than 20 variables.
-            ArgumentError: tau, num_reads or tol is out of range, or a name is unknown.
+            ProblemTooLargeError: the state of so many variables does not fit.
+            ArgumentError: an option is out of range, or a name is unknown.
         """
         self.remove_unknown_kwargs(**unknown)
         num_reads = whole("num_reads", num_reads, least=1)
-        seed = None if seed is None else whole("seed", seed)
-        problem = SelectionProblem.from_bqm(bqm)
-        result = anneal(problem, tau=tau, convention=convention, schedule=schedule, tol=tol)
-        drawn = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        reads = result.sample(num_reads, seed=drawn)
+        seed = _fresh_seed() if seed is None else whole("seed", seed)
+        aggregated = one_of("answer_mode", answer_mode, ANSWER_MODES) == "histogram"
+        timing = schedule_of(schedule)
+        if initial_state is not None:
+            timing = timing.reverse(_selection(bqm, initial_state), turn)
+        result = anneal(
+            SelectionProblem.from_bqm(bqm), tau=tau, convention=convention, schedule=timing,
+            tol=tol, precision=precision, device=device, threads=threads,
+        )  # fmt: skip
+        reads = result.sample(num_reads, seed=seed)
         samples = reads if bqm.vartype is dimod.BINARY else 2 * reads - 1
-        return dimod.SampleSet.from_samples_bqm(
-            (samples, list(bqm.variables)),
-            bqm,
-            info={
-                "tau_per_energy_unit": result.tau,
-                "driver_scale_in_energy_units": result.driver_scale,
-                "convention": result.convention.name,
-                "schedule": result.schedule,
-                "success_probability": result.success_probability,
-                "success_probability_error": result.error,
-                "steps": result.steps,
-            },
-        )
+        info = _info(bqm, result, timing) | {"seed": seed}
+        if label is not None:
+            info["problem_label"] = label
+        found = dimod.SampleSet.from_samples_bqm((samples, list(bqm.variables)), bqm, info=info)
+        return found.aggregate() if aggregated else found
+
+
+def _fresh_seed() -> int:
+    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+
+
+def _selection(bqm: dimod.BinaryQuadraticModel, state: Mapping[Any, int]) -> list[int]:
+    """The initial state as 0 and 1 in the model's order."""
+    low = 0 if bqm.vartype is dimod.BINARY else -1
+    missing = [v for v in bqm.variables if state.get(v) not in (low, 1)]
+    if missing:
+        v = missing[0]
+        told = f"is {state[v]!r}" if v in state else "is missing"
+        raise ArgumentError(f"initial_state: {v!r} {told}; give {low} or 1 for every variable")
+    return [int(state[v] == 1) for v in bqm.variables]
+
+
+def _info(
+    bqm: dimod.BinaryQuadraticModel, result: AnnealResult, schedule: Schedule
+) -> dict[str, Any]:
+    """What is known of the run; every number says its unit, or has none."""
+    unit = schedule.time_unit
+    return {
+        f"tau_in_{unit}" if unit else "tau_per_energy_unit": result.tau,
+        f"driver_scale_{'relative_to_A' if unit else 'in_energy_units'}": result.driver_scale,
+        "ground_energy_in_energy_units": result.ground_energy
+        + float(bqm.change_vartype("BINARY", inplace=False).offset),
+        "ground_multiplicity": result.multiplicity,
+        "success_probability": result.success_probability,
+        "success_probability_error": result.error,
+        "convention": result.convention.name,
+        "schedule": result.schedule,
+        "steps": result.steps,
+    }

@@ -14,13 +14,15 @@ def select_by_annealing(
     tau: float = 50.0,
     convention: str = "paper",
     schedule: str = "linear",
+    constraint: str = "subspace",
     shots: int | None = None,
     seed: int = 0,
 ) -> Selection:
     """Anneal, measure `shots` times (None: d^2), and take the shot of lowest energy.
 
-    `info` tells F, the chance that the best of the shots is optimal, and that of guessing as
-    often.
+    A cardinality is kept exactly by the annealer (`subspace`), so that every shot is feasible, or
+    by a penalty (`penalty`), so that some may not be. `info` tells F, the chance that the best of
+    the shots is optimal, and that of guessing as often.
 
     Raises:
         ArgumentError: an argument is out of range.
@@ -31,7 +33,9 @@ def select_by_annealing(
     >>> select_by_annealing(p, tau=100.0, shots=20).n
     array([1, 0], dtype=int8)
     """
-    result = anneal(problem, tau=tau, convention=convention, schedule=schedule)
+    result = anneal(
+        problem, tau=tau, convention=convention, schedule=schedule, constraint=constraint
+    )
     shots = problem.d**2 if shots is None else shots
     info = {
         "success_probability": result.success_probability,
@@ -42,4 +46,6 @@ def select_by_annealing(
         "energy_unit": "E(n) as it is: h = 1 is the largest relevance, J = 1 a full redundancy",
         "steps": result.steps,
     }
+    if problem.cardinality is not None:
+        info["constraint"] = constraint
     return best_of(problem, result.sample(shots, seed), "anneal", info)

@@ -1,12 +1,20 @@
-"""Chances: what many shots, and what mere guessing, can do."""
+"""Chances: what many shots can do, how long success takes, and what mere guessing would reach."""
 
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
-from annealcam._checks import whole
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from annealcam._checks import real, whole
+from annealcam._types import Array
 from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
+
+_ROUNDING = 1e-12  # a sum of probabilities may pass 1 by so much
 
 
 def best_of_shots(p: float, shots: int) -> float:
@@ -20,10 +28,10 @@ def best_of_shots(p: float, shots: int) -> float:
     >>> best_of_shots(0.5, 2)
     0.75
     """
-    if not 0 <= p <= 1:
+    if not 0 <= p <= 1 + _ROUNDING:
         raise ArgumentError(f"p={p}: a probability lies between 0 and 1")
     shots = whole("shots", shots, least=1)
-    return 1.0 if p == 1 else -math.expm1(shots * math.log1p(-p))
+    return 1.0 if p >= 1 else -math.expm1(shots * math.log1p(-p))
 
 
 def guess_probability(problem: SelectionProblem, multiplicity: int, shots: int) -> float:
@@ -38,3 +46,92 @@ def guess_probability(problem: SelectionProblem, multiplicity: int, shots: int) 
     k = problem.cardinality
     selections = 2**problem.d if k is None else math.comb(problem.d, k)
     return best_of_shots(multiplicity / selections, shots)
+
+
+def wilson_interval(hits: int, shots: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of success probabilities that `hits` of `shots` shots speak for.
+
+    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n, n = shots
+
+    z is the normal quantile of `confidence`, two-sided. It stays within [0, 1], and has a width
+    even where no shot or every shot is a hit.
+
+    Raises:
+        ArgumentError: hits is not 0 to shots, shots is below 1, or confidence is not in (0, 1).
+
+    Source: Wilson 1927.
+
+    >>> [round(end, 4) for end in wilson_interval(0, 100)]
+    [0.0, 0.037]
+    """
+    n = whole("shots", shots, least=1)
+    hits = whole("hits", hits)
+    if hits > n:
+        raise ArgumentError(f"hits={hits}: more than the {n} shots")
+    level = real("confidence", confidence)
+    if not 0 < level < 1:
+        raise ArgumentError(f"confidence={confidence}: must lie between 0 and 1, as 0.95 does")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    p, share = hits / n, z * z / n
+    half = z * math.sqrt(p * (1 - p) / n + share / (4 * n))
+    low, high = ((p + share / 2 + side * half) / (1 + share) for side in (-1, 1))
+    return (low if hits else 0.0), (high if hits < n else 1.0)
+
+
+def best_of_shots_interval(
+    hits: int, measured: int, shots: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval for the chance that the best of `shots` succeeds, from measured shots.
+
+    The Wilson interval of `hits` among `measured` shots, through P = 1 - (1 - p)^shots, which
+    grows with p.
+
+    Raises:
+        ArgumentError: a number is out of range.
+
+    >>> [round(end, 3) for end in best_of_shots_interval(20, 100, 16)]
+    [0.899, 0.996]
+    """
+    low, high = wilson_interval(hits, measured, confidence)
+    return best_of_shots(low, shots), best_of_shots(high, shots)
+
+
+def tts99(p: ArrayLike, tau: ArrayLike, *, overhead: float = 0.0) -> Float[Array, "..."]:
+    """Return the time to solution: that of the runs that succeed once with 99 %.
+
+    TTS99 = (tau + overhead) * max(1, ln(1 - 0.99) / ln(1 - p))
+
+    The number of runs is real, and at least one: so p >= 0.99 gives the time of one run, p = 0
+    gives infinity. p and tau may be arrays, of shapes that broadcast. `overhead` is the time of one
+    run besides its tau (preparation, read-out); without it shorter always seems better, since
+    even a run of no length succeeds as often as guessing does.
+
+    Raises:
+        ArgumentError: p is not in [0, 1], tau is not above 0, or overhead is below 0 or not finite.
+
+    Source: Ronnow et al. 2014.
+
+    >>> tts99([0.0, 0.5, 0.99, 1.0], 50.0).round(6)
+    array([       inf, 332.192809,  50.      ,  50.      ])
+    """
+    p, tau = _numbers("p", p), _numbers("tau", tau)
+    _demand("p", p, (p >= 0) & (p <= 1 + _ROUNDING), "a probability lies between 0 and 1")
+    _demand("tau", tau, (tau > 0) & np.isfinite(tau), "must be above 0 and finite")
+    extra = real("overhead", overhead)
+    if not (extra >= 0 and math.isfinite(extra)):
+        raise ArgumentError(f"overhead={overhead}: must be 0 or more, and finite")
+    with np.errstate(divide="ignore", over="ignore"):
+        runs = np.abs(math.log(0.01) / np.log1p(-np.minimum(p, 1.0)))
+    return np.asarray((tau + extra) * np.where(p >= 0.99, 1.0, runs))
+
+
+def _numbers(name: str, values: ArrayLike) -> Float[Array, "..."]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{name}={values!r}: must be a number, or an array of them") from None
+
+
+def _demand(name: str, values: Float[Array, "..."], good: ArrayLike, mend: str) -> None:
+    if not np.all(good):
+        raise ArgumentError(f"{name}={values[~np.asarray(good)].flat[0]:g}: {mend}")

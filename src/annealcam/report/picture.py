@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from annealcam._words import chance
 from annealcam.drawing import COLOURS, overlay
 from annealcam.explanation import Explanation
 
@@ -137,15 +138,6 @@ def facts(e: Explanation, i: int) -> str:
         f"importance {e.importance[channel]:.2e}\n{share}\n"
         f"largest cosine {e.largest_cosines[i]:.2f}"
     )
-
-
-def chance(p: float) -> str:
-    """Return a probability to read, never rounded up to certainty.
-
-    >>> chance(0.25), chance(0.99999), chance(1.0)
-    ('0.25', 'over 0.999', '1')
-    """
-    return "over 0.999" if 0.999 < p < 1 else f"{p:.3g}"
 
 
 def headline(e: Explanation) -> str:

@@ -1,0 +1,202 @@
+"""The annealing engine against its peers and its goals: evolution, gap, a study, large problems.
+
+    .venv/bin/python benchmarks/annealing.py [--quick]      (`make bench` runs it with the rest)
+
+One process, one thread, ours and the peer in turn after a warm-up, medians and minima. A goal is
+judged by medians. Both conventions are shown: the driver of the paper's code (1/d) is weak and its
+states change slowly, that of the text (1) costs QuTiP several times as much. Every row of many
+problems gives the time of one of them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import annealcam as ac
+from annealcam.annealing.batch import anneal_batch
+from children import TAU, compile_times, large_run
+from curve import draw, fit, measure_curve
+from peers import PerStepReference, gap_by_eigsh, qutip_sesolve
+from problems import relu_problem, study
+from roofline import measure_roofline
+from timing import Goal, Row, Timing, alone, print_heading, print_row, side_by_side, use_one_thread
+
+OUT = Path(__file__).parent / "annealing.json"
+CONVENTIONS = ("paper", "text")
+EVOLUTION = {8: Goal(50, 100), 10: Goal(90, 200), 12: Goal(140, 300), 14: Goal(200, 500)}
+TIGHT = {"atol": 1e-10, "rtol": 1e-8, "nsteps": 10**6}
+TRUTH = {"method": "vern9", "atol": 1e-12, "rtol": 1e-10, "nsteps": 10**6}
+STUDY_TAUS = [10.0, 30.0, 50.0, 70.0, 100.0]
+
+
+def driver_scale(convention: str, d: int) -> float:
+    return 1.0 / d if convention == "paper" else 1.0
+
+
+def evolution_rows(convention: str, *, quick: bool) -> list[Row]:
+    """From (h, J) to F at tau = 50 and tol 1e-6 against QuTiP: its defaults, then tightened."""
+    rows = []
+    for d in (8, 10) if quick else EVOLUTION:
+        problems = [relu_problem(d, seed) for seed in range(2 if quick else 3)]
+        scale = driver_scale(convention, d)
+        truth = [qutip_sesolve(p, TAU, scale, **TRUTH)() for p in problems]
+        rows.append(_against_qutip(problems, convention, truth, {}, quick=quick))
+        if convention == "paper":  # where QuTiP's defaults are far from 1e-6
+            rows.append(_against_qutip(problems, convention, truth, TIGHT, quick=quick))
+    return rows
+
+
+def _against_qutip(
+    problems: list[Any], convention: str, truth: list[float], options: Any, *, quick: bool
+) -> Row:
+    d, many = problems[0].d, len(problems)
+    peers = [qutip_sesolve(p, TAU, driver_scale(convention, d), **options) for p in problems]
+
+    def ours() -> list[ac.AnnealResult]:
+        return [ac.anneal(p, tau=TAU, convention=convention) for p in problems]
+
+    def theirs() -> list[float]:
+        return [peer() for peer in peers]
+
+    results, their_F = ours(), theirs()
+    off = max(abs(r.success_probability - F) for r, F in zip(results, truth, strict=True))
+    their_off = max(abs(a - b) for a, b in zip(their_F, truth, strict=True))
+    told = f"error of F {off:.0e} (estimated {max(r.error for r in results):.0e})"
+    mine, peer = side_by_side(ours, theirs, runs=3 if quick or d > 12 else 7)
+    how = "atol 1e-10, rtol 1e-8" if options else "defaults"
+    return Row(
+        what=f"anneal d={d}, {convention}",
+        ours=mine.divided(many),
+        peer=f"qutip.sesolve, {how}, error of F {their_off:.0e}",
+        theirs=peer.divided(many),
+        goal=None if options else EVOLUTION[d],
+        note=f"{told}; {many} problems",
+    )
+
+
+def reference_row(convention: str, *, quick: bool) -> Row:
+    """F and the minimum gap against the per-step method, extrapolated from sampled steps."""
+    d, sample = (10, 8) if quick else (14, 16)
+    p = relu_problem(d)
+    peer = PerStepReference(p, TAU, driver_scale(convention, d), sample)
+    measured = peer.seconds()
+
+    def ours() -> tuple[ac.AnnealResult, ac.MinimumGap]:
+        run = ac.anneal(p, tau=TAU, convention=convention)
+        return run, ac.minimum_gap(p, convention=convention, rtol=1e-6)
+
+    run, gap = ours()
+    check = abs(gap_by_eigsh(p, gap.s, driver_scale(convention, d)) / gap.gap - 1)
+    total = peer.total(measured)
+    share = measured.mean(axis=0) * 1e3
+    return Row(
+        what=f"F and minimum gap d={d}, {convention}",
+        ours=alone(ours, 3 if quick else 9),
+        peer=f"per-step method, extrapolated from {sample} of {peer.steps} steps, "
+        f"expm_multiply {share[0]:.3g} ms + eigsh {share[1]:.3g} ms a step",
+        theirs=Timing(total, total, 1),
+        goal=None if quick else Goal(100_000, 400_000),
+        note=f"error of F estimated {run.error:.0e}; gap {gap.gap:.6g} at s = {gap.s:.6f}, "
+        f"off by {check:.0e} from eigsh there",
+    )
+
+
+def study_rows(convention: str, *, quick: bool) -> list[Row]:
+    """Many small problems: 200 x 5 evolutions in a batch, and 200 minimum gaps."""
+    problems = study(20, largest=8) if quick else study()
+    many, runs = len(problems), 3 if quick else 5
+    options = {"convention": convention}
+
+    def gaps() -> list[ac.MinimumGap]:
+        return [ac.minimum_gap(p, rtol=1e-6, **options) for p in problems]
+
+    def evolutions() -> Any:
+        return anneal_batch(problems, tau=STUDY_TAUS, **options)
+
+    worst = float(np.max(evolutions().error))
+    worst_gap = max(g.error / g.gap for g in gaps() if g.gap > 0)
+    sizes = f"d = 4..{max(p.d for p in problems)}"
+    return [
+        Row(
+            what=f"{many * len(STUDY_TAUS)} runs, {sizes}, {convention}",
+            ours=alone(evolutions, runs),
+            goal=None if quick else Goal(4.0, 1.0, "s"),
+            note=f"{many} problems x tau 10..100; largest estimated error of F {worst:.0e}",
+        ),
+        Row(
+            what=f"{many} minimum gaps, {sizes}, {convention}",
+            ours=alone(gaps, runs),
+            goal=None if quick else Goal(5.0, 1.0, "s"),
+            note=f"largest estimated relative error {worst_gap:.0e}",
+        ),
+    ]
+
+
+def large_rows(convention: str) -> list[Row]:
+    """20, 24 and 26 qubits, each in a process of its own, where its peak memory is seen."""
+    c128, c64 = ("complex128", convention), ("complex64", convention)
+    return [
+        _time_row(20, *c128, Goal(1.5, 0.6, "s")),
+        _time_row(24, *c128, Goal(25.0, 12.0, "s")),
+        _memory_row(24, *c128, Goal(0.6, unit="GB")),
+        _time_row(26, *c64, Goal(None, 10.0, "s")),
+        _memory_row(26, *c64, Goal(1.0, unit="GB")),
+    ]
+
+
+def _time_row(d: int, precision: str, convention: str, goal: Goal) -> Row:
+    run = large_run(d, precision, convention)
+    told = f"F = {run.success_probability:.3e}, estimated error {run.error:.0e}"
+    return Row(f"anneal d={d}, {precision}, {convention}", run.timing, goal=goal, note=told)
+
+
+def _memory_row(d: int, precision: str, convention: str, goal: Goal) -> Row:
+    run = large_run(d, precision, convention)
+    told = f"peak {run.peak_gb:.2f} GB; {run.before_gb:.2f} GB before the run: interpreter, kernels"
+    name = f"memory, d={d}, {precision}, {convention}"
+    return Row(name, run.timing, goal=goal, note=told, memory_gb=run.peak_gb)
+
+
+def measure(*, quick: bool = False) -> dict[str, Any]:
+    """Measure and print everything; return it as JSON can hold it."""
+    use_one_thread()
+    compiled = compile_times()
+    for state, spent in compiled.items():
+        told = ", ".join(f"{name} {value:.2f} s" for name, value in spent.items())
+        print(f"first calls beyond second ones, {state} kernel cache: {told}")
+    print_heading("annealing")
+    rows: list[Row] = []
+    for convention in CONVENTIONS:
+        for part in (evolution_rows, lambda c, quick: [reference_row(c, quick=quick)], study_rows):
+            rows += _printed(part(convention, quick=quick))
+        rows += [] if quick else _printed(large_rows(convention))
+    points = measure_curve(quick=quick)
+    fitted = fit(points)
+    draw(points, fitted["a_ns"])
+    return {
+        "compile_s": compiled,
+        "rows": [row.as_json() for row in rows],
+        "curve": [point.as_json() for point in points],
+        "fit": fitted,
+        "roofline": measure_roofline(quick=quick),
+    }
+
+
+def _printed(rows: list[Row]) -> list[Row]:
+    for row in rows:
+        print_row(row)
+    return rows
+
+
+def main(quick: Annotated[bool, typer.Option(help="small problems, a minute")] = False) -> None:
+    OUT.write_text(json.dumps(measure(quick=quick), indent=2) + "\n")
+    print(f"\nwritten to {OUT}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,113 @@
+"""The step of a run, chosen from a tolerance: more and more steps, extrapolated, until it holds.
+
+Strang's splitting is symmetric, so a probability computed with N steps has an error in even powers
+of 1 / N. The runs of a ladder, N = 2, 3, 4, 6, 8, 12, ... times a first number, are extrapolated by
+Neville's scheme in 1 / N^2, to order 8 at most. What the last column changes is the error of the
+column before it, which is the larger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from annealcam.errors import NumericalError
+
+_COLUMNS = 4
+_DISTRIBUTION = 0.3  # of the distribution's change is asked of F too: F alone may agree by chance
+
+
+@dataclass(frozen=True)
+class Converged:
+    """What a ladder ends with: extrapolated probabilities, F, and the estimates of their errors."""
+
+    probabilities: Any
+    success: Any
+    error: Any
+    distribution_error: Any
+    multiple: int
+    runs: int
+
+
+def multiples() -> Iterator[int]:
+    """Yield 2, 3, 4, 6, 8, 12, ...: each number half or a third larger than the one before."""
+    power = 2
+    while True:
+        yield power
+        yield power + power // 2
+        power *= 2
+
+
+def converge(
+    run: Callable[[int], Any],
+    success: Callable[[Any], Any],
+    tol: float,
+    *,
+    floor: float = 0.0,
+    safety: float = 1.0,
+    agreements: int = 1,
+) -> Converged:
+    """Climb the ladder until the error of F is estimated below `tol` (of all runs, for a batch).
+
+    Works on numpy's and torch's arrays alike.
+
+    Raises:
+        NumericalError: rounding keeps the error above `tol`.
+
+    Args:
+        run: the probabilities (..., states) after so many times the first number of steps; it
+            raises where that would never end.
+        success: F of probabilities.
+        tol: bound on the estimated error of F.
+        floor: error of rounding, below which no estimate is believed.
+        safety: share of the last change that is taken for the error; the last column is better than
+            the one it is compared with, by far where all steps are alike.
+        agreements: so many rungs in a row must hold. Where there are few states two may agree by
+            chance.
+    """
+    before: list[Any] = []
+    done: list[int] = []
+    errors: list[Any] = []
+    for multiple in multiples():
+        row = [run(multiple)]
+        for column, (coarser, old) in enumerate(zip(done[::-1], before, strict=False)):
+            ratio = (multiple / coarser) ** 2
+            row.append(row[column] + (row[column] - old) / (ratio - 1.0))
+        row = row[:_COLUMNS]
+        done.append(multiple)
+        before = row
+        if len(row) < 3:
+            continue
+        change = row[-1] - row[-2]
+        distribution = 0.5 * abs(change).sum(-1)
+        in_success = abs(success(change))
+        errors.append(safety * _larger(in_success, _DISTRIBUTION * distribution) + floor)
+        if len(errors) >= agreements and all(_worst(e) <= tol for e in errors[-agreements:]):
+            error = errors[-1]
+            for other in errors[-agreements:]:
+                error = _larger(error, other)
+            return Converged(
+                row[-1], success(row[-1]), error, distribution + floor, multiple, len(done)
+            )
+        _refuse_standstill([_worst(e) for e in errors], tol)
+    raise AssertionError("multiples never end")
+
+
+def _refuse_standstill(errors: list[float], tol: float) -> None:
+    """Raise NumericalError where three more rungs, worth factors of ten each, brought nothing."""
+    earlier, lately = errors[:-3], errors[-3:]
+    if earlier and min(earlier) < 1e-3 and min(lately) > 0.5 * min(earlier):
+        raise NumericalError(
+            f"tol={tol:g}: rounding leaves an error of F of about {min(errors):.0e}; "
+            "give a larger tol, or complex128"
+        )
+
+
+def _larger(a: Any, b: Any) -> Any:
+    """The larger of two numbers, or of two arrays' entries."""
+    return 0.5 * (a + b + abs(a - b))
+
+
+def _worst(error: Any) -> float:
+    return float(error.max()) if hasattr(error, "max") else float(error)

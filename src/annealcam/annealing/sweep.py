@@ -1,0 +1,178 @@
+"""How success grows with the length of the run, and which length pays best."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from annealcam._checks import real, whole
+from annealcam._types import Array
+from annealcam.annealing.batch import anneal_batch
+from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.plan import check_tau
+from annealcam.annealing.schedule import Schedule, schedule_of
+from annealcam.annealing.success import best_of_shots, guess_probability, tts99
+from annealcam.errors import ArgumentError
+from annealcam.selection.problem import SelectionProblem
+
+
+@dataclass(frozen=True, eq=False)
+class TauSweep:
+    """The same problem annealed in runs of several lengths.
+
+    `success_probability` (F) is that of the whole ground manifold, `error` its error; `tts99` the
+    time to solution of each tau, in the unit of tau; `guess` the chance of one uniform guess.
+    """
+
+    tau: Float[Array, " taus"]
+    success_probability: Float[Array, " taus"]
+    error: Float[Array, " taus"]
+    tts99: Float[Array, " taus"]
+    guess: float
+    multiplicity: int
+    convention: Convention
+    driver_scale: float
+    schedule: Schedule
+
+    def best_of_shots(self, shots: int) -> Float[Array, " taus"]:
+        """Chance that at least one of so many shots succeeds, for each tau."""
+        return np.array([best_of_shots(float(p), shots) for p in self.success_probability])
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalTau:
+    """The length of run with the least time to solution within bounds.
+
+    `at_bound` says that it lies on a bound: a better one may lie beyond. `sweep` is the grid that
+    was searched first.
+    """
+
+    tau: float
+    tts99: float
+    success_probability: float
+    error: float
+    at_bound: bool
+    sweep: TauSweep
+
+
+def tau_sweep(
+    problem: SelectionProblem, taus: ArrayLike, *, overhead: float = 0.0, **options: Any
+) -> TauSweep:
+    """Anneal a problem once for each tau; the options are those of `anneal_batch`.
+
+    `overhead` is the time of one run besides its tau, for TTS99.
+
+    Raises:
+        ArgumentError: a tau is not above 0 and finite, none is given, or an option is out of range.
+        ProblemTooLargeError: the state would not fit.
+
+    >>> sweep = tau_sweep(SelectionProblem([1.0], [[0.0]]), [1.0, 10.0, 100.0])
+    >>> sweep.success_probability.round(2), sweep.guess
+    (array([0.53, 0.91, 1.  ]), 0.5)
+    """
+    tau = _lengths(taus)
+    runs = anneal_batch([problem], tau=tau, **options)
+    F, multiplicity = runs.success_probability[0], int(runs.multiplicity[0])
+    return TauSweep(
+        tau=tau,
+        success_probability=F,
+        error=runs.error[0],
+        tts99=tts99(F, tau, overhead=overhead),
+        guess=guess_probability(problem, multiplicity, 1),
+        multiplicity=multiplicity,
+        convention=runs.convention,
+        driver_scale=runs.convention.driver_scale(problem.d),
+        schedule=schedule_of(options.get("schedule", "linear")),
+    )
+
+
+def optimal_tau(
+    problem: SelectionProblem,
+    *,
+    bounds: tuple[float, float] = (1.0, 1000.0),
+    points: int = 25,
+    rtol: float = 1e-2,
+    overhead: float = 0.0,
+    **options: Any,
+) -> OptimalTau:
+    """Return the tau of least TTS99: the best of a logarithmic grid, refined around it.
+
+    The time to solution has several minima in general; the grid finds the lowest of those that are
+    wider than its spacing. Without an `overhead` per run it also falls towards tau = 0, where
+    annealing is mere guessing: a minimum at the lower bound tells no more than that.
+
+    Raises:
+        ArgumentError: bounds are not 0 < low < high < infinity, points is below 3, rtol is not in
+            (0, 1), or an option is out of range.
+
+    >>> best = optimal_tau(SelectionProblem([1.0], [[0.0]]), bounds=(2.0, 50.0), overhead=5.0)
+    >>> round(best.tau, 1), best.at_bound
+    (10.7, False)
+    """
+    low, high = _bounds(bounds)
+    points, tolerance = whole("points", points, least=3), real("rtol", rtol)
+    if not 0 < tolerance < 1:
+        raise ArgumentError(f"rtol={rtol}: must lie between 0 and 1")
+    grid = np.geomspace(low, high, points)
+    sweep = tau_sweep(problem, grid, overhead=overhead, **options)
+    best = int(np.argmin(sweep.tts99))
+    around = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
+    refined = _refined(problem, around, tolerance, overhead, options)
+    found, i = (refined, 0) if refined.tts99[0] < sweep.tts99[best] else (sweep, best)
+    tau = float(found.tau[i])
+    return OptimalTau(
+        tau=tau,
+        tts99=float(found.tts99[i]),
+        success_probability=float(found.success_probability[i]),
+        error=float(found.error[i]),
+        at_bound=tau <= low * (1 + tolerance) or tau >= high / (1 + tolerance),
+        sweep=sweep,
+    )
+
+
+def _refined(
+    problem: SelectionProblem,
+    around: tuple[float, float],
+    rtol: float,
+    overhead: float,
+    options: dict[str, Any],
+) -> TauSweep:
+    """The one run of least TTS99 between two lengths, by Brent's bounded search on log tau."""
+    from scipy.optimize import minimize_scalar
+
+    runs: dict[float, TauSweep] = {}
+
+    def time(log_tau: float) -> float:
+        run = tau_sweep(problem, math.exp(log_tau), overhead=overhead, **options)
+        runs[float(log_tau)] = run
+        return float(run.tts99[0])
+
+    found = minimize_scalar(
+        time, bounds=tuple(map(math.log, around)), method="bounded", options={"xatol": rtol}
+    )
+    return runs[float(found.x)]
+
+
+def _lengths(taus: ArrayLike) -> Float[Array, " taus"]:
+    try:
+        tau = np.array([check_tau(tau) for tau in np.atleast_1d(taus).tolist()])
+    except ValueError as error:
+        raise ArgumentError(f"taus: {error}") from None
+    if not tau.size:
+        raise ArgumentError("taus: none given; 10, 30, 50, 70, 100 are the paper's")
+    return tau
+
+
+def _bounds(bounds: tuple[float, float]) -> tuple[float, float]:
+    try:
+        low, high = (check_tau(bound) for bound in bounds)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise ArgumentError(f"bounds={bounds}: two lengths of run, 0 < low < high")
+    return low, high

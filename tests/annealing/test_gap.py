@@ -1,0 +1,453 @@
+"""The minimum gap against dense matrices, closed forms, symmetries and its own certificate."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+import annealcam as ac
+from annealcam.annealing import _spectral_kernels, drivers
+from annealcam.annealing.gap import minimum_gap
+from annealcam.annealing.gap_search import GapSearch
+from annealcam.annealing.hamiltonian import CONVENTIONS, dense_hamiltonian, diagonal
+from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
+from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
+from builders import problems, relu_problem
+
+CONVENTION = st.sampled_from(["paper", "text"])
+BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+
+
+class Dense:
+    """Everything by full diagonalisation, from the sorted energies where the driver is off."""
+
+    def __init__(self, p, convention, schedule=LINEAR):
+        self.H_D = dense_hamiltonian(p, 0.0, convention=convention)
+        self.energies, self.schedule = diagonal(p), schedule
+        self.g = int((self.energies <= self.energies.min() + p.tie).sum())
+
+    def at(self, s):
+        A, B = float(self.schedule.A(s)), float(self.schedule.B(s))
+        return np.linalg.eigh(A * self.H_D + B * np.diag(self.energies))
+
+    def gap(self, s):
+        A, B = float(self.schedule.A(s)), float(self.schedule.B(s))
+        if A == 0:
+            levels = B * np.sort(self.energies)
+        else:
+            levels = np.linalg.eigvalsh(A * self.H_D + B * np.diag(self.energies))
+        return levels[self.g] - levels[0]
+
+    def minimum(self, points=41):
+        mesh = np.union1d(np.linspace(0, 1, points), self.schedule.breaks)
+        gaps = np.array([self.gap(s) for s in mesh])
+        best, where = gaps.min(), mesh[gaps.argmin()]
+        for i in np.argsort(gaps)[:2]:
+            ends = mesh[max(i - 1, 0)], mesh[min(i + 1, mesh.size - 1)]
+            found = minimize_scalar(
+                self.gap, bounds=ends, method="bounded", options={"xatol": 1e-8}
+            )
+            if found.fun < best:
+                best, where = found.fun, found.x
+        return best, where
+
+    def slowness(self, s):
+        levels, states = self.at(s)
+        g = self.g
+        rates = float(self.schedule.dA(s)), float(self.schedule.dB(s))
+        change = rates[0] * self.H_D + rates[1] * np.diag(self.energies)
+        coupling = np.linalg.norm(states[:, :g].T @ change @ states[:, g])
+        return coupling / (levels[g] - levels[0]) ** 2
+
+
+@BOTH
+@pytest.mark.parametrize("d", range(2, 9))
+def test_dense(d, convention):
+    p = relu_problem(d)
+    gap, s = Dense(p, convention).minimum(41 if d < 8 else 21)
+    own = minimum_gap(p, convention=convention)
+    assert own.gap == pytest.approx(gap, rel=1e-6)
+    assert own.s == pytest.approx(s, abs=2e-3)
+    assert abs(own.gap - gap) <= own.error + 1e-10
+    assert own.certificate <= gap * (1 + 1e-9)
+    assert own.snapshots <= 8
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_dense_with_other_problems(seed, convention):
+    for d in (5, 6, 7):
+        p = relu_problem(d, seed)
+        own = minimum_gap(p, convention=convention)
+        assert own.gap == pytest.approx(Dense(p, convention).minimum()[0], rel=1e-6)
+
+
+@BOTH
+@pytest.mark.parametrize("d", [3, 6, 7])
+def test_quadratic_schedule(d, convention):
+    p = relu_problem(d)
+    own = minimum_gap(p, convention=convention, schedule="quadratic", certify=0.05)
+    gap = Dense(p, convention, QUADRATIC).minimum()[0]
+    assert own.gap == pytest.approx(gap, rel=1e-6)
+    assert own.proved
+    assert 0.95 * own.gap <= own.certificate <= gap * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule.from_table([0, 0.3, 0.5, 0.8, 1], [1, 0.4, 0.4, 0.1, 0], [0, 0.3, 0.3, 0.5, 1]),
+        LINEAR.paused(0.7, 0.2),
+        Schedule.of(lambda u: np.cos(np.pi * u / 2), lambda u: np.sin(np.pi * u / 2)),
+        LINEAR.reverse([1, 0, 0, 0, 0], 0.6),
+    ],
+    ids=["table", "pause", "cosine", "reverse"],
+)
+def test_any_schedule(schedule):
+    p = relu_problem(5)
+    own = minimum_gap(p, convention="text", schedule=schedule, certify=0.05)
+    gap = Dense(p, "text", schedule).minimum(61)[0]
+    assert own.gap == pytest.approx(gap, rel=1e-6)
+    assert own.proved
+    assert own.certificate <= gap * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("field", [0.01, 0.3, 1.0, 7.0])
+def test_one_qubit(field):
+    """H = -(1-s) sigma_x - s f n: gap^2 = 4 (1-s)^2 + (s f)^2, smallest at s = 4 / (4 + f^2)."""
+    p = ac.SelectionProblem([field], [[0.0]], beta=1.0)
+    own = minimum_gap(p, convention="text", certify=0.01)
+    assert own.gap == pytest.approx(2 * field / math.sqrt(4 + field**2), rel=1e-12)
+    assert own.s == pytest.approx(4 / (4 + field**2), abs=1e-5)
+    assert own.final_gap == pytest.approx(field, rel=1e-15)
+    # gap^2 is a parabola through and through: its curvature is the square of the slope
+    assert own.slope == pytest.approx(math.sqrt(4 + field**2), rel=1e-6)
+    # <1|dH/ds|0> = f / gap, so the adiabatic time is f / gap^3
+    assert own.adiabatic_time == pytest.approx(field / own.gap**3, rel=1e-5)
+    assert own.hamming_distance == 1
+    assert own.multiplicity == 1
+    assert own.interior
+    assert own.proved
+
+
+def test_two_qubits():
+    """The singlet apart, H = -X1 - X2 + g n1 n2 is a 3 x 3 matrix with the triplet's levels."""
+    p = ac.SelectionProblem([1.0, 1.0], [[0.0, 3.0], [3.0, 0.0]], beta=0.5)
+    r = -math.sqrt(2.0)
+
+    def gap(s):
+        triplet = np.diag([0, -0.5 * s, 0.5 * s]) + (1 - s) * np.array(
+            [[0, r, 0], [r, 0, r], [0, r, 0]]
+        )
+        levels = np.sort(np.append(np.linalg.eigvalsh(triplet), -0.5 * s))
+        return levels[2] - levels[0]  # two ground states: the third level counts
+
+    found = minimize_scalar(gap, bounds=(0.3, 1.0), method="bounded", options={"xatol": 1e-12})
+    own = minimum_gap(p, convention="text")
+    assert own.multiplicity == 2
+    assert own.gap == pytest.approx(min(found.fun, gap(1.0)), rel=1e-9)
+
+
+@BOTH
+@pytest.mark.parametrize("d", [2, 4, 6, 9])
+def test_independent_qubits(d, convention):
+    """Without couplings the gap is that of the qubit with the weakest field."""
+    fields = np.random.default_rng(d).uniform(0.2, 1.0, d)
+    p = ac.SelectionProblem(fields, np.zeros((d, d)), beta=0.7)
+    f, c = 0.7 * fields.min(), CONVENTIONS[convention].driver_scale(d)
+    own = minimum_gap(p, convention=convention)
+    assert own.gap == pytest.approx(2 * c * f / math.hypot(2 * c, f), rel=1e-6)
+    assert own.hamming_distance == 1
+
+
+@pytest.mark.parametrize("d", [4, 7])
+def test_scale_identity(d):
+    """gap_c(s) = k gap_1(s / k), k = (1-s) c + s, so both minima are bounded by each other's."""
+    p = relu_problem(d, 2)
+    c = 1 / d
+    paper, text = (Dense(p, convention) for convention in ("paper", "text"))
+    for s in (0.2, 0.6, 0.9):
+        k = (1 - s) * c + s
+        assert paper.gap(s) == pytest.approx(k * text.gap(s / k), rel=1e-9)
+    one, other = (minimum_gap(p, convention=name) for name in ("paper", "text"))
+    k = (1 - one.s) * c + one.s
+    assert one.gap == pytest.approx(k * text.gap(one.s / k), rel=1e-6)
+    assert one.gap >= k * other.gap * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e5])
+def test_units(factor):
+    """The same problem in other units: nothing in the search has a scale of its own."""
+    p = relu_problem(7, 1)
+    scaled = Schedule.from_table([0, 1], [factor, 0], [0, factor])
+    own, usual = minimum_gap(p, schedule=scaled), minimum_gap(p)
+    assert own.gap == pytest.approx(factor * usual.gap, rel=1e-6)
+    assert own.adiabatic_time == pytest.approx(usual.adiabatic_time / factor, rel=1e-3)
+
+
+@BOTH
+def test_permutation_of_qubits(convention):
+    p = relu_problem(7, 4)
+    order = np.random.default_rng(0).permutation(7)
+    q = ac.SelectionProblem(p.h[order], p.J[np.ix_(order, order)], beta=p.beta)
+    one, other = (minimum_gap(x, convention=convention, rtol=1e-8) for x in (p, q))
+    assert one.gap == pytest.approx(other.gap, rel=1e-8)
+    assert one.hamming_distance == other.hamming_distance
+    assert one.adiabatic_time == pytest.approx(other.adiabatic_time, rel=1e-3)
+
+
+def tied(kind):
+    p = relu_problem(6)
+    if kind == "duplicate":
+        J = p.J.copy()
+        J[1], J[:, 1] = J[0], J[:, 0]
+        J[0, 1] = J[1, 0] = 1.0
+        np.fill_diagonal(J, 0.0)
+        return ac.SelectionProblem(np.append(p.h[0], np.delete(p.h, 1)), J, beta=0.5)
+    if kind == "alike":
+        return ac.SelectionProblem(np.ones(6), 1 - np.eye(6), beta=0.3)
+    if kind == "one of six":
+        return ac.SelectionProblem(np.ones(6), 2.5 * (1 - np.eye(6)), beta=0.7)
+    return ac.SelectionProblem(np.append(p.h[:5], 0.0), np.pad(p.J[:5, :5], (0, 1)))
+
+
+@BOTH
+@pytest.mark.parametrize("kind", ["duplicate", "alike", "one of six", "free qubit"])
+def test_ties(kind, convention):
+    p = tied(kind)
+    dense = Dense(p, convention)
+    own = minimum_gap(p, convention=convention)
+    assert own.multiplicity == dense.g == ac.solve_exact(p).multiplicity
+    assert own.gap == pytest.approx(dense.minimum()[0], rel=1e-6)
+    assert own.certificate <= own.gap
+
+
+def test_a_minimum_at_the_end_is_that_of_the_sorted_energies():
+    p = ac.SelectionProblem([1.0], [[0.0]], beta=1.0)
+    fading = Schedule.from_table([0, 0.5, 1], [1, 0, 0], [0, 1, 0.25])
+    own = minimum_gap(p, convention="text", schedule=fading, certify=0.01)
+    assert (own.s, own.gap, own.final_gap, own.ratio) == (1.0, 0.25, 0.25, 1.0)
+    assert own.error < 1e-14
+    assert own.proved
+    assert not own.interior
+    assert not own.landau_zener_applies
+
+
+@pytest.mark.parametrize("d", [0, 1, 3, 9])
+def test_every_state_is_a_ground_state(d):
+    own = minimum_gap(ac.SelectionProblem(np.zeros(d), np.zeros((d, d))))
+    assert own.gap == own.final_gap == own.certificate == math.inf
+    assert own.multiplicity == 2**d
+    assert (own.adiabatic_time, own.snapshots, own.proved) == (0.0, 0, True)
+    assert own.landau_zener(1.0) == 1.0
+
+
+@pytest.mark.parametrize("d", range(1, 8))
+def test_kernels_on_both_sides_of_a_vector(d):
+    rng = np.random.default_rng(d)
+    p = ac.SelectionProblem(rng.normal(size=d), np.zeros((d, d)), beta=0.5)
+    field = drivers.TransverseField(p, 0.7)
+    X = rng.normal(size=(3, 2**d))
+    Y = np.empty_like(X)
+    field.apply(X, Y, 0.3, 0.6)
+    dense = 0.3 * 0.7 * dense_hamiltonian(p, 0.0, convention="text") + 0.6 * np.diag(field.energies)
+    assert np.allclose(Y, X @ dense, atol=1e-13)
+    turned, tangents = X[0].copy(), rng.uniform(-1, 1, d)
+    _spectral_kernels.turn(turned, tangents, 1.0)
+    product = np.ones((1, 1))
+    for t in tangents:
+        product = np.kron([[1.0, -t], [t, 1.0]], product)
+    assert np.allclose(turned, product @ X[0], atol=1e-12)
+
+
+def test_preconditioner_inverts_what_it_stands_for():
+    """Without couplings the mean field is the Hamiltonian itself."""
+    p = ac.SelectionProblem(np.linspace(-1, 1, 6), np.zeros((6, 6)), beta=0.6)
+    field = drivers.TransverseField(p, 0.4)
+    H = 0.3 * dense_hamiltonian(p, 0.0, convention="text") * 0.4 + 0.7 * np.diag(field.energies)
+    R = np.random.default_rng(0).normal(size=(2, 64))
+    far = np.array([-9.0, -7.0])  # below every level: nothing is cut off
+    solved = R.copy()
+    field.preconditioner(0.3, 0.7, np.ones(64) / 8)(solved, far)
+    ratio = np.array([(H - v * np.eye(64)) @ x for v, x in zip(far, solved, strict=True)]) / R
+    assert np.allclose(ratio, ratio.flat[0], rtol=1e-9)  # up to a factor common to all states
+
+
+@settings(max_examples=60)
+@given(problems(largest=5), CONVENTION, st.sampled_from(["linear", "quadratic"]))
+def test_any_problem(p, convention, schedule):
+    dense = Dense(p, convention, {"linear": LINEAR, "quadratic": QUADRATIC}[schedule])
+    own = minimum_gap(p, convention=convention, schedule=schedule, certify=0.1)
+    if dense.g == 2**p.d:
+        assert own.gap == math.inf
+        return
+    gap = dense.minimum(31)[0]
+    assert own.multiplicity == dense.g
+    assert own.gap <= gap * (1 + 1e-6) + 1e-10
+    assert own.certificate <= gap + 1e-12
+    assert dense.gap(own.s) == pytest.approx(own.gap, rel=1e-6, abs=1e-10)
+    assert own.proved
+    assert own.certificate >= 0.9 * own.gap - 1e-10
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 10**6))
+def test_certificate_with_a_reduced_basis(seed):
+    rng = np.random.default_rng(seed)
+    J = np.triu(rng.uniform(-1, 1, (7, 7)), 1)
+    p = ac.SelectionProblem(rng.uniform(-1, 1, 7), J + J.T, beta=0.5)
+    loose, tight = (minimum_gap(p, convention="text", certify=c) for c in (None, 0.01))
+    dense = Dense(p, "text")
+    gap = min(dense.gap(s) for s in np.linspace(0, 1, 31))
+    for own in (loose, tight):
+        assert own.certificate <= own.gap <= gap + own.error
+    assert not loose.proved
+    assert tight.proved
+    assert tight.certificate >= 0.99 * tight.gap
+
+
+@BOTH
+@pytest.mark.parametrize("d", [3, 5, 6])
+def test_adiabatic_time(d, convention):
+    p = relu_problem(d, 1)
+    dense = Dense(p, convention)
+    own = minimum_gap(p, convention=convention)
+    near = own.adiabatic_s + np.linspace(-1e-3, 1e-3, 41)
+    mesh = np.union1d(np.linspace(0.001, 0.9999, 101), near)
+    slowest = max(dense.slowness(s) for s in mesh[(mesh > 0) & (mesh < 1)])
+    assert own.adiabatic_time == pytest.approx(slowest, rel=1e-3)
+    assert dense.slowness(own.adiabatic_s) == pytest.approx(own.adiabatic_time, rel=1e-3)
+
+
+def test_landau_zener():
+    """One qubit driven through an avoided crossing at its middle.
+
+    H = -g sigma_x + (4s - 2) n keeps the driver at g: gap^2 = 4 g^2 + (4s - 2)^2.
+    """
+    g, tau = 0.1, 40.0
+    p = ac.SelectionProblem([-1.0], [[0.0]], beta=1.0)
+    sweep = Schedule("sweep", np.array([0.0, 1.0]), [[g, 0, 0, 0]], [[-2.0, 4.0, 0, 0]])
+    own = minimum_gap(p, convention="text", schedule=sweep)
+    assert own.gap == pytest.approx(2 * g, rel=1e-9)
+    assert own.s == pytest.approx(0.5, abs=1e-6)
+    assert own.slope == pytest.approx(4.0, rel=1e-6)
+    assert own.interior
+    assert own.landau_zener_applies
+    assert own.landau_zener(tau) == pytest.approx(1 - math.exp(-2 * math.pi * g**2 * tau / 4))
+    assert own.landau_zener(0.0) == 0.0
+    assert own.landau_zener(1e9) == 1.0
+
+
+def test_hamming_distance_of_two_deep_minima():
+    """Selecting all of one half, or all of the other, is nearly as good: far apart in bits."""
+    half = np.repeat([0, 1], 3)
+    J = np.where(half[:, None] == half, -1.0, 1.0)
+    np.fill_diagonal(J, 0.0)
+    p = ac.SelectionProblem(np.where(half == 0, 0.02, 0.0), J, beta=0.5)
+    own = minimum_gap(p, convention="text")
+    assert own.hamming_distance == 6
+    assert own.gap < 0.05
+    assert own.gap == pytest.approx(Dense(p, "text").minimum(61)[0], rel=1e-6)
+
+
+def test_cardinality_as_a_penalty():
+    p = relu_problem(6, cardinality=2)
+    own = minimum_gap(p, constraint="penalty")
+    assert own.gap == pytest.approx(Dense(p, "paper").minimum()[0], rel=1e-6)
+    assert own.multiplicity == ac.solve_exact(p).multiplicity
+
+
+def sector_matrix(p, scale, a, b):
+    """The XY model among the states of weight k, written out; and the states."""
+    states = [n for n in range(2**p.d) if n.bit_count() == p.cardinality]
+    H = np.diag([b * p.energy([n >> q & 1 for q in range(p.d)]) for n in states])
+    for i, n in enumerate(states):
+        for j, m in enumerate(states):
+            if (n ^ m).bit_count() == 2:
+                H[i, j] = -2 * a * scale / p.d
+    return H
+
+
+@BOTH
+@pytest.mark.parametrize(("d", "k"), [(2, 1), (4, 2), (5, 4), (7, 3), (8, 5)])
+def test_cardinality_kept_exactly(d, k, convention):
+    p = relu_problem(d, cardinality=k)
+    scale = CONVENTIONS[convention].driver_scale(d)
+
+    def gap(s):
+        levels = np.linalg.eigvalsh(sector_matrix(p, scale, 1 - s, s))
+        return levels[1] - levels[0]
+
+    own = minimum_gap(p, convention=convention, certify=0.05)
+    ends = max(own.s - 0.05, 0), min(own.s + 0.05, 1)
+    near = minimize_scalar(gap, bounds=ends, method="bounded", options={"xatol": 1e-8})
+    least = min(near.fun, *(gap(s) for s in np.linspace(0, 1, 21)))
+    assert own.gap == pytest.approx(least, rel=1e-6)
+    assert own.proved
+    assert own.certificate <= least
+    assert own.hamming_distance % 2 == 0
+    # the first gap of the driver alone is that of the transverse field
+    assert gap(0) == pytest.approx(2 * scale)
+
+
+@pytest.mark.parametrize(("k", "multiplicity"), [(3, 20), (6, 1)])
+def test_cardinality_leaves_no_choice(k, multiplicity):
+    own = minimum_gap(ac.SelectionProblem(np.ones(6), np.zeros((6, 6)), cardinality=k))
+    assert (own.gap, own.multiplicity) == (math.inf, multiplicity)
+
+
+def test_twelve_qubits_agree_with_a_tighter_run():
+    p = relu_problem(12)
+    own, tight = (minimum_gap(p, convention="text", rtol=r) for r in (1e-6, 1e-9))
+    assert own.gap == pytest.approx(tight.gap, rel=1e-6)
+    assert own.error < 1e-6 * own.gap
+
+
+def test_two_runs_are_the_same_to_the_bit():
+    one, other = (minimum_gap(relu_problem(8, 3)) for _ in range(2))
+    assert vars(one) == vars(other)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rtol": 0.0}, "rtol=0"),
+        ({"rtol": float("nan")}, "rtol=nan"),
+        ({"certify": 1.0}, "certify=1"),
+        ({"certify": 1e-9}, "certify=1e-09"),
+        ({"convention": "papre"}, "did you mean 'paper'"),
+        ({"schedule": "linaer"}, "linaer"),
+        ({"constraint": "none"}, "constraint='none'"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        minimum_gap(relu_problem(3), **options)
+
+
+@pytest.mark.parametrize("tau", [-1.0, float("nan")])
+def test_bad_tau(tau):
+    with pytest.raises(ArgumentError, match="tau"):
+        minimum_gap(relu_problem(2)).landau_zener(tau)
+
+
+def test_too_large(monkeypatch):
+    large = ac.SelectionProblem(np.ones(30), np.zeros((30, 30)))
+    with pytest.raises(ProblemTooLargeError, match="d=30"):
+        minimum_gap(large)
+    many = ac.SelectionProblem(np.append(np.zeros(9), 1.0), np.zeros((10, 10)))
+    with pytest.raises(ProblemTooLargeError, match="512 ground states"):
+        minimum_gap(many)
+    monkeypatch.setattr("annealcam.annealing.memory.available", lambda: 1e9)
+    with pytest.raises(ProblemTooLargeError, match=r"7\.5 GiB, and 0\.9 GiB are free"):
+        minimum_gap(ac.SelectionProblem(np.ones(24), np.zeros((24, 24))))
+
+
+def test_a_wrong_residual_is_an_error():
+    search = GapSearch(drivers.TransverseField(relu_problem(7), 1.0), LINEAR, 1, 1e-6)
+    search.basis.model[4] *= 0.5
+    with pytest.raises(NumericalError, match="negative"):
+        search.survey(np.array([0.5]))

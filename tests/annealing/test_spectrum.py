@@ -1,0 +1,178 @@
+"""The low spectrum along a run, against dense diagonalisation and symmetries."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import annealcam as ac
+from annealcam.annealing.drivers import TransverseField
+from annealcam.annealing.eigensolver import lowest_states
+from annealcam.annealing.hamiltonian import CONVENTIONS, dense_hamiltonian, diagonal
+from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
+from annealcam.annealing.spectrum import LowSpectrum, ground_state, spectrum
+from annealcam.annealing.subspace import WeightSector
+from annealcam.errors import ArgumentError
+from builders import problems, relu_problem
+
+BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+
+
+def dense(p, s, convention, schedule=LINEAR):
+    return np.linalg.eigvalsh(dense_hamiltonian(p, s, convention=convention, schedule=schedule))
+
+
+@BOTH
+@pytest.mark.parametrize("d", range(1, 9))
+def test_dense(d, convention):
+    p = relu_problem(d)
+    c = spectrum(p, points=23, convention=convention)
+    exact = np.array([dense(p, s, convention)[:4] for s in c.s])
+    assert c.energies.shape == (23, min(4, 2**d))
+    assert np.abs(c.energies - exact).max() < 1e-8
+    assert c.error <= 1e-8
+    assert np.array_equal(c.energies[-1], np.sort(diagonal(p))[:4])
+
+
+@BOTH
+@pytest.mark.parametrize("levels", [1, 2, 7, 20])
+def test_number_of_levels(levels, convention):
+    p = relu_problem(6)
+    c = spectrum(p, points=9, levels=levels, convention=convention)
+    exact = np.array([dense(p, s, convention)[:levels] for s in c.s])
+    assert np.abs(c.energies - exact).max() < 1e-8
+
+
+def test_finer_tolerance():
+    p = relu_problem(7)
+    c = spectrum(p, points=9, convention="text", tol=1e-11)
+    exact = np.array([dense(p, s, "text")[:4] for s in c.s])
+    assert np.abs(c.energies - exact).max() < 1e-11
+    assert c.error <= 1e-11
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        QUADRATIC,
+        LINEAR.paused(0.4, 0.3),
+        Schedule.from_table([0, 0.6, 1], [5, 1, 0.01], [0.1, 2, 9]),
+    ],
+    ids=["quadratic", "pause", "table"],
+)
+def test_schedules(schedule):
+    p = relu_problem(6, 1)
+    c = spectrum(p, points=15, convention="text", schedule=schedule)
+    exact = np.array([dense(p, s, "text", schedule)[:4] for s in c.s])
+    assert np.abs(c.energies - exact).max() < 1e-8
+
+
+@settings(max_examples=25)
+@given(problems(largest=6), st.sampled_from(["paper", "text"]))
+def test_any_problem(p, convention):
+    c = spectrum(p, points=7, convention=convention)
+    exact = np.array([dense(p, s, convention)[:4] for s in c.s])
+    assert np.abs(c.energies - exact).max() < 1e-8
+
+
+@pytest.mark.parametrize("d", [5, 8])
+def test_scale_identity(d):
+    """H_c(s) = k H_1(s / k), k = (1-s) c + s: the curves of two conventions are one."""
+    p, c = relu_problem(d, 1), CONVENTIONS["paper"].driver_scale(d)
+    paper = spectrum(p, points=11)
+    text = LowSpectrum(TransverseField(p, 1.0), LINEAR, 4, 1e-9)
+    k = (1 - paper.s) * c + paper.s
+    assert np.allclose(paper.energies, k[:, None] * text.levels(paper.s / k)[0], atol=1e-8)
+
+
+def test_permutation_and_levels_of_independent_qubits():
+    """Sums of single-qubit levels, whatever the order of the qubits."""
+    fields = np.array([0.3, 1.0, 0.55, 0.8, 0.65, 0.4])
+    p = ac.SelectionProblem(fields, np.zeros((6, 6)), beta=1.0)
+    q = ac.SelectionProblem(fields[::-1], np.zeros((6, 6)), beta=1.0)
+    c = spectrum(p, points=11, convention="text")
+    assert np.allclose(c.energies, spectrum(q, points=11, convention="text").energies, atol=2e-8)
+    root = np.sqrt((1 - c.s) ** 2 + (c.s * fields[:, None]) ** 2 / 4)
+    lowest = (-c.s * fields[:, None] / 2 - root).sum(axis=0)
+    assert np.allclose(c.energies[:, 0], lowest, atol=1e-8)
+    assert np.allclose(c.energies[:, 1], lowest + 2 * root.min(axis=0), atol=1e-8)
+
+
+@BOTH
+def test_states(convention):
+    p = relu_problem(7)
+    low = LowSpectrum(TransverseField(p, CONVENTIONS[convention].driver_scale(7)), LINEAR, 3, 1e-9)
+    for s in (0.0, 0.31, 0.77, 0.999, 1.0):
+        levels, states = low.vectors(s, 2)
+        H = dense_hamiltonian(p, s, convention=convention)
+        assert np.allclose(states @ states.T, np.eye(2), atol=1e-12)
+        assert np.abs(states @ H - levels[:, None] * states).max() < 1e-3
+        exact, vectors = np.linalg.eigh(H)
+        assert np.allclose(levels, exact[:2], atol=1e-9)
+        assert abs(vectors[:, 0] @ states[0]) == pytest.approx(1, abs=1e-7)
+        assert (np.abs(states[0]) ** 2).sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("d", [1, 3, 6, 8])
+@pytest.mark.parametrize(("a", "b"), [(1.0, 0.0), (1.0, 0.05), (0.4, 0.6), (3.0, 20.0)])
+def test_ground_state(d, a, b):
+    p = relu_problem(d)
+    ground = ground_state(TransverseField(p, 1.0), a, b, tol=1e-11)
+    H = a * dense_hamiltonian(p, 0.0, convention="text") + b * np.diag(p.energies())
+    exact = np.linalg.eigh(H)[1][:, 0]
+    assert np.abs(ground - np.abs(exact)).max() < 1e-9
+    assert (ground > -1e-12).all()
+
+
+@BOTH
+@pytest.mark.parametrize("s", [0.05, 0.5, 0.97])
+def test_eigensolver_from_a_random_start(s, convention):
+    p = relu_problem(8)
+    c = CONVENTIONS[convention].driver_scale(8)
+    start = np.random.default_rng(0).normal(size=(4, 256))
+    found = lowest_states(TransverseField(p, c), 1 - s, s, start, wanted=3, tol=1e-8)
+    assert np.allclose(found.values[:3], dense(p, s, convention)[:3], atol=1e-12)
+    assert found.residuals[:3].max() < 1e-8
+    assert np.allclose(found.states @ found.states.T, np.eye(4), atol=1e-12)
+
+
+def test_cardinality_as_a_penalty():
+    p = relu_problem(5, cardinality=2)
+    c = spectrum(p, points=9, constraint="penalty")
+    exact = np.array([dense(p, s, "paper")[:4] for s in c.s])
+    assert np.abs(c.energies - exact).max() < 1e-8
+
+
+@BOTH
+@pytest.mark.parametrize(("d", "k"), [(4, 2), (7, 3), (8, 6)])
+def test_cardinality_kept_exactly(d, k, convention):
+    p = relu_problem(d, cardinality=k)
+    scale = CONVENTIONS[convention].driver_scale(d)
+    sector = WeightSector(d, k)
+    swaps = sector.apply(np.eye(sector.size))
+    E = sector.energies(p.linear, p.quadratic)
+    c = spectrum(p, points=9, convention=convention)
+    exact = [np.linalg.eigvalsh(s * np.diag(E) - 2 * (1 - s) * scale / d * swaps)[:4] for s in c.s]
+    assert np.abs(c.energies - exact).max() < 1e-8
+
+
+@pytest.mark.parametrize("d", [0, 4])
+def test_nothing_to_choose(d):
+    c = spectrum(ac.SelectionProblem(np.zeros(d), np.zeros((d, d))), points=3, levels=1)
+    assert np.allclose(c.energies[:, 0], [-1.0 if d else 0.0, -0.5 if d else 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"points": 1}, "points=1"),
+        ({"levels": 0}, "levels=0"),
+        ({"levels": 65}, "levels=65"),
+        ({"tol": 0.0}, "tol=0"),
+        ({"tol": float("nan")}, "tol=nan"),
+        ({"convention": "x"}, "convention='x'"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        spectrum(relu_problem(3), **options)

@@ -1,0 +1,263 @@
+"""State vectors too large for the caches, on sizes that fit: the same as without tiles."""
+
+import math
+
+import numpy as np
+import pytest
+
+import annealcam as ac
+from annealcam.annealing import runs, tiledvector
+from annealcam.annealing.hamiltonian import diagonal
+from annealcam.annealing.plan import plan_of
+from annealcam.annealing.runs import simulator_of
+from annealcam.annealing.schedule import LINEAR, QUADRATIC
+from annealcam.annealing.splitting import ABA_10_4, aba, strang
+from annealcam.annealing.statevector import StateVector
+from annealcam.annealing.tiledvector import TiledStateVector
+from annealcam.errors import ProblemTooLargeError
+from builders import relu_problem
+
+CLOSE = {"complex128": 1e-12, "complex64": 2e-6}
+PRECISIONS = pytest.mark.parametrize("precision", CLOSE)
+SIZES = pytest.mark.parametrize("d", [14, 15, 16])
+SCHEDULES = pytest.mark.parametrize("schedule", [LINEAR, QUADRATIC], ids=lambda s: s.name)
+
+
+def stages_of(schedule=LINEAR, steps=24, tau=9.0, scale=0.3):
+    return strang(schedule, tau, np.array([steps]), scale)
+
+
+def integer_problem(d, seed=0, **options):
+    """Energies that are exact in binary, so that ties are exact too."""
+    rng = np.random.default_rng([d, seed])
+    J = np.triu(rng.integers(0, 3, (d, d)), 1) / 4
+    return ac.SelectionProblem(rng.integers(-1, 3, d) / 2, J + J.T, beta=0.5, **options)
+
+
+def random_start(d):
+    start = np.random.default_rng(d).normal(size=2**d)
+    return start / np.linalg.norm(start)
+
+
+# The same as without tiles
+
+
+@SIZES
+@PRECISIONS
+@SCHEDULES
+def test_probabilities(d, precision, schedule):
+    p, stages = relu_problem(d), stages_of(schedule)
+    tiled, plain = (make(p, precision=precision) for make in (TiledStateVector, StateVector))
+    density, expected = (s.run(stages, evenly=False) for s in (tiled, plain))
+    assert np.abs(density - expected).max() < CLOSE[precision]
+    assert density.sum() == pytest.approx(1, abs=1e-12)
+    assert tiled.success(density) == pytest.approx(plain.success(expected), abs=CLOSE[precision])
+
+
+@SIZES
+@PRECISIONS
+@SCHEDULES
+def test_states(d, precision, schedule):
+    """With their phase, the whole of it."""
+    p, stages = relu_problem(d), aba(ABA_10_4, schedule, 9.0, np.array([4]), 0.3)
+    tiled, plain = (
+        make(p, precision=precision).state(stages) for make in (TiledStateVector, StateVector)
+    )
+    assert np.abs(tiled - plain).max() < CLOSE[precision]
+    assert np.linalg.norm(tiled) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("angle", [0.0, -0.8, 1.2, 1.2001, math.pi / 2, -4.0, 30.0])
+def test_angles_of_any_size(angle):
+    """Also too large for the tangent form: the parts of a rotation are no steps."""
+    p, stages = relu_problem(14), stages_of(steps=3)
+    stages.angles[:] = [0.3, angle, -angle / 2]
+    tiled, plain = (make(p).state(stages) for make in (TiledStateVector, StateVector))
+    assert np.abs(tiled - plain).max() < 1e-12
+
+
+@PRECISIONS
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_few_steps(steps, precision):
+    """The last sweep is one of rows or one of columns."""
+    p, stages = relu_problem(14), stages_of(steps=steps)
+    tiled, plain = (
+        make(p, precision=precision).run(stages, evenly=False)
+        for make in (TiledStateVector, StateVector)
+    )
+    assert np.abs(tiled - plain).max() < CLOSE[precision]
+
+
+def test_with_a_penalty():
+    p, stages = relu_problem(14, cardinality=5), stages_of(QUADRATIC)
+    tiled, plain = TiledStateVector(p), StateVector(p)
+    assert np.abs(tiled.state(stages) - plain.state(stages)).max() < 1e-11  # phases are large
+    assert tiled.ground.tolist() == plain.ground.tolist()
+
+
+# Starts
+
+
+@PRECISIONS
+@pytest.mark.parametrize("number", [0, 1, 5000, 2**14 - 1])
+def test_begins_in_one_selection(number, precision):
+    p, stages, start = relu_problem(14), stages_of(), np.eye(1, 2**14, number)[0]
+    tiled, plain = (
+        make(p, precision=precision, start=start) for make in (TiledStateVector, StateVector)
+    )
+    density, expected = (s.run(stages, evenly=False) for s in (tiled, plain))
+    assert np.abs(density - expected).max() < CLOSE[precision]
+    nothing = stages_of(tau=0.0)
+    assert np.abs(tiled.run(nothing, evenly=False) - start).max() < CLOSE[precision]
+
+
+@SIZES
+@PRECISIONS
+def test_begins_in_any_real_state(d, precision):
+    p, stages, start = relu_problem(d), stages_of(), random_start(d)
+    tiled, plain = (
+        make(p, precision=precision, start=start) for make in (TiledStateVector, StateVector)
+    )
+    for look in (lambda s: s.run(stages, evenly=False), lambda s: s.state(stages)):
+        assert np.abs(look(tiled) - look(plain)).max() < CLOSE[precision]
+    still = tiled.state(stages_of(tau=0.0))
+    assert np.abs(still - start).max() < CLOSE[precision]
+
+
+# One core and several, once and again
+
+
+@SIZES
+@PRECISIONS
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_no_bit(d, precision, threads):
+    p, stages = relu_problem(d), stages_of(steps=7)
+    one, several = (TiledStateVector(p, precision=precision, threads=n) for n in (1, threads))
+    assert np.array_equal(one.run(stages, evenly=False), several.run(stages, evenly=False))
+    assert np.array_equal(one.state(stages), several.state(stages))
+
+
+def test_runs_leave_nothing_behind():
+    """Every run begins anew, in the memory of the one before."""
+    p = relu_problem(14)
+    used, stages = TiledStateVector(p), stages_of()
+    used.state(stages_of(steps=5, tau=70.0))
+    density = used.run(stages, evenly=False)
+    copy = density.copy()
+    assert np.array_equal(density, TiledStateVector(p).run(stages, evenly=False))
+    used.run(stages_of(steps=5), evenly=False)
+    assert np.array_equal(density, copy)  # what was returned is not written over
+
+
+# The ground states
+
+
+@SIZES
+@pytest.mark.parametrize("seed", range(3))
+def test_ground_manifold_with_ties(d, seed):
+    p = integer_problem(d, seed)
+    tiled, best = TiledStateVector(p), ac.solve_exact(p)
+    energies = p.energies()
+    assert tiled.ground.tolist() == np.flatnonzero(energies == energies.min()).tolist()
+    assert len(tiled.ground) == best.multiplicity
+    assert tiled.ground_energy == pytest.approx(energies.min(), abs=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 6, 14])
+def test_ground_manifold_with_a_penalty(k):
+    p = integer_problem(14, cardinality=k)
+    tiled, energies = TiledStateVector(p), diagonal(p)
+    lowest = np.flatnonzero(energies <= energies.min() + p.tie)
+    assert tiled.ground.tolist() == lowest.tolist()
+    assert (np.bitwise_count(tiled.ground) == k).all()
+    assert tiled.ground_energy == pytest.approx(p.energy(ac.solve_exact(p).n), abs=1e-10)
+
+
+def test_every_state_is_a_ground_state():
+    p = ac.SelectionProblem(np.zeros(14), np.zeros((14, 14)))
+    tiled = TiledStateVector(p)
+    assert np.array_equal(tiled.ground, np.arange(2**14))
+    density = tiled.run(stages_of(), evenly=False)
+    assert tiled.success(density) == pytest.approx(1, abs=1e-12)
+    assert np.abs(density - 2.0**-14).max() < 1e-15
+
+
+# The summary
+
+
+def summed(density, ground, groups=1024):
+    """Probability of the ground states, then of the others by their lowest ten bits."""
+    rest = density.copy()
+    rest[ground] = 0.0
+    return np.append(density[ground].sum(), rest.reshape(-1, groups).sum(axis=0))
+
+
+@SIZES
+@PRECISIONS
+@pytest.mark.parametrize("kind", [relu_problem, integer_problem])
+def test_summary_is_the_sum_of_the_probabilities(monkeypatch, d, precision, kind):
+    p, stages = kind(d), stages_of(steps=9)
+    whole = TiledStateVector(p, precision=precision)
+    density = whole.run(stages, evenly=False)
+    monkeypatch.setattr(tiledvector, "WHOLE", 10)
+    brief = TiledStateVector(p, precision=precision)
+    summary = brief.run(stages, evenly=False)
+    assert summary.size == 1025
+    assert np.abs(summary - summed(density, whole.ground)).max() < 1e-14
+    assert brief.success(summary) == pytest.approx(whole.success(density), abs=1e-14)
+    assert np.array_equal(brief.probabilities(summary), density)
+
+
+def test_summary_in_a_whole_run(monkeypatch):
+    """F of a ladder that sees sums alone is that of one that sees all probabilities."""
+    p = relu_problem(14)
+    plain = ac.anneal(p, tau=6.0)
+    monkeypatch.setattr(runs, "LARGEST_UNTILED", 13)
+    tiled = ac.anneal(p, tau=6.0)
+    monkeypatch.setattr(tiledvector, "WHOLE", 10)
+    brief = ac.anneal(p, tau=6.0)
+    for other in (tiled, brief):
+        off = abs(other.success_probability - plain.success_probability)
+        assert off <= other.error + plain.error
+        assert other.error <= 1e-6
+        assert 0.5 * np.abs(other.probabilities - plain.probabilities).sum() < 1e-5
+        assert np.abs(other.state - plain.state).max() < 1e-11
+        assert other.multiplicity == plain.multiplicity
+        assert np.array_equal(other.sample(50, seed=2), plain.sample(50, seed=2))
+    assert (tiled.steps, tiled.success_probability) == (
+        plain.steps,
+        pytest.approx(plain.success_probability, abs=1e-11),
+    )
+
+
+# Where it comes in, and what is refused
+
+
+def test_large_problems_come_in_tiles():
+    kinds = [
+        type(simulator_of(plan_of(relu_problem(d), tau=1.0), threads=2)) for d in (14, 17, 18)
+    ]
+    assert kinds == [StateVector, StateVector, TiledStateVector]
+
+
+@PRECISIONS
+def test_memory_is_asked_for_first(precision):
+    p = ac.SelectionProblem(np.ones(45), np.zeros((45, 45)))
+    told = rf"^memory: a state of 45 qubits in {precision} would need [\d.]+ GiB, and .* are free"
+    with pytest.raises(ProblemTooLargeError, match=told):
+        TiledStateVector(p, precision=precision)
+
+
+def test_probabilities_are_asked_for_too(monkeypatch):
+    """Of a large run there may be room for the state, and none for its probabilities."""
+    monkeypatch.setattr(tiledvector, "WHOLE", 10)
+    tiled = TiledStateVector(relu_problem(14))
+    summary = tiled.run(stages_of(steps=2), evenly=False)
+    told = []
+    monkeypatch.setattr(tiledvector, "require_memory", lambda *asked: told.append(asked))
+    tiled.probabilities(summary)
+    tiled.state(stages_of(steps=2))
+    assert told == [
+        (8.0 * 2**14, "the probabilities of 14 qubits"),
+        (16.0 * 2**14, "the amplitudes of 14 qubits"),
+    ]
