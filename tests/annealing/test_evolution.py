@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import qutip
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 import annealcam as ac
@@ -96,13 +97,30 @@ def test_two_coupled_qubits_in_closed_form(coupling):
 
 @BOTH
 def test_dense_propagator(convention):
-    p, tau, n = relu_problem(4), 6.0, 4000
-    psi = np.full(16, 0.25, dtype=complex)
-    for k in range(n):
-        psi = expm(-1j * tau / n * dense_hamiltonian(p, (k + 0.5) / n, convention=convention)) @ psi
+    """The linear schedule by an eighth-order Runge-Kutta method, on the dense Hamiltonian."""
+    p, tau = relu_problem(4), 6.0
+
+    def right(u, psi):
+        return -1j * tau * (dense_hamiltonian(p, u, convention=convention) @ psi)
+
+    start = np.full(16, 0.25, dtype=complex)
+    psi = solve_ivp(right, (0, 1), start, method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
     own = ac.anneal(p, tau=tau, convention=convention, tol=1e-9)
-    assert np.abs(own.state - psi).max() < 1e-5
-    assert np.abs(own.probabilities - np.abs(psi) ** 2).max() < 1e-6
+    assert np.abs(own.state - psi).max() < 1e-8
+    assert np.abs(own.probabilities - np.abs(psi) ** 2).max() < 1e-8
+
+
+FEW = pytest.mark.xfail(strict=True, reason="idle qubits leave their phase in the state")
+
+
+@pytest.mark.parametrize("d", [*(pytest.param(d, marks=FEW) for d in (1, 2, 3)), 4, 5])
+def test_phase_of_the_state(d):
+    """psi itself, not only up to a phase, with fewer qubits than a vector register holds too."""
+    p = relu_problem(d)
+    H = dense_hamiltonian(p, 0.5, convention="text", schedule=CONSTANT)
+    psi = expm(-3j * H) @ np.full(2**d, 2 ** (-d / 2))
+    own = ac.anneal(p, tau=3.0, convention="text", schedule=CONSTANT, tol=1e-9)
+    assert np.abs(own.state - psi).max() < 1e-8
 
 
 @pytest.mark.parametrize("schedule", ["linear", "quadratic"])
@@ -172,7 +190,7 @@ def test_scale_identity_of_the_conventions(s):
 
 def test_sign_of_the_driver_is_a_gauge():
     """With +sum sigma_x, started in its own ground state, the probabilities are the same."""
-    p, tau, n = relu_problem(4), 5.0, 500
+    p, tau, n = relu_problem(4), 5.0, 50  # the products agree for any n
     flip = (-1.0) ** np.array([b.bit_count() for b in range(16)])
     diag = np.diag(diagonal(p))
     ends = []

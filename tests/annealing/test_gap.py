@@ -360,45 +360,6 @@ def test_cardinality_as_a_penalty():
     assert own.multiplicity == ac.solve_exact(p).multiplicity
 
 
-def sector_matrix(p, scale, a, b):
-    """The XY model among the states of weight k, written out; and the states."""
-    states = [n for n in range(2**p.d) if n.bit_count() == p.cardinality]
-    H = np.diag([b * p.energy([n >> q & 1 for q in range(p.d)]) for n in states])
-    for i, n in enumerate(states):
-        for j, m in enumerate(states):
-            if (n ^ m).bit_count() == 2:
-                H[i, j] = -2 * a * scale / p.d
-    return H
-
-
-@BOTH
-@pytest.mark.parametrize(("d", "k"), [(2, 1), (4, 2), (5, 4), (7, 3), (8, 5)])
-def test_cardinality_kept_exactly(d, k, convention):
-    p = relu_problem(d, cardinality=k)
-    scale = CONVENTIONS[convention].driver_scale(d)
-
-    def gap(s):
-        levels = np.linalg.eigvalsh(sector_matrix(p, scale, 1 - s, s))
-        return levels[1] - levels[0]
-
-    own = minimum_gap(p, convention=convention, certify=0.05)
-    ends = max(own.s - 0.05, 0), min(own.s + 0.05, 1)
-    near = minimize_scalar(gap, bounds=ends, method="bounded", options={"xatol": 1e-8})
-    least = min(near.fun, *(gap(s) for s in np.linspace(0, 1, 21)))
-    assert own.gap == pytest.approx(least, rel=1e-6)
-    assert own.proved
-    assert own.certificate <= least
-    assert own.hamming_distance % 2 == 0
-    # the first gap of the driver alone is that of the transverse field
-    assert gap(0) == pytest.approx(2 * scale)
-
-
-@pytest.mark.parametrize(("k", "multiplicity"), [(3, 20), (6, 1)])
-def test_cardinality_leaves_no_choice(k, multiplicity):
-    own = minimum_gap(ac.SelectionProblem(np.ones(6), np.zeros((6, 6)), cardinality=k))
-    assert (own.gap, own.multiplicity) == (math.inf, multiplicity)
-
-
 def test_twelve_qubits_agree_with_a_tighter_run():
     p = relu_problem(12)
     own, tight = (minimum_gap(p, convention="text", rtol=r) for r in (1e-6, 1e-9))

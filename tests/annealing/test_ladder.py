@@ -115,7 +115,7 @@ def test_agreement_by_chance_is_believed_only_once():
     assert (trusting.runs, trusting.success) == (3, 0.5)
     careful = converge(run, success, 1e-6, agreements=2)
     assert careful.runs > 5
-    assert abs(careful.success - 0.8) <= careful.error <= 1e-6
+    assert careful.success == pytest.approx(0.8, abs=1e-12)
 
 
 def test_the_worse_of_two_agreeing_rungs_is_told():

@@ -11,7 +11,6 @@ from annealcam.annealing.eigensolver import lowest_states
 from annealcam.annealing.hamiltonian import CONVENTIONS, dense_hamiltonian, diagonal
 from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.annealing.spectrum import LowSpectrum, ground_state, spectrum
-from annealcam.annealing.subspace import WeightSector
 from annealcam.errors import ArgumentError
 from builders import problems, relu_problem
 
@@ -140,19 +139,6 @@ def test_cardinality_as_a_penalty():
     p = relu_problem(5, cardinality=2)
     c = spectrum(p, points=9, constraint="penalty")
     exact = np.array([dense(p, s, "paper")[:4] for s in c.s])
-    assert np.abs(c.energies - exact).max() < 1e-8
-
-
-@BOTH
-@pytest.mark.parametrize(("d", "k"), [(4, 2), (7, 3), (8, 6)])
-def test_cardinality_kept_exactly(d, k, convention):
-    p = relu_problem(d, cardinality=k)
-    scale = CONVENTIONS[convention].driver_scale(d)
-    sector = WeightSector(d, k)
-    swaps = sector.apply(np.eye(sector.size))
-    E = sector.energies(p.linear, p.quadratic)
-    c = spectrum(p, points=9, convention=convention)
-    exact = [np.linalg.eigvalsh(s * np.diag(E) - 2 * (1 - s) * scale / d * swaps)[:4] for s in c.s]
     assert np.abs(c.energies - exact).max() < 1e-8
 
 

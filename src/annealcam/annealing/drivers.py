@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,6 +24,7 @@ VECTORS = 60  # long vectors that a search for the gap takes
 _LEAST = 0.15  # least divisor of a preconditioner, in mean splittings of one qubit
 
 
+@runtime_checkable
 class Driver(Protocol):
     """A driver H_D together with the diagonal H_P = diag(energies), on vectors that are rows.
 
@@ -135,9 +136,9 @@ def driver_of(
     scale = convention.driver_scale(problem.d)
     if problem.cardinality is None or constraint == "penalty":
         return TransverseField(problem, scale)
-    from annealcam.annealing.exchange import Exchange
+    from annealcam.annealing.xy_driver import XYDriver
 
-    return Exchange(problem, scale)
+    return XYDriver(problem, scale)
 
 
 def aligned(rows: int, size: int) -> Float[Array, "rows size"]:

@@ -56,6 +56,11 @@ class MinimumGap:
         schedule: name of the schedule.
         convention: the convention.
         driver_scale: c in H_D.
+
+    >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
+    >>> g = minimum_gap(either)
+    >>> round(g.gap, 4), round(g.final_gap, 4), g.multiplicity, g.hamming_distance
+    (0.2873, 0.3, 1, 2)
     """
 
     gap: float

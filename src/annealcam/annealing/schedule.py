@@ -38,6 +38,10 @@ class Schedule:
 
     Raises:
         ArgumentError: the breaks do not go from 0 to 1, or something is not finite.
+
+    >>> late = Schedule("late", [0.0, 0.5, 1.0], [[1, 0, 0, 0], [1, -2, 0, 0]], [[0, 2, 0, 0]] * 2)
+    >>> late.A([0.25, 0.75])
+    array([1. , 0.5])
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
@@ -48,7 +49,7 @@ class SectorVector:
         self.advance(state, stages)
         return _kernels.density(state)
 
-    def success(self, density: Float[Array, "*runs states"]) -> Float[Array, "*runs"]:
+    def success(self, density: Float[Array, "*runs states"]) -> Any:
         """Return the probability of the ground manifold."""
         return density[..., self.ground].sum(-1)
 

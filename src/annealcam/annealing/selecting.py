@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.success import best_of_shots, guess_probability
+from annealcam.errors import ProblemTooLargeError
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection, best_of
+
+MAX_QUBITS = 24  # seconds for each problem; `anneal` itself goes as far as memory does
 
 
 def select_by_annealing(
@@ -26,13 +29,18 @@ def select_by_annealing(
 
     Raises:
         ArgumentError: an argument is out of range.
-        ProblemTooLargeError: d is above the reach of the state vector.
+        ProblemTooLargeError: d is above 24, or a cardinality's states do not fit into memory.
 
     >>> import numpy as np
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> select_by_annealing(p, tau=100.0, shots=20).n
     array([1, 0], dtype=int8)
     """
+    if problem.d > MAX_QUBITS and (problem.cardinality is None or constraint == "penalty"):
+        raise ProblemTooLargeError(
+            f"d={problem.d}: selections are annealed with up to {MAX_QUBITS} qubits; keep fewer "
+            "candidates (max_qubits), or take another sampler (sa, tabu, sqa)"
+        )
     result = anneal(
         problem, tau=tau, convention=convention, schedule=schedule, constraint=constraint
     )

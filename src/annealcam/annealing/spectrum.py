@@ -36,6 +36,12 @@ class SpectrumCurve:
         schedule: name of the schedule.
         convention: the convention.
         driver_scale: c in H_D.
+
+    >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
+    >>> c = spectrum(either, points=2)
+    >>> c.energies.round(4)
+    array([[-0.5,  0.5],
+           [-0.5, -0.2]])
     """
 
     s: Float[Array, " points"]

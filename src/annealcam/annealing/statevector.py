@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
@@ -58,7 +59,7 @@ class StateVector:
         density = _kernels.density(self._propagated(stages, evenly=evenly))
         return density if density.size == 1 << self.d else density.reshape(-1, 1 << self.d).sum(0)
 
-    def success(self, density: Float[Array, "*runs states"]) -> Float[Array, "*runs"]:
+    def success(self, density: Float[Array, "*runs states"]) -> Any:
         """Return the probability of the ground manifold."""
         return density[..., self.ground].sum(-1)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._types import Array
-from annealcam.annealing import _kernels, _tiles
+from annealcam.annealing import _kernels, _sweeps, _tiles
 from annealcam.annealing._vectors import BYTES
 from annealcam.annealing.hamiltonian import coefficients
 from annealcam.annealing.memory import require_memory
@@ -24,6 +25,8 @@ from annealcam.selection.problem import SelectionProblem
 
 WHOLE = 20  # up to so many qubits all probabilities are extrapolated, beyond a summary of them
 MAX_QUBITS = 30
+_ROW = {"complex128": 13, "complex64": 14}  # qubits of a row, which stays in the second cache;
+_SHORT_ROW, _COLUMN = 10, (7, 11)  # fewer leave a column its share, more keep that in the cache too
 _GAP = 4096 + BYTES  # between rows, or a column would fall into few places of the caches
 _LARGEST = 1.2  # radians by which one rotation in the tangent form turns
 _SHARES = 4  # pieces of work for each thread, so that none waits long for another
@@ -51,7 +54,7 @@ class TiledStateVector:
     ) -> None:
         d, number = problem.d, np.dtype(REAL[precision])
         self.d, self.number, self._threads, self._begin = d, number, threads, start
-        self._low = _low or min(13 if number.itemsize == 8 else 14, d - 2)
+        self._low = _low or _qubits_of_a_row(d, precision)
         self._summary = d > WHOLE
         require_memory(_bytes(d, number.itemsize), f"a state of {d} qubits in {precision}")
         self._split(*coefficients(problem, penalty=True))
@@ -59,12 +62,13 @@ class TiledStateVector:
         most = lowest.min() + problem.tie / (2 * math.pi)
         self.ground: Int[Array, " ground"] = _tiles.below(*self._parts, lowest, most)
         self.ground_energy = float(2 * math.pi * lowest.min() + self.offset)
-        self._last: Float[Array, "rows vectors 2 lanes"] | None = None
+        self._finest: Stages = Stages(np.empty(0), np.zeros(1))
+        self._held: Stages | None = None  # the run whose end is in the memory of the state
 
     def _split(
         self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"], offset: float
     ) -> None:
-        """E / 2 pi by columns and by rows, as _tiles.py describes."""
+        """E / 2 pi by columns and by rows, as _sweeps.py describes."""
         lanes, low = self._lanes, self._low
         columns = _kernels.energies(linear[:low], quadratic[:low, :low])
         others = np.r_[:lanes, low : self.d]  # the energies of the lanes alone are the columns'
@@ -84,9 +88,10 @@ class TiledStateVector:
     def run(self, stages: Stages, *, evenly: bool) -> Float[Array, " summary"]:  # noqa: ARG002
         """Return the probabilities after a run, or above 20 qubits their summary."""
         state = self._propagated(stages, whole=False)
+        self._finest = self._held = stages
         return _tiles.summary(state, self.ground) if self._summary else _density(state)
 
-    def success(self, density: Float[Array, "*runs summary"]) -> Float[Array, "*runs"]:
+    def success(self, density: Float[Array, "*runs summary"]) -> Any:
         """Return the probability of the ground manifold."""
         return density[..., 0] if self._summary else density[..., self.ground].sum(-1)
 
@@ -94,14 +99,17 @@ class TiledStateVector:
         """Return the probabilities: what the ladder converged to, or those of the finest run."""
         if self._summary:
             require_memory(8.0 * 2**self.d, f"the probabilities of {self.d} qubits")
-            return _density(self._last)
+            if self._held is not self._finest:  # a run for the state came between
+                self._propagated(self._finest, whole=False)
+                self._held = self._finest
+            return _density(self._state)
         density = np.maximum(density, 0.0)
         return density / density.sum()
 
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""
         require_memory(16.0 * 2**self.d, f"the amplitudes of {self.d} qubits")
-        state = self._propagated(stages, whole=True)
+        state, self._held = self._propagated(stages, whole=True), None
         phase = np.exp(-1j * stages.phases.sum() * self.offset)
         psi = _tiles.amplitudes(state, self._signs(), complex(phase))
         psi /= math.sqrt(np.vdot(psi, psi).real)
@@ -113,14 +121,17 @@ class TiledStateVector:
         ones = (weights(self._low) + np.arange(4)[:, None]).reshape(4, -1, 1, 1 << self._lanes)
         return np.where(np.arange(2)[:, None] == 0, parts[0][ones % 4], parts[1][ones % 4])
 
+    @cached_property
+    def _state(self) -> Float[Array, "rows vectors 2 lanes"]:
+        """Memory for the state; it serves one run after another."""
+        shape = 1 << (self.d - self._low), 1 << (self._low - self._lanes), 2, 1 << self._lanes
+        return _aligned(shape, self.number, gap=_GAP)
+
     def _propagated(self, stages: Stages, *, whole: bool) -> Float[Array, "rows vectors 2 lanes"]:
         """The state in the real gauge; the memory of the run before is used again."""
-        if self._last is None:
-            shape = 1 << (self.d - self._low), 1 << (self._low - self._lanes), 2, 1 << self._lanes
-            self._last = _aligned(shape, self.number, gap=_GAP)
-        state = self._last
+        state = self._state
         given = np.empty(0) if self._begin is None else self._begin
-        _tiles.begin(state, self._signs(), 2.0 ** (-self.d / 2), given)
+        _tiles.begin(state, self._signs(), given)
         angles, phases = list(stages.angles), list(stages.phases)
         if self._begin is None and not whole:  # an eigenstate of the first rotation
             angles[0] = phases[0] = 0.0
@@ -145,15 +156,17 @@ class TiledStateVector:
         alone = self._lanes * by_rows + coupling.shape[1] % 2  # qubits in the tangent form
 
         def sweep(before: float, phase: float, after: float, spread: Any) -> None:
-            _tiles.phase_table(table, turns, phase)
+            _sweeps.phase_table(table, turns, phase)
             factor = (math.cos(before) * math.cos(after)) ** alone
-            numbers = (math.tan(before), math.sin(2 * before) / 2)
-            numbers += (math.tan(after), math.sin(2 * after) / 2)
-            numbers = tuple(self.number.type(number) for number in numbers)
+            numbers = tuple(
+                self.number.type(number)
+                for angle in (before, after)
+                for number in (math.tan(angle), math.sin(2 * angle) / 2)
+            )
 
             def work(first: int, last: int) -> None:
                 room = _aligned(table.shape, self.number)
-                _tiles.sweep(
+                _sweeps.sweep(
                     first, last, place, table, room, own, coupling, phase, factor, numbers
                 )
 
@@ -162,15 +175,18 @@ class TiledStateVector:
         return sweep
 
 
+def _qubits_of_a_row(d: int, precision: str) -> int:
+    least, most = _COLUMN
+    return max(min(_ROW[precision], max(_SHORT_ROW, d - least)), d - most)
+
+
 def _density(state: Float[Array, "rows vectors 2 lanes"]) -> Float[Array, " states"]:
     density: Float[Array, " states"] = _tiles.density(state)
     density /= density.sum()
     return density
 
 
-def _aligned(
-    shape: tuple[int, ...], number: np.dtype[Any], *, gap: int = 0
-) -> Float[Array, "..."]:
+def _aligned(shape: tuple[int, ...], number: np.dtype[Any], *, gap: int = 0) -> Float[Array, "..."]:
     """An empty array that begins with a line of the cache, `gap` bytes between its rows."""
     row = math.prod(shape[1:]) + gap // number.itemsize
     room = np.empty(shape[0] * row + BYTES // number.itemsize, number)

@@ -102,7 +102,8 @@ class SelectionProblem:
         >>> SelectionProblem.from_bqm(dimod.BinaryQuadraticModel({"a": -1.}, {}, "BINARY")).h
         array([2.])
         """
-        binary = bqm.change_vartype("BINARY", inplace=False)
+        double = type(bqm)(bqm, dtype=np.float64)  # single precision would round in what follows
+        binary = double.change_vartype("BINARY", inplace=True)
         linear, (rows, columns, values), _ = binary.to_numpy_vectors(list(binary.variables))
         J = np.zeros((len(linear), len(linear)))
         np.add.at(J, (rows, columns), 2.0 * values)
