@@ -10,7 +10,7 @@ from jaxtyping import install_import_hook
 # Left out: the compiled kernels (numba compiles plain functions only), and the pipeline, whose own
 # checks of what users hand it are tested.
 ANNEALING = (
-    "evolution hamiltonian splitting success plan runs starts path batch first_steps ladder "
+    "evolution hamiltonian splitting success plan runs starts batch first_steps ladder "
     "statevector sectorvector tiledvector gpu devices _torch_kernels sweep adiabatic _pieces "
     "schedule_names dwave_schedule"
 ).split()

@@ -242,23 +242,20 @@ def test_summary_in_a_whole_run(monkeypatch):
         assert other.multiplicity == plain.multiplicity
     assert np.abs(tiled.probabilities - plain.probabilities).max() < 1e-11
     assert np.array_equal(tiled.sample(50, seed=2), plain.sample(50, seed=2))
-    finest = strang(LINEAR, 6.0, np.array([brief.steps]), brief.driver_scale)
-    expected = StateVector(p).run(finest, evenly=False)
-    assert np.abs(brief.probabilities - expected).max() < 1e-12
+    assert np.abs(brief.probabilities - plain.probabilities).max() < 1e-6
     assert (tiled.steps, tiled.success_probability) == (
         plain.steps,
         pytest.approx(plain.success_probability, abs=1e-11),
     )
 
 
-@pytest.mark.xfail(reason="beyond WHOLE qubits they are not extrapolated", strict=True)
 def test_distribution_error_holds_for_a_summary_too(monkeypatch):
     p = relu_problem(14)
     exact = ac.anneal(p, tau=6.0, tol=1e-9).probabilities
     monkeypatch.setattr(runs, "LARGEST_UNTILED", 13)
     monkeypatch.setattr(tiledvector, "WHOLE", 10)
     brief = ac.anneal(p, tau=6.0)
-    assert 0.5 * np.abs(brief.probabilities - exact).sum() < 10 * brief.distribution_error
+    assert 0.5 * np.abs(brief.probabilities - exact).sum() < brief.distribution_error <= 2e-6
 
 
 # Where it comes in, and what is refused

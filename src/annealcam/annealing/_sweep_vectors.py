@@ -1,5 +1,8 @@
 """Vector instructions of the sweeps over large states, in LLVM's own code; see _sweeps.py."""
 
+# mypy: disallow-untyped-decorators=False, disallow-untyped-defs=False
+# mypy: disallow-untyped-calls=False
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils

@@ -15,6 +15,9 @@ and a phase factor is a product of three: that of a table, which serves a whole 
 complex vector for each set, and that of a number for each vector of the set, made by doubling.
 """
 
+# mypy: disallow-untyped-decorators=False, disallow-untyped-defs=False
+# mypy: disallow-untyped-calls=False
+
 import numpy as np
 
 from annealcam.annealing._kernels import compiled, cos_sin
@@ -116,11 +119,10 @@ def _enter(start, stride, here, size, within, tangent, sine, wanted, rows):
     run = size >> _upper(size)
     near, low = min(run, _NEAR), min(run, _LOW)
     for at in range(0, size, near):
-        for part in range(2):
-            to, piece = here + at * _STRIDE + part * BYTES, wanted + (part * size + at >> 3) * rows
-            source = start + at * stride + part * BYTES
-            _move(source, stride, to, _STRIDE, near, within, tangent, sine, piece, rows)
-            _turn_bits(to, low, near, tangent, sine)
+        source, to, piece = start + at * stride, here + at * _STRIDE, wanted + (at >> 2) * rows
+        _move(source, stride, to, _STRIDE, near, within, tangent, sine, piece, rows)
+        _turn_bits(to, low, near, tangent, sine)
+        _turn_bits(to + BYTES, low, near, tangent, sine)
     _turn_far(here, size, near, run, tangent, sine)
 
 
@@ -131,32 +133,32 @@ def _leave(start, stride, here, size, within, tangent, sine, wanted, rows):
     near, low = min(run, _NEAR), min(run, _LOW)
     _turn_far(here, size, near, run, tangent, sine)
     for at in range(0, size, near):
-        for part in range(2):
-            source, piece = (
-                here + at * _STRIDE + part * BYTES,
-                wanted + (part * size + at >> 3) * rows,
-            )
-            to = start + at * stride + part * BYTES
-            _turn_bits(source, low, near, tangent, sine)
-            _move(source, _STRIDE, to, stride, near, within, tangent, sine, piece, rows)
+        source, to, piece = here + at * _STRIDE, start + at * stride, wanted + (at >> 2) * rows
+        _turn_bits(source, low, near, tangent, sine)
+        _turn_bits(source + BYTES, low, near, tangent, sine)
+        _move(source, _STRIDE, to, stride, near, within, tangent, sine, piece, rows)
 
 
 @compiled
 def _move(source, stride, to, to_stride, size, within, tangent, sine, wanted, rows):
     """Turn the lowest bits, four or two, and maybe the lanes, from one place to another."""
-    if size < _LOW:
-        for j in range(0, size, 4):
-            if within:
-                _all2(source + j * stride, stride, to + j * to_stride, to_stride, tangent, sine)
+    group = min(size, _LOW)
+    for j in range(0, size, group):
+        if group == _LOW:
+            piece = wanted + (j >> 2) * rows
+            ask(piece, rows)
+            ask(piece + 2 * rows, rows)
+        for part in range(0, _STRIDE, BYTES):
+            x, y = source + j * stride + part, to + j * to_stride + part
+            if group == _LOW:
+                if within:
+                    _all4(x, stride, y, to_stride, tangent, sine)
+                else:
+                    _across4(x, stride, y, to_stride, tangent, sine)
+            elif within:
+                _all2(x, stride, y, to_stride, tangent, sine)
             else:
-                _across2(source + j * stride, stride, to + j * to_stride, to_stride, tangent, sine)
-        return
-    for j in range(0, size, _LOW):
-        ask(wanted + (j >> 3) * rows, rows)
-        if within:
-            _all4(source + j * stride, stride, to + j * to_stride, to_stride, tangent, sine)
-        else:
-            _across4(source + j * stride, stride, to + j * to_stride, to_stride, tangent, sine)
+                _across2(x, stride, y, to_stride, tangent, sine)
 
 
 @compiled

@@ -72,7 +72,7 @@ def anneal_batch(
     array([[0.53, 1.  ],
            [0.53, 1.  ]])
     """
-    taus = np.atleast_1d(tau).tolist()
+    taus = np.atleast_1d(np.asarray(tau, dtype=np.float64)).tolist()
     if not taus or not problems:
         raise ArgumentError("problems, tau: at least one of each")
     plans = [

@@ -6,13 +6,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._types import Array
 from annealcam.annealing.hamiltonian import Convention
 from annealcam.annealing.ladder import Converged
 from annealcam.annealing.plan import Plan, plan_of
-from annealcam.annealing.runs import Simulator, converged, final_state, simulator_of
+from annealcam.annealing.runs import (
+    STATE_TOL,
+    Simulator,
+    converged,
+    final_state,
+    simulator_of,
+)
 from annealcam.annealing.schedule import Schedule
 from annealcam.annealing.shots import draw
 from annealcam.selection.energies import bits
@@ -53,8 +60,14 @@ class AnnealResult:
 
     @cached_property
     def probabilities(self) -> Float[Array, " states"]:
-        """Probability to measure each of the states; they sum to one."""
-        return self._simulator.probabilities(self._density)
+        """Probability to measure each of the states; they sum to one.
+
+        Above 20 qubits they are those of `state`, and cost its run.
+        """
+        if not _summarised(self._simulator, self._density, self.d):
+            return self._simulator.probabilities(self._density)
+        p = np.abs(self.state) ** 2
+        return p / p.sum()
 
     @cached_property
     def state(self) -> Complex[Array, " states"]:
@@ -128,10 +141,13 @@ def anneal(
 
 def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResult:
     """Return the result of a plan whose ladder has converged."""
+    distribution_error = float(found.distribution_error)
+    if _summarised(simulator, found.probabilities, plan.problem.d):
+        distribution_error = max(distribution_error, plan.tol, STATE_TOL[plan.precision])
     return AnnealResult(
         success_probability=min(max(float(found.success), 0.0), 1.0),
         error=float(found.error),
-        distribution_error=float(found.distribution_error),
+        distribution_error=distribution_error,
         multiplicity=len(simulator.ground),
         ground_energy=simulator.ground_energy,
         steps=plan.steps(found.multiple),
@@ -148,3 +164,8 @@ def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResul
         _simulator=simulator,
         _density=found.probabilities,
     )
+
+
+def _summarised(simulator: Simulator, density: Any, d: int) -> bool:
+    """Whether a ladder had only a summary of the probabilities, there being so many."""
+    return simulator.states is None and density.shape[-1] != 1 << d

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from annealcam.errors import NumericalError
@@ -96,8 +97,10 @@ def converge(
 
 def _refuse_standstill(errors: list[float], tol: float) -> None:
     """Raise NumericalError where three more rungs, worth factors of ten each, brought nothing."""
-    earlier, lately = errors[:-3], errors[-3:]
-    if earlier and min(earlier) < 1e-3 and min(lately) > 0.5 * min(earlier):
+    if len(errors) < 6:
+        return
+    earlier, lately = median(errors[-6:-3]), median(errors[-3:])
+    if earlier < 1e-3 and lately > 0.5 * earlier:
         raise NumericalError(
             f"tol={tol:g}: rounding leaves an error of F of about {min(errors):.0e}; "
             "give a larger tol, or complex128"

@@ -18,7 +18,7 @@ from annealcam.annealing.plan import Plan, plan_of
 from annealcam.annealing.runs import REFINE, SAFETY
 from annealcam.annealing.schedule import Schedule
 from annealcam.annealing.sectorvector import SectorVector
-from annealcam.annealing.spectrum import LowSpectrum
+from annealcam.annealing.spectrum import MAX_LEVELS, LowSpectrum
 from annealcam.annealing.splitting import ABA_10_6_4, aba_stages, run_edges
 from annealcam.annealing.starts import starting_state
 from annealcam.annealing.statevector import StateVector
@@ -102,6 +102,9 @@ def anneal_path(
     start = starting_state(plan)
     simulator = (SectorVector if plan.in_subspace else StateVector)(problem, start=start)
     driver, g = driver_of(problem, plan.convention, constraint), len(simulator.ground)
+    if g > MAX_LEVELS:
+        raise ProblemTooLargeError(f"problem: has {g} ground states; a path follows {MAX_LEVELS}")
+    levels = whole("levels", levels, least=1)
     low = LowSpectrum(driver, plan.schedule, max(levels, g), 0.1 * tol)
     counts, before = 2 * plan.first, None
     while True:

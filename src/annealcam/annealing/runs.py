@@ -21,7 +21,7 @@ from annealcam.annealing.tiledvector import TiledStateVector
 LARGEST_UNTILED = 17
 REFINE = 1.5  # a run is compared with one of half as many steps again
 SAFETY = 3.0
-_STATE = {"complex128": 1e-9, "complex64": 1e-4}  # how near rounding lets two states come
+STATE_TOL = {"complex128": 1e-9, "complex64": 1e-4}  # how near rounding lets two states come
 
 
 @runtime_checkable
@@ -56,11 +56,11 @@ def simulator_of(plan: Plan, *, device: str = "cpu", threads: int = 1) -> Simula
         ArgumentError: the device is unknown, or threads is below 1.
         ProblemTooLargeError: the states do not fit into memory.
     """
-    threads = whole("threads", threads, least=1)
+    threads, place = whole("threads", threads, least=1), gpu_of(device)
     options: dict[str, Any] = {"start": starting_state(plan), "precision": plan.precision}
     if plan.in_subspace:
         return SectorVector(plan.problem, **options)
-    if (place := gpu_of(device)) is not None:
+    if place is not None:
         from annealcam.annealing.gpu import TorchStateVector
 
         return TorchStateVector(plan.problem, device=place, **options)
@@ -96,7 +96,7 @@ def final_state(plan: Plan, simulator: Simulator) -> Complex[Array, " states"]:
         if before is not None:
             change = float(np.linalg.norm(psi - before))
             if SAFETY * change / (REFINE**ABA_10_4.order - 1) <= max(
-                plan.tol, _STATE[plan.precision]
+                plan.tol, STATE_TOL[plan.precision]
             ):
                 return psi
         counts, before = np.ceil(REFINE * counts).astype(np.int64), psi

@@ -113,7 +113,8 @@ def aba_stages(
     a, b = np.array(scheme.rotations), np.array(scheme.phases)
     read_by_driver = start + length * np.append(0.0, np.cumsum(b))
     read_by_problem = start + length * np.cumsum(a[:-1])
-    angles = scale * tau * length * schedule.A(np.minimum(read_by_driver, 1.0)) * a
+    own_side = np.minimum(read_by_driver, np.nextafter(edges[1:], 0.0)[:, None])  # of a jump
+    angles = scale * tau * length * schedule.A(own_side) * a
     merged = np.append(angles[:, :-1].ravel(), angles[-1, -1])
     merged[len(b) : -1 : len(b)] += angles[:-1, -1]
     phases = tau * length * schedule.B(read_by_problem) * b

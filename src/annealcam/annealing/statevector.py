@@ -72,7 +72,9 @@ class StateVector:
         """Return the amplitudes psi after a run, with their phase."""
         state = self.begin()
         self.advance(state, stages)
-        return self.amplitudes(state) * np.exp(-1j * (stages.phases.sum() * self.offset))
+        idle = MIN_QUBITS - self.d if self.d < MIN_QUBITS else 0  # each turns as it rests
+        phase = idle * stages.angles.sum() + self.offset * stages.phases.sum()
+        return self.amplitudes(state) * np.exp(-1j * phase)
 
     def begin(self) -> Float[Array, "2 all"]:
         """Return the state that runs begin in, in the real gauge and with the idle qubits."""
@@ -104,7 +106,7 @@ class StateVector:
         kernel(state, self._turns, angles, stages.phases[1:-1])
         return state
 
-    def _begun(self, start: Float[Array, " states"], width: int) -> Float[Array, "2 states"]:
+    def _begun(self, start: Float[Array, " states"], width: int) -> Float[Array, "2 all"]:
         """A real state in the gauge, the idle qubits in their ground state."""
         idle = 1 << (width - self.d)
         real = np.tile(start, idle) * idle**-0.5
