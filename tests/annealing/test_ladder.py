@@ -69,8 +69,8 @@ def test_first_rungs_by_hand():
 
 def test_options_enter_the_error():
     plain = converge(runs(SERIES), success, 0.5)
-    other = converge(runs(SERIES), success, 0.5, floor=1e-3, safety=0.25)
-    assert other.error == pytest.approx(0.25 * plain.error + 1e-3, abs=1e-14)
+    other = converge(runs(SERIES), success, 0.5, floor=lambda _: 1e-3)
+    assert other.error == pytest.approx(plain.error + 1e-3, abs=1e-14)
     assert other.distribution_error == pytest.approx(plain.distribution_error + 1e-3, abs=1e-14)
 
 
@@ -84,7 +84,7 @@ def test_error_is_a_bound_where_low_orders_rule(sizes, signs, first, tol):
     """Coefficients of one size, N above their ratio: each column is far better than the last."""
     series = sizes * signs
     exact = np.full(5, 0.2)
-    found = converge(runs(series, exact, first), success, tol, safety=1 / 3)
+    found = converge(runs(series, exact, first), success, tol)
     assert found.error <= tol
     assert abs(found.success - success(exact)) <= found.error
     assert 0.5 * np.abs(found.probabilities - exact).sum() <= found.distribution_error
@@ -161,9 +161,11 @@ def test_tolerance_above_the_rounding_is_reached(noise):
         assert abs(found.success - success(EXACT)) < 100 * noise
 
 
-def test_floor_above_the_tolerance_is_refused():
-    with pytest.raises(NumericalError, match="tol=1e-06"):
-        converge(runs(SERIES), success, 1e-6, floor=1e-5)
+def test_floor_above_the_tolerance_is_told():
+    """Rounding of 1e-7 for each step: the ladder ends where it rules, and the error says so."""
+    found = converge(runs(SERIES), success, 1e-9, floor=lambda multiple: 1e-7 * multiple)
+    rounding = 1e-7 * found.multiple
+    assert rounding < found.error <= 5 * rounding
 
 
 def test_an_error_of_a_run_ends_the_ladder():
@@ -199,7 +201,7 @@ def test_batch_is_its_runs_to_the_worst():
 
 @pytest.mark.parametrize("agreements", [1, 2])
 def test_torch_as_numpy(agreements):
-    options = {"tol": 1e-7, "floor": 1e-12, "safety": 1 / 3, "agreements": agreements}
+    options = {"tol": 1e-7, "floor": lambda _: 1e-12, "agreements": agreements}
     plain = converge(runs(batch()), success, **options)
     tensors = converge(lambda m: torch.from_numpy(runs(batch())(m)), success, **options)
     assert (tensors.multiple, tensors.runs) == (plain.multiple, plain.runs)

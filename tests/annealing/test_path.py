@@ -195,7 +195,7 @@ def test_wrong_arguments():
 
 @pytest.mark.parametrize("levels", [0, -3, "4"])
 def test_levels_below_one(levels):
-    with pytest.raises(ArgumentError, match=f"levels={levels}"):
+    with pytest.raises(ArgumentError, match=f"levels={levels!r}"):
         anneal_path(relu_problem(3), levels=levels)
 
 

@@ -18,6 +18,7 @@ MIN_QUBITS = 4  # one vector of single precision
 _LARGEST = 1.2  # radians by which one rotation in the tangent form turns
 _BLOCK = 10  # 2^10 amplitudes and their powers stay in the nearest cache
 _PAGE = 4096
+_RENEWED = 512  # steps after which the phase factors are computed anew: rounding adds up
 _FAST = {"contract", "nsz"}  # fused multiply-add; no reordering of sums, so equal bits every time
 
 
@@ -61,7 +62,7 @@ def propagate_evenly(state, turns, angles, phases):
     for k in range(phases.size):
         change = phases[k] - phases[k - 1] if k else 0.0
         before = phases[k - 1] - phases[k - 2] if k > 1 else np.inf
-        if abs(change - before) > 1e-13 * abs(phases[k]) or k % 4096 == 0:
+        if abs(change - before) > 1e-13 * abs(phases[k]) or k % _RENEWED == 0:
             unit_phases(powers[2], powers[3], turns, change)
             unit_phases(powers[0], powers[1], turns, phases[k] - change)
         _advance(state, powers, angles[k + 1])

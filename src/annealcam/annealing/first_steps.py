@@ -14,7 +14,7 @@ from annealcam.errors import ArgumentError
 
 MAX_STEPS = 10_000_000
 FEW_QUBITS = 4
-_NEED = 26.0  # steps of the first three runs where both strengths are one, to 1e-6
+_NEED = 30.0  # steps of the first three runs where both strengths are one, to 1e-6
 _SUDDEN = 256.0  # what changes faster is a jump: no step sees it, and none need to
 _RUNG = 2  # the first run has twice the first steps
 _ALL = 9  # the first three runs together have nine times as many
@@ -29,27 +29,32 @@ def first_steps(
     tau: float,
     driver_scale: float,
     tol: float,
-) -> Int[Array, " pieces"]:
-    """Return the first numbers of steps, for each piece of the schedule.
+) -> tuple[Int[Array, " pieces"], bool]:
+    """Return the first numbers of steps, for each piece of the schedule, and if they are forced.
 
     The need grows as (tau c)^0.4 (tau f)^0.35 with the driver's strength c and the typical local
     field f, as measured (docs/performance.md). No step may be so long that it meets the resonances
-    of long steps, or that it does not see what a schedule does.
+    of long steps, or that it does not see what a schedule does; the number is forced where this
+    asks for more steps than the need. Such runs are not as regular, and to be trusted less.
 
     Raises:
         ArgumentError: there would be over MAX_STEPS steps.
     """
     few = linear.size <= FEW_QUBITS
     field = np.abs(linear).max(initial=0.0) + np.abs(quadratic).sum(axis=1).max(initial=0.0)
-    centre = linear + 0.5 * quadratic.sum(axis=1)
-    typical = np.sqrt(centre**2 + 0.25 * (quadratic**2).sum(axis=1)).mean() if linear.size else 0.0
+    unit = float(field) or 1.0  # so that squares neither overflow nor vanish
+    centre, pairs = (linear + 0.5 * quadratic.sum(axis=1)) / unit, quadratic / unit
+    spread = centre**2 + 0.25 * (pairs**2).sum(axis=1)
+    typical = unit * float(np.sqrt(spread).mean()) if linear.size else 0.0
     (mean_a, mean_b), (most_a, most_b), quickest = _strengths(schedule)
     wanted = _NEED * (2 * mean_a * tau * driver_scale) ** 0.4
-    wanted *= (2 * mean_b * tau * float(typical)) ** 0.35 * (1e-6 / tol) ** 0.2
+    wanted *= (2 * mean_b * tau * typical) ** 0.35 * (1e-6 / tol) ** 0.2
     turn = _FEW_TURN if few else _LONG_TURN
     shortest = tau * max(most_a * driver_scale / _TURN, most_b * float(field) / turn)
-    refuse_endless(tau, shortest)
-    return steps_per_piece(schedule, max(wanted / _ALL, shortest / _RUNG, quickest, 2.0))
+    refuse_endless(tau, max(wanted, shortest))
+    forced = max(shortest / _RUNG, quickest)
+    least = max(wanted / _ALL, forced, 2.0)
+    return steps_per_piece(schedule, least), forced > wanted / _ALL
 
 
 def refuse_endless(tau: float, steps: float) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from statistics import median
 from typing import Any
 
 from annealcam.errors import NumericalError
 
 _COLUMNS = 4
-_DISTRIBUTION = 0.3  # of the distribution's change is asked of F too: F alone may agree by chance
+_DISTRIBUTION = 0.3  # share of the distribution's change asked of F too, which may agree by chance
 
 
 @dataclass(frozen=True)
@@ -45,54 +46,55 @@ def converge(
     success: Callable[[Any], Any],
     tol: float,
     *,
-    floor: float = 0.0,
-    safety: float = 1.0,
+    floor: Callable[[int], float] = lambda _: 0.0,
     agreements: int = 1,
 ) -> Converged:
     """Climb the ladder until the error of F is estimated below `tol` (of all runs, for a batch).
 
     Works on numpy's and torch's arrays alike.
 
-    Raises:
-        NumericalError: rounding keeps the error above `tol`.
-
     Args:
         run: the probabilities (..., states) after so many times the first number of steps; it
             raises where that would never end.
         success: F of probabilities.
-        tol: bound on the estimated error of F.
-        floor: error of rounding, below which no estimate is believed.
-        safety: share of the last change that is taken for the error; the last column is better than
-            the one it is compared with, by far where all steps are alike.
+        tol: bound on the estimated error of F, or four times what rounding leaves if that is more.
+        floor: error of rounding after so many times the first number of steps; it is added.
         agreements: so many rungs in a row must hold. Where there are few states two may agree by
             chance.
+
+    Raises:
+        NumericalError: rounding keeps the error above `tol`.
     """
     before: list[Any] = []
     done: list[int] = []
-    errors: list[Any] = []
+    changes: list[tuple[Any, Any]] = []
     for multiple in multiples():
-        row = [run(multiple)]
-        for column, (coarser, old) in enumerate(zip(done[::-1], before, strict=False)):
-            ratio = (multiple / coarser) ** 2
-            row.append(row[column] + (row[column] - old) / (ratio - 1.0))
-        row = row[:_COLUMNS]
+        row = _extrapolated(run(multiple), multiple, done, before)
         done.append(multiple)
         before = row
         if len(row) < 3:
             continue
         change = row[-1] - row[-2]
         distribution = 0.5 * abs(change).sum(-1)
-        in_success = abs(success(change))
-        errors.append(safety * _larger(in_success, _DISTRIBUTION * distribution) + floor)
-        if len(errors) >= agreements and all(_worst(e) <= tol for e in errors[-agreements:]):
-            error = errors[-1]
-            for other in errors[-agreements:]:
-                error = _larger(error, other)
-            return Converged(
-                row[-1], success(row[-1]), error, distribution + floor, multiple, len(done)
-            )
-        _refuse_standstill([_worst(e) for e in errors], tol)
+        changes.append((_larger(abs(success(change)), _DISTRIBUTION * distribution), distribution))
+        rounding = floor(multiple)
+        lately = changes[-agreements:]
+        if len(lately) == agreements and all(
+            _worst(e) <= max(tol, 4 * rounding) for e, _ in lately
+        ):
+            errors = (reduce(_larger, part) + rounding for part in zip(*lately, strict=True))
+            return Converged(row[-1], success(row[-1]), *errors, multiple, len(done))
+        _refuse_standstill([_worst(e) for e, _ in changes], tol)
     raise AssertionError("multiples never end")
+
+
+def _extrapolated(density: Any, multiple: int, done: list[int], before: list[Any]) -> list[Any]:
+    """The next row of Neville's scheme in 1 / N^2."""
+    row = [density]
+    for column, (coarser, old) in enumerate(zip(done[::-1], before, strict=False)):
+        ratio = (multiple / coarser) ** 2
+        row.append(row[column] + (row[column] - old) / (ratio - 1.0))
+    return row[:_COLUMNS]
 
 
 def _refuse_standstill(errors: list[float], tol: float) -> None:

@@ -21,9 +21,9 @@ from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
 
 CONSTRAINTS = ("subspace", "penalty")
-# By precision: the least tolerance, and what rounding may leave in F, as measured.
+# By precision: the least tolerance, and what rounding may leave in F, at all and for each step.
 LEAST_TOL = {"complex128": 1e-10, "complex64": 1e-6}
-_ROUNDING = {"complex128": 1e-12, "complex64": 5e-7}
+_ROUNDING = {"complex128": (1e-12, 1e-15), "complex64": (5e-7, 1.5e-8)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,13 @@ class Plan:
         """The driver's strength c."""
         return self.convention.driver_scale(self.problem.d)
 
-    @cached_property
+    @property
     def first(self) -> Int[Array, " pieces"]:
         """The first numbers of steps of a ladder, one for each piece of the schedule."""
+        return self._first[0]
+
+    @cached_property
+    def _first(self) -> tuple[Int[Array, " pieces"], bool]:
         linear, quadratic, _ = coefficients(self.problem, penalty=not self.in_subspace)
         return first_steps(linear, quadratic, self.schedule, self.tau, self.scale, self.tol)
 
@@ -61,12 +65,17 @@ class Plan:
 
     @property
     def ladder(self) -> dict[str, Any]:
-        """How much a ladder believes: few states agree by chance, and unlike steps do too."""
-        doubtful = self.problem.d <= FEW_QUBITS or self.schedule.smooth
+        """How much a ladder believes, and what rounding leaves in F.
+
+        One agreement serves where the error is regular, as it is for straight schedules and mild
+        fields; it takes two where there are few states, other schedules or strong fields.
+        """
+        straight = self.evenly and self.schedule.breaks.size == 2
+        regular = straight and self.problem.d > FEW_QUBITS and not self._first[1]
+        at_all, each = _ROUNDING[self.precision]
         return {
-            "floor": _ROUNDING[self.precision],
-            "safety": 1.0 if self.schedule.smooth else 1 / 3,
-            "agreements": 2 if doubtful else 1,
+            "floor": lambda multiple: at_all + each * self.steps(multiple),
+            "agreements": 1 if regular else 2,
         }
 
     def rung(self, first: Int[Array, " pieces"], multiple: int) -> Stages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +18,7 @@ from annealcam.annealing.splitting import ABA_10_4, Stages, aba
 from annealcam.annealing.starts import starting_state
 from annealcam.annealing.statevector import StateVector
 from annealcam.annealing.tiledvector import TiledStateVector
+from annealcam.errors import AnnealcamWarning
 
 LARGEST_UNTILED = 17
 REFINE = 1.5  # a run is compared with one of half as many steps again
@@ -59,6 +61,9 @@ def simulator_of(plan: Plan, *, device: str = "cpu", threads: int = 1) -> Simula
     threads, place = whole("threads", threads, least=1), gpu_of(device)
     options: dict[str, Any] = {"start": starting_state(plan), "precision": plan.precision}
     if plan.in_subspace:
+        if place is not None:
+            text = f"device={device!r}: the states of one cardinality are simulated on the CPU"
+            warnings.warn(text, AnnealcamWarning, stacklevel=3)
         return SectorVector(plan.problem, **options)
     if place is not None:
         from annealcam.annealing.gpu import TorchStateVector

@@ -26,8 +26,8 @@ from annealcam.selection.problem import SelectionProblem
 WHOLE = 20  # up to so many qubits all probabilities are extrapolated, beyond a summary of them
 MAX_QUBITS = 30
 _ROW = {"complex128": 13, "complex64": 14}  # qubits of a row, which stays in the second cache;
-_SHORT_ROW, _COLUMN = 10, (7, 11)  # fewer leave a column its share, more keep that in the cache too
-_GAP = 4096 + BYTES  # between rows, or a column would fall into few places of the caches
+_SHORT_ROW, _COLUMN = 10, (7, 10)  # fewer leave a column its share, more keep that in the cache too
+_GAP = 33 * BYTES  # between rows: with none, or 1 or 65, a column falls into few places of a cache
 _LARGEST = 1.2  # radians by which one rotation in the tangent form turns
 _SHARES = 4  # pieces of work for each thread, so that none waits long for another
 
@@ -229,4 +229,4 @@ def _workers(threads: int) -> Iterator[Callable[[Callable[[int, int], None], int
 
 def _bytes(d: int, itemsize: int) -> float:
     """Two numbers for each amplitude, and the probabilities of a ladder's rungs up to 20 qubits."""
-    return 2.0**d * (2 * itemsize + (5 * 8 if d <= WHOLE else 0))
+    return 2.0 ** min(d, 900) * (2 * itemsize + (5 * 8 if d <= WHOLE else 0))
