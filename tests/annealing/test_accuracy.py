@@ -246,7 +246,8 @@ def test_single_precision_knows_its_error():
         single = ac.anneal(p, **options, precision="complex64", tol=1e-5)
         double = ac.anneal(p, **options, tol=1e-9)
         off = abs(single.success_probability - double.success_probability)
-        assert off <= single.error <= 1e-5
+        rounding = 5e-7 + 1.5e-8 * single.steps
+        assert off <= single.error <= max(1e-5, 4 * rounding) + rounding
 
 
 @pytest.mark.parametrize("precision", ["complex128", "complex64"])
