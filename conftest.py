@@ -9,11 +9,11 @@ from jaxtyping import install_import_hook
 
 # Left out: the compiled kernels (numba compiles plain functions only), and the pipeline, whose own
 # checks of what users hand it are tested.
-ANNEALING = (
-    "evolution hamiltonian splitting success plan runs starts batch first_steps ladder "
-    "statevector sectorvector tiledvector gpu devices _torch_kernels sweep adiabatic _pieces "
-    "schedule_names dwave_schedule"
-).split()
+ANNEALING = [
+    "evolution", "hamiltonian", "splitting", "success", "plan", "runs", "starts", "batch",
+    "first_steps", "ladder", "statevector", "sectorvector", "tiledvector", "gpu", "devices",
+    "_torch_kernels", "sweep", "adiabatic", "_pieces", "schedule_names", "dwave_schedule",
+]  # fmt: skip
 CHECKED = [
     *(f"annealcam.{room}" for room in ("vision", "selection", "report")),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos")),

@@ -82,8 +82,10 @@ def converge(
         if len(lately) == agreements and all(
             _worst(e) <= max(tol, 4 * rounding) for e, _ in lately
         ):
-            errors = (reduce(_larger, part) + rounding for part in zip(*lately, strict=True))
-            return Converged(row[-1], success(row[-1]), *errors, multiple, len(done))
+            error, distribution = (
+                reduce(_larger, part) + rounding for part in zip(*lately, strict=True)
+            )
+            return Converged(row[-1], success(row[-1]), error, distribution, multiple, len(done))
         _refuse_standstill([_worst(e) for e, _ in changes], tol)
     raise AssertionError("multiples never end")
 
