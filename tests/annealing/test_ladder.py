@@ -63,7 +63,7 @@ def test_first_rungs_by_hand():
     before = values[2] + (values[2] - values[1]) / ((4 / 3) ** 2 - 1)
     change = found.probabilities - before
     assert found.distribution_error == pytest.approx(0.5 * np.abs(change).sum(), abs=1e-13)
-    expected = max(abs(success(change)), 0.3 * 0.5 * np.abs(change).sum())
+    expected = max(abs(success(change)), 0.1 * 0.5 * np.abs(change).sum())
     assert found.error == pytest.approx(expected, abs=1e-13)
 
 
@@ -131,7 +131,7 @@ def test_the_distribution_is_asked_too():
     found = converge(runs(series, first=1), success, 1e-6)
     assert found.success == pytest.approx(success(EXACT), abs=1e-15)
     assert found.runs > 3
-    assert found.distribution_error <= 1e-6 / 0.3
+    assert found.distribution_error <= 1e-6 / 0.1
 
 
 # Rounding

@@ -17,7 +17,7 @@ from typing import Any
 from annealcam.errors import NumericalError
 
 _COLUMNS = 4
-_DISTRIBUTION = 0.3  # share of the distribution's change asked of F too, which may agree by chance
+_DISTRIBUTION = 0.1  # share of the distribution's change asked of F too, which may agree by chance
 
 
 @dataclass(frozen=True)
