@@ -56,7 +56,7 @@ class AnnealResult:
     precision: str
     _plan: Plan = field(repr=False)
     _simulator: Simulator = field(repr=False)
-    _density: Any = field(repr=False)
+    _density: Array = field(repr=False)
 
     @cached_property
     def probabilities(self) -> Float[Array, " states"]:
@@ -64,9 +64,10 @@ class AnnealResult:
 
         Above 20 qubits they are those of `state`, and cost its run.
         """
-        if not _summarised(self._simulator, self._density, self.d):
-            return self._simulator.probabilities(self._density)
-        p = np.abs(self.state) ** 2
+        if _summarised(self._simulator, self._density, self.d):
+            p = np.abs(self.state) ** 2
+        else:  # extrapolated: a chance of next to nothing may have come out below it
+            p = np.maximum(self._density, 0.0)
         return p / p.sum()
 
     @cached_property
@@ -162,10 +163,16 @@ def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResul
         precision=plan.precision,
         _plan=plan,
         _simulator=simulator,
-        _density=found.probabilities,
+        _density=_on_the_cpu(found.probabilities),
     )
 
 
 def _summarised(simulator: Simulator, density: Any, d: int) -> bool:
     """Whether a ladder had only a summary of the probabilities, there being so many."""
     return simulator.states is None and density.shape[-1] != 1 << d
+
+
+def _on_the_cpu(density: Any) -> Array:
+    """An array of numpy's, of a torch tensor too, in double precision."""
+    on_the_cpu = density.cpu().numpy() if hasattr(density, "cpu") else density
+    return on_the_cpu.astype(np.float64, copy=False)

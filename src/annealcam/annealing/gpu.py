@@ -112,11 +112,6 @@ class TorchStateVector:
         """Return the probability of the ground manifold."""
         return float(self._batch.success(density[None])[0])
 
-    def probabilities(self, density: Float[Tensor, " states"]) -> Float[Array, " states"]:
-        """Return what a ladder converged to as probabilities: none below zero, with sum one."""
-        p = np.maximum(density.cpu().numpy().astype(np.float64), 0.0)
-        return p / p.sum()
-
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""
         state = self._batch.states([stages], start=self._start)[0].cpu().numpy().astype(np.float64)

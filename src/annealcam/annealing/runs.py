@@ -6,7 +6,7 @@ import warnings
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Int
 
 from annealcam._checks import whole
 from annealcam._types import Array
@@ -43,9 +43,6 @@ class Simulator(Protocol):
 
     def success(self, density: Any) -> Any:
         """Return F of what `run` returns."""
-
-    def probabilities(self, density: Any) -> Float[Array, " states"]:
-        """Return the probabilities of the states after the ladder ended with `density`."""
 
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""

@@ -63,11 +63,6 @@ class StateVector:
         """Return the probability of the ground manifold."""
         return density[..., self.ground].sum(-1)
 
-    def probabilities(self, density: Float[Array, " states"]) -> Float[Array, " states"]:
-        """Return what a ladder converged to as probabilities: none below zero, with sum one."""
-        density = np.maximum(density, 0.0)
-        return density / density.sum()
-
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""
         state = self.begin()

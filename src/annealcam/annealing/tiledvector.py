@@ -36,8 +36,7 @@ class TiledStateVector:
     """The amplitudes of a problem's 2^d states; its energies are made anew as they are needed.
 
     Above 20 qubits a ladder works on a summary of the probabilities: that of the ground manifold,
-    and of the other states in 1024 groups by their lowest ten bits. `probabilities` are then those
-    of the finest run.
+    and of the other states in 1024 groups by their lowest ten bits.
     """
 
     driver = "transverse field"
@@ -62,8 +61,6 @@ class TiledStateVector:
         most = lowest.min() + problem.tie / (2 * math.pi)
         self.ground: Int[Array, " ground"] = _tiles.below(*self._parts, lowest, most)
         self.ground_energy = float(2 * math.pi * lowest.min() + self.offset)
-        self._finest: Stages = Stages(np.empty(0), np.zeros(1))
-        self._held: Stages | None = None  # the run whose end is in the memory of the state
 
     def _split(
         self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"], offset: float
@@ -88,28 +85,16 @@ class TiledStateVector:
     def run(self, stages: Stages, *, evenly: bool) -> Float[Array, " summary"]:  # noqa: ARG002
         """Return the probabilities after a run, or above 20 qubits their summary."""
         state = self._propagated(stages, whole=False)
-        self._finest = self._held = stages
         return _tiles.summary(state, self.ground) if self._summary else _density(state)
 
     def success(self, density: Float[Array, "*runs summary"]) -> Any:
         """Return the probability of the ground manifold."""
         return density[..., 0] if self._summary else density[..., self.ground].sum(-1)
 
-    def probabilities(self, density: Float[Array, " summary"]) -> Float[Array, " states"]:
-        """Return the probabilities: what the ladder converged to, or those of the finest run."""
-        if self._summary:
-            require_memory(8.0 * 2**self.d, f"the probabilities of {self.d} qubits")
-            if self._held is not self._finest:  # a run for the state came between
-                self._propagated(self._finest, whole=False)
-                self._held = self._finest
-            return _density(self._state)
-        density = np.maximum(density, 0.0)
-        return density / density.sum()
-
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""
         require_memory(16.0 * 2**self.d, f"the amplitudes of {self.d} qubits")
-        state, self._held = self._propagated(stages, whole=True), None
+        state = self._propagated(stages, whole=True)
         phase = np.exp(-1j * stages.phases.sum() * self.offset)
         psi = _tiles.amplitudes(state, self._signs(), complex(phase))
         psi /= math.sqrt(np.vdot(psi, psi).real)
