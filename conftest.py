@@ -15,10 +15,13 @@ ANNEALING = [
     "_torch_kernels", "sweep", "adiabatic", "_pieces", "schedule_names", "dwave_schedule",
 ]  # fmt: skip
 CHECKED = [
-    *(f"annealcam.{room}" for room in ("vision", "selection", "report")),
+    *(f"annealcam.{room}" for room in ("vision", "selection", "report", "metrics")),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos")),
     *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),
     *(f"annealcam.annealing.{file}" for file in ANNEALING),
+    *(f"annealcam.data.{file}" for file in ("labelled", "splits", "folders", "imagenette")),
+    *(f"annealcam.study.{file}" for file in ("seen", "selectors", "annealed", "shards")),
+    "annealcam.study.analysis",
 ]
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
 install_import_hook(CHECKED, "conftest.checked")

@@ -27,10 +27,16 @@ MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscor
     "selection": {"selection"},
     "annealing": {"annealing", "selection"},
     "vision": {"vision"},
+    "data": {"data", "vision"},
+    "training": {"training", "data", "vision", "files"},
+    "metrics": {"metrics"},
+    "study": {"study", "data", "training", "metrics", "vision", "selection", "annealing", "report",
+              "explanation", "files"},
     "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files"},
 }
 FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}
-FOREIGN["report"] = {"torch", "dimod"}
+FOREIGN |= {"report": {"torch", "dimod"}, "metrics": {"torch", "dimod", "pyarrow"}}
+FOREIGN |= {"data": {"torch", "dimod"}, "training": {"dimod"}, "study": {"dimod"}}
 ON_A_GPU = ("gpu.py", "devices.py", "_torch_kernels.py")  # imported only where a GPU is asked for
 
 
@@ -63,7 +69,8 @@ def test_importing_costs_next_to_nothing():
     heavy = run_python(
         """
         import sys, annealcam, annealcam.cli
-        heavy = {"torch", "torchvision", "timm", "numba", "scipy", "dimod", "matplotlib", "skimage"}
+        heavy = {"torch", "torchvision", "timm", "numba", "scipy", "dimod", "matplotlib",
+                 "skimage", "sklearn", "pyarrow", "distributed"}
         print(sorted(heavy & set(sys.modules)))
         """
     )

@@ -12,6 +12,8 @@ import typer
 
 from annealcam import __version__, terminal
 from annealcam.cli_anneal import anneal
+from annealcam.cli_study import figures, study
+from annealcam.cli_train import train
 from annealcam.errors import AnnealcamError, OutputError, UsageError
 from annealcam.terminal import Seed, complain, one_line_errors, say
 
@@ -144,6 +146,9 @@ def layers(
 
 
 app.command()(anneal)
+app.command()(train)
+app.command()(study)
+app.command()(figures)
 
 
 def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) -> None:

@@ -48,6 +48,26 @@ def written_aside(
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def file_written_aside(file: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a path beside `file` that takes its place when the block ends without an error.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    target = Path(file)
+    aside = target.with_name(f".{target.name}.new-{secrets.token_hex(8)}")
+    try:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())  # a name must not outlive a power cut that its bytes do not
+        aside.replace(target)
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written ({error.strerror or error})") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
 def _tidy(target: Path) -> None:
     """Mend what a process that was killed left: an older result set aside, unfinished new ones."""
     older = _older(target)

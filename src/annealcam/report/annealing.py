@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +10,23 @@ from jaxtyping import Float, Int
 from annealcam._types import Array
 from annealcam._words import chance, number
 from annealcam.hardness import Hardness
+from annealcam.report.sheets import (
+    BLUE,
+    GREEN,
+    GREY,
+    LOG_FROM,
+    ORANGE,
+    VERMILION,
+    legend,
+    sheet,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
-BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#888888"
 MOST_LABEL = 30
 FEW = 8  # points that can each have a number written beside them
-LOG_FROM = 20.0  # a spread of values that a linear axis would squeeze
 
 
 def figures(h: Hardness) -> dict[str, Figure]:
@@ -36,7 +42,7 @@ def spectrum_figure(h: Hardness) -> Figure:
     is the thick one.
     """
     assert h.curve is not None
-    figure, axes = _sheet(f"Lowest levels along the run · {_setting(h)}")
+    figure, axes = sheet(f"Lowest levels along the run · {_setting(h)}")
     above = h.curve.energies - h.curve.energies[:, :1]
     first = h.gap.multiplicity if h.gap is not None else 1
     for level in sorted(range(1, above.shape[1]), key=lambda level: level != first):
@@ -55,7 +61,7 @@ def spectrum_figure(h: Hardness) -> Figure:
     _scale_levels(axes, above[:, first:], h)
     if h.gap is not None and 0 < h.gap.gap < np.inf:
         _mark(axes, h.gap.s, h.gap.gap, f"minimum {number(h.gap.gap)} at s = {h.gap.s:.4g}")
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -73,7 +79,7 @@ def _scale_levels(axes: Axes, above: Float[Array, "points levels"], h: Hardness)
 
 def success_figure(h: Hardness) -> Figure:
     """Return F against tau, and the best of the shots, each with what guessing would reach."""
-    figure, axes = _sheet(f"Success against run time · {_setting(h)}")
+    figure, axes = sheet(f"Success against run time · {_setting(h)}")
     tau = np.array([run.tau for run in h.runs])
     F = np.array([run.success_probability for run in h.runs])
     error = np.array([run.error for run in h.runs])
@@ -99,7 +105,7 @@ def success_figure(h: Hardness) -> Figure:
     axes.grid(True, which="major", color="0.9")
     for t, p in zip(tau, F, strict=True) if len(tau) <= FEW else ():
         axes.annotate(chance(p), (t, p), (6, -12), textcoords="offset points", color=BLUE, size=9)
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -107,7 +113,7 @@ def distribution_figure(h: Hardness) -> Figure:
     """Return the probabilities of the likeliest final states, lowest energy first, and the rest."""
     shown = h.distribution
     rows = len(shown.n) + (1 if shown.others else 0)
-    figure, axes = _sheet(
+    figure, axes = sheet(
         f"Final states at τ = {shown.tau:g} · {_setting(h)}", height=1.6 + 0.26 * rows
     )
     colours = np.where(shown.optimal, GREEN, BLUE)
@@ -129,18 +135,8 @@ def distribution_figure(h: Hardness) -> Figure:
     axes.axvline(1 / h.states, color="black", linestyle=":", label="uniform guess")
     axes.barh([0], [0], color=GREEN, label="optimal")
     axes.set(xlabel="probability to measure the state", ylabel="variables that are 1, and energy")
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
-
-
-def _sheet(title: str, *, height: float = 4.6) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, height), dpi=130, facecolor="white", layout="constrained")
-    axes = figure.add_subplot()
-    figure.suptitle("\n".join(wrap(title, 100)), x=0.01, ha="left", size=10.5, parse_math=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def _setting(h: Hardness) -> str:
@@ -170,14 +166,4 @@ def _mark(axes: Axes, x: float, y: float, text: str) -> None:
         text, (x, y), (min(max(x - 0.42, 0.03), 0.6), 0.09), textcoords="axes fraction",
         color=VERMILION, weight="bold",
         arrowprops={"arrowstyle": "-", "color": VERMILION, "shrinkB": 6},
-    )  # fmt: skip
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    """Below the axes, so that nothing is hidden."""
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(
-        unique.values(), unique.keys(), loc="outside lower center", ncols=4, frameon=False,
-        fontsize=9,
     )  # fmt: skip

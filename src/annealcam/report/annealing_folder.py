@@ -15,6 +15,7 @@ from annealcam import __version__
 from annealcam.diagnosis import diagnosis
 from annealcam.hardness import Hardness
 from annealcam.report.annealing import figures
+from annealcam.report.sheets import save
 
 MARKER = "result.json"
 ARRAYS = "arrays.npz"
@@ -26,16 +27,12 @@ FILES = (MARKER, ARRAYS, *FIGURES)
 
 def write_files(h: Hardness, folder: Path, *, problem_file: str = "") -> None:
     """Write result.json, arrays.npz, and the figures as PNG and SVG into an empty folder."""
-    import matplotlib
-
     told = {"problem_file": problem_file, **as_json(h)}
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
     np.savez(folder / ARRAYS, **_arrays(h))
-    with matplotlib.rc_context({"svg.hashsalt": "annealcam"}):  # equal results, equal files
-        for name, figure in figures(h).items():
-            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    for name, figure in figures(h).items():
+        save(figure, folder, name)
 
 
 def as_json(h: Hardness) -> dict[str, Any]:

@@ -72,12 +72,30 @@ def gradcam_plus_plus(
     >>> gradcam_plus_plus(torch.ones(1, 1, 1, 2), torch.tensor([[[[1., 0.]]]]), eps=0.0)
     tensor([[[0.2500, 0.2500]]])
     """
+    weights = gradcam_plus_plus_weights(activations, gradients, eps=eps)
+    return (weights[:, :, None, None] * activations).sum(dim=1).relu()
+
+
+def gradcam_plus_plus_weights(
+    activations: Float[Tensor, "n maps h w"],
+    gradients: Float[Tensor, "n maps h w"],
+    *,
+    eps: float = GRADCAMPP_EPS,
+) -> Float[Tensor, "n maps"]:
+    """Return Grad-CAM++'s weight of every map, w_a = sum_ij q_ij ReLU(g_ij); q as there.
+
+    Where maps are not negative, neither are the weights, and nearly every map has a positive one
+    for every class.
+
+    >>> gradcam_plus_plus_weights(
+    ...     torch.ones(1, 1, 1, 2), torch.tensor([[[[1., 0.]]]]), eps=0.0)
+    tensor([[0.2500]])
+    """
     g2 = gradients.square()
     total = activations.sum(dim=(-2, -1), keepdim=True)
     below = g2 * (2 + total * gradients) + eps
     q = torch.where((g2 > 0) & (below != 0), g2 / below, 0.0)
-    weights = (q * gradients.relu()).sum(dim=(-2, -1), keepdim=True)
-    return (weights * activations).sum(dim=1).relu()
+    return (q * gradients.relu()).sum(dim=(-2, -1))
 
 
 def hirescam(

@@ -18,6 +18,7 @@ from annealcam.vision.preprocess import Preprocess
 from annealcam.vision.weights import classes_of, read_tensors
 
 DEFAULT_MODEL = "efficientnet-lite0"
+SHIPPED = ("paper-16", "paper-24", "paper-32", "digits")  # checkpoints in the package
 
 
 class LoadedModel(NamedTuple):
@@ -36,6 +37,9 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
         `torchvision:NAME[:WEIGHTS]`, `timm:NAME[:WEIGHTS]`: WEIGHTS is a name that the library
             knows (left out: its default, downloaded where there is a network), `none` (random
             weights, seeded by 0), or a file (`.safetensors`, or `.pt`/`.pth` holding tensors).
+        `paper-16`, `paper-24`, `paper-32`: the paper's network of so many maps on a frozen
+            EfficientNet-Lite0, trained on Imagenette; `digits`: a small one; all work offline.
+        `FILE.safetensors`: a checkpoint that `annealcam train` wrote.
         `FILE.pt2`: a network written by `torch.export.save`.
         `MODULE:FUNCTION`: calls the function; it returns a network, or a tuple
             (network, preprocess, classes). The working folder is searched for the module.
@@ -67,14 +71,19 @@ def _load(name: str) -> LoadedModel:
         return _timm(*_name_and_weights(rest))
     if name.endswith(".pt2"):
         return _exported(Path(name))
+    if name in SHIPPED or name.endswith(".safetensors"):
+        from annealcam.vision.checkpoints import load_checkpoint
+
+        return load_checkpoint(name)
     if rest:
         return _users_own(library, rest)
-    near = suggest(name, [DEFAULT_MODEL])
+    near = suggest(name, [DEFAULT_MODEL, *SHIPPED])
     if name in _torchvision_names():
         near = f"; did you mean 'torchvision:{name}'?"
     raise ModelNameError(
         f"model={name!r}: unknown{near}"
-        f"; give {DEFAULT_MODEL}, torchvision:NAME, timm:NAME, FILE.pt2 or MODULE:FUNCTION"
+        f"; give {', '.join((DEFAULT_MODEL, *SHIPPED))}, torchvision:NAME, timm:NAME, "
+        "FILE.safetensors, FILE.pt2 or MODULE:FUNCTION"
     )
 
 

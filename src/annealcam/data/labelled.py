@@ -1,0 +1,178 @@
+"""LabelledSet: photos with their classes, opened one by one, and never all in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int, Integer, UInt8
+from PIL import Image
+
+from annealcam._types import Array
+from annealcam.errors import ArgumentError
+from annealcam.vision.images import load_image
+
+_MOST_BYTES = 10**9  # above this, a fingerprint reads no bytes
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """One part of a labelled set: what its photos are called, what they show, how to open them.
+
+    Attributes:
+        name: what it was asked for as, `imagenette`.
+        part: `train`, `validation`, `test`, `unseen` or `all`.
+        classes: the names of the classes; ImageNet's own where the classes are ImageNet's.
+        images: a name for each photo, unique, in a stable order.
+        labels: (n,): the number of each photo's class.
+        open: photo number i, upright RGB; raises ImageError with the photo's name.
+        files: the photos' files, or nothing where the photos lie in an array.
+
+    >>> from annealcam.data.sets import load_set
+    >>> digits = load_set("digits")
+    >>> digits.images[0], digits.classes[digits.labels[0]], digits.open(0).size
+    ('digit-0000', '0', (8, 8))
+    """
+
+    name: str
+    part: str
+    classes: tuple[str, ...]
+    images: tuple[str, ...]
+    labels: Int[Array, " n"]
+    open: Callable[[int], Image.Image]
+    files: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def of_class(self, label: int) -> Int[Array, " m"]:
+        """Return the numbers of a class's photos, in order.
+
+        Raises:
+            ArgumentError: there is no class of this number.
+        """
+        if not 0 <= label < len(self.classes):
+            raise ArgumentError(
+                f"label={label}: {self.name} has classes 0 to {len(self.classes) - 1}"
+            )
+        return np.flatnonzero(self.labels == label)
+
+    def subset(self, numbers: Int[Array, " m"], *, part: str | None = None) -> LabelledSet:
+        """Return these photos alone, in this order, with the same classes."""
+        kept = [int(i) for i in numbers]
+        return replace(
+            self,
+            part=part or self.part,
+            images=tuple(self.images[i] for i in kept),
+            labels=self.labels[kept],
+            open=partial(_open_kept, self.open, tuple(kept)),
+            files=tuple(self.files[i] for i in kept) if self.files else (),
+        )
+
+    def fingerprint(self) -> str:
+        """Return a hash of the classes, names, labels and contents of the photos.
+
+        `sha256:...` covers the bytes of the files (the pixels, where there are no files);
+        `sha256-of-sizes:...`, for files above 1 GB in all, their sizes instead. A file that cannot
+        be read counts as such, so that a set with a broken photo has a fingerprint too.
+        """
+        sizes = [_size(file) for file in self.files]
+        if sum(sizes) > _MOST_BYTES:
+            return f"sha256-of-sizes:{self._hash(sizes)}"
+        if self.files:
+            return f"sha256:{self._hash([_file_hash(file) for file in self.files])}"
+        return f"sha256:{self._hash([_pixel_hash(self.open(i)) for i in range(len(self))])}"
+
+    def _hash(self, contents: Sequence[int | str]) -> str:
+        told = [self.classes, self.images, self.labels.tolist(), contents]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def set_of_files(
+    name: str, part: str, classes: Sequence[str], photos: Iterable[tuple[str, int, Path]]
+) -> LabelledSet:
+    """Return the set of photos that lie in files: for each its name, label and file.
+
+    The photos are put in the order of their names.
+    """
+    named = sorted(photos)
+    files = tuple(file for _, _, file in named)
+    return LabelledSet(
+        name=name,
+        part=part,
+        classes=tuple(classes),
+        images=tuple(image for image, _, _ in named),
+        labels=np.array([label for _, label, _ in named], dtype=np.int64),
+        open=partial(_open_file, files),
+        files=files,
+    )
+
+
+def set_of_pixels(
+    name: str,
+    part: str,
+    classes: Sequence[str],
+    images: Sequence[str],
+    labels: Integer[Array, " n"],
+    pixels: UInt8[Array, "n h w *rgb"],
+) -> LabelledSet:
+    """Return the set of photos that lie in one array, grey or RGB."""
+    numbers = labels.astype(np.int64)
+    opened = partial(_open_pixels, pixels)
+    return LabelledSet(name, part, tuple(classes), tuple(images), numbers, opened)
+
+
+def joined(sets: Sequence[LabelledSet], *, part: str) -> LabelledSet:
+    """Return the photos of several parts of one set as one; their names must differ."""
+    return replace(
+        sets[0],
+        part=part,
+        images=tuple(name for each in sets for name in each.images),
+        labels=np.concatenate([each.labels for each in sets]),
+        open=partial(_open_joined, tuple(sets)),
+        files=tuple(file for each in sets for file in each.files),
+    )
+
+
+def _open_file(files: tuple[Path, ...], i: int) -> Image.Image:
+    return load_image(files[i])
+
+
+def _open_pixels(pixels: UInt8[Array, "n h w *rgb"], i: int) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(pixels[i])).convert("RGB")
+
+
+def _open_kept(opened: Callable[[int], Image.Image], kept: tuple[int, ...], i: int) -> Image.Image:
+    return opened(kept[i])
+
+
+def _open_joined(sets: tuple[LabelledSet, ...], i: int) -> Image.Image:
+    for each in sets:
+        if i < len(each):
+            return each.open(i)
+        i -= len(each)
+    raise IndexError(i)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
+def _file_hash(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _pixel_hash(image: Image.Image) -> str:
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()

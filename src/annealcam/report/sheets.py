@@ -1,0 +1,63 @@
+"""What all figures share: sheets, legends, colours, and files that equal numbers make equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which colour-blind readers tell apart.
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#888888"
+LOG_FROM = 20.0  # a spread of values that a linear axis would squeeze
+LETTERS_PER_INCH = 12.5  # of a title
+
+
+def empty_sheet(title: str, *, width: float = 8.0, height: float = 4.6, dpi: int = 130) -> Figure:
+    """Return a figure with a title, wrapped to its width, and nothing else."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white", layout="constrained")
+    lines = wrap(title, int(LETTERS_PER_INCH * width))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", size=10.5, parse_math=False)
+    return figure
+
+
+def sheet(title: str, *, height: float = 4.6) -> tuple[Figure, Axes]:
+    """Return a figure of one panel."""
+    figure = empty_sheet(title, height=height)
+    axes = figure.add_subplot()
+    open_frame(axes)
+    return figure, axes
+
+
+def open_frame(axes: Axes) -> None:
+    """Take away the lines above and to the right, which say nothing."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def legend(figure: Figure, *panels: Axes, ncols: int = 4, **further: Any) -> None:
+    """Write one legend of all panels below them, so that nothing is hidden; each label once."""
+    unique = dict(further)
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        unique |= dict(zip(labels, handles, strict=True))
+    figure.legend(
+        unique.values(), unique.keys(), loc="outside lower center", ncols=ncols, frameon=False,
+        fontsize=9,
+    )  # fmt: skip
+
+
+def save(figure: Figure, folder: Path, stem: str) -> list[str]:
+    """Write STEM.png and STEM.svg, without dates or chance names, and return the two names."""
+    import matplotlib
+
+    names = [f"{stem}.png", f"{stem}.svg"]
+    with matplotlib.rc_context({"svg.hashsalt": "annealcam"}):
+        figure.savefig(folder / names[0], metadata={"Software": None})
+        figure.savefig(folder / names[1], metadata={"Date": None})
+    return names

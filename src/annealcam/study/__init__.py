@@ -1,0 +1,1 @@
+"""Many images: the paper's whole experiment, in shards."""

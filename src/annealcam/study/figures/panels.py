@@ -1,0 +1,216 @@
+"""What the figures of a study share: a grid of panels, names as they are read, and marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import cycle, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from annealcam._types import Array
+from annealcam.report.sheets import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    LETTERS_PER_INCH,
+    LOG_FROM,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    empty_sheet,
+    legend,
+    open_frame,
+)
+from annealcam.study.figures.columns import Columns, Setting, distinct, rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 110
+PER_ROW = 6
+MANY_DECADES = 1e3
+LEAST_WIDTH = 6.5
+LEGEND_MARK = 8  # letters that a mark and the space around it take
+_SETTING_STYLES: tuple[dict[str, Any], ...] = tuple(
+    {"color": colour, "marker": marker}
+    for colour, marker in zip((BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY), "osD^vP", strict=True)
+)
+SELECTOR_STYLES = {
+    "anneal": ("annealer", SKY, "P"),
+    "exact": ("exact optimum", BLUE, "o"),
+    "topk": ("top-k by alpha, same k", VERMILION, "s"),
+    "topk-contribution": ("top-k by contribution, same k", ORANGE, "^"),
+    "random": ("random maps, same k", GREY, "x"),
+    "positive": ("all positive maps", GREEN, "D"),
+    "gradcam": ("Grad-CAM's weights", PURPLE, "v"),
+    "gradcam++": ("Grad-CAM++'s weights", BLACK, "*"),
+}
+
+
+def selector_style(selector: str) -> tuple[str, str, str]:
+    """Return how a selector is called, its colour and its mark.
+
+    >>> selector_style("exact")[0], selector_style("mine")[0]
+    ('exact optimum', 'mine')
+    """
+    return SELECTOR_STYLES.get(selector, (selector, BLACK, "."))
+
+
+def setting_names(settings: Sequence[Setting]) -> dict[Setting, str]:
+    """Return a name for each model and layer, without the part that all have in common.
+
+    >>> setting_names([("paper-16", "block"), ("paper-24", "block")])[("paper-24", "block")]
+    'paper-24'
+    >>> list(setting_names([("digits", "a"), ("digits", "b")]).values())
+    ['a', 'b']
+    """
+    models, layers = ({setting[i] for setting in settings} for i in (0, 1))
+    if len(layers) == 1:
+        return {setting: setting[0] for setting in settings}
+    if len(models) == 1:
+        return {setting: setting[1] for setting in settings}
+    return {setting: f"{setting[0]}, {setting[1]}" for setting in settings}
+
+
+def styled(settings: Sequence[Setting]) -> list[tuple[Setting, str, dict[str, Any]]]:
+    """Return each setting with its name, and its colour and mark; these repeat after six."""
+    names = setting_names(settings)
+    return [(one, names[one], style) for one, style in zip(settings, cycle(_SETTING_STYLES))]
+
+
+def stem(*parts: str) -> str:
+    """Return a name for a file that every file system can hold.
+
+    >>> stem("overlap_matrix", "net/18:é", "block.1")
+    'overlap_matrix-net_18__-block.1'
+    """
+    return "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", part)[:60] for part in parts)
+
+
+def settle(figure: Figure) -> None:
+    """Lay the panels out once, not for each file: it takes as long as to draw them."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+def settings_of(columns: Columns) -> list[Setting]:
+    """Return the models and layers, in their order."""
+    return [(model, layer) for model, layer in distinct(columns, "model", "layer")]
+
+
+def runs_of(columns: Columns) -> list[tuple[str, float]]:
+    """Return the annealer's runs: conventions in their order, each with tau ascending."""
+    return sorted_runs(distinct(columns, "convention", "tau"))
+
+
+def sorted_runs(runs: Iterable[tuple[Any, ...]]) -> list[tuple[str, float]]:
+    """Return pairs of convention and tau: the conventions as they came, tau ascending."""
+    found = list(runs)
+    order = list(dict.fromkeys(convention for convention, _ in found))
+    return sorted(((c, tau) for c, tau in found), key=lambda run: (order.index(run[0]), run[1]))
+
+
+def pairs(columns: Columns) -> list[tuple[str, Setting]]:
+    """Return conventions and settings, a row of panels for each convention."""
+    conventions = [convention for (convention,) in distinct(columns, "convention")]
+    return list(product(conventions, settings_of(columns)))
+
+
+def grid(
+    title: str, count: int, per_row: int, *, size: tuple[float, float], x: str = "", y: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `count` panels that share their axes, at most six beside each other.
+
+    Args:
+        title: of the figure.
+        count: of the panels, filled row after row.
+        per_row: how many stand beside each other, if there is room.
+        size: of a panel, in inches.
+        x, y: what the axes are, written below the lowest panels and left of the first ones.
+    """
+    columns = min(per_row, PER_ROW, count)
+    lines = -(-count // columns)
+    width, height = max(columns * size[0], LEAST_WIDTH), lines * size[1]
+    figure = empty_sheet(title, width=width, height=height + 0.9, dpi=DPI)
+    panels = list(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for left_over in panels[count:]:
+        left_over.remove()
+    for place, axes in enumerate(panels[:count]):
+        open_frame(axes)
+        lowest = place + columns >= count
+        axes.tick_params(labelbottom=lowest)
+        axes.set_xlabel(x if lowest else "")
+        axes.set_ylabel(y if place % columns == 0 else "")
+    return figure, panels[:count]
+
+
+def legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Write one legend below the panels, in as many columns as the figure is wide."""
+    labels = [label for axes in panels for label in axes.get_legend_handles_labels()[1]]
+    room = LETTERS_PER_INCH * float(figure.get_figwidth())
+    beside = int(room / (max(map(len, labels)) + LEGEND_MARK))
+    legend(figure, *panels, ncols=max(1, min(beside, len(set(labels)))))
+
+
+def title_panel(axes: Axes, text: str) -> None:
+    """Write a panel's title as it is: names may hold dollars."""
+    axes.set_title(text, fontsize=9.5, loc="left", parse_math=False)
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Write only whole numbers below the panel."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+
+
+def scale(panels: Sequence[Axes], values: Float[Array, " n"], *, axis: str = "y") -> bool:
+    """Make the axes logarithmic where a linear one would squeeze the small values."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    positive = values[np.isfinite(values) & (values > 0)]
+    wide = len(positive) > 0 and float(positive.max() / positive.min()) > LOG_FROM
+    if wide:
+        # Plain numbers, and no small ticks: quicker to read, and to draw.
+        few = float(positive.max() / positive.min()) < MANY_DECADES
+        for axes in panels:
+            (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
+            one = axes.yaxis if axis == "y" else axes.xaxis
+            one.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,)))
+            one.set_minor_locator(NullLocator())
+            one.set_major_formatter(
+                FuncFormatter(lambda value, _: f"{value:g}".replace("e-0", "e-"))
+            )
+    return wide
+
+
+def offsets(count: int, *, width: float = 0.5) -> Float[Array, " count"]:
+    """Return small steps to the side, so that marks of one place stand beside each other.
+
+    >>> offsets(1), offsets(2)
+    (array([0.]), array([-0.1,  0.1]))
+    """
+    step = min(0.2, width / count)
+    return step * (np.arange(count) - (count - 1) / 2)
+
+
+def draw_quartiles(
+    axes: Axes, columns: Columns, place: Float[Array, " rows"], style: dict[str, Any], **more: Any
+) -> None:
+    """Draw from the least to the largest a thin line, a thick one for the middle half, a mark."""
+    line = axes.hlines if more.pop("across", False) else axes.vlines
+    told = [[row[n] for n in ("least", "q25", "median", "q75", "largest")] for row in rows(columns)]
+    five = np.array(told, dtype=float).T
+    colour = style["color"]
+    line(place, five[0], five[4], color=colour, linewidth=0.8)
+    line(place, five[1], five[3], color=colour, linewidth=3.2, alpha=0.55)
+    xy = (five[2], place) if line == axes.hlines else (place, five[2])
+    axes.plot(*xy, linestyle="none", markersize=4.5, **style, **more)

@@ -1,0 +1,81 @@
+"""A study's configuration: every wrong word is one clear line."""
+
+import json
+import tomllib
+
+import pytest
+
+from annealcam.errors import ArgumentError
+from annealcam.study.config import PRESETS, Study, preset, read_study, study_of
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_studies_and_say_all_of_themselves(name):
+    study = preset(name)
+    assert study_of(json.loads(json.dumps(study.as_dict()))) == study
+
+
+def test_the_paper_is_the_paper():
+    study = preset("paper")
+    assert study.data.name == "stl10"
+    assert study.network.trunk == "torchvision:resnet18"
+    assert study.network.maps == (16, 24, 32)
+    assert study.annealing.tau == (10, 30, 50, 70, 100)
+    assert (study.problem.importance, study.problem.beta) == ("gradcam", 0.7)
+
+
+def test_where_the_data_lie_does_not_make_another_study():
+    here, there = (study_of({"data": {"root": root}}) for root in ("here", "there"))
+    assert here != there
+    assert here.identity() == there.identity()
+    assert here.identity() != study_of({"seed": 1}).identity()
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"dta": {}}, "dta: unknown key; did you mean 'data'"),
+        ({"problem": {"bta": 0.7}}, "problem.bta: unknown key; did you mean 'beta'"),
+        ({"data": 3}, "data=3: a section"),
+        ({"data": {"name": 3}}, "data.name=3: must be text"),
+        ({"seed": True}, "seed=True: must be a whole number"),
+        ({"seed": -1}, "seed=-1: must be 0 or more"),
+        ({"shard": 0}, "shard=0: must be 1 or more"),
+        ({"annealing": {"tau": ["x"]}}, "annealing.tau='x'.*a number"),
+        ({"annealing": {"tau": [0]}}, "annealing.tau=0.0: must be above 0"),
+        ({"annealing": {"tau": [1, 1]}}, "annealing.tau=.*each once"),
+        ({"annealing": {"tau": []}}, "both, or neither"),
+        ({"annealing": {"tau": [], "conventions": []}}, "gaps belong to a convention"),
+        ({"annealing": {"conventions": ["papr"]}}, "did you mean 'paper'"),
+        ({"data": {"choose": "some"}}, "data.choose='some': one of correct, all"),
+        ({"data": {"labels": {"a": 1}}}, "data.labels.a=1: must be text"),
+        ({"data": {"labels": ["a"]}}, "data.labels=.*must be a table"),
+        ({"problem": {"beta": 1.5}}, "problem.beta=1.5"),
+        ({"problem": {"max_qubits": 40}}, "problem.max_qubits=40: 1 to 24"),
+        ({"problem": {"explain": "x"}}, "problem.explain='x'"),
+        ({"network": {"layers": ["a"]}}, "give one of the two"),
+        ({"network": {"models": ["a"], "trunk": "b", "maps": [1]}}, "give one of the two"),
+        ({"network": {"trunk": "b"}}, "a trunk needs the sizes"),
+        ({"network": {"models": ["a", "a"]}}, "each once"),
+        ({"baselines": {"sizes": [0]}}, "baselines.sizes=0"),
+    ],
+)
+def test_what_cannot_be(told, complaint):
+    with pytest.raises(ArgumentError, match=complaint):
+        study_of(told)
+
+
+def test_a_file(tmp_path):
+    file = tmp_path / "s.toml"
+    with pytest.raises(ArgumentError, match="cannot be read"):
+        read_study(file)
+    file.write_text("seed = ")
+    with pytest.raises(ArgumentError, match="not TOML"):
+        read_study(file)
+    file.write_text("seed = 4\n[problem]\nbeta = 1\n")
+    assert read_study(file) == study_of(tomllib.loads(file.read_text()))
+    assert read_study(file).problem.beta == 1.0
+
+
+def test_the_default_is_a_study():
+    assert Study().network.models == ("digits",)

@@ -1,0 +1,152 @@
+"""What each selector selects, against brute force and the formulas."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+import annealcam as ac
+from annealcam.study.annealed import annealed_rows
+from annealcam.study.config import Annealing
+from annealcam.study.seen import seen_in
+from annealcam.study.selectors import plain_rows
+from annealcam.vision.cam import gradcam_plus_plus_weights
+from annealcam.vision.capture import capture
+from builders import small_network
+
+
+@pytest.fixture(scope="module")
+def captured():
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randn(3, 3, 20, 20, generator=generator)
+    return capture(small_network(maps=14), images, layer="3")
+
+
+@pytest.fixture(scope="module")
+def seen(captured):
+    return next(seen_in(captured, importance="gradcam", beta=0.7, limit=20))
+
+
+def rows(seen, sizes=(1, 2, 3), draws=4):
+    return list(plain_rows(seen, sizes=sizes, draws=draws, rng=np.random.default_rng(0)))
+
+
+def of(found, name, cardinality=None):
+    return [r for r in found if r["selector"] == name and r.get("cardinality") == cardinality]
+
+
+def best(p, k=None):
+    states = [n for n in itertools.product((0, 1), repeat=p.d) if k is None or sum(n) == k]
+    return min(map(np.array, states), key=p.energy)
+
+
+@pytest.mark.parametrize("k", [None, 1, 2, 3])
+def test_exact_is_brute_force(seen, k):
+    (row,) = of(rows(seen), "exact", k)
+    n = np.array(best(seen.problem, k), dtype=bool)
+    assert row["selected"] == seen.candidates[n].tolist()
+    assert row["energy"] == pytest.approx(seen.problem.energy(n), abs=1e-12)
+
+
+@pytest.mark.parametrize("k", [None, 2])
+def test_baselines_have_the_size_of_the_optimum(seen, k):
+    found = rows(seen)
+    size = of(found, "exact", k)[0]["k"]
+    alpha, gain = seen.alpha, seen.contribution
+    top = sorted(range(len(alpha)), key=lambda a: -alpha[a])[:size]
+    assert of(found, "topk", k)[0]["selected"] == sorted(top)
+    top = sorted(range(len(gain)), key=lambda a: -gain[a])[:size]
+    assert of(found, "topk-contribution", k)[0]["selected"] == sorted(top)
+    draws = of(found, "random", k)
+    assert [r["draw"] for r in draws] == [0, 1, 2, 3]
+    for row in draws:
+        assert len(set(row["selected"])) == size == row["k"]
+        assert set(row["selected"]) <= set(seen.candidates.tolist())
+
+
+def test_weights_are_those_of_the_methods(captured, seen):
+    found = rows(seen)
+    (all_positive,), (gradcam,), (plus,) = (
+        of(found, name) for name in ("positive", "gradcam", "gradcam++")
+    )
+    assert all_positive["selected"] == gradcam["selected"] == seen.candidates.tolist()
+    assert gradcam["weights"] == seen.alpha[seen.candidates].astype(float).tolist()
+    w = gradcam_plus_plus_weights(captured.activations, captured.gradients)[0].numpy()
+    expected = [a for a in range(len(w)) if w[a] > 0 and seen.maps[a].any()]
+    assert plus["selected"] == expected
+    assert plus["weights"] == w[expected].astype(float).tolist()
+    assert plus["energy"] is None
+
+
+def test_scores_by_their_formulas(seen):
+    p = seen.problem
+    for row in rows(seen):
+        chosen = row["selected"]
+        if row["energy"] is not None:
+            n = np.isin(seen.candidates, chosen)
+            assert row["energy"] == p.energy(n)
+            assert row["relevance"] == pytest.approx(p.h[n].sum(), rel=1e-6)
+            pairs = [p.J[a, b] for a, b in itertools.combinations(np.flatnonzero(n), 2)]
+            if pairs:
+                assert row["redundancy"] == pytest.approx(np.mean(pairs), abs=1e-12)
+            else:
+                assert row["redundancy"] is None
+        gains = np.maximum(seen.contribution, 0).astype(float)
+        assert row["carried"] == pytest.approx(gains[chosen].sum() / gains.sum())
+    judged = [r for r in rows(seen) if r["selector"] == "positive"]
+    assert judged[0]["optimal"] is (judged[0]["k"] == rows(seen)[0]["k"])
+
+
+def test_a_study_selects_what_explain_selects():
+    network = small_network(maps=14)
+    image = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(8))
+    e = ac.explain(network, image, layer="3", preset="paper", sampler="exact", max_qubits=9)
+    found = capture(network, image[None], layer="3")
+    (seen,) = seen_in(found, importance="gradcam", beta=0.7, limit=9)
+    assert rows(seen)[0]["selected"] == sorted(e.selected.tolist())
+    assert rows(seen)[0]["energy"] == e.energy
+    assert np.array_equal(seen.problem.J, e.problem.J)
+
+
+def test_a_limit_keeps_the_selectors_of_all_maps_whole(captured):
+    (seen, *_) = seen_in(captured, importance="gradcam", beta=0.7, limit=3)
+    found = rows(seen, sizes=())
+    assert len(seen.candidates) == 3 < seen.candidates_in_all
+    (all_positive,) = of(found, "positive")
+    assert all_positive["k"] == seen.candidates_in_all
+    assert all_positive["energy"] is None
+    assert all_positive["optimal"] is None
+
+
+def test_the_annealers_rows(seen):
+    asked = Annealing(tau=(1.0, 200.0), conventions=("paper", "text"))
+    found = list(annealed_rows(seen, asked, seed=np.random.SeedSequence(1)))
+    assert [(r["convention"], r["tau"]) for r in found] == [
+        ("paper", 1.0), ("paper", 200.0), ("text", 1.0), ("text", 200.0)
+    ]  # fmt: skip
+    for row in found:
+        kw = {"convention": row["convention"]}
+        exact = ac.anneal(seen.problem, tau=row["tau"], **kw)
+        gap = ac.minimum_gap(seen.problem, **kw)
+        assert row["success_probability"] == exact.success_probability
+        assert (row["gap"], row["gap_s"], row["final_gap"]) == (gap.gap, gap.s, gap.final_gap)
+        assert row["landau_zener"] == gap.landau_zener(row["tau"])
+        assert row["shots"] == seen.problem.d**2
+        assert row["guess"] == pytest.approx(row["multiplicity"] / 2**seen.problem.d)
+        assert row["best_of_shots"] == pytest.approx(
+            1 - (1 - row["success_probability"]) ** row["shots"]
+        )
+    again = list(annealed_rows(seen, asked, seed=np.random.SeedSequence(1)))
+    assert again == found
+
+
+def test_nothing_important_is_nothing_selected():
+    network = small_network(maps=6, classes=2)
+    with torch.no_grad():
+        network[-1].weight.abs_().neg_()  # every map speaks against every class
+    found = capture(network, torch.randn(1, 3, 20, 20), layer="3")
+    (seen,) = seen_in(found, importance="gradcam", beta=0.7, limit=20)
+    assert len(seen.candidates) == 0
+    assert {row["k"] for row in rows(seen)} == {0}
+    assert list(annealed_rows(seen, Annealing(), seed=np.random.SeedSequence(0))) == []

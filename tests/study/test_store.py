@@ -1,0 +1,72 @@
+"""A run's folder: whole files or none, and no run in the place of another."""
+
+import errno
+
+import pyarrow.parquet as pq
+import pytest
+
+from annealcam.errors import ArgumentError, OutputError
+from annealcam.study import store
+from annealcam.study.columns import SCHEMA
+
+ROW = {"image": "a", "selector": "exact", "k": 2, "selected": [1, 2], "h": [1.0, 0.5]}
+
+
+def test_rows_come_back(tmp_path):
+    run = tmp_path / "run"
+    store.open_run(run, {"seed": 0})
+    store.write_part(store.table_of([ROW]), run / "table" / "part-00001.parquet")
+    store.write_part(store.table_of([]), run / "table" / "part-00000.parquet")
+    table = store.read_table(run)
+    assert table.schema == SCHEMA
+    (row,) = table.to_pylist()
+    assert {key: value for key, value in row.items() if value is not None} == ROW
+
+
+def test_a_full_disk_leaves_nothing_half_done(tmp_path, monkeypatch):
+    def full(_table, file, **_options):
+        file.write_bytes(b"PAR1 and no more")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OutputError, match=r"part-0.parquet: cannot be written \(No space left"):
+        store.write_part(store.table_of([ROW]), tmp_path / "part-0.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_study_is_refused_and_the_difference_named(tmp_path):
+    store.open_run(tmp_path / "r", {"config": {"seed": 0, "data": {"name": "a"}}, "data": "x"})
+    same = store.open_run(
+        tmp_path / "r", {"config": {"data": {"name": "a"}, "seed": 0}, "data": "x"}
+    )
+    assert same["finished"] is False
+    with pytest.raises(ArgumentError, match=r"config\.data\.name is 'a' there, 'b' here; choose"):
+        store.open_run(tmp_path / "r", {"config": {"seed": 0, "data": {"name": "b"}}, "data": "x"})
+
+
+def test_foreign_folders_are_left_alone(tmp_path):
+    (tmp_path / "letters.txt").write_text("dear")
+    with pytest.raises(OutputError, match=r"letters\.txt, which is no part of a study"):
+        store.open_run(tmp_path, {})
+    with pytest.raises(OutputError, match="is a file"):
+        store.open_run(tmp_path / "letters.txt", {})
+    (tmp_path / "other" / "table").mkdir(parents=True)
+    with pytest.raises(OutputError, match="table, which is no part"):
+        store.open_run(tmp_path / "other", {})
+
+
+def test_damaged_files_are_named(tmp_path):
+    store.open_run(tmp_path / "r", {})
+    with pytest.raises(OutputError, match="holds no table"):
+        store.read_table(tmp_path / "r")
+    (tmp_path / "r" / "table" / "part-00000.parquet").write_bytes(b"no")
+    with pytest.raises(OutputError, match="its table cannot be read"):
+        store.read_table(tmp_path / "r")
+    (tmp_path / "r" / "manifest.json").write_text("[]")
+    with pytest.raises(OutputError, match="holds no mapping"):
+        store.read_manifest(tmp_path / "r")
+    (tmp_path / "r" / "manifest.json").write_text("{")
+    with pytest.raises(OutputError, match="cannot be read"):
+        store.read_manifest(tmp_path / "r")
+    with pytest.raises(OutputError, match="No such file"):
+        store.read_manifest(tmp_path)
