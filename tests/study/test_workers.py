@@ -125,3 +125,19 @@ def test_a_running_cluster_does_the_same(whole, tmp_path):
     ) as cluster:  # fmt: skip
         run_study(study_of(STUDY), tmp_path / "r", scheduler=cluster.scheduler_address)
     assert contents(tmp_path / "r", "table") == whole
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nobody_else_can_send_work(workers):
+    from annealcam.study.cluster import workers_of
+
+    with workers_of(workers=workers, scheduler=None, device="cpu") as client:
+        assert client.submit(sum, [1, 2]).result() == 3
+        me = psutil.Process()
+        listening = {
+            socket.laddr.ip
+            for process in (me, *me.children(recursive=True))
+            for socket in process.net_connections()
+            if socket.status == psutil.CONN_LISTEN
+        }
+    assert listening == {"127.0.0.1"}

@@ -11,6 +11,7 @@ from annealcam.errors import ArgumentError, OutputError
 if TYPE_CHECKING:
     from distributed import Client
 
+LOOPBACK = "127.0.0.1"  # nobody else is to send work here
 RETRIES = 3  # of a shard whose worker died
 
 
@@ -41,8 +42,8 @@ def workers_of(*, workers: int, scheduler: str | None, device: str) -> Iterator[
             return
         cluster = LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=workers > 1, memory_limit=0,
-            dashboard_address=None, host=None if workers == 1 else "127.0.0.1",
-            resources=resources, silence_logs=50,
+            host=LOOPBACK, protocol="tcp", dashboard_address=f"{LOOPBACK}:0",
+            worker_dashboard_address=f"{LOOPBACK}:0", resources=resources, silence_logs=50,
         )  # fmt: skip
         with cluster, Client(cluster) as client:
             yield client

@@ -56,7 +56,7 @@ def _draw(run: Path, manifest: Mapping[str, Any], tell: Progress) -> None:
     text = summary(columns, manifest)
     older = run / store.FIGURES
     names = {path.name for path in older.iterdir()} if older.is_dir() else set()
-    with written_aside(older, names=names, marker="overlap.csv") as aside:
+    with written_aside(older, names=names, marker=min(names, default="")) as aside:
         draw(columns, aside)
     with file_written_aside(run / store.SUMMARY) as aside:
         aside.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from annealcam.vision.paper_network import PaperNetwork
 _EVALUATED_AT_ONCE = 128
 
 
+@runtime_checkable
 class Examples(Protocol):
     """What a network learns from: labelled inputs of the trunk, or of the head."""
 
