@@ -2,9 +2,9 @@
 
     ANNEALCAM_DATA=FOLDER .venv/bin/python benchmarks/study.py [--preset digits]
 
-The batch: 16 images by a pretrained network, forward, and backward to the layer, alone (`capture`),
-against `explain` with the sampler `greedy` in whole; least of five each, one thread. The presets run
-as the command does, in a process of their own; memory is that of all its processes together.
+The batch: 16 images by a pretrained network, forward, and backward to the layer, alone
+(`capture`), against `explain` with the sampler `greedy` in whole; least of five each, one thread.
+The presets run as the command does, in a process of their own; memory is that of all its processes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def batch(name: str) -> None:
     layer = default_layer(model, images[:1])
     passes = least(lambda: capture(model, images, layer=layer))
     whole = least(lambda: ac.explain(model, images, layer=layer, sampler="greedy"))
-    print(f"{name}, 16 images: passes {passes:.3f} s, explained {whole:.3f} s, {whole / passes:.2f}x")
+    print(
+        f"{name}, 16 images: passes {passes:.3f} s, explained {whole:.3f} s, {whole / passes:.2f}x"
+    )
 
 
 def memory_of(process: psutil.Process) -> int:

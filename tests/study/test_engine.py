@@ -15,6 +15,7 @@ from annealcam.study.analysis import analyse
 from annealcam.study.config import study_of
 from annealcam.study.ending import redraw
 from annealcam.study.engine import run_study
+from annealcam.study.log import PARTS
 
 SMALL = {
     "shard": 3,
@@ -122,7 +123,7 @@ def test_the_manifest_says_how_it_was_made(run):
     assert told["models"][0]["hash"].startswith("sha256:")
     assert told["identity"]["versions"]["torch"]
     assert told["counts"]["used"] == told["throughput"]["images"] == 40
-    parts = [told["throughput"][name] for name in worker.PARTS]
+    parts = [told["throughput"][name] for name in PARTS]
     assert all(part > 0 for part in parts)
     assert sum(parts) <= told["throughput"]["seconds"]  # one worker
 
@@ -191,10 +192,10 @@ def test_not_one_readable_photo(tmp_path):
 
 def test_classes_that_are_never_predicted_are_named(tmp_path):
     photos = class_folders(tmp_path / "photos")
-    told = run_study(folder_study(photos, choose="correct", per_class=3), tmp_path / "r")
+    told = run_study(folder_study(photos, choose="correct", per_class=4), tmp_path / "r")
     never = [s for s in told["shortages"] if "never predicts" in s]
     assert len(never) >= 5  # an untrained network has its favourites
-    assert told["counts"]["used"] == told["counts"]["correct"] < 30
+    assert told["counts"]["used"] == told["counts"]["correct"] < 40
     assert "never predicts" in (tmp_path / "r" / "summary.md").read_text()
 
 

@@ -1,6 +1,7 @@
 """The paper's network against its formula, trunks against hooks, checkpoints to the bit."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,6 +166,23 @@ def test_a_checkpoint_comes_back_to_the_bit(tmp_path, frozen):
     assert again.read_bytes() == file.read_bytes()
 
 
+def test_a_trained_trunk_is_not_fetched_again(tmp_path, monkeypatch):
+    asked = []
+    real = trunks.load_model
+    monkeypatch.setattr(trunks, "load_model", lambda name: asked.append(name) or real(name))
+    trunk = load_trunk("torchvision:squeezenet1_1:none", "features.2")
+    net = PaperNetwork(trunk.layers, features=trunk.features, maps=2, classes=2, frozen=False)
+    file = tmp_path / "x.safetensors"
+    write_checkpoint(
+        file, net.eval(), replace(trunk, name="torchvision:squeezenet1_1"), ("a", "b"), {}
+    )
+    loaded = load_checkpoint(str(file))
+    assert asked[1:] == ["torchvision:squeezenet1_1:none"]
+    assert loaded.preprocess == trunk.preprocess
+    x = loaded.preprocess(NOISE)[None]
+    assert torch.equal(loaded.model(x), net(x))
+
+
 def changed(file, tensors=None, **told):
     """Write a checkpoint again with another header, or with other tensors."""
     header = json.dumps(read_header(str(file)) | told)
@@ -191,6 +209,8 @@ def test_files_that_are_no_checkpoints(tmp_path):
         ({"maps": "5"}, r"header is damaged \(maps\)"),
         ({"maps": 0}, r"header is damaged \(maps\)"),
         ({"classes": [1, 2, 3]}, "header is damaged"),
+        ({"preprocess": {"crop": 0}}, r"header is damaged \(preprocess: crop=0"),
+        ({"preprocess": {"zoom": 2}}, r"header is damaged \(preprocess: .*zoom"),
         ({"maps": 6}, "does not fit"),
         ({"trunk": "efficientnet-lite", "cut": "blocks.4"}, "its trunk is missing: .*did you mean"),
         ({"trunk_hash": "sha256:0"}, "other weights than the head was trained on"),

@@ -12,9 +12,10 @@ from typing import Any
 
 from torch import Tensor
 
-from annealcam.errors import AnnealcamError, ModelError, ModelNameError
+from annealcam.errors import AnnealcamError, ArgumentError, ModelError, ModelNameError
 from annealcam.vision.models import SHIPPED, LoadedModel
 from annealcam.vision.paper_network import PaperNetwork
+from annealcam.vision.preprocess import Preprocess
 from annealcam.vision.trunks import Trunk, load_trunk
 
 FORMAT = "annealcam-checkpoint-1"
@@ -40,14 +41,13 @@ def write_checkpoint(
     """
     from safetensors.torch import save
 
-    channels, height, width = network.features
     told = {
         "format": FORMAT,
         "trunk": trunk.name,
         "cut": trunk.cut,
         "trunk_hash": trunk.fingerprint(),
         "frozen": network.frozen,
-        "features": [channels, height, width],
+        "preprocess": vars(trunk.preprocess) if type(trunk.preprocess) is Preprocess else None,
         "maps": network.block[0].out_channels,
         "classes": list(classes),
         "about": about,
@@ -96,7 +96,7 @@ def load_checkpoint(name: str) -> LoadedModel:
     """
     told = read_header(name)
     try:
-        trunk = load_trunk(told["trunk"], told["cut"])
+        trunk = load_trunk(_trunk_name(told), told["cut"])
     except AnnealcamError as error:
         raise ModelError(f"model={name!r}: its trunk is missing: {error}") from error
     if told["frozen"] and trunk.fingerprint() != told["trunk_hash"]:
@@ -112,7 +112,27 @@ def load_checkpoint(name: str) -> LoadedModel:
         frozen=told["frozen"],
     )
     _fill(network, checkpoint_file(name), name)
-    return LoadedModel(network.eval(), trunk.preprocess, tuple(told["classes"]))
+    preprocess = _preprocess(name, told["preprocess"]) or trunk.preprocess
+    return LoadedModel(network.eval(), preprocess, tuple(told["classes"]))
+
+
+def _trunk_name(told: dict[str, Any]) -> str:
+    """The trunk's name; one that trained as well is in the file, and is not fetched again."""
+    name: str = told["trunk"]
+    library, *rest = name.split(":")
+    if told["frozen"] or library not in ("torchvision", "timm"):
+        return name
+    return f"{library}:{rest[0]}:none"
+
+
+def _preprocess(name: str, told: dict[str, Any] | None) -> Preprocess | None:
+    if told is None:
+        return None
+    try:
+        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        return Preprocess(**values)
+    except (TypeError, ArgumentError) as error:
+        raise ModelError(f"model={name!r}: its header is damaged (preprocess: {error})") from error
 
 
 def _fill(network: PaperNetwork, file: Path, name: str) -> None:
@@ -138,7 +158,7 @@ def _refuse_odd(name: str, told: Any) -> None:
     """Refuse a header that lacks what a network is built from, or has it in another form."""
     forms = {
         "trunk": str, "cut": str | None, "trunk_hash": str, "frozen": bool, "maps": int,
-        "classes": list, "about": dict,
+        "classes": list, "about": dict, "preprocess": dict | None,
     }  # fmt: skip
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise ModelError(f"model={name!r}: a checkpoint, but not one that this version reads")

@@ -1,0 +1,205 @@
+"""The paper's figures on Imagenette, for three training seeds, maps after and before BatchNorm.
+
+    .venv/bin/python benchmarks/reproduction.py --root DATA [--heads FOLDER] [-o RUN] [--workers 2]
+
+Trains the nine heads that are not in FOLDER (16, 24, 32 maps; seeds 0, 1, 2; the trunk's features
+are cached), runs one study of all of them at the layers `block` (the paper's, signed) and `block.1`
+(after the ReLU), and prints the tables of docs/reproduction.md: means over the seeds, least and
+most.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import Progress
+
+from annealcam.study.config import study_of
+from annealcam.study.engine import run_study
+from annealcam.study.figures.columns import read_csv
+from annealcam.study.store import read_table
+from annealcam.training.trained import train
+from annealcam.vision.checkpoints import read_header
+
+SIZES, SEEDS, LAYERS = (16, 24, 32), (0, 1, 2), ("block", "block.1")
+TAUS, CONVENTIONS = (10, 50, 100), ("paper", "text")
+PUBLISHED_F = {  # read off the paper's figure: d, and F there
+    10: {4: 0.19, 5: 0.12, 7: 0.043, 8: 0.021, 9: 0.0135, 11: 0.0042, 12: 0.0023, 13: 0.0012,
+         14: 0.0007},
+    50: {4: 0.55, 5: 0.66, 7: 0.39, 8: 0.46, 9: 0.40, 11: 0.26, 12: 0.21, 13: 0.14, 14: 0.078},
+    100: {4: 0.64, 5: 0.85, 7: 0.54, 8: 0.66, 9: 0.66, 11: 0.55, 13: 0.31},
+}  # fmt: skip
+Row = dict[str, Any]
+
+
+def head(folder: Path, maps: int, seed: int, root: Path) -> Path:
+    file = folder / f"paper-{maps}-seed{seed}.safetensors"
+    if not file.exists():
+        print(f"training {file.name}")
+        train("imagenette", trunk="efficientnet-lite0", maps=maps, seed=seed, root=root).save(file)
+    return file
+
+
+def over_seeds(
+    rows: Iterable[Row], maps: int, value: Callable[[list[Row]], float], layer: str | None = None
+) -> str:
+    """The mean over the seeds of a number of each seed's rows, least and most in brackets."""
+    own = [r for r in rows if layer is None or r["layer"] == layer]
+    found = [value([r for r in own if r["model"] == f"paper-{maps}-seed{seed}"]) for seed in SEEDS]
+    digits = ".0f" if max(found) >= 100 else ".1f" if max(found) >= 1.5 else ".3f"
+    low, mean, high = min(found), sum(found) / len(found), max(found)
+    return f"{mean:{digits}} ({low:{digits}}-{high:{digits}})"
+
+
+def table(header: list[str], rows: Iterable[list[str]]) -> None:
+    print("\n| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def mean(name: str) -> Callable[[list[Row]], float]:
+    return lambda rows: float(np.mean([r[name] for r in rows if r[name] is not None]))
+
+
+def print_networks(heads: list[Path]) -> None:
+    told = {file.stem: read_header(str(file))["about"]["accuracy"]["test"] for file in heads}
+    print("\nAccuracy on the test part:", json.dumps(told))
+
+
+def print_overlaps(rows: list[Row]) -> None:
+    longest = [
+        r for r in rows if r["tau"] in (None, TAUS[-1]) and r["convention"] in (None, "paper")
+    ]
+    for layer in LAYERS:
+        print(f"\n### Layer {layer}")
+        names = dict.fromkeys(r["selector"] for r in longest)
+        by_selector = {s: [r for r in longest if r["selector"] == s] for s in names}
+        for name in ("off_diagonal", "k", "zero_share", "redundancy", "split_half"):
+            table(
+                [name, *(f"N_f = {n}" for n in SIZES)],
+                (
+                    [s, *(over_seeds(own, n, mean(name), layer) for n in SIZES)]
+                    for s, own in by_selector.items()
+                ),
+            )  # fmt: skip
+
+
+def print_candidates(rows: list[Row]) -> None:
+    free = [r for r in rows if r["selector"] == "exact" and r["cardinality"] is None]
+    for layer in LAYERS:
+        for n in SIZES:
+            d = [
+                r["d"] for r in free if r["layer"] == layer and r["model"].startswith(f"paper-{n}-")
+            ]
+            print(f"d, layer {layer}, N_f = {n}: {min(d)} to {max(d)}")
+
+
+def print_success(rows: list[Row]) -> None:
+    """Medians over all images of a size d, seeds and networks together, layer `block`."""
+    for tau in TAUS:
+        own = [
+            r for r in rows
+            if r["selector"] == "anneal" and r["layer"] == "block" and r["tau"] == tau
+        ]  # fmt: skip
+        lines = []
+        for d in sorted({r["d"] for r in own}):
+            line = [str(d), f"{PUBLISHED_F[tau][d]:.4g}" if d in PUBLISHED_F[tau] else "-"]
+            for convention in CONVENTIONS:
+                F = [
+                    r["success_probability"] for r in own
+                    if r["d"] == d and r["convention"] == convention
+                ]  # fmt: skip
+                low, middle, high = np.quantile(F, [0.25, 0.5, 0.75])
+                line.append(f"{middle:.3g} ({low:.2g}-{high:.2g})")
+            images = len({(r["model"], r["image"]) for r in own if r["d"] == d})
+            lines.append([*line, f"{2.0**-d:.2g}", str(images)])
+        table([f"d (tau = {tau})", "published", *CONVENTIONS, "one guess", "problems"], lines)
+
+
+def print_gaps(rows: list[Row]) -> None:
+    for layer in LAYERS:
+        for convention in CONVENTIONS:
+            own = [
+                r for r in rows
+                if r["selector"] == "anneal" and r["layer"] == layer and r["tau"] == TAUS[0]
+                and r["convention"] == convention and r["gap"] is not None
+            ]  # fmt: skip
+            quantiles = {
+                "least": 0.0, "median": 0.5, "most": 1.0
+            }  # fmt: skip
+            table(
+                [f"gap, {layer}, {convention}", *(f"N_f = {n}" for n in SIZES)],
+                [
+                    *(
+                        [name, *(over_seeds(own, n, lambda rs, q=q: float(np.quantile(
+                            [r["gap"] for r in rs], q))) for n in SIZES)]
+                        for name, q in quantiles.items()
+                    ),
+                    ["under 0.9 of the final gap", *(over_seeds(own, n, lambda rs: float(np.mean(
+                        [r["gap"] < 0.9 * r["final_gap"] for r in rs]))) for n in SIZES)],
+                    ["Landau-Zener applies", *(over_seeds(own, n, mean("landau_zener_applies"))
+                                               for n in SIZES)],
+                ],
+            )  # fmt: skip
+
+
+def print_shots(rows: list[Row]) -> None:
+    own = [
+        r for r in rows
+        if r["selector"] == "anneal" and r["layer"] == "block" and r["convention"] == "paper"
+    ]  # fmt: skip
+    table(
+        ["best of d^2 shots, `paper`", *(f"N_f = {n}" for n in SIZES)],
+        [
+            *(
+                [f"tau = {tau}", *(over_seeds([r for r in own if r["tau"] == tau], n,
+                                              mean("best_of_shots")) for n in SIZES)]
+                for tau in TAUS
+            ),
+            ["guessing", *(over_seeds(own, n, mean("guess_best")) for n in SIZES)],
+        ],
+    )  # fmt: skip
+
+
+def main(
+    root: Annotated[Path, typer.Option()],
+    heads: Annotated[Path, typer.Option()] = Path("reproduction-heads"),
+    output: Annotated[Path, typer.Option("-o", "--output")] = Path("reproduction"),
+    workers: Annotated[int, typer.Option()] = 2,
+) -> None:
+    heads.mkdir(exist_ok=True)
+    files = [head(heads, maps, seed, root) for maps in SIZES for seed in SEEDS]
+    study = study_of(
+        {
+            "data": {"name": "imagenette", "root": str(root)},
+            "network": {"models": [str(f.resolve()) for f in files], "layers": list(LAYERS)},
+            "annealing": {"tau": list(TAUS), "conventions": list(CONVENTIONS)},
+            "baselines": {"sizes": [1, 2, 3, 4, 5, 6, 7, 8]},
+        }
+    )
+    with Progress() as bars:
+        task = bars.add_task("study")
+        run_study(
+            study, output, workers=workers,
+            progress=lambda what, done, of: bars.update(
+                task, description=what, completed=done, total=of
+            ),
+        )  # fmt: skip
+    overlaps = read_csv(output / "figures" / "overlap.csv")
+    names = list(overlaps)
+    rows = read_table(output).to_pylist()
+    print_networks(files)
+    print_candidates(rows)
+    print_overlaps([dict(zip(names, v, strict=True)) for v in zip(*overlaps.values(), strict=True)])
+    print_success(rows)
+    print_gaps(rows)
+    print_shots(rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)
