@@ -15,7 +15,7 @@ ANNEALING = [
     "_torch_kernels", "sweep", "adiabatic", "_pieces", "schedule_names", "dwave_schedule",
 ]  # fmt: skip
 CHECKED = [
-    *(f"annealcam.{room}" for room in ("vision", "selection", "report", "metrics")),
+    *(f"annealcam.{room}" for room in ("vision", "selection", "report", "metrics", "training")),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos")),
     *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),
     *(f"annealcam.annealing.{file}" for file in ANNEALING),

@@ -19,10 +19,10 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from annealcam.study.config import study_of
+from annealcam.study.config import Study, study_of
 from annealcam.study.engine import run_study
 from annealcam.study.figures.columns import read_csv
-from annealcam.study.store import read_table
+from annealcam.study.store import read_manifest, read_table
 from annealcam.training.trained import train
 from annealcam.vision.checkpoints import read_header
 
@@ -51,9 +51,8 @@ def over_seeds(
     """The mean over the seeds of a number of each seed's rows, least and most in brackets."""
     own = [r for r in rows if layer is None or r["layer"] == layer]
     found = [value([r for r in own if r["model"] == f"paper-{maps}-seed{seed}"]) for seed in SEEDS]
-    digits = ".0f" if max(found) >= 100 else ".1f" if max(found) >= 1.5 else ".3f"
-    low, mean, high = min(found), sum(found) / len(found), max(found)
-    return f"{mean:{digits}} ({low:{digits}}-{high:{digits}})"
+    low, middle, high = (f"{v:.3g}" for v in (min(found), sum(found) / len(found), max(found)))
+    return f"{middle} ({low}-{high})"
 
 
 def table(header: list[str], rows: Iterable[list[str]]) -> None:
@@ -99,26 +98,51 @@ def print_candidates(rows: list[Row]) -> None:
             print(f"d, layer {layer}, N_f = {n}: {min(d)} to {max(d)}")
 
 
+def print_cells(overlap: list[Row], by_k: list[Row]) -> None:
+    """Where top-k by alpha overlaps less than the optimum of the same size."""
+    for told, keys in ((overlap, ("model", "layer")), (by_k, ("model", "layer", "k"))):
+        name = "off_diagonal" if told is overlap else "overlap"
+        cells: dict[tuple[Any, ...], dict[str, float]] = {}
+        for r in told:
+            if r["selector"] in ("exact", "topk") and r[name] is not None:
+                cells.setdefault(tuple(r[key] for key in keys), {})[r["selector"]] = r[name]
+        less = sum(cell["topk"] < cell["exact"] for cell in cells.values())
+        print(f"\ntop-k by alpha overlaps less in {less} of {len(cells)} cells {keys}")
+
+
+def print_by_k(by_k: list[Row]) -> None:
+    for layer in LAYERS:
+        for k in (2, 4):
+            own = [r for r in by_k if r["k"] == k and r["layer"] == layer]
+            table(
+                [f"overlap at k = {k}, {layer}", *(f"N_f = {n}" for n in SIZES)],
+                (
+                    [s, *(over_seeds([r for r in own if r["selector"] == s], n, mean("overlap"))
+                          for n in SIZES)]
+                    for s in dict.fromkeys(r["selector"] for r in own)
+                ),
+            )  # fmt: skip
+
+
 def print_success(rows: list[Row]) -> None:
-    """Medians over all images of a size d, seeds and networks together, layer `block`."""
+    """Medians over all images of a size d, seeds and networks together."""
     for tau in TAUS:
-        own = [
-            r for r in rows
-            if r["selector"] == "anneal" and r["layer"] == "block" and r["tau"] == tau
-        ]  # fmt: skip
+        own = [r for r in rows if r["selector"] == "anneal" and r["tau"] == tau]
+        columns = [(c, layer) for c in CONVENTIONS for layer in LAYERS]
         lines = []
         for d in sorted({r["d"] for r in own}):
             line = [str(d), f"{PUBLISHED_F[tau][d]:.4g}" if d in PUBLISHED_F[tau] else "-"]
-            for convention in CONVENTIONS:
+            for column in columns:
                 F = [
                     r["success_probability"] for r in own
-                    if r["d"] == d and r["convention"] == convention
+                    if r["d"] == d and (r["convention"], r["layer"]) == column
                 ]  # fmt: skip
                 low, middle, high = np.quantile(F, [0.25, 0.5, 0.75])
-                line.append(f"{middle:.3g} ({low:.2g}-{high:.2g})")
+                line.append(f"{middle:.2g} ({low:.2g}-{high:.2g})")
             images = len({(r["model"], r["image"]) for r in own if r["d"] == d})
             lines.append([*line, f"{2.0**-d:.2g}", str(images)])
-        table([f"d (tau = {tau})", "published", *CONVENTIONS, "one guess", "problems"], lines)
+        named = [", ".join(column) for column in columns]
+        table([f"d (tau = {tau})", "published", *named, "one guess", "problems"], lines)
 
 
 def print_gaps(rows: list[Row]) -> None:
@@ -129,9 +153,7 @@ def print_gaps(rows: list[Row]) -> None:
                 if r["selector"] == "anneal" and r["layer"] == layer and r["tau"] == TAUS[0]
                 and r["convention"] == convention and r["gap"] is not None
             ]  # fmt: skip
-            quantiles = {
-                "least": 0.0, "median": 0.5, "most": 1.0
-            }  # fmt: skip
+            quantiles = {"least": 0.0, "median": 0.5, "most": 1.0}
             table(
                 [f"gap, {layer}, {convention}", *(f"N_f = {n}" for n in SIZES)],
                 [
@@ -182,23 +204,33 @@ def main(
             "baselines": {"sizes": [1, 2, 3, 4, 5, 6, 7, 8]},
         }
     )
-    with Progress() as bars:
-        task = bars.add_task("study")
-        run_study(
-            study, output, workers=workers,
-            progress=lambda what, done, of: bars.update(
-                task, description=what, completed=done, total=of
-            ),
-        )  # fmt: skip
-    overlaps = read_csv(output / "figures" / "overlap.csv")
-    names = list(overlaps)
+    if not (output / "manifest.json").exists() or not read_manifest(output)["finished"]:
+        _run(study, output, workers)
     rows = read_table(output).to_pylist()
+    overlap, by_k = (_rows(output / "figures" / f"{n}.csv") for n in ("overlap", "overlap_by_k"))
     print_networks(files)
     print_candidates(rows)
-    print_overlaps([dict(zip(names, v, strict=True)) for v in zip(*overlaps.values(), strict=True)])
+    print_overlaps(overlap)
+    print_cells(overlap, by_k)
+    print_by_k(by_k)
     print_success(rows)
     print_gaps(rows)
     print_shots(rows)
+
+
+def _run(study: Study, output: Path, workers: int) -> None:
+    with Progress() as bars:
+        task = bars.add_task("study")
+
+        def tell(what: str, done: int, of: int) -> None:
+            bars.update(task, description=what, completed=done, total=of)
+
+        run_study(study, output, workers=workers, progress=tell)
+
+
+def _rows(file: Path) -> list[Row]:
+    columns = read_csv(file)
+    return [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
 
 
 if __name__ == "__main__":

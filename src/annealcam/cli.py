@@ -32,7 +32,8 @@ ModelName = Annotated[
     str,
     typer.Option(
         "--model",
-        help="efficientnet-lite0, torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS], FILE.pt2 or "
+        help="efficientnet-lite0, paper-16, paper-24, paper-32, digits, "
+        "torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS], FILE.safetensors, FILE.pt2 or "
         "MODULE:FUNCTION",
     ),
 ]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from annealcam.errors import ArgumentError, ImageError, OutputError
-from annealcam.study import ending, store, worker
+from annealcam.study import figures, store, worker
 from annealcam.study.analysis import analyse
 from annealcam.study.config import study_of
 from annealcam.study.ending import redraw
@@ -31,7 +31,7 @@ SMALL = {
 @pytest.fixture
 def quick(monkeypatch):
     """No figures: they are tested by themselves."""
-    monkeypatch.setattr(ending, "_draw", lambda *_: None)
+    monkeypatch.setattr(figures, "draw", lambda *_: [])
 
 
 def contents(run, *names):
@@ -170,7 +170,7 @@ def folder_study(folder, **data):
     )
 
 
-def test_unreadable_photos_are_counted_listed_and_left_out(tmp_path):
+def test_unreadable_photos_are_counted_listed_and_left_out(tmp_path, quick):
     photos = class_folders(tmp_path / "photos")
     (photos / "3" / "1.png").write_bytes(b"not a photo")
     told = run_study(folder_study(photos, per_class=4), tmp_path / "r")
@@ -190,7 +190,7 @@ def test_not_one_readable_photo(tmp_path):
         run_study(folder_study(photos), tmp_path / "r")
 
 
-def test_classes_that_are_never_predicted_are_named(tmp_path):
+def test_classes_that_are_never_predicted_are_named(tmp_path, quick):
     photos = class_folders(tmp_path / "photos")
     told = run_study(folder_study(photos, choose="correct", per_class=4), tmp_path / "r")
     never = [s for s in told["shortages"] if "never predicts" in s]
