@@ -186,10 +186,18 @@ def scale(panels: Sequence[Axes], values: Float[Array, " n"], *, axis: str = "y"
             one = axes.yaxis if axis == "y" else axes.xaxis
             one.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,)))
             one.set_minor_locator(NullLocator())
-            one.set_major_formatter(
-                FuncFormatter(lambda value, _: f"{value:g}".replace("e-0", "e-"))
-            )
+            one.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     return wide
+
+
+def short(value: float) -> str:
+    """Return a tick's number in few letters.
+
+    >>> short(0.01), short(0.0003), short(30.0)
+    ('0.01', '3e-4', '30')
+    """
+    text = f"{value:.0e}" if 0 < value < 0.001 else f"{value:g}"
+    return text.replace("e-0", "e-")
 
 
 def offsets(count: int, *, width: float = 0.5) -> Float[Array, " count"]:
