@@ -31,6 +31,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PY) benchmarks/run.py
+	$(PY) benchmarks/study.py
 
 clean:
 	rm -rf $(VENV) demo

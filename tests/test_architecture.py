@@ -30,8 +30,18 @@ MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscor
     "data": {"data", "vision"},
     "training": {"training", "data", "vision", "files"},
     "metrics": {"metrics"},
-    "study": {"study", "data", "training", "metrics", "vision", "selection", "annealing", "report",
-              "explanation", "files"},
+    "study": {
+        "study",
+        "data",
+        "training",
+        "metrics",
+        "vision",
+        "selection",
+        "annealing",
+        "report",
+        "explanation",
+        "files",
+    },
     "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files"},
 }
 FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}

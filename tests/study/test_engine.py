@@ -108,11 +108,41 @@ def test_figures_are_drawn_again_from_the_table_alone(run):
     assert contents(run) == before
     study = study_of(SMALL)
     columns = analyse(store.read_table(run), bootstrap=50, permutations=50, seed=study.seed)
-    with (run / "figures" / "overlap.csv").open(newline="") as file:
-        written = list(csv.DictReader(file))
+    written = figure(run, "overlap")
     assert [row["selector"] for row in written] == columns["overlap"]["selector"]
     for row, exact in zip(written, columns["overlap"]["off_diagonal"], strict=True):
         assert float(row["off_diagonal"]) == exact
+
+
+def figure(run, name):
+    with (run / "figures" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_figures_numbers_again_from_the_table(run, rows):
+    for told in figure(run, "overlap"):
+        own = [
+            r for r in rows
+            if r["selector"] == told["selector"] and r["cardinality"] is None
+            and r["draw"] in (None, 0)
+            and told["convention"] in ("", r["convention"]) and told["tau"] in ("", str(r["tau"]))
+        ]  # fmt: skip
+        assert len(own) == 40
+        if told["selector"] == "random":
+            continue  # a mean over draws
+        assert float(told["k"]) == pytest.approx(np.mean([r["k"] for r in own]))
+        p = np.zeros((10, own[0]["channels"]))
+        for r in own:
+            weights = np.array(r["weights"] or [1.0] * r["k"])
+            votes = weights / weights.sum() if r["weights"] else weights
+            p[int(r["target"]), r["selected"]] += votes
+        p /= p.sum(axis=1, keepdims=True)
+        B = np.sqrt(p) @ np.sqrt(p).T
+        mean = (B.sum() - np.trace(B)) / 90
+        assert float(told["off_diagonal"]) == pytest.approx(mean, abs=1e-12)
+    gaps = {(r["image"], r["convention"]): r["gap"] for r in rows if r["selector"] == "anneal"}
+    drawn = figure(run, "gap_histogram")
+    assert {(r["image"], r["convention"]): float(r["gap"]) for r in drawn} == gaps
 
 
 def test_the_manifest_says_how_it_was_made(run):
