@@ -1,6 +1,7 @@
 """Small problems and networks that the tests share."""
 
 import itertools
+import os
 
 import numpy as np
 import torch
@@ -38,6 +39,13 @@ def digit_network():
     from annealcam.vision.preprocess import Preprocess
 
     return small_network(12, classes=10), Preprocess(20, 20), [str(i) for i in range(10)]
+
+
+def deadly_network():
+    """A network that takes its process down with it, as one that eats all memory does."""
+    network, preprocess, names = digit_network()
+    network.register_forward_hook(lambda *_: os._exit(1))
+    return network, preprocess, names
 
 
 class FrozenTrunk(nn.Module):

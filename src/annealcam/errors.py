@@ -66,6 +66,10 @@ class OutputError(AnnealcamError):
     """A result cannot be written, or a stored result cannot be read."""
 
 
+class WorkerError(AnnealcamError):
+    """Workers of a study die again and again, or its cluster is gone."""
+
+
 class AnnealcamWarning(UserWarning):
     """Something that does not stop the work, but that the reader of a result must know."""
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from test_engine import SMALL, contents
 
+from annealcam.errors import WorkerError
 from annealcam.study import ending
 from annealcam.study.config import study_of
 from annealcam.study.engine import run_study
@@ -141,3 +142,10 @@ def test_nobody_else_can_send_work(workers):
             if socket.status == psutil.CONN_LISTEN
         }
     assert listening == {"127.0.0.1"}
+
+
+@pytest.mark.long
+def test_a_network_that_kills_its_workers_is_given_up(tmp_path):
+    deadly = STUDY | {"network": {"models": ["builders:deadly_network"], "layers": ["3"]}}
+    with pytest.raises(WorkerError, match="4 workers died of one task"):
+        run_study(study_of(deadly), tmp_path / "r", workers=2)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from annealcam.errors import ArgumentError, OutputError
+from annealcam.errors import ArgumentError, OutputError, WorkerError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,6 +57,29 @@ def _connected(client: Any, scheduler: str) -> Any:
         raise OutputError(
             f"scheduler={scheduler!r}: nothing answers ({first}); an address as tcp://HOST:8786"
         ) from error
+
+
+@contextmanager
+def worker_deaths() -> Iterator[None]:
+    """Turn dask's word for a task that no worker survives into ours.
+
+    Raises:
+        WorkerError: a task killed its workers, or the scheduler is gone.
+    """
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except KilledWorker as error:
+        raise WorkerError(
+            f"{RETRIES + 1} workers died of one task; is their memory enough? What is done is "
+            "kept: fewer workers, or a smaller network.batch, may go on"
+        ) from error
+    except (CancelledError, CommClosedError) as error:
+        raise WorkerError("the scheduler is gone; what is done is kept") from error
 
 
 def task_options(client: Client, device: str) -> dict[str, Any]:

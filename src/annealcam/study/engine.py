@@ -14,7 +14,7 @@ from annealcam._version import __version__
 from annealcam.data.sets import LabelledSet, load_set
 from annealcam.errors import ArgumentError
 from annealcam.study import store, worker
-from annealcam.study.cluster import task_options, workers_of
+from annealcam.study.cluster import task_options, worker_deaths, workers_of
 from annealcam.study.config import Study
 from annealcam.study.ending import finish
 from annealcam.study.heads import networks_of
@@ -66,9 +66,10 @@ def run_study(
     with workers_of(workers=workers, scheduler=scheduler, device=study.network.device) as client:
         tell("opening the networks", 0, 1)
         options = task_options(client, study.network.device)
-        cards = client.gather(
-            [client.submit(worker.describe, study, m, pure=False, **options) for m in models]
-        )
+        with worker_deaths():
+            cards = client.gather(
+                [client.submit(worker.describe, study, m, pure=False, **options) for m in models]
+            )
         _refuse_twins(cards)
         store.open_run(folder, _identity(study, cards, shown.fingerprint()))
         shards = shards_of(study, _settings(cards), sizes)
@@ -151,10 +152,11 @@ def _do(
         for shard in missing
     ]  # fmt: skip
     try:
-        for future in as_completed(futures):
-            explained += future.result()
-            done += 1
-            tell("shards", done, len(shards))
+        with worker_deaths():
+            for future in as_completed(futures):
+                explained += future.result()
+                done += 1
+                tell("shards", done, len(shards))
     finally:
         client.cancel(futures)
     return explained
