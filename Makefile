@@ -44,4 +44,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.installed
 	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	# By itself: it asks for opencv-python, whose files are those of grad-cam's opencv-python-headless.
+	$(PIP) install --constraint constraints.txt --no-deps quantus
 	touch $@

@@ -16,11 +16,11 @@ ANNEALING = [
 ]  # fmt: skip
 CHECKED = [
     *(f"annealcam.{room}" for room in ("vision", "selection", "report", "metrics", "training")),
-    *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos")),
+    *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos", "seen")),
     *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),
     *(f"annealcam.annealing.{file}" for file in ANNEALING),
     *(f"annealcam.data.{file}" for file in ("labelled", "splits", "folders", "imagenette")),
-    *(f"annealcam.study.{file}" for file in ("seen", "selectors", "annealed", "shards")),
+    *(f"annealcam.study.{file}" for file in ("selectors", "annealed", "shards")),
     "annealcam.study.analysis",
 ]
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float

@@ -29,23 +29,14 @@ MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscor
     "vision": {"vision"},
     "data": {"data", "vision"},
     "training": {"training", "data", "vision", "files"},
-    "metrics": {"metrics"},
-    "study": {
-        "study",
-        "data",
-        "training",
-        "metrics",
-        "vision",
-        "selection",
-        "annealing",
-        "report",
-        "explanation",
-        "files",
-    },
+    "metrics": {"metrics", "vision", "selection", "annealing"},
+    "interop": {"interop", "vision", "selection", "annealing", "pipeline", "settings", "seen"},
+    "study": {"study", "data", "training", "metrics", "vision", "selection", "annealing", "report",
+              "explanation", "files", "seen"},
     "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files"},
-}
+}  # fmt: skip
 FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}
-FOREIGN |= {"report": {"torch", "dimod"}, "metrics": {"torch", "dimod", "pyarrow"}}
+FOREIGN |= {"report": {"torch", "dimod"}, "metrics": {"dimod", "pyarrow"}}
 FOREIGN |= {"data": {"torch", "dimod"}, "training": {"dimod"}, "study": {"dimod"}}
 ON_A_GPU = ("gpu.py", "devices.py", "_torch_kernels.py")  # imported only where a GPU is asked for
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import annealcam as ac
+from annealcam.seen import seen_in
 from annealcam.study.annealed import annealed_rows
 from annealcam.study.config import Annealing
-from annealcam.study.seen import seen_in
 from annealcam.study.selectors import plain_rows
 from annealcam.vision.cam import gradcam_plus_plus_weights
 from annealcam.vision.capture import capture

@@ -11,8 +11,8 @@ from annealcam.annealing.evolution import anneal
 from annealcam.annealing.gap import MinimumGap, minimum_gap
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import NumericalError, ProblemTooLargeError
+from annealcam.seen import Seen
 from annealcam.study.config import Annealing
-from annealcam.study.seen import Seen
 
 
 def annealed_rows(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from annealcam.seen import Seen
 from annealcam.study.annealed import annealed_rows
 from annealcam.study.config import Study
 from annealcam.study.log import Log
-from annealcam.study.seen import Seen
 from annealcam.study.selectors import plain_rows
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._types import Array
+from annealcam.seen import Seen
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.problem import SelectionProblem
-from annealcam.study.seen import Seen
 
 Row: TypeAlias = dict[str, Any]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from annealcam.data.sets import LabelledSet, load_set
 from annealcam.errors import ImageError, OutputError
 from annealcam.files import file_written_aside
+from annealcam.seen import seen_in
 from annealcam.study.config import Data, Study
 from annealcam.study.log import Log
 from annealcam.study.networks import NetworkCard, card_of, opened
 from annealcam.study.rows import rows_of
-from annealcam.study.seen import seen_in
 from annealcam.study.shards import Shard
 from annealcam.study.store import LOG, TABLE, table_of, write_part
 
