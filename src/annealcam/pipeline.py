@@ -165,7 +165,7 @@ def _explain_one(
         beta=settings.beta,
         cardinality=_cardinality(settings, found, i),
     )
-    selection = _select(problem, settings)
+    selection = select_with(problem, settings)
     chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
     chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
     contribution = _array(logit_contribution(maps, gradients)[0])
@@ -198,16 +198,24 @@ def _explain_one(
     )
 
 
-def _select(problem: SelectionProblem, settings: Settings) -> Selection:
+def select_with(
+    problem: SelectionProblem, settings: Settings, *, seed: int | None = None
+) -> Selection:
+    """Return the selection that the settings' sampler finds; `seed` stands above theirs.
+
+    >>> select_with(SelectionProblem([1.0], [[0.0]]), resolve(sampler="exact")).n
+    array([1], dtype=int8)
+    """
+    seed = settings.seed if seed is None else seed
     if settings.sampler != "anneal" or problem.d == 0:
-        return select(problem, settings.sampler, seed=settings.seed)
+        return select(problem, settings.sampler, seed=seed)
     return select_by_annealing(
         problem,
         tau=settings.tau,
         convention=settings.convention,
         schedule=settings.schedule,
         shots=settings.shots,
-        seed=settings.seed,
+        seed=seed,
     )
 
 

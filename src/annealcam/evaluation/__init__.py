@@ -1,0 +1,1 @@
+"""Whether explanations deserve trust: methods compared by metrics, over photos."""

@@ -1,0 +1,93 @@
+"""The methods that are compared, on one layer and logit: each a map, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from annealcam._types import Array
+from annealcam.seen import Seen, seen_in
+from annealcam.settings import Settings
+from annealcam.vision.cam import baseline, explanation_map
+
+if TYPE_CHECKING:
+    from annealcam.vision.capture import Capture
+
+METHODS = ("annealcam", "topk", "topk-alpha", "random", "gradcam", "gradcam++", "hirescam")
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a method says of one image: its raw map, and the channels it is made of.
+
+    For the methods that weigh all maps, `channels` are those of positive weight.
+    """
+
+    map: Float[Array, "h w"]
+    channels: Int[Array, " k"]
+
+
+def answers(
+    captured: Capture, settings: Settings, methods: Sequence[str], *, seeds: Sequence[int]
+) -> list[dict[str, Answer]]:
+    """Return, for each image of a captured batch, the answer of each method by its name.
+
+    `topk`, `topk-alpha` and `random` take as many maps as `annealcam` does: those of largest
+    contribution, of largest alpha, and any live ones of positive importance.
+    """
+    seen = seen_in(
+        captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits
+    )
+    whole = {
+        name: baseline(captured.activations, captured.gradients, name).cpu().numpy()
+        for name in ("gradcam", "gradcam++", "hirescam")
+        if name in methods
+    }
+    found = []
+    for i, one in enumerate(seen):
+        chosen = _chosen(one, settings, seeds[i])
+        own = {name: Answer(whole[name][i], _weighted(one, name)) for name in whole}
+        own |= {name: Answer(_drawn(captured, i, c, settings), c) for name, c in chosen.items()}
+        found.append({name: own[name] for name in methods})
+    return found
+
+
+def _chosen(seen: Seen, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:
+    """The channels of every method that selects."""
+    from annealcam.pipeline import select_with
+
+    n = select_with(seen.problem, settings, seed=seed).n
+    own = seen.candidates[n.astype(bool)]
+    positive = np.flatnonzero(seen.alive & (seen.importance > 0))
+    rng = np.random.default_rng(seed)
+    return {
+        "annealcam": own,
+        "topk": _top(seen.contribution, seen, len(own)),
+        "topk-alpha": _top(seen.alpha, seen, len(own)),
+        "random": np.sort(rng.choice(positive, size=len(own), replace=False)),
+    }
+
+
+def _top(weight: Float[Array, " maps"], seen: Seen, k: int) -> Int[Array, " k"]:
+    pool = np.flatnonzero(seen.alive & (weight > 0))
+    return np.sort(pool[np.argsort(-weight[pool], kind="stable")[:k]])
+
+
+def _weighted(seen: Seen, name: str) -> Int[Array, " k"]:
+    weight = {"gradcam": seen.alpha, "gradcam++": seen.plus_weights}.get(name, seen.contribution)
+    return np.flatnonzero(seen.alive & (weight > 0))
+
+
+def _drawn(
+    captured: Capture, i: int, channels: Int[Array, " k"], settings: Settings
+) -> Float[Array, "h w"]:
+    """The explanation map of a selection."""
+    where = torch.from_numpy(channels).to(captured.activations.device)
+    maps, gradients = captured.activations[i, where], captured.gradients[i, where]
+    weights = gradients.mean(dim=(-2, -1))
+    return explanation_map(maps, weights, form=settings.map_form).cpu().numpy()

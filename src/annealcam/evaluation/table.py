@@ -1,0 +1,69 @@
+"""From scores of single images to the table that is read: means, intervals, paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from annealcam._types import Array
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method by one metric, over the images where the metric has a value.
+
+    `low` and `high` are the 95 % bootstrap interval of the mean; `minus_first` is the mean
+    difference to the first method on the same images, with its own interval. `missing` counts the
+    images without a value. What one image cannot say is None.
+    """
+
+    method: str
+    metric: str
+    images: int
+    missing: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    minus_first: float | None
+    minus_first_low: float | None
+    minus_first_high: float | None
+
+
+def table_of(scores: Mapping[str, Mapping[str, Sequence[float]]], *, seed: int = 0) -> list[Line]:
+    """Return a line for each method and metric, from scores[method][metric] of all images.
+
+    Images are drawn again as a whole, the same for all methods: differences are paired. NaN is a
+    score that has no value; it is counted, never averaged.
+
+    >>> table_of({"a": {"x": [1.0, 3.0]}, "b": {"x": [1.0, float("nan")]}})[1].missing
+    1
+    """
+    first = next(iter(scores), "")
+    lines = []
+    for method, metrics in scores.items():
+        for metric, values in metrics.items():
+            own = np.asarray(values, dtype=np.float64)
+            reference = np.asarray(scores[first].get(metric, own * np.nan), dtype=np.float64)
+            there = np.isfinite(own)
+            difference = (None, None, None) if method == first else _mean(own - reference, seed)
+            lines.append(
+                Line(method, metric, int(there.sum()), int((~there).sum()), *_mean(own, seed),
+                     *difference)
+            )  # fmt: skip
+    return lines
+
+
+def _mean(values: Float[Array, " n"], seed: int) -> tuple[float | None, float | None, float | None]:
+    """The mean of the finite values, and the percentile interval of means of images drawn again."""
+    finite = values[np.isfinite(values)]
+    n = len(finite)
+    if n < 2:
+        return (float(finite[0]) if n else None), None, None
+    drawn = np.random.default_rng(seed).integers(0, n, size=(RESAMPLES, n))
+    low, high = np.quantile(finite[drawn].mean(axis=1), (0.025, 0.975))
+    return float(finite.mean()), float(low), float(high)

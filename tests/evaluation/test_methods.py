@@ -1,0 +1,60 @@
+"""The methods that are compared are those of the library, on the same maps."""
+
+import numpy as np
+import pytest
+import torch
+
+import annealcam as ac
+from annealcam.evaluation.methods import METHODS, answers
+from annealcam.settings import resolve
+from annealcam.vision.capture import capture
+from builders import small_network
+
+
+@pytest.fixture(scope="module")
+def compared():
+    network = small_network(maps=14)
+    images = torch.randn(3, 3, 20, 20, generator=torch.Generator().manual_seed(3))
+    settings = resolve(sampler="exact")
+    found = answers(capture(network, images, layer="3"), settings, METHODS, seeds=[0, 1, 2])
+    explained = ac.explain(network, images, layer="3", sampler="exact")
+    return network, images, found, explained
+
+
+def test_the_selection_is_that_of_explain(compared):
+    _, _, found, explained = compared
+    for own, e in zip(found, explained, strict=True):
+        assert list(own) == list(METHODS)
+        assert own["annealcam"].channels.tolist() == sorted(e.selected.tolist())
+        assert np.allclose(own["annealcam"].map, e.map, rtol=1e-5, atol=1e-9)
+
+
+def test_baselines_are_those_of_cam(compared):
+    network, images, found, _ = compared
+    for name in ("gradcam", "gradcam++", "hirescam"):
+        maps = ac.cam(network, images, layer="3", method=name)
+        for own, map_ in zip(found, maps, strict=True):
+            assert np.array_equal(own[name].map, map_)
+
+
+def test_selections_have_one_size_and_the_largest_weights(compared):
+    for own, e in zip(compared[2], compared[3], strict=True):
+        k = len(e.selected)
+        top = np.argsort(-e.contribution, kind="stable")[:k]
+        assert own["topk"].channels.tolist() == sorted(top.tolist())
+        assert len(own["topk-alpha"].channels) == len(own["random"].channels) == k
+        assert set(own["random"].channels) <= set(np.flatnonzero(e.importance > 0))
+        assert own["gradcam"].channels.tolist() == np.flatnonzero(e.alpha > 0).tolist()
+
+
+def test_random_differs_with_the_seed_alone(compared):
+    network, images, found, _ = compared
+    captured = capture(network, images, layer="3")
+    settings = resolve(sampler="exact")
+    again = answers(captured, settings, ["random"], seeds=[0, 1, 2])
+    other = answers(captured, settings, ["random"], seeds=[7, 8, 9])
+    same = [a["random"].channels.tolist() == b["random"].channels.tolist()
+            for a, b in zip(again, found, strict=True)]  # fmt: skip
+    assert all(same)
+    assert any(a["random"].channels.tolist() != b["random"].channels.tolist()
+               for a, b in zip(other, found, strict=True))  # fmt: skip
