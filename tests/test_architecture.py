@@ -38,6 +38,7 @@ MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscor
 FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}
 FOREIGN |= {"report": {"torch", "dimod"}, "metrics": {"dimod", "pyarrow"}}
 FOREIGN |= {"data": {"torch", "dimod"}, "training": {"dimod"}, "study": {"dimod"}}
+FOREIGN |= {"interop": {"dimod"}}
 ON_A_GPU = ("gpu.py", "devices.py", "_torch_kernels.py")  # imported only where a GPU is asked for
 
 

@@ -1,0 +1,138 @@
+"""What all faces share: from a layer's maps and gradients to the weights of the selected maps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
+from annealcam.pipeline import select_with
+from annealcam.selection.problem import SelectionProblem
+from annealcam.settings import Settings, resolve
+from annealcam.vision.cam import explanation_map
+from annealcam.vision.candidates import Candidates, candidates
+from annealcam.vision.capture import refuse_non_finite
+from annealcam.vision.importance import importance, importance_gradcam
+
+
+def settings_of(choices: Mapping[str, Any]) -> Settings:
+    """Return the settings behind a face's keywords, those of `annealcam.explain`.
+
+    Raises:
+        ArgumentError: a keyword is unknown, or a value is out of range.
+
+    >>> settings_of({"preset": "paper", "sampler": "exact"}).beta
+    0.7
+    """
+    known = [field.name for field in fields(Settings)]
+    for name in choices:
+        if name not in known:
+            raise ArgumentError(f"{name}: no such option{suggest(name, known)}; as in `explain`")
+    return resolve(**choices)
+
+
+def selected(
+    maps: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], settings: Settings
+) -> Bool[Tensor, "n maps"]:
+    """Return which maps of each image are selected, as `annealcam.explain` selects them.
+
+    Warns where the maps take negative values, and where an image has no map to select.
+
+    Raises:
+        LayerError: there are no spatial maps, or no gradient of the score reached them.
+        NumericalError: maps or gradients hold NaN or infinity.
+        ArgumentError: an image has fewer candidates than the cardinality.
+
+    >>> f = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
+    >>> selected(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
+    tensor([[ True, False]])
+    """
+    refuse_without_maps(maps)
+    refuse_non_finite("maps", maps)
+    refuse_non_finite("gradients", gradients)
+    weight = importance(maps, gradients, settings.importance)
+    rows = [_selected_one(maps[i], weight[i], settings, i) for i in range(len(maps))]
+    _warn(maps, [i for i, row in enumerate(rows) if not row.any()])
+    return torch.stack(rows)
+
+
+def refuse_without_maps(maps: Tensor) -> None:
+    """Raise LayerError unless there are images with maps larger than 1 x 1.
+
+    >>> refuse_without_maps(torch.ones(1, 2, 3, 3))
+    """
+    if maps.ndim != 4 or maps.shape[2:].numel() < 2 or len(maps) == 0:
+        raise LayerError(
+            f"layer: gives {tuple(maps.shape)}, not maps (n, maps, h, w) larger than 1 x 1; choose "
+            "another layer, or give a reshape_transform that makes them (`interop.tokens`)"
+        )
+
+
+def drawn(
+    maps: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], settings: Settings
+) -> Float[Tensor, "n h w"]:
+    """Return each image's raw explanation map: that of `annealcam.explain`.
+
+    >>> f = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
+    >>> drawn(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
+    tensor([[[3., 0.]]])
+    """
+    chosen, alpha = selected(maps, gradients, settings), importance_gradcam(gradients)
+    return torch.stack(
+        [
+            explanation_map(f[n], a[n], form=settings.map_form)
+            for f, a, n in zip(maps, alpha, chosen, strict=True)
+        ]
+    )
+
+
+def _selected_one(
+    maps: Float[Tensor, "maps h w"], weight: Float[Tensor, " maps"], settings: Settings, i: int
+) -> Bool[Tensor, " maps"]:
+    found = candidates(maps, weight, limit=settings.max_qubits)
+    problem = SelectionProblem.from_maps(
+        maps[found.channels].cpu().numpy(),
+        weight[found.channels].cpu().numpy(),
+        beta=settings.beta,
+        cardinality=_cardinality(settings, found, i),
+    )
+    chosen = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
+    which = np.flatnonzero(select_with(problem, settings).n)
+    chosen[found.channels[torch.from_numpy(which).to(maps.device)]] = True
+    return chosen
+
+
+def _cardinality(settings: Settings, found: Candidates, i: int) -> int | None:
+    """The cardinality, if image i has so many candidates; none is asked of no candidates."""
+    k, d = settings.cardinality, len(found.channels)
+    if k is not None and 0 < d < k:
+        raise ArgumentError(
+            f"cardinality={k}: there are only {d} candidate maps for image {i}; lower it"
+            + (", or raise max_qubits" if found.left_out else "")
+        )
+    return k if d else None
+
+
+def _warn(maps: Tensor, empty: list[int]) -> None:
+    signed = float((maps < 0).float().mean())
+    if signed > 0:
+        warnings.warn(
+            f"the layer has signed maps ({signed:.0%} of the entries are negative): |cosine| mixes "
+            "correlation and anti-correlation; a layer after a ReLU is better",
+            AnnealcamWarning,
+            stacklevel=4,
+        )
+    if empty:
+        warnings.warn(
+            f"no map is selected for {len(empty)} of {len(maps)} images (the first: {empty[0]}): "
+            "their explanations are zero all over",
+            AnnealcamWarning,
+            stacklevel=4,
+        )

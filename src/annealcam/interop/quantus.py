@@ -1,0 +1,95 @@
+"""annealcam as an explanation function of Quantus, which need not be imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from annealcam._checks import one_of
+from annealcam._types import Array
+from annealcam.errors import ArgumentError
+from annealcam.interop._selected import drawn, settings_of
+from annealcam.interop.tokens import Reshape, capture_reshaped
+from annealcam.vision.layers import default_layer
+from annealcam.vision.targets import resolve_targets
+
+INTERPOLATIONS = ("bilinear", "nearest")
+
+
+def explain_func(
+    model: nn.Module,
+    inputs: Any,
+    targets: Any,
+    *,
+    layer: str | None = None,
+    reshape_transform: Reshape | None = None,
+    interpolation: str = "bilinear",
+    device: Any = None,  # noqa: ARG001  (Quantus passes it)
+    **choices: Any,
+) -> Float[Array, "n 1 height width"]:
+    """Return the maps of the few feature maps that annealcam selects, resized to the inputs.
+
+    L = ReLU(sum_a n_a alpha_a f^(a)), n the selection of `annealcam.explain`; raw, not negative.
+    The model is given back exactly as it was found.
+
+    Args:
+        model: as Quantus hands it over: often a copy, initialised anew.
+        inputs: (n, channels, H, W), numpy or torch.
+        targets: (n,) classes; None takes the predicted ones.
+        layer: the module's *name*, looked up in the model of each call; None takes the last
+            convolutional output after its activation.
+        reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
+            makes one for transformers. Name the layer then.
+        interpolation: `bilinear` or `nearest`.
+        device: Quantus passes it; the model's own device is used.
+        choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
+            seed, max_qubits, tau, convention, schedule, shots, map_form.
+
+    Raises:
+        ArgumentError: inputs are no batch of images, an option is unknown or out of range.
+        AnnealcamError: as `annealcam.explain` does.
+
+    Source: arXiv 2604.25649; the face is that of Quantus 0.6.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> explain_func(net, torch.randn(2, 3, 8, 8).numpy(), [0, 1], layer="1").shape
+    (2, 1, 8, 8)
+    """
+    settings = settings_of(choices)
+    one_of("interpolation", interpolation, INTERPOLATIONS)
+    images = _as_images(inputs)
+    captured = capture_reshaped(
+        model,
+        images,
+        layer=layer if layer is not None else default_layer(model, images[:1]),
+        targets=_as_targets(targets, len(images)),
+        reshape_transform=reshape_transform,
+    )
+    maps = drawn(captured.activations, captured.gradients, settings)[:, None]
+    corners = {"align_corners": False} if interpolation == "bilinear" else {}
+    size = images.shape[-2:]
+    resized = nn.functional.interpolate(maps, size=size, mode=interpolation, **corners)
+    return resized.cpu().numpy()
+
+
+def _as_images(inputs: Any) -> Float[Tensor, "n channels height width"]:
+    images = inputs.detach() if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    if images.ndim != 4 or len(images) == 0:
+        raise ArgumentError(
+            f"inputs: of shape {tuple(images.shape)}; a batch (n, channels, H, W), n >= 1"
+        )
+    return images if images.is_floating_point() else images.float()
+
+
+def _as_targets(targets: Any, n: int) -> int | Sequence[int] | None:
+    """Classes as whole numbers; Quantus also gives them as (n, 1), or as floats."""
+    if targets is None:
+        return None
+    each = torch.as_tensor(targets).flatten()
+    if each.is_floating_point() and bool((each == each.round()).all()):
+        each = each.long()
+    return resolve_targets(each if len(each) > 1 or n == 1 else each[0], None)
