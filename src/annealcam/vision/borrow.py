@@ -88,8 +88,12 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     return modules[wanted]
 
 
-def run(model: nn.Module, images: Tensor) -> Tensor:
-    """Return the logits (n, classes) of a borrowed model, or say what came instead."""
+def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
+    """Return the logits (rows, classes) of a borrowed model, or say what came instead.
+
+    There is a row for each image, unless hooks make others of them.
+    """
+    rows = len(images) if rows is None else rows
     like = next((p for p in model.parameters() if p.is_floating_point()), None)
     if like is not None:
         images = images.to(device=like.device, dtype=like.dtype)
@@ -107,7 +111,7 @@ def run(model: nn.Module, images: Tensor) -> Tensor:
     if (
         not isinstance(logits, Tensor)
         or logits.ndim != 2
-        or len(logits) != len(images)
+        or len(logits) != rows
         or logits.shape[1] == 0
         or not logits.is_floating_point()
     ):
@@ -115,7 +119,7 @@ def run(model: nn.Module, images: Tensor) -> Tensor:
         if isinstance(logits, Tensor):
             found = f"{str(logits.dtype).removeprefix('torch.')} {tuple(logits.shape)}"
         raise ModelError(
-            f"model: {type(model).__name__} gives {found}, not logits ({len(images)}, classes); "
+            f"model: {type(model).__name__} gives {found}, not logits ({rows}, classes); "
             "wrap it in a module that returns the logits"
         )
     return logits

@@ -1,0 +1,193 @@
+"""Channel faithfulness: what the network says when only some maps are kept, or just they go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from annealcam._types import Array
+from annealcam.errors import ArgumentError, ModelError
+from annealcam.vision.borrow import Hook, borrowed, find_layer, hooked, run
+
+CHUNK = 64  # masks that go through the rest of the network together
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelFaithfulness:
+    """The target's logit z and probability with all maps, with the selected ones alone, without.
+
+    `kept_share` is (z_kept - z_none) / (z - z_none), z_none with every map at zero: the part of
+    the layer's say that the selected maps have by themselves; higher is better, and any number is
+    possible (maps that were left out may have spoken against the class). `lost_share` is
+    (z - z_dropped) / (z - z_none): what goes with them. For a linear head both are the selected
+    maps' share of the sum of all contributions. NaN where z is not above z_none; `undefined`
+    counts those images.
+    """
+
+    logit: Float[Array, " n"]
+    logit_kept: Float[Array, " n"]
+    logit_dropped: Float[Array, " n"]
+    logit_none: Float[Array, " n"]
+    probability: Float[Array, " n"]
+    probability_kept: Float[Array, " n"]
+    probability_dropped: Float[Array, " n"]
+
+    @property
+    def kept_share(self) -> Float[Array, " n"]:
+        """The share of the layer's say that the selected maps keep alone."""
+        return self._share(self.logit_kept - self.logit_none)
+
+    @property
+    def lost_share(self) -> Float[Array, " n"]:
+        """The share of the layer's say that is lost without them."""
+        return self._share(self.logit - self.logit_dropped)
+
+    @property
+    def undefined(self) -> int:
+        """Number of images where the layer as a whole does not speak for the target."""
+        return int((self.logit <= self.logit_none).sum())
+
+    def _share(self, part: Float[Array, " n"]) -> Float[Array, " n"]:
+        whole = self.logit - self.logit_none
+        return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
+
+
+def channel_faithfulness(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    *,
+    layer: str,
+    selected: Sequence[Int[Array, " k"]],
+    targets: Sequence[int],
+) -> ChannelFaithfulness:
+    """Return what happens when only an image's selected maps are kept, and when just they go.
+
+    Maps are set to zero at the output of `layer`, and the rest of the network runs as it is. The
+    model is given back as it was found.
+
+    Args:
+        model: an image classifier.
+        images: already normalised.
+        layer: whose maps are masked.
+        selected: channel numbers for each image.
+        targets: the class for each image.
+
+    Raises:
+        ArgumentError: not one selection and one class for each image, or no such channel.
+        AnnealcamError: as `annealcam.explain`, for the layer and the model.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> found = channel_faithfulness(
+    ...     net, torch.randn(1, 3, 8, 8), layer="1", selected=[np.arange(8)], targets=[1])
+    >>> bool(np.allclose(found.logit, found.logit_kept))
+    True
+    """
+    if not len(images) == len(selected) == len(targets):
+        raise ArgumentError(
+            f"selected, targets: {len(selected)} and {len(targets)} for {len(images)} images; "
+            "one of each for every image"
+        )
+    count = _count_maps(model, images[:1], layer)
+    masks = np.zeros((len(images), 4, count), dtype=bool)  # whole, kept, dropped, none
+    masks[:, 0] = True
+    for i, channels in enumerate(selected):
+        if len(channels) and not 0 <= min(channels) <= max(channels) < count:
+            raise ArgumentError(f"selected: channel {max(channels)}; layer {layer!r} has {count}")
+        masks[i, 1, channels] = True
+    masks[:, 2] = ~masks[:, 1]
+    logits = masked_logits(model, images, layer=layer, masks=masks)
+    chances = torch.from_numpy(logits).softmax(dim=-1).numpy()
+    row = np.arange(len(images))
+    z, p = (values[row, :, list(targets)] for values in (logits, chances))
+    return ChannelFaithfulness(z[:, 0], z[:, 1], z[:, 2], z[:, 3], p[:, 0], p[:, 1], p[:, 2])
+
+
+def logits_by_size(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    *,
+    layer: str,
+    orders: Int[Array, "n ranked"],
+    targets: Sequence[int],
+) -> Float[Array, "n sizes"]:
+    """Return the target's logit with the first k maps of an order kept, k = 0, 1, ... all of it.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> logits_by_size(
+    ...     net, torch.randn(1, 3, 8, 8), layer="1", orders=np.arange(4)[None], targets=[0]).shape
+    (1, 5)
+    """
+    count = _count_maps(model, images[:1], layer)
+    n, ranked = orders.shape
+    rank = np.full((n, count), ranked)
+    np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
+    masks = rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
+    logits = masked_logits(model, images, layer=layer, masks=masks)
+    return logits[np.arange(n), :, list(targets)]
+
+
+def maps_for_share(
+    curve: Float[Array, " sizes"], whole: float, *, share: float = 0.9
+) -> int | None:
+    """Return how few maps keep a share of the layer's say, from a curve of `logits_by_size`.
+
+    The least k with z_k - z_0 >= share * (whole - z_0), z_0 the logit without any map; lower is
+    better. None where no number of maps does, or the layer does not speak for the class.
+
+    >>> maps_for_share(np.array([1.0, 1.5, 2.9, 3.0]), 3.0)
+    2
+    """
+    if not whole > curve[0]:
+        return None
+    enough = curve - curve[0] >= share * (whole - curve[0])
+    return int(np.argmax(enough)) if enough.any() else None
+
+
+def masked_logits(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    *,
+    layer: str,
+    masks: Bool[Array, "n masks maps"],
+) -> Float[Array, "n masks classes"]:
+    """Return the logits, in float64, of each image under each of its masks of a layer's maps.
+
+    Up to the layer the network sees one image once; behind it, as many copies as there are masks.
+    """
+    module = find_layer(model, layer)
+    found = []
+    with borrowed(model), torch.no_grad():
+        for image, own in zip(images, masks, strict=True):
+            chunks = torch.split(torch.from_numpy(own), CHUNK)
+            found.append(torch.cat([_under(model, module, image[None], some) for some in chunks]))
+    return torch.stack(found).numpy()
+
+
+def _under(model: nn.Module, module: nn.Module, image: Tensor, masks: Tensor) -> Tensor:
+    """One image under some masks; a network whose parts must agree in their batch sees copies."""
+    with hooked({module: _masking(masks)}):
+        try:
+            logits = run(model, image, rows=len(masks))
+        except ModelError:
+            logits = run(model, image.expand(len(masks), *image.shape[1:]))
+    return logits.double().cpu()
+
+
+def _masking(masks: Tensor) -> Hook:
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+        masked: Tensor = output * masks.to(output)[:, :, None, None]
+        return masked
+
+    return hook
+
+
+def _count_maps(model: nn.Module, image: Tensor, layer: str) -> int:
+    from annealcam.vision.capture import capture
+
+    return capture(model, image, layer=layer).activations.shape[1]

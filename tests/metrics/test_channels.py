@@ -1,0 +1,133 @@
+"""Masked maps: closed forms on linear heads, and the rest of a network run as it is."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import annealcam as ac
+from annealcam.errors import ArgumentError, LayerError
+from annealcam.metrics.channels import (
+    channel_faithfulness,
+    logits_by_size,
+    maps_for_share,
+    masked_logits,
+)
+from builders import small_network
+
+
+@pytest.fixture(scope="module")
+def case():
+    images = torch.randn(4, 3, 20, 20, generator=torch.Generator().manual_seed(2))
+    return small_network(maps=14), images
+
+
+def test_a_linear_heads_shares_are_those_of_the_contributions(case):
+    network, images = case
+    explained = ac.explain(network, images, layer="3", sampler="exact")
+    found = channel_faithfulness(
+        network, images, layer="3", selected=[e.selected for e in explained],
+        targets=[e.target for e in explained],
+    )  # fmt: skip
+    for i, e in enumerate(explained):
+        share = e.contribution[e.selected].sum() / e.contribution.sum()
+        assert found.kept_share[i] == pytest.approx(share, rel=1e-4)
+        assert found.lost_share[i] == pytest.approx(share, rel=1e-4)
+        assert found.logit[i] == pytest.approx(e.logits[e.target], rel=1e-5)
+        bias = network[-1].bias[e.target].item()
+        assert found.logit_none[i] == pytest.approx(bias, abs=1e-6)
+        assert found.probability[i] == pytest.approx(e.probability, rel=1e-5)
+    assert found.undefined == 0
+
+
+def test_all_and_nothing(case):
+    network, images = case
+    options = {"layer": "3", "targets": [0] * 4}
+    every = channel_faithfulness(network, images, selected=[np.arange(14)] * 4, **options)
+    assert np.array_equal(every.logit_kept, every.logit)
+    assert np.array_equal(every.logit_dropped, every.logit_none)
+    none = channel_faithfulness(network, images, selected=[np.arange(0)] * 4, **options)
+    assert np.array_equal(none.logit_kept, none.logit_none)
+    assert np.array_equal(none.logit_dropped, none.logit)
+    defined = every.logit > every.logit_none
+    assert np.array_equal(np.isnan(every.kept_share), ~defined)
+    assert every.undefined == (~defined).sum()
+    assert np.allclose(every.kept_share[defined], 1.0)
+
+
+class Skipping(nn.Module):
+    """A layer with a way around it, by sum or side by side."""
+
+    def __init__(self, joined):
+        super().__init__()
+        self.joined = joined
+        self.first, self.layer = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.fc = nn.Linear(12 if joined else 6, 3)
+
+    def forward(self, x):
+        x = self.first(x).relu()
+        y = self.layer(x)
+        z = torch.cat([x, y], dim=1) if self.joined else x + y
+        return self.fc(z.relu().mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_networks_with_a_way_around_the_layer(joined):
+    torch.manual_seed(1)
+    network = Skipping(joined).eval()
+    images = torch.randn(2, 3, 8, 8)
+    masks = np.random.default_rng(0).random((2, 5, 6)) < 0.5
+    found = masked_logits(network, images, layer="layer", masks=masks)
+    with torch.no_grad():
+        x = network.first(images).relu()
+        for m in range(5):
+            y = network.layer(x) * torch.from_numpy(masks[:, m]).float()[:, :, None, None]
+            z = torch.cat([x, y], dim=1) if joined else x + y
+            expected = network.fc(z.relu().mean(dim=(2, 3)))
+            assert np.allclose(found[:, m], expected.numpy(), atol=1e-6)
+
+
+def test_the_curve_and_its_least_size(case):
+    network, images = case
+    e = ac.explain(network, images, layer="3", sampler="exact")
+    orders = np.array([np.argsort(-one.contribution) for one in e])
+    targets = [one.target for one in e]
+    curve = logits_by_size(network, images, layer="3", orders=orders, targets=targets)
+    assert curve.shape == (4, 15)
+    for i, one in enumerate(e):
+        steps = np.concatenate([[0.0], np.cumsum(one.contribution[orders[i]])])
+        assert np.allclose(curve[i] - curve[i, 0], steps, atol=1e-4)
+        k = maps_for_share(curve[i], float(one.logits[one.target]))
+        assert k == int(np.argmax(steps >= 0.9 * steps[-1]))
+
+
+def test_no_share_of_nothing():
+    assert maps_for_share(np.array([1.0, 0.5]), 0.5) is None
+    assert maps_for_share(np.array([0.0, 0.1, 0.2]), 1.0) is None
+
+
+def test_the_model_is_given_back_and_bfloat16_works(case):
+    network, images = case
+    before = [p.clone() for p in network.parameters()]
+    options = {"layer": "3", "selected": [np.array([1])] * 4, "targets": [0] * 4}
+    exact = channel_faithfulness(network, images, **options)
+    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+    assert not network[3]._forward_hooks
+    rough = channel_faithfulness(small_network(maps=14).bfloat16(), images, **options)
+    assert np.allclose(exact.logit, rough.logit, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "complaint"),
+    [
+        ({"selected": [np.array([1])]}, ArgumentError, "1 and 4 for 4 images"),
+        ({"selected": [np.array([14])] * 4}, ArgumentError, "channel 14; layer '3' has 14"),
+        ({"layer": "x"}, LayerError, "no such layer"),
+        ({"layer": "6"}, LayerError, "not maps"),
+    ],
+)
+def test_what_cannot_be(case, change, error, complaint):
+    network, images = case
+    options = {"layer": "3", "selected": [np.array([1])] * 4, "targets": [0] * 4} | change
+    with pytest.raises(error, match=complaint):
+        channel_faithfulness(network, images, **options)
