@@ -15,7 +15,10 @@ ANNEALING = [
     "_torch_kernels", "sweep", "adiabatic", "_pieces", "schedule_names", "dwave_schedule",
 ]  # fmt: skip
 CHECKED = [
-    *(f"annealcam.{room}" for room in ("vision", "selection", "report", "metrics", "training")),
+    *(
+        f"annealcam.{room}"
+        for room in ("vision", "selection", "report", "metrics", "training", "evaluation")
+    ),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos", "seen")),
     *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),
     *(f"annealcam.annealing.{file}" for file in ANNEALING),

@@ -1,6 +1,7 @@
 """The command: end to end in one process, on photos good and bad."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,3 +224,13 @@ def test_odd_names_of_photos_stay_in_their_folder_and_are_printed_as_they_are(ne
 def test_version_and_help():
     assert run("--version").stdout.strip() == ac.__version__
     assert "explain" in run("--help").stdout
+
+
+def test_check_is_printed_and_kept(nets):
+    found = run("explain", "skimage:coffee", "--model", nets, "--check", "-o", "out")
+    told = json.loads(Path("out/coffee/check.json").read_text())
+    assert [row["method"] for row in told["channels"]] == [
+        "selection", "top-k by contribution", "random"
+    ]  # fmt: skip
+    assert "of the layer's say alone" in found.stdout
+    assert told["classes"][0]["verdict"] in found.stdout

@@ -81,6 +81,10 @@ def explain(
     compare: Annotated[
         bool, typer.Option("--compare", help="Solve by every other sampler as well.")
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Is it faithful to the logit, and does it know the class?"),
+    ] = False,
     seed: Seed = 0,
     device: Device = "cpu",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
@@ -99,7 +103,7 @@ def explain(
     job = Job.prepare(model, layer=layer, target=target, settings=settings, device=device)
     new = _make_folder(output)
     try:
-        _explain_all(job, photos, output, compare=compare)
+        _explain_all(job, photos, output, compare=compare, check=check)
     finally:
         if new and not any(output.iterdir()):
             output.rmdir()
@@ -152,7 +156,7 @@ app.command()(study)
 app.command()(figures)
 
 
-def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) -> None:
+def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool, check: bool) -> None:
     """Explain every photo; one that fails does not stop the others."""
     codes: list[int] = []
     folders = _folders(photos, output)
@@ -160,10 +164,14 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool) ->
         for number, (photo, folder) in enumerate(zip(photos, folders, strict=True)):
             tell(f"explaining {photo}", number, len(photos))
             try:
-                explanation, comparison = job.explain_into(photo, folder, compare=compare)
+                explanation, comparison, checked = job.explain_into(
+                    photo, folder, compare=compare, check=check
+                )
                 _summary(photo, folder, explanation)
                 if comparison:
                     _print_comparison(comparison)
+                if checked:
+                    _print_check(checked)
             except AnnealcamError as error:
                 where = "" if photo in str(error) or str(folder) in str(error) else f"{photo}: "
                 complain(error, before=where)
@@ -207,6 +215,13 @@ def _summary(photo: str, folder: Path, e: Explanation) -> None:
     for text in e.provenance["warnings"]:
         complain(text, before="warning: ")
     say(f"  see {folder / 'report.png'}")
+
+
+def _print_check(checked: dict[str, Any]) -> None:
+    from annealcam.checks import sentences
+
+    for line in sentences(checked):
+        say(f"  {line}")
 
 
 def _print_comparison(rows: list[dict[str, Any]]) -> None:

@@ -23,7 +23,7 @@ from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
 
 MARKER = "explanation.json"
-FILES = (MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv")  # of a result
+FILES = (MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv", "check.json")
 FORMAT = 1
 
 

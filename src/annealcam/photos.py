@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from annealcam.checks import check as check_explanation
 from annealcam.comparison import compare as compare_samplers
 from annealcam.errors import AnnealcamWarning, ArgumentError, ModelError
 from annealcam.explanation import Explanation
@@ -56,8 +57,8 @@ class Job:
         return cls(network, name, layer, index, settings)
 
     def explain_into(
-        self, photo: str, folder: Path, *, compare: bool = False
-    ) -> tuple[Explanation, list[dict[str, Any]] | None]:
+        self, photo: str, folder: Path, *, compare: bool = False, check: bool = False
+    ) -> tuple[Explanation, list[dict[str, Any]] | None, dict[str, Any] | None]:
         """Explain a photo and write its folder; return what was found.
 
         Raises:
@@ -79,9 +80,15 @@ class Job:
             )
         assert isinstance(explanation, Explanation)
         rows = compare_samplers(explanation, seed=self.settings.seed) if compare else None
+        checked = self._check(seen, explanation) if check else None
         view = view_of(self.network.preprocess, image, VIEW)
-        write_folder(explanation, view, folder, comparison=rows)
-        return explanation, rows
+        write_folder(explanation, view, folder, comparison=rows, checked=checked)
+        return explanation, rows, checked
+
+    def _check(self, seen: Tensor, explanation: Explanation) -> dict[str, Any]:
+        return check_explanation(
+            self.network.model, seen, explanation, self.settings, class_names=self.network.classes
+        )
 
     def survey(self, photo: str) -> tuple[list[Layer], str]:
         """Describe all layers as a photo sees them, and name the one chosen by default."""

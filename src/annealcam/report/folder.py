@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ def write_folder(
     folder: Path,
     *,
     comparison: list[dict[str, Any]] | None = None,
+    checked: dict[str, Any] | None = None,
 ) -> None:
-    """Write explanation.json, maps.npz, overlay.png, report.png and, if given, comparison.csv.
+    """Write explanation.json, maps.npz, overlay.png, report.png; comparison and check if given.
 
     Raises:
         OutputError: the folder cannot be written, or holds something else than a result.
@@ -31,6 +33,9 @@ def write_folder(
         save_report(explanation, view, aside / "report.png")
         if comparison:
             _write_csv(comparison, aside / "comparison.csv")
+        if checked:
+            text = json.dumps(checked, indent=2, ensure_ascii=False, allow_nan=False)
+            (aside / "check.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
