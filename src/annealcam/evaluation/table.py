@@ -34,7 +34,9 @@ class Line:
     minus_first_high: float | None
 
 
-def table_of(scores: Mapping[str, Mapping[str, Sequence[float]]], *, seed: int = 0) -> list[Line]:
+def table_of(
+    scores: Mapping[str, Mapping[str, Sequence[float] | Float[Array, " n"]]], *, seed: int = 0
+) -> list[Line]:
     """Return a line for each method and metric, from scores[method][metric] of all images.
 
     Images are drawn again as a whole, the same for all methods: differences are paired. NaN is a
