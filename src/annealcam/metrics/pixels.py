@@ -1,0 +1,204 @@
+"""Pixel faithfulness: what the network says when a map's pixels are taken away, or put in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from annealcam._checks import one_of, whole
+from annealcam._types import Array
+from annealcam.errors import ArgumentError
+from annealcam.vision.borrow import borrowed, run
+
+MODES = ("deletion", "insertion")
+BLUR = 224 / 10  # side of the image over the standard deviation of its blurred self
+
+
+@dataclass(frozen=True, eq=False)
+class Perturbation:
+    """The target's probability while pixels go (deletion) or come (insertion), best first.
+
+    `auc` is the area under the curve over the share of pixels, in [0, 1]: lower is better for
+    deletion, higher for insertion.
+    """
+
+    mode: str
+    shares: Float[Array, " steps"]
+    probabilities: Float[Array, "n steps"]
+
+    @property
+    def auc(self) -> Float[Array, " n"]:
+        """Area under each image's curve, by trapezia."""
+        area: Float[Array, " n"] = np.trapezoid(self.probabilities, self.shares, axis=1)
+        return area
+
+
+def perturbation(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    maps: Float[Array, "..."],
+    *,
+    targets: Sequence[int],
+    mode: str,
+    steps: int = 28,
+) -> Perturbation:
+    """Return the target's probability as the pixels of a map go, or come, in order of relevance.
+
+    Deletion replaces the most relevant pixels by those of the blurred image; insertion begins with
+    the blurred image and puts them in. Maps are resized bilinearly, and pixels ranked with a
+    stable tie-break (row by row), so that a sparse map loses no more pixels at a step than any.
+
+    Args:
+        model: an image classifier.
+        images: already normalised.
+        maps: one for each image, of any resolution.
+        targets: the class for each image.
+        mode: `deletion` or `insertion`.
+        steps: equal steps from no pixel to all.
+
+    Raises:
+        ArgumentError: not one finite map and one class for each image, or no such mode.
+        ModelError: the model fails on the images.
+
+    Source: Petsiuk et al. 2018, "RISE", section 4; the blurred image as baseline for both.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
+    >>> x = torch.randn(1, 3, 8, 8)
+    >>> perturbation(net, x, np.ones((1, 4, 4)), targets=[0], mode="deletion").auc.shape
+    (1,)
+    """
+    one_of("mode", mode, MODES)
+    shares = np.linspace(0.0, 1.0, whole("steps", steps, least=1) + 1)
+    _check(images, maps, targets)
+    order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
+    found = []
+    with borrowed(model), torch.no_grad():
+        for image, ranked, target in zip(images, order, targets, strict=True):
+            first, second = image[None], blurred(image[None])
+            if mode == "insertion":
+                first, second = second, first
+            taken = _taken(ranked, shares).reshape(-1, 1, *image.shape[1:]).to(image.device)
+            logits = run(model, torch.where(taken, second, first))
+            found.append(logits.double().softmax(dim=1)[:, target].cpu().numpy())
+    return Perturbation(mode, shares, np.stack(found))
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceChange:
+    """How the target's probability changes when the image is dimmed by a map.
+
+    `drop` is max(0, p - p_masked) / p, in [0, 1], lower is better; `increase` whether p_masked is
+    above p. **They cannot rank methods**: a random map scores as well as Grad-CAM does. They are
+    here because they are often asked for.
+    """
+
+    probability: Float[Array, " n"]
+    probability_masked: Float[Array, " n"]
+
+    @property
+    def drop(self) -> Float[Array, " n"]:
+        """Relative drop of each image's probability."""
+        lost = np.maximum(self.probability - self.probability_masked, 0.0)
+        return lost / self.probability
+
+    @property
+    def increase(self) -> Float[Array, " n"]:
+        """1 where the probability rises, else 0."""
+        return (self.probability_masked > self.probability).astype(np.float64)
+
+
+def confidence_change(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    maps: Float[Array, "..."],
+    *,
+    targets: Sequence[int],
+) -> ConfidenceChange:
+    """Return the target's probability of each image, and of the image times its map.
+
+    p_masked = softmax(model(x * m))_c,   m the map resized and scaled to [0, 1]; all 0 if constant
+
+    Raises:
+        ArgumentError: not one finite map and one class for each image.
+        ModelError: the model fails on the images.
+
+    Source: Chattopadhay et al. 2018, "Grad-CAM++", section 5.1 (average drop and increase).
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
+    >>> found = confidence_change(
+    ...     net, torch.randn(1, 3, 8, 8), np.random.rand(1, 4, 4), targets=[0])
+    >>> bool(0 <= found.drop[0] <= 1)
+    True
+    """
+    _check(images, maps, targets)
+    large = resized(maps, (images.shape[2], images.shape[3]))
+    low = large.amin(dim=(1, 2), keepdim=True)
+    span = large.amax(dim=(1, 2), keepdim=True) - low
+    scaled = torch.where(span > 0, (large - low) / torch.where(span > 0, span, 1.0), 0.0)
+    with borrowed(model), torch.no_grad():
+        chances = [
+            run(model, seen).double().softmax(dim=1).cpu().numpy()
+            for seen in (images, images * scaled[:, None].to(images))
+        ]
+    row = np.arange(len(images))
+    return ConfidenceChange(*(p[row, list(targets)] for p in chances))
+
+
+def pixel_order(maps: Float[Tensor, "n height width"]) -> Int[Tensor, "n pixels"]:
+    """Return the pixels of each map, most relevant first; equal ones row by row.
+
+    >>> pixel_order(torch.tensor([[[0.0, 2.0], [2.0, 1.0]]]))
+    tensor([[1, 2, 3, 0]])
+    """
+    return maps.flatten(1).argsort(dim=1, descending=True, stable=True)
+
+
+def resized(maps: Float[Array, "n h w"], size: tuple[int, int]) -> Float[Tensor, "n height width"]:
+    """Return maps at the image's resolution, bilinearly.
+
+    >>> resized(np.ones((1, 2, 2)), (4, 4)).shape
+    torch.Size([1, 4, 4])
+    """
+    small = torch.from_numpy(np.asarray(maps, dtype=np.float64))[:, None]
+    return functional.interpolate(small, size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def blurred(images: Float[Tensor, "n channels height width"]) -> Tensor:
+    """Return images blurred by a Gaussian of a tenth of 224 pixels, in proportion to their side.
+
+    >>> blurred(torch.ones(1, 3, 16, 16)).shape
+    torch.Size([1, 3, 16, 16])
+    """
+    from torchvision.transforms.functional import gaussian_blur
+
+    side = min(images.shape[2:])
+    sigma = side / BLUR
+    reach = min(math.ceil(3 * sigma), side - 1)  # the edge is mirrored, once
+    blur: Tensor = gaussian_blur(images, [2 * reach + 1] * 2, [sigma, sigma])
+    return blur
+
+
+def _taken(ranked: Int[Tensor, " pixels"], shares: Float[Array, " steps"]) -> Tensor:
+    """Which pixels are replaced at each step, (steps, pixels)."""
+    count = len(ranked)
+    rank = torch.empty_like(ranked)
+    rank[ranked] = torch.arange(count)
+    most = torch.from_numpy(np.rint(shares * count))
+    return rank[None] < most[:, None]
+
+
+def _check(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
+    if maps.ndim != 3 or not len(images) == len(maps) == len(targets) >= 1:
+        raise ArgumentError(
+            f"maps, targets: {maps.shape} and {len(targets)} for {len(images)} images; one map "
+            "(h, w) and one class for each, one image at least"
+        )
+    if not np.isfinite(maps).all():
+        raise ArgumentError("maps: hold NaN or infinity")
