@@ -96,7 +96,7 @@ def _channels(model: nn.Module, image: Tensor, e: Explanation) -> list[dict[str,
     return rows
 
 
-def _selections(e: Explanation) -> dict[str, list[Int[Array, " k"]]]:
+def _selections(e: Explanation) -> dict[str, list[Int[Array, " _"]]]:
     """The explanation's channels, and as many of largest contribution, and at random."""
     k = len(e.selected)
     rng = np.random.default_rng(e.provenance["seed"])

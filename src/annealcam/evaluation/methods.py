@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 
 from annealcam._types import Array
+from annealcam.metrics.floors import centred_gaussian, random_map
 from annealcam.seen import Seen, seen_in
 from annealcam.settings import Settings
 from annealcam.vision.cam import baseline, explanation_map
@@ -18,18 +19,20 @@ from annealcam.vision.cam import baseline, explanation_map
 if TYPE_CHECKING:
     from annealcam.vision.capture import Capture
 
-METHODS = ("annealcam", "topk", "topk-alpha", "random", "gradcam", "gradcam++", "hirescam")
+METHODS = ("annealcam", "topk", "topk-alpha", "random", "gradcam", "gradcam++", "hirescam",
+           "random-map", "gaussian")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What a method says of one image: its raw map, and the channels it is made of.
 
-    For the methods that weigh all maps, `channels` are those of positive weight.
+    For the methods that weigh all maps, `channels` are those of positive weight; None for the two
+    floors, which know nothing of the network.
     """
 
     map: Float[Array, "h w"]
-    channels: Int[Array, " k"]
+    channels: Int[Array, " k"] | None
 
 
 def answers(
@@ -53,6 +56,9 @@ def answers(
         chosen = _chosen(one, settings, seeds[i])
         own = {name: Answer(whole[name][i], _weighted(one, name)) for name in whole}
         own |= {name: Answer(_drawn(captured, i, c, settings), c) for name, c in chosen.items()}
+        size = (one.maps.shape[1], one.maps.shape[2])
+        own["random-map"] = Answer(random_map(size, seed=seeds[i]), None)
+        own["gaussian"] = Answer(centred_gaussian(size), None)
         found.append({name: own[name] for name in methods})
     return found
 

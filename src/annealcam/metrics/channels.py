@@ -63,7 +63,7 @@ def channel_faithfulness(
     images: Float[Tensor, "n channels height width"],
     *,
     layer: str,
-    selected: Sequence[Int[Array, " k"]],
+    selected: Sequence[Int[Array, " _"]],
     targets: Sequence[int],
 ) -> ChannelFaithfulness:
     """Return what happens when only an image's selected maps are kept, and when just they go.
