@@ -12,6 +12,7 @@ import typer
 
 from annealcam import __version__, terminal
 from annealcam.cli_anneal import anneal
+from annealcam.cli_evaluate import evaluate
 from annealcam.cli_study import figures, study
 from annealcam.cli_train import train
 from annealcam.errors import AnnealcamError, OutputError, UsageError
@@ -152,6 +153,7 @@ def layers(
 
 app.command()(anneal)
 app.command()(train)
+app.command()(evaluate)
 app.command()(study)
 app.command()(figures)
 

@@ -1,12 +1,15 @@
 """Photos through methods and metrics: scores are those of the metrics themselves."""
 
+import json
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import annealcam as ac
+from annealcam.cli import app
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.evaluate import evaluate, photos_in
 from annealcam.evaluation.methods import METHODS
@@ -83,3 +86,25 @@ def test_what_cannot_be(photos, network, tmp_path):
         evaluate(network, [str(photos / "broken.png")], how)
     with pytest.raises(ArgumentError, match="an empty folder"):
         photos_in(tmp_path)
+
+
+def test_the_command(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "from builders import small_network\n"
+        "from annealcam.vision.preprocess import Preprocess\n"
+        "def make():\n    return small_network(maps=14), Preprocess(20, 20), None\n"
+    )
+    found = CliRunner().invoke(
+        app, ["evaluate", str(photos), "--model", "own:make", "--metrics", "kept,deletion",
+              "--methods", "annealcam,gaussian", "-o", "out"],
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "3 photos, own:make, layer 3" in found.output
+    assert "broken.png" in found.output
+    told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert len(told["table"]) == 4
+    assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 7
+    wrong = CliRunner().invoke(app, ["evaluate", str(photos), "--methods", "x", "-o", "other"])
+    assert wrong.exit_code == 2
+    assert not (tmp_path / "other").exists()
