@@ -1,0 +1,231 @@
+"""ROAD: pixels removed, and filled from what is left so that the hole itself tells nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from annealcam._checks import one_of, real
+from annealcam._types import Array
+from annealcam.errors import ArgumentError, NumericalError, TargetError
+from annealcam.metrics.pixels import pixel_order, resized
+from annealcam.vision.borrow import borrowed, run
+
+SCORES = ("probability", "logit")
+SHARES = tuple(k / 10 for k in range(1, 10))
+NOISE = 0.01  # standard deviation, in units of the normalised image
+_AT_ONCE = 4  # images in a forward pass; more are slower on a processor
+TOLERANCE = 1e-4  # of the image's range; a fraction of the noise
+
+
+@dataclass(frozen=True, eq=False)
+class Road:
+    """The target's score when shares of the pixels are removed and filled again.
+
+    `most` where the most relevant go first, `least` where the least relevant do. `morf` and `lerf`
+    are the mean changes of the score over the shares: a good map has a low `morf` and a high
+    `lerf`. `combined` = (lerf - morf) / 2 is higher for better maps, 0 on average for a random map,
+    and changes its sign when the map is inverted; in [-1/2, 1/2] for probabilities.
+    """
+
+    shares: Float[Array, " shares"]
+    score: Float[Array, " n"]
+    most: Float[Array, "n shares"]
+    least: Float[Array, "n shares"]
+
+    @property
+    def morf(self) -> Float[Array, " n"]:
+        """Mean change of the score, most relevant pixels first: lower is better."""
+        return np.asarray(self.most.mean(axis=1) - self.score)
+
+    @property
+    def lerf(self) -> Float[Array, " n"]:
+        """Mean change of the score, least relevant pixels first: higher is better."""
+        return np.asarray(self.least.mean(axis=1) - self.score)
+
+    @property
+    def combined(self) -> Float[Array, " n"]:
+        """(lerf - morf) / 2: higher is better."""
+        return (self.lerf - self.morf) / 2
+
+
+def road(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    maps: Float[Array, "..."],
+    *,
+    targets: Sequence[int],
+    shares: Sequence[float] = SHARES,
+    score: str = "probability",
+    noise: float = NOISE,
+    seed: int = 0,
+) -> Road:
+    """Return the target's score after the most, and the least, relevant pixels are imputed.
+
+    combined = mean_s (z(least relevant share s imputed) - z(most relevant share s imputed)) / 2
+
+    Maps are resized bilinearly and pixels ranked with a stable tie-break (row by row), so that of
+    any map just the share asked for is removed. `ROADCombined` of the package `grad-cam` removes by
+    a percentile instead: of a map with zeros, possibly all. On maps without ties and with the same
+    noise the two agree; its percentile p is the share 1 - p/100, its score the target's logit.
+
+    Args:
+        model: an image classifier; it is given back as found.
+        images: already normalised.
+        maps: one (h, w) for each image, of any resolution.
+        targets: the class for each image.
+        shares: of the pixels, each in [0, 1].
+        score: `probability` or `logit`.
+        noise: standard deviation of what is added to imputed pixels.
+        seed: of the noise; one field serves every image and share.
+
+    Raises:
+        ArgumentError: not one finite map and class for each image, shares outside [0, 1].
+        TargetError: a target is not a class of the model.
+        ModelError: the model fails on the images.
+        NumericalError: logits hold NaN or infinity.
+
+    Source: Rong et al. 2022, "A consistent and efficient evaluation strategy for attribution
+    methods", section 4.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
+    >>> found = road(net, torch.randn(1, 3, 8, 8), np.random.rand(1, 4, 4), targets=[0])
+    >>> found.most.shape, found.combined.shape
+    ((1, 9), (1,))
+    """
+    one_of("score", score, SCORES)
+    _check(images, maps, targets)
+    counts = [removed_count(share, images[0, 0].numel()) for share in shares]
+    if not counts:
+        raise ArgumentError("shares: none; give at least one share of the pixels in [0, 1]")
+    order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
+    rows = []
+    with borrowed(model), torch.no_grad():
+        for image, ranked, target in zip(images, order, targets, strict=True):
+            removed = _removed(ranked, counts).reshape(-1, *image.shape[1:])
+            filled = impute(image, removed, noise=noise, seed=seed)
+            seen = torch.cat([image[None].to(filled), filled])
+            rows.append(_scores(_logits(model, seen), target, score))
+    table = np.stack(rows)
+    most, least = np.split(table[:, 1:], 2, axis=1)
+    return Road(np.array(shares, dtype=np.float64), table[:, 0], most, least)
+
+
+def impute(
+    image: Float[Tensor, "channels height width"],
+    removed: Bool[Tensor, "masks rows columns"],
+    *,
+    noise: float = NOISE,
+    seed: int = 0,
+) -> Float[Tensor, "masks channels rows columns"]:
+    """Return an image with pixels filled from those that are left, once for each mask.
+
+    x_p = sum_q w_pq x_q / sum_q w_pq + noise * normal,   q the neighbours of p inside the image,
+    w = 1/6 beside p and 1/12 at its corners, for all removed p at once
+
+    All colours and masks are solved together, to `TOLERANCE` of the image's range; where no pixel
+    is left, the image's mean stands for all. A pixel has the same noise under every mask.
+
+    Raises:
+        ArgumentError: the image is not finite, masks are of another size, noise is negative.
+
+    Source: Rong et al. 2022, section 4.2, "noisy linear imputation".
+
+    >>> image = torch.arange(5.0).repeat(1, 5, 1)  # a ramp is its own imputation
+    >>> hole = torch.zeros(1, 5, 5, dtype=torch.bool)
+    >>> hole[0, 2, 2] = True
+    >>> round(float(impute(image, hole, noise=0.0)[0, 0, 2, 2]), 3)
+    2.0
+    """
+    if not (real("noise", noise) >= 0 and math.isfinite(noise)):
+        raise ArgumentError(f"noise={noise}: must be finite and 0 or more")
+    if removed.shape[1:] != image.shape[1:]:
+        raise ArgumentError(f"removed: {tuple(removed.shape)} for an image {tuple(image.shape)}")
+    plain = image.detach().float().cpu()
+    if not plain.isfinite().all():
+        raise ArgumentError("images: hold NaN or infinity")
+    filled = torch.from_numpy(_solved(plain.numpy(), removed.cpu().numpy())).to(image.device)
+    field = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+    noisy = filled + noise * field.to(image.device)
+    return torch.where(removed[:, None].to(image.device), noisy, filled)
+
+
+def removed_count(share: float, pixels: int) -> int:
+    """Return how many pixels a share is: those at or above the percentile 100 (1 - share).
+
+    N - ceil((1 - share) (N - 1)): the number that lie at or above the interpolated percentile, for
+    values without ties; all for a share of 1 and none for a share of 0.
+
+    Raises:
+        ArgumentError: the share is outside [0, 1].
+
+    >>> removed_count(0.1, 50176), removed_count(0.5, 4), removed_count(1, 9), removed_count(0, 9)
+    (5018, 2, 9, 0)
+    """
+    if not 0 <= real("shares", share) <= 1:
+        raise ArgumentError(f"shares={share}: must lie in [0, 1], as 0.1 does")
+    if share == 0:
+        return 0
+    return pixels - math.ceil((1 - share) * (pixels - 1) - 1e-6)  # not for rounding alone
+
+
+def _removed(ranked: Int[Tensor, " pixels"], counts: Sequence[int]) -> Bool[Tensor, "twice pixels"]:
+    """Most relevant first for every count, then least relevant first."""
+    rank = torch.empty_like(ranked)
+    rank[ranked] = torch.arange(len(ranked))
+    most = torch.tensor(counts)[:, None]
+    return torch.cat([rank < most, rank >= len(ranked) - most])
+
+
+def _solved(
+    image: Float[Array, "channels height width"], removed: Bool[Array, "masks height width"]
+) -> Float[Array, "masks channels height width"]:
+    from annealcam._imputation_kernels import fill  # brings numba
+
+    filled = np.tile(image, (len(removed), 1, 1, 1))
+    tolerance = max(TOLERANCE * float(np.ptp(image)), 1e-6 * float(np.abs(image).max()))
+    for planes, mask in zip(filled, removed, strict=True):
+        kept = image[:, ~mask] if not mask.all() else image.reshape(len(image), -1)
+        planes[:, mask] = kept.mean(axis=1)[:, None]  # where the solver sets out
+    open_ = [k for k, mask in enumerate(removed) if mask.any() and not mask.all()]
+    with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
+        list(
+            pool.map(lambda k: fill(filled[k], np.ascontiguousarray(removed[k]), tolerance), open_)
+        )
+    return filled
+
+
+def _logits(model: nn.Module, images: Float[Tensor, "m channels height width"]) -> Tensor:
+    """On a processor, few images at once: their maps stay in its caches."""
+    on_cpu = all(p.device.type == "cpu" for p in model.parameters())
+    size = _AT_ONCE if on_cpu else len(images)
+    seen = images.contiguous(memory_format=torch.channels_last)
+    return torch.cat([run(model, seen[k : k + size]) for k in range(0, len(seen), size)])
+
+
+def _scores(logits: Float[Tensor, "m classes"], target: int, score: str) -> Float[Array, " m"]:
+    if not 0 <= target < logits.shape[1]:
+        raise TargetError(f"targets: {target}; the model has classes 0 to {logits.shape[1] - 1}")
+    if not logits.isfinite().all():
+        raise NumericalError("logits: hold NaN or infinity; look at the model's last layer")
+    wide = logits.double()
+    values = wide.softmax(dim=1) if score == "probability" else wide
+    return values[:, target].cpu().numpy()
+
+
+def _check(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
+    fits = images.ndim == 4 and maps.ndim == 3
+    if not (fits and len(images) == len(maps) == len(targets) >= 1):
+        raise ArgumentError(
+            f"maps, targets: {maps.shape} and {len(targets)} for images {tuple(images.shape)}; one "
+            "map (h, w) and one class for each of at least one image"
+        )
+    if not np.isfinite(maps).all():
+        raise ArgumentError("maps: hold NaN or infinity")
