@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import annealcam as ac
-from annealcam.errors import ArgumentError, LayerError
+from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetError
 from annealcam.metrics.channels import (
     channel_faithfulness,
     logits_by_size,
@@ -122,6 +122,9 @@ def test_the_model_is_given_back_and_bfloat16_works(case):
     [
         ({"selected": [np.array([1])]}, ArgumentError, "1 and 4 for 4 images"),
         ({"selected": [np.array([14])] * 4}, ArgumentError, "channel 14; layer '3' has 14"),
+        ({"selected": [np.array([-1, 1])] * 4}, ArgumentError, "channel -1"),
+        ({"targets": [-1, 0, 0, 0]}, TargetError, "-1; the model has classes 0 to 4"),
+        ({"targets": [9, 0, 0, 0]}, TargetError, "9; the model has classes 0 to 4"),
         ({"layer": "x"}, LayerError, "no such layer"),
         ({"layer": "6"}, LayerError, "not maps"),
     ],
@@ -131,3 +134,31 @@ def test_what_cannot_be(case, change, error, complaint):
     options = {"layer": "3", "selected": [np.array([1])] * 4, "targets": [0] * 4} | change
     with pytest.raises(error, match=complaint):
         channel_faithfulness(network, images, **options)
+
+
+def test_masks_of_another_size(case):
+    network, images = case
+    with pytest.raises(ArgumentError, match="masks: of 1 maps; layer '3' has 14"):
+        masked_logits(network, images, layer="3", masks=np.ones((4, 2, 1), dtype=bool))
+
+
+class Overflowing(nn.Module):
+    """A network whose maps are the image itself: infinite where the image is."""
+
+    def __init__(self):
+        super().__init__()
+        self.maps, self.fc = nn.Identity(), nn.Linear(2, 2)
+
+    def forward(self, x):
+        maps = self.maps(x[:, :2])
+        return self.fc(maps.mean(dim=(2, 3)))
+
+
+def test_an_infinite_map_is_refused_where_it_is_kept_and_not_where_it_goes():
+    images = torch.ones(2, 3, 4, 4)
+    images[1, 1] = torch.inf
+    model = Overflowing().eval()
+    only_first = np.array([[[True, False]], [[True, False]]])
+    assert np.isfinite(masked_logits(model, images, layer="maps", masks=only_first)).all()
+    with pytest.raises(NumericalError, match="image 1"):
+        masked_logits(model, images, layer="maps", masks=~only_first)

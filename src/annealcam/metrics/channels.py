@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, ModelError
+from annealcam.errors import ArgumentError, ModelError, TargetError
 from annealcam.vision.borrow import Hook, borrowed, find_layer, hooked, run
+from annealcam.vision.capture import capture, refuse_non_finite
 
 CHUNK = 64  # masks that go through the rest of the network together
 
@@ -97,11 +98,10 @@ def channel_faithfulness(
     masks = np.zeros((len(images), 4, count), dtype=bool)  # whole, kept, dropped, none
     masks[:, 0] = True
     for i, channels in enumerate(selected):
-        if len(channels) and not 0 <= min(channels) <= max(channels) < count:
-            raise ArgumentError(f"selected: channel {max(channels)}; layer {layer!r} has {count}")
-        masks[i, 1, channels] = True
+        masks[i, 1, _whole_channels(channels, count, layer)] = True
     masks[:, 2] = ~masks[:, 1]
     logits = masked_logits(model, images, layer=layer, masks=masks)
+    _check_targets(targets, logits.shape[2])
     chances = torch.from_numpy(logits).softmax(dim=-1).numpy()
     row = np.arange(len(images))
     z, p = (values[row, :, list(targets)] for values in (logits, chances))
@@ -129,6 +129,7 @@ def logits_by_size(
     np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
     masks = rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
     logits = masked_logits(model, images, layer=layer, masks=masks)
+    _check_targets(targets, logits.shape[2])
     return logits[np.arange(n), :, list(targets)]
 
 
@@ -158,15 +159,26 @@ def masked_logits(
 ) -> Float[Array, "n masks classes"]:
     """Return the logits, in float64, of each image under each of its masks of a layer's maps.
 
-    Up to the layer the network sees one image once; behind it, as many copies as there are masks.
+    Up to the layer the network sees one image once; behind it, as many copies as there are masks. A
+    layer that runs several times is masked at every run.
+
+    Raises:
+        ArgumentError: the masks are not of the layer's number of maps.
+        NumericalError: logits hold NaN or infinity.
+        AnnealcamError: as `capture`, for the layer and the model.
     """
+    count = _count_maps(model, images[:1], layer)
+    if masks.shape[2] != count:
+        raise ArgumentError(f"masks: of {masks.shape[2]} maps; layer {layer!r} has {count}")
     module = find_layer(model, layer)
     found = []
     with borrowed(model), torch.no_grad():
         for image, own in zip(images, masks, strict=True):
             chunks = torch.split(torch.from_numpy(own), CHUNK)
             found.append(torch.cat([_under(model, module, image[None], some) for some in chunks]))
-    return torch.stack(found).numpy()
+    logits = torch.stack(found)
+    refuse_non_finite("logits under a mask", logits)
+    return logits.numpy()
 
 
 def _under(model: nn.Module, module: nn.Module, image: Tensor, masks: Tensor) -> Tensor:
@@ -181,13 +193,28 @@ def _under(model: nn.Module, module: nn.Module, image: Tensor, masks: Tensor) ->
 
 def _masking(masks: Tensor) -> Hook:
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        masked: Tensor = output * masks.to(output)[:, :, None, None]
-        return masked
+        kept = masks.to(output.device)[:, :, None, None]
+        return torch.where(kept, output, 0)  # a product would make NaN of an infinite map
 
     return hook
 
 
-def _count_maps(model: nn.Module, image: Tensor, layer: str) -> int:
-    from annealcam.vision.capture import capture
+def _whole_channels(channels: Int[Array, " _"], count: int, layer: str) -> Int[Array, " _"]:
+    """The channels, if each is a map of the layer."""
+    found = np.asarray(channels)
+    if found.size and not np.issubdtype(found.dtype, np.integer):
+        raise ArgumentError(f"selected: of {found.dtype}; channel numbers are whole")
+    for channel in found:
+        if not 0 <= channel < count:
+            raise ArgumentError(f"selected: channel {channel}; layer {layer!r} has {count}")
+    return found.astype(np.int64)
 
+
+def _check_targets(targets: Sequence[int], classes: int) -> None:
+    for target in targets:
+        if not 0 <= target < classes:
+            raise TargetError(f"targets: {target}; the model has classes 0 to {classes - 1}")
+
+
+def _count_maps(model: nn.Module, image: Tensor, layer: str) -> int:
     return capture(model, image, layer=layer).activations.shape[1]
