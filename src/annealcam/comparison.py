@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from annealcam.annealing.selecting import select_by_annealing
+from annealcam.annealing.selecting import select_by_any
 from annealcam.explanation import Explanation, carried_share
-from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
-from annealcam.selection.samplers import SAMPLERS, Selection, select
+from annealcam.selection.problem import MAX_ENUMERATED
+from annealcam.selection.samplers import SAMPLERS, Selection
 
 _QUICK = 20  # qubits that are annealed in about a second
 
@@ -26,14 +26,8 @@ def compare(explanation: Explanation, *, seed: int = 0) -> list[dict[str, Any]]:
     e, d = explanation, explanation.problem.d
     reach = {"anneal": _QUICK, "exact": MAX_ENUMERATED}
     names = [n for n in ("anneal", *SAMPLERS) if d <= reach.get(n, d) and n != e.selection.sampler]
-    others = [_solve(e.problem, name, seed) for name in names]
+    others = [select_by_any(e.problem, name, seed=seed) for name in names]
     return [_row(e, s) for s in (e.selection, *others)]
-
-
-def _solve(problem: SelectionProblem, name: str, seed: int) -> Selection:
-    if name == "anneal" and problem.d:
-        return select_by_annealing(problem, seed=seed)
-    return select(problem, name, seed=seed)
 
 
 def _row(e: Explanation, s: Selection) -> dict[str, Any]:

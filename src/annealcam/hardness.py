@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._types import Array, Progress
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.gap import MinimumGap, minimum_gap
 from annealcam.annealing.hamiltonian import Convention
@@ -28,8 +28,6 @@ SHOWN_STATES = 16
 CURVE_POINTS = 101
 CURVE_LEVELS = 4
 CURVE_TOL = 1e-6  # of the levels, in units of energy: a curve to look at
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from annealcam._types import Array
 from annealcam._version import __version__
-from annealcam.annealing.selecting import select_by_annealing
+from annealcam.annealing.selecting import select_by_any
 from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import Explanation, carried_share
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection, select
+from annealcam.selection.samplers import Selection
 from annealcam.settings import Settings, resolve
 from annealcam.vision.cam import baseline, explanation_map
 from annealcam.vision.candidates import Candidates, candidates
@@ -206,16 +206,14 @@ def select_with(
     >>> select_with(SelectionProblem([1.0], [[0.0]]), resolve(sampler="exact")).n
     array([1], dtype=int8)
     """
-    seed = settings.seed if seed is None else seed
-    if settings.sampler != "anneal" or problem.d == 0:
-        return select(problem, settings.sampler, seed=seed)
-    return select_by_annealing(
+    return select_by_any(
         problem,
+        settings.sampler,
+        seed=settings.seed if seed is None else seed,
         tau=settings.tau,
         convention=settings.convention,
         schedule=settings.schedule,
         shots=settings.shots,
-        seed=seed,
     )
 
 

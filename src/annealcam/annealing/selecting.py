@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ProblemTooLargeError
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection, best_of
+from annealcam.selection.samplers import BQMSampler, Selection, best_of, select
 
 MAX_QUBITS = 24  # seconds for each problem; `anneal` itself goes as far as memory does
+
+
+def select_by_any(
+    problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0, **annealing: Any
+) -> Selection:
+    """Return what `select` does, the annealer among its names; `annealing` is told to it alone.
+
+    Raises:
+        ArgumentError: no sampler has that name, or an argument is out of range.
+        ProblemTooLargeError: d is beyond the reach of `exact` or `anneal`.
+        SamplerError: a sampler object fails.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> [select_by_any(p, name).n.tolist() for name in ("anneal", "exact")]
+    [[1, 0], [1, 0]]
+    """
+    if sampler != "anneal" or problem.d == 0:
+        return select(problem, sampler, seed=seed)
+    return select_by_annealing(problem, seed=seed, **annealing)
 
 
 def select_by_annealing(

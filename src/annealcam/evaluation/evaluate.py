@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from annealcam._checks import one_of, whole
+from annealcam._types import Progress
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.methods import METHODS, Answer, answers
 from annealcam.evaluation.scores import DEFAULT, METRICS, Asked
@@ -21,8 +22,6 @@ from annealcam.vision.capture import capture
 from annealcam.vision.images import load_photo
 from annealcam.vision.layers import default_layer
 from annealcam.vision.models import LoadedModel
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

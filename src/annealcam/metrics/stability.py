@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float
 
 from annealcam._checks import real, whole
 from annealcam._types import Array
+from annealcam.annealing.selecting import select_by_any
 from annealcam.errors import ArgumentError
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection, select
+from annealcam.selection.samplers import Selection
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,7 +127,7 @@ def across_samplers(
     >>> across_samplers(p, ["exact", "tabu"]).mean
     1.0
     """
-    found = [_selected(problem, name, seed) for name in samplers]
+    found = [select_by_any(problem, name, seed=seed) for name in samplers]
     return agreement(problem, _stacked(problem, found), samplers)
 
 
@@ -143,7 +144,7 @@ def across_seeds(
     >>> across_seeds(p, "sa", seeds=[0, 1]).always
     array([ True, False])
     """
-    found = [_selected(problem, sampler, seed) for seed in seeds]
+    found = [select_by_any(problem, sampler, seed=seed) for seed in seeds]
     return agreement(problem, _stacked(problem, found), [f"seed {seed}" for seed in seeds])
 
 
@@ -226,14 +227,6 @@ def _noise_like(images: Tensor, seed: int, draw: int) -> Tensor:
         generator = torch.Generator().manual_seed(child)
         each.append(torch.randn(images.shape[1:], generator=generator))
     return torch.stack(each).to(device=images.device, dtype=images.dtype)
-
-
-def _selected(problem: SelectionProblem, sampler: str, seed: int) -> Selection:
-    if sampler != "anneal" or problem.d == 0:
-        return select(problem, sampler, seed=seed)
-    from annealcam.annealing.selecting import select_by_annealing
-
-    return select_by_annealing(problem, seed=seed)
 
 
 def _stacked(problem: SelectionProblem, found: Sequence[Selection]) -> Bool[Array, "runs d"]:

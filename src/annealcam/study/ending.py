@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from annealcam._types import Progress
 from annealcam.errors import OutputError
 from annealcam.files import file_written_aside, written_aside
 from annealcam.study import store
 from annealcam.study.config import Statistics
 
-Progress = Callable[[str, int, int], None]
 SIGNED = 0.001  # share of negative entries above which a layer's maps are called signed
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam._checks import whole
+from annealcam._types import Progress
 from annealcam._version import __version__
 from annealcam.data.sets import LabelledSet, load_set
 from annealcam.errors import ArgumentError
@@ -23,8 +24,6 @@ from annealcam.study.shards import Setting, Shard, shards_of
 
 if TYPE_CHECKING:
     from distributed import Client
-
-Progress = Callable[[str, int, int], None]
 
 
 def run_study(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from annealcam._types import Progress
 from annealcam.errors import OutputError
 from annealcam.study.config import Study
 from annealcam.study.store import HEADS
-
-Progress = Callable[[str, int, int], None]
 
 
 def networks_of(study: Study, run: Path, tell: Progress) -> tuple[str, ...]:

@@ -6,23 +6,20 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from annealcam._types import Array
+from annealcam._types import Array, Progress
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError, OutputError
 from annealcam.files import written_aside
 from annealcam.vision.trunks import Trunk
-
-Progress: TypeAlias = Callable[[str, int, int], None]  # what is done, how much, of how much
 
 _FILES = ("photos.npy", "mirrored.npy", "about.json")
 _AT_ONCE = 32

@@ -14,12 +14,13 @@ import torch
 
 from annealcam import __version__
 from annealcam._checks import whole
+from annealcam._types import Progress
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
 from annealcam.files import file_written_aside
 from annealcam.training.card import card
-from annealcam.training.examples import Features, Photos, Progress, features_of, photos_of
+from annealcam.training.examples import Features, Photos, features_of, photos_of
 from annealcam.training.fit import Epoch, Tell, accuracy, best_of, fit
 from annealcam.training.recipe import Recipe, usual_recipe
 from annealcam.vision.checkpoints import write_checkpoint

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from annealcam._checks import real, whole
+from annealcam._types import Progress
 from annealcam.errors import ArgumentError
 from annealcam.study.analysis import gaps, overlaps, success
 from annealcam.study.analysis.ballot import Electorate
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Columns", "analyse"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def analyse(
