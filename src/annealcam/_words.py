@@ -10,6 +10,18 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def signed_maps(negative: float) -> str:
+    """Return what is doubtful about maps of which that share of the entries is negative.
+
+    >>> signed_maps(0.7)[:41]
+    'signed maps (70% of the entries are negat'
+    """
+    return (
+        f"signed maps ({negative:.0%} of the entries are negative): |cosine| mixes correlation and "
+        "anti-correlation, and Grad-CAM++ does not apply"
+    )
+
+
 def chance(p: float) -> str:
     """Return a probability, never rounded up to certainty.
 

@@ -14,14 +14,16 @@ from torch import Tensor, nn
 
 from annealcam._types import Array
 from annealcam._version import __version__
+from annealcam._words import signed_maps
 from annealcam.annealing.selecting import select_by_any
 from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import Explanation, carried_share
+from annealcam.seen import posed
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
 from annealcam.settings import Settings, resolve
 from annealcam.vision.cam import baseline, explanation_map
-from annealcam.vision.candidates import Candidates, candidates
+from annealcam.vision.candidates import Candidates
 from annealcam.vision.capture import Capture, capture
 from annealcam.vision.importance import importance as importance_of
 from annealcam.vision.importance import importance_gradcam, logit_contribution
@@ -158,13 +160,10 @@ def _explain_one(
     maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
     weight = importance_of(maps, gradients, settings.importance)[0]
     alpha = importance_gradcam(gradients)[0]
-    found = candidates(maps[0], weight, limit=settings.max_qubits)
-    problem = SelectionProblem.from_maps(
-        _array(maps[0, found.channels]),
-        _array(weight[found.channels]),
-        beta=settings.beta,
-        cardinality=_cardinality(settings, found, i),
-    )
+    found, problem = posed(
+        maps[0], weight, beta=settings.beta, limit=settings.max_qubits,
+        cardinality=settings.cardinality, image=i,
+    )  # fmt: skip
     selection = select_with(problem, settings)
     chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
     chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
@@ -233,9 +232,8 @@ def _doubts(told: Mapping[str, Any], carried: float) -> tuple[str, ...]:
     found = []
     if told["negative_share"] > 0:
         found.append(
-            f"layer {told['layer']!r} has signed maps ({told['negative_share']:.0%} of the entries "
-            "are negative): |cosine| mixes correlation and anti-correlation, and Grad-CAM++ does "
-            "not apply; a layer after a ReLU is better"
+            f"layer {told['layer']!r} has {signed_maps(told['negative_share'])}; "
+            "a layer after a ReLU is better"
         )
     if told["candidates_in_all"] == 0:
         found.append("no map is alive and of positive importance: the explanation is empty")
@@ -245,19 +243,6 @@ def _doubts(told: Mapping[str, Any], carried: float) -> tuple[str, ...]:
             "under 10 %: the map shows little of what the prediction rests on"
         )
     return tuple(found)
-
-
-def _cardinality(settings: Settings, found: Candidates, i: int) -> int | None:
-    """The cardinality, if image i has so many candidates; none is asked of no candidates."""
-    k, d = settings.cardinality, len(found.channels)
-    if k is None or d == 0:
-        return None
-    if k > d:
-        more = ", or raise max_qubits" if found.left_out else ""
-        raise ArgumentError(
-            f"cardinality={k}: there are only {d} candidate maps for image {i}; lower it{more}"
-        )
-    return k
 
 
 def _check_names(class_names: Sequence[str] | None, classes: int) -> None:

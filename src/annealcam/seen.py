@@ -11,11 +11,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._types import Array
+from annealcam.errors import ArgumentError
 from annealcam.explanation import carried_share
 from annealcam.selection.exact import ExactSolution, solve_exact
 from annealcam.selection.problem import SelectionProblem
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from annealcam.vision.candidates import Candidates
     from annealcam.vision.capture import Capture
 
 
@@ -42,6 +46,20 @@ class Seen:
     def optimum(self) -> ExactSolution:
         """The proved optimum of the problem."""
         return solve_exact(self.problem)
+
+    @cached_property
+    def positive(self) -> Int[Array, " k"]:
+        """The live maps of positive importance: those that may be selected, had all a qubit."""
+        return self.weighted(self.importance)
+
+    def weighted(self, weight: Float[Array, " maps"]) -> Int[Array, " k"]:
+        """Return the live maps of positive weight."""
+        return np.flatnonzero(self.alive & (weight > 0))
+
+    def top(self, weight: Float[Array, " maps"], k: int) -> Int[Array, " k"]:
+        """Return the k of them of largest weight; among equals the first."""
+        pool = self.weighted(weight)
+        return np.sort(pool[np.argsort(-weight[pool], kind="stable")[:k]])
 
     def n_of(self, channels: Int[Array, " k"]) -> Int[Array, " d"] | None:
         """Return the selection as n, or None where a channel is not among the candidates."""
@@ -75,11 +93,57 @@ class Seen:
         return float((np.abs(unit @ unit.T).sum() - k) / (k * (k - 1)))
 
 
-def seen_in(captured: Capture, *, importance: str, beta: float, limit: int) -> Iterator[Seen]:
+def posed(
+    maps: Float[Tensor, "maps h w"],
+    importance: Float[Tensor, " maps"],
+    *,
+    beta: float,
+    limit: int,
+    cardinality: int | None = None,
+    image: int = 0,
+) -> tuple[Candidates, SelectionProblem]:
+    """Return an image's candidates and the selection problem over them.
+
+    Raises:
+        ArgumentError: there are fewer candidates than the cardinality asked for.
+
+    >>> import torch
+    >>> maps = torch.eye(4).reshape(4, 2, 2)
+    >>> found, problem = posed(maps, torch.tensor([2.0, -1.0, 1.0, 0.5]), beta=0.9, limit=2)
+    >>> found.channels.tolist(), problem.h.tolist()
+    ([0, 2], [1.0, 0.5])
+    """
+    from annealcam.vision.candidates import candidates
+
+    found = candidates(maps, importance, limit=limit)
+    problem = SelectionProblem.from_maps(
+        maps[found.channels].cpu().numpy(),
+        importance[found.channels].cpu().numpy(),
+        beta=beta,
+        cardinality=_cardinality(cardinality, found, image),
+    )
+    return found, problem
+
+
+def _cardinality(k: int | None, found: Candidates, image: int) -> int | None:
+    """The cardinality, if there are so many candidates; none is asked of no candidates."""
+    d = len(found.channels)
+    if k is None or d == 0:
+        return None
+    if k > d:
+        more = ", or raise max_qubits" if found.left_out else ""
+        raise ArgumentError(
+            f"cardinality={k}: there are only {d} candidate maps for image {image}; lower it{more}"
+        )
+    return k
+
+
+def seen_in(
+    captured: Capture, *, importance: str, beta: float, limit: int, cardinality: int | None = None
+) -> Iterator[Seen]:
     """Yield each image of a captured batch as its layer sees it."""
     from annealcam.vision import importance as weigh
     from annealcam.vision.cam import gradcam_plus_plus_weights
-    from annealcam.vision.candidates import candidates
 
     f, g = captured.activations, captured.gradients
     weight = weigh.importance(f, g, importance)
@@ -91,16 +155,17 @@ def seen_in(captured: Capture, *, importance: str, beta: float, limit: int) -> I
         )
     )  # fmt: skip
     for i in range(len(f)):
-        found = candidates(f[i], weight[i], limit=limit)
-        channels = found.channels.cpu().numpy()
+        found, problem = posed(
+            f[i], weight[i], beta=beta, limit=limit, cardinality=cardinality, image=i
+        )
         yield Seen(
             maps=maps[i],
             alpha=alpha[i],
             importance=each[i],
             contribution=gain[i],
             plus_weights=plus[i],
-            candidates=channels,
+            candidates=found.channels.cpu().numpy(),
             dead=found.dead,
-            candidates_in_all=len(channels) + found.left_out,
-            problem=SelectionProblem.from_maps(maps[i, channels], each[i, channels], beta=beta),
+            candidates_in_all=len(found.channels) + found.left_out,
+            problem=problem,
         )

@@ -44,8 +44,9 @@ def answers(
     contribution, of largest alpha, and any live ones of positive importance.
     """
     seen = seen_in(
-        captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits
-    )
+        captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits,
+        cardinality=settings.cardinality,
+    )  # fmt: skip
     whole = {
         name: baseline(captured.activations, captured.gradients, name).cpu().numpy()
         for name in ("gradcam", "gradcam++", "hirescam")
@@ -69,24 +70,18 @@ def _chosen(seen: Seen, settings: Settings, seed: int) -> dict[str, Int[Array, "
 
     n = select_with(seen.problem, settings, seed=seed).n
     own = seen.candidates[n.astype(bool)]
-    positive = np.flatnonzero(seen.alive & (seen.importance > 0))
     rng = np.random.default_rng(seed)
     return {
         "annealcam": own,
-        "topk": _top(seen.contribution, seen, len(own)),
-        "topk-alpha": _top(seen.alpha, seen, len(own)),
-        "random": np.sort(rng.choice(positive, size=len(own), replace=False)),
+        "topk": seen.top(seen.contribution, len(own)),
+        "topk-alpha": seen.top(seen.alpha, len(own)),
+        "random": np.sort(rng.choice(seen.positive, size=len(own), replace=False)),
     }
-
-
-def _top(weight: Float[Array, " maps"], seen: Seen, k: int) -> Int[Array, " k"]:
-    pool = np.flatnonzero(seen.alive & (weight > 0))
-    return np.sort(pool[np.argsort(-weight[pool], kind="stable")[:k]])
 
 
 def _weighted(seen: Seen, name: str) -> Int[Array, " k"]:
     weight = {"gradcam": seen.alpha, "gradcam++": seen.plus_weights}.get(name, seen.contribution)
-    return np.flatnonzero(seen.alive & (weight > 0))
+    return seen.weighted(weight)
 
 
 def _drawn(

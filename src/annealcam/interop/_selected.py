@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from annealcam._words import signed_maps
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
 from annealcam.pipeline import select_with
-from annealcam.selection.problem import SelectionProblem
+from annealcam.seen import posed
 from annealcam.settings import Settings, resolve
 from annealcam.vision.cam import explanation_map
-from annealcam.vision.candidates import Candidates, candidates
 from annealcam.vision.capture import refuse_non_finite
 from annealcam.vision.importance import importance, importance_gradcam
 
@@ -96,36 +96,21 @@ def drawn(
 def _selected_one(
     maps: Float[Tensor, "maps h w"], weight: Float[Tensor, " maps"], settings: Settings, i: int
 ) -> Bool[Tensor, " maps"]:
-    found = candidates(maps, weight, limit=settings.max_qubits)
-    problem = SelectionProblem.from_maps(
-        maps[found.channels].cpu().numpy(),
-        weight[found.channels].cpu().numpy(),
-        beta=settings.beta,
-        cardinality=_cardinality(settings, found, i),
-    )
+    found, problem = posed(
+        maps, weight, beta=settings.beta, limit=settings.max_qubits,
+        cardinality=settings.cardinality, image=i,
+    )  # fmt: skip
     chosen = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
     which = np.flatnonzero(select_with(problem, settings).n)
     chosen[found.channels[torch.from_numpy(which).to(maps.device)]] = True
     return chosen
 
 
-def _cardinality(settings: Settings, found: Candidates, i: int) -> int | None:
-    """The cardinality, if image i has so many candidates; none is asked of no candidates."""
-    k, d = settings.cardinality, len(found.channels)
-    if k is not None and 0 < d < k:
-        raise ArgumentError(
-            f"cardinality={k}: there are only {d} candidate maps for image {i}; lower it"
-            + (", or raise max_qubits" if found.left_out else "")
-        )
-    return k if d else None
-
-
 def _warn(maps: Tensor, empty: list[int]) -> None:
     signed = float((maps < 0).float().mean())
     if signed > 0:
         warnings.warn(
-            f"the layer has signed maps ({signed:.0%} of the entries are negative): |cosine| mixes "
-            "correlation and anti-correlation; a layer after a ReLU is better",
+            f"the layer has {signed_maps(signed)}; a layer after a ReLU is better",
             AnnealcamWarning,
             stacklevel=4,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from annealcam._types import Progress
+from annealcam._words import signed_maps
 from annealcam.errors import OutputError
 from annealcam.files import file_written_aside, written_aside
 from annealcam.study import store
@@ -104,11 +105,7 @@ def _warnings(logs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         negative = sum(log["negative"] for log in own) / used
         empty = sum(log["empty"] for log in own)
         if negative > SIGNED:
-            yield (
-                f"{model}, layer {layer}: signed maps ({negative:.0%} of the entries are "
-                "negative): |cosine| mixes correlation and anti-correlation, and Grad-CAM++ does "
-                "not apply"
-            )
+            yield (f"{model}, layer {layer}: {signed_maps(negative)}")
         if empty:
             yield f"{model}, layer {layer}: {empty} of {used} images have no candidate map"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from annealcam._types import Array
 from annealcam.seen import Seen
@@ -27,8 +27,7 @@ def plain_rows(
     optimum = seen.candidates[seen.optimum.n.astype(bool)]
     yield _row(seen, "exact", optimum) | {"optimal": True} | _problem(seen)
     yield from _of_size(seen, len(optimum), draws, rng)
-    positive = seen.alive & (seen.importance > 0)
-    yield _judged(seen, _row(seen, "positive", np.flatnonzero(positive)))
+    yield _judged(seen, _row(seen, "positive", seen.positive))
     yield _judged(seen, _weighted(seen, "gradcam", seen.alpha))
     yield _weighted(seen, "gradcam++", seen.plus_weights) | {"energy": None}
     for k in sizes:
@@ -46,22 +45,16 @@ def plain_rows(
 def _of_size(seen: Seen, k: int, draws: int, rng: np.random.Generator) -> Iterator[Row]:
     """Yield top-k by each weight, and random draws, of live maps with a positive one."""
     for name, weight in (("topk", seen.alpha), ("topk-contribution", seen.contribution)):
-        yield _judged(seen, _row(seen, name, _top(weight, seen.alive & (weight > 0), k)))
-    pool = np.flatnonzero(seen.alive & (seen.importance > 0))
+        yield _judged(seen, _row(seen, name, seen.top(weight, k)))
+    pool = seen.positive
     for draw in range(draws):
         chosen = rng.choice(pool, size=min(k, len(pool)), replace=False)
         yield _judged(seen, _row(seen, "random", chosen)) | {"draw": draw}
 
 
-def _top(weight: Float[Array, " maps"], allowed: Bool[Array, " maps"], k: int) -> Int[Array, " k"]:
-    """The k largest of the allowed; among equals the first."""
-    pool = np.flatnonzero(allowed)
-    return pool[np.argsort(-weight[pool], kind="stable")[:k]]
-
-
 def _weighted(seen: Seen, name: str, weight: Float[Array, " maps"]) -> Row:
     """All live maps of positive weight, each with it."""
-    chosen = np.flatnonzero(seen.alive & (weight > 0))
+    chosen = seen.weighted(weight)
     return _row(seen, name, chosen) | {"weights": weight[chosen].astype(np.float64).tolist()}
 
 
