@@ -7,7 +7,7 @@ from torch import nn
 
 from annealcam.errors import AnnealcamWarning, LayerError
 from annealcam.interop.quantus import explain_func
-from annealcam.interop.tokens import capture_reshaped, token_grid
+from annealcam.interop.tokens import token_grid
 from annealcam.vision.capture import capture
 from builders import small_network
 
@@ -42,9 +42,7 @@ def test_a_grid_puts_every_token_in_its_place():
 
 def test_tokens_give_what_their_maps_give(images):
     network = Tokens().eval()
-    ours = capture_reshaped(
-        network, images, layer="tokens", targets=1, reshape_transform=token_grid()
-    )
+    ours = capture(network, images, layer="tokens", targets=1, reshape=token_grid())
     plain = capture(network.net, images, layer="3", targets=1)
     for name in ("activations", "gradients", "logits", "targets"):
         torch.testing.assert_close(getattr(ours, name), getattr(plain, name))
@@ -102,16 +100,16 @@ def test_layers_that_cannot_be_are_refused(images):
     for layer, reshape, text in [
         ("net.6", lambda x: x, "not maps"),
         ("tokens", token_grid(5, 5), "do not fill 5 x 5"),
-        ("net.0", lambda x: x.mean(dim=(2, 3), keepdim=True), "larger than 1 x 1"),
+        ("net.0", lambda x: x.mean(dim=(2, 3), keepdim=True), r"single numbers \(1 x 1\)"),
         ("nothing", grid, "no such layer"),
     ]:
         with pytest.raises(LayerError, match=text):
-            capture_reshaped(network, images, layer=layer, targets=None, reshape_transform=reshape)
+            capture(network, images, layer=layer, targets=None, reshape=reshape)
     spare = nn.Sequential(network)
     spare.unused = nn.Identity()
     spare.forward = network.forward
     with pytest.raises(LayerError, match="never ran"):
-        capture_reshaped(spare, images, layer="unused", targets=None, reshape_transform=grid)
+        capture(spare, images, layer="unused", targets=None, reshape=grid)
 
 
 def test_signed_tokens_are_warned_of():

@@ -13,6 +13,7 @@ from annealcam.metrics.channels import (
     maps_for_share,
     masked_logits,
 )
+from annealcam.vision.capture import capture
 from builders import small_network
 
 
@@ -123,8 +124,8 @@ def test_the_model_is_given_back_and_bfloat16_works(case):
         ({"selected": [np.array([1])]}, ArgumentError, "1 and 4 for 4 images"),
         ({"selected": [np.array([14])] * 4}, ArgumentError, "channel 14; layer '3' has 14"),
         ({"selected": [np.array([-1, 1])] * 4}, ArgumentError, "channel -1"),
-        ({"targets": [-1, 0, 0, 0]}, TargetError, "-1; the model has classes 0 to 4"),
-        ({"targets": [9, 0, 0, 0]}, TargetError, "9; the model has classes 0 to 4"),
+        ({"targets": [-1, 0, 0, 0]}, TargetError, "target=-1: the model has classes 0 to 4"),
+        ({"targets": [9, 0, 0, 0]}, TargetError, "target=9: the model has classes 0 to 4"),
         ({"layer": "x"}, LayerError, "no such layer"),
         ({"layer": "6"}, LayerError, "not maps"),
     ],
@@ -162,3 +163,28 @@ def test_an_infinite_map_is_refused_where_it_is_kept_and_not_where_it_goes():
     assert np.isfinite(masked_logits(model, images, layer="maps", masks=only_first)).all()
     with pytest.raises(NumericalError, match="image 1"):
         masked_logits(model, images, layer="maps", masks=~only_first)
+
+
+class Twice(nn.Module):
+    """A layer that runs twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.layer = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 3)
+
+    def forward(self, x):
+        maps = self.layer(self.layer(self.first(x)).relu())
+        return self.fc(maps.mean(dim=(2, 3)))
+
+
+def test_of_a_layer_that_runs_twice_the_last_run_is_masked_as_it_is_captured():
+    torch.manual_seed(3)
+    network, images = Twice().eval(), torch.randn(2, 3, 8, 8)
+    seen = capture(network, images, layer="layer", targets=1)
+    gains = (seen.activations * seen.gradients).sum(dim=(2, 3)).numpy()
+    masks = np.random.default_rng(1).random((2, 4, 6)) < 0.5
+    found = masked_logits(network, images, layer="layer", masks=masks)[:, :, 1]
+    bias = network.fc.bias[1].item()
+    for i in range(2):
+        assert found[i] == pytest.approx(bias + masks[i] @ gains[i], abs=1e-5)

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam.errors import ArgumentError, LayerError
-from annealcam.interop._selected import drawn, refuse_without_maps, settings_of
-from annealcam.interop.tokens import Reshape
+from annealcam.interop._selected import drawn, settings_of
+from annealcam.vision.capture import Reshape
 
 try:
     from captum._utils.common import _run_forward  # type: ignore[import-untyped]
@@ -111,9 +111,7 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
     def _maps(self, values: Tensor) -> Tensor:
         """Maps, or their gradients, without graph and in at least float32."""
         values = values.detach().to(torch.promote_types(values.dtype, torch.float32))
-        maps = values if self.reshape_transform is None else self.reshape_transform(values)
-        refuse_without_maps(maps)
-        return maps
+        return values if self.reshape_transform is None else self.reshape_transform(values)
 
     def _predicted(self, inputs: Any, additional: Any) -> Tensor | None:
         with torch.no_grad():

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from annealcam._types import Array
 from annealcam.errors import ArgumentError, LayerError
-from annealcam.interop._selected import refuse_without_maps, selected, settings_of
-from annealcam.interop.tokens import Reshape
+from annealcam.interop._selected import selected, settings_of
+from annealcam.vision.capture import Reshape
 
 try:
     from pytorch_grad_cam.base_cam import BaseCAM  # type: ignore[import-untyped]
@@ -93,7 +93,6 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         if grads is None or activations is None:
             raise LayerError("target_layers: no gradient of the targets reaches a layer of them")
         f, g = torch.from_numpy(activations), torch.from_numpy(grads)
-        refuse_without_maps(f)
         chosen = selected(f, g, self.settings)
         return np.where(chosen.numpy(), grads.mean(axis=(2, 3)), np.float32(0))
 

@@ -13,7 +13,7 @@ from annealcam._checks import one_of
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
 from annealcam.interop._selected import drawn, settings_of
-from annealcam.interop.tokens import Reshape, capture_reshaped
+from annealcam.vision.capture import Reshape, capture
 from annealcam.vision.layers import default_layer
 from annealcam.vision.targets import resolve_targets
 
@@ -62,12 +62,12 @@ def explain_func(
     settings = settings_of(choices)
     one_of("interpolation", interpolation, INTERPOLATIONS)
     images = _as_images(inputs)
-    captured = capture_reshaped(
+    captured = capture(
         model,
         images,
         layer=layer if layer is not None else default_layer(model, images[:1]),
         targets=_as_targets(targets, len(images)),
-        reshape_transform=reshape_transform,
+        reshape=reshape_transform,
     )
     maps = drawn(captured.activations, captured.gradients, settings)[:, None]
     corners = {"align_corners": False} if interpolation == "bilinear" else {}

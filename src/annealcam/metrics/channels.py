@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, ModelError, TargetError
+from annealcam.errors import ArgumentError, ModelError
 from annealcam.vision.borrow import Hook, borrowed, find_layer, hooked, run
-from annealcam.vision.capture import capture, refuse_non_finite
+from annealcam.vision.capture import as_maps, never_ran, refuse_non_finite, targets_of
 
 CHUNK = 64  # masks that go through the rest of the network together
 
@@ -94,17 +94,18 @@ def channel_faithfulness(
             f"selected, targets: {len(selected)} and {len(targets)} for {len(images)} images; "
             "one of each for every image"
         )
-    count = _count_maps(model, images[:1], layer)
-    masks = np.zeros((len(images), 4, count), dtype=bool)  # whole, kept, dropped, none
+    place = _look(model, images[:1], layer)
+    masks = np.zeros((len(images), 4, place.maps), dtype=bool)  # whole, kept, dropped, none
     masks[:, 0] = True
     for i, channels in enumerate(selected):
-        masks[i, 1, _whole_channels(channels, count, layer)] = True
+        masks[i, 1, _whole_channels(channels, place.maps, layer)] = True
     masks[:, 2] = ~masks[:, 1]
-    logits = masked_logits(model, images, layer=layer, masks=masks)
-    _check_targets(targets, logits.shape[2])
-    chances = torch.from_numpy(logits).softmax(dim=-1).numpy()
-    row = np.arange(len(images))
-    z, p = (values[row, :, list(targets)] for values in (logits, chances))
+    logits = _masked(model, images, place, masks)
+    chosen = targets_of(logits[:, 0], targets)
+    z, p = (
+        values[torch.arange(len(images)), :, chosen].numpy()
+        for values in (logits, logits.softmax(dim=-1))
+    )
     return ChannelFaithfulness(z[:, 0], z[:, 1], z[:, 2], z[:, 3], p[:, 0], p[:, 1], p[:, 2])
 
 
@@ -123,14 +124,13 @@ def logits_by_size(
     ...     net, torch.randn(1, 3, 8, 8), layer="1", orders=np.arange(4)[None], targets=[0]).shape
     (1, 5)
     """
-    count = _count_maps(model, images[:1], layer)
+    place = _look(model, images[:1], layer)
     n, ranked = orders.shape
-    rank = np.full((n, count), ranked)
+    rank = np.full((n, place.maps), ranked)
     np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
     masks = rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
-    logits = masked_logits(model, images, layer=layer, masks=masks)
-    _check_targets(targets, logits.shape[2])
-    return logits[np.arange(n), :, list(targets)]
+    logits = _masked(model, images, place, masks)
+    return logits[torch.arange(n), :, targets_of(logits[:, 0], targets)].numpy()
 
 
 def maps_for_share(
@@ -159,40 +159,71 @@ def masked_logits(
 ) -> Float[Array, "n masks classes"]:
     """Return the logits, in float64, of each image under each of its masks of a layer's maps.
 
-    Up to the layer the network sees one image once; behind it, as many copies as there are masks. A
-    layer that runs several times is masked at every run.
+    Up to the layer the network sees one image once; behind it, as many copies as there are masks.
+    Of a layer that runs several times the last run is masked, the one that `capture` takes.
 
     Raises:
         ArgumentError: the masks are not of the layer's number of maps.
         NumericalError: logits hold NaN or infinity.
         AnnealcamError: as `capture`, for the layer and the model.
     """
-    count = _count_maps(model, images[:1], layer)
-    if masks.shape[2] != count:
-        raise ArgumentError(f"masks: of {masks.shape[2]} maps; layer {layer!r} has {count}")
-    module = find_layer(model, layer)
+    place = _look(model, images[:1], layer)
+    if masks.shape[2] != place.maps:
+        raise ArgumentError(f"masks: of {masks.shape[2]} maps; layer {layer!r} has {place.maps}")
+    return _masked(model, images, place, masks).numpy()
+
+
+class _Place(NamedTuple):
+    """A layer, its number of maps, and how often it runs in a forward pass."""
+
+    module: nn.Module
+    maps: int
+    runs: int
+
+
+def _look(model: nn.Module, image: Tensor, layer: str) -> _Place:
+    module, counts = find_layer(model, layer), []
+
+    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        counts.append(as_maps(output, layer).shape[1])
+
+    with borrowed(model), torch.no_grad(), hooked({module: note}):
+        run(model, image)
+    if not counts:
+        raise never_ran(layer)
+    return _Place(module, counts[-1], len(counts))
+
+
+def _masked(
+    model: nn.Module, images: Tensor, place: _Place, masks: Bool[Array, "n masks maps"]
+) -> Float[Tensor, "n masks classes"]:
     found = []
     with borrowed(model), torch.no_grad():
         for image, own in zip(images, masks, strict=True):
             chunks = torch.split(torch.from_numpy(own), CHUNK)
-            found.append(torch.cat([_under(model, module, image[None], some) for some in chunks]))
+            found.append(torch.cat([_under(model, place, image[None], some) for some in chunks]))
     logits = torch.stack(found)
     refuse_non_finite("logits under a mask", logits)
-    return logits.numpy()
+    return logits
 
 
-def _under(model: nn.Module, module: nn.Module, image: Tensor, masks: Tensor) -> Tensor:
+def _under(model: nn.Module, place: _Place, image: Tensor, masks: Tensor) -> Tensor:
     """One image under some masks; a network whose parts must agree in their batch sees copies."""
-    with hooked({module: _masking(masks)}):
-        try:
+    try:
+        with hooked({place.module: _masking(masks, place.runs)}):
             logits = run(model, image, rows=len(masks))
-        except ModelError:
+    except ModelError:
+        with hooked({place.module: _masking(masks, place.runs)}):
             logits = run(model, image.expand(len(masks), *image.shape[1:]))
     return logits.double().cpu()
 
 
-def _masking(masks: Tensor) -> Hook:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
+def _masking(masks: Tensor, runs: int) -> Hook:
+    left = iter(range(runs - 1, -1, -1))
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
+        if next(left):
+            return None  # an earlier run stays as it is
         kept = masks.to(output.device)[:, :, None, None]
         return torch.where(kept, output, 0)  # a product would make NaN of an infinite map
 
@@ -208,13 +239,3 @@ def _whole_channels(channels: Int[Array, " _"], count: int, layer: str) -> Int[A
         if not 0 <= channel < count:
             raise ArgumentError(f"selected: channel {channel}; layer {layer!r} has {count}")
     return found.astype(np.int64)
-
-
-def _check_targets(targets: Sequence[int], classes: int) -> None:
-    for target in targets:
-        if not 0 <= target < classes:
-            raise TargetError(f"targets: {target}; the model has classes 0 to {classes - 1}")
-
-
-def _count_maps(model: nn.Module, image: Tensor, layer: str) -> int:
-    return capture(model, image, layer=layer).activations.shape[1]

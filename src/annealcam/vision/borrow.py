@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from annealcam.errors import LayerError, ModelError, suggest
+from annealcam.errors import AnnealcamError, LayerError, ModelError, suggest
 
 Hook: TypeAlias = Callable[[nn.Module, Any, Any], Any]
 
@@ -100,7 +100,7 @@ def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
     images = images.clone() if images.is_inference() else images
     try:
         output = model(images)
-    except LayerError:
+    except AnnealcamError:
         raise
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +19,8 @@ from annealcam.errors import (
     TargetError,
 )
 from annealcam.vision.borrow import Hook, borrowed, find_layer, hooked, run
+
+Reshape: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,7 @@ def capture(
     *,
     layer: str,
     targets: int | Sequence[int] | None = None,
+    reshape: Reshape | None = None,
 ) -> Capture:
     """Return the activations f of `layer` and the gradients dz_c/df for a batch of images.
 
@@ -57,6 +60,8 @@ def capture(
         images: already normalised; moved to the model's device and dtype.
         layer: the name of a module, as in `model.named_modules()`.
         targets: a class for all images, or one for each; None takes the predicted classes.
+        reshape: makes maps (n, maps, h, w) of an output that is none, a transformer's tokens; it
+            only rearranges, and is applied to the output and to its gradient alike.
 
     Raises:
         LayerError: no such layer, it never ran, it has no spatial maps, or no gradient reaches it.
@@ -76,11 +81,15 @@ def capture(
     with borrowed(model):
         taken: list[Tensor] = []
         module = find_layer(model, layer)
-        with hooked({module: _cut_into(taken, layer)}):
+        with hooked({module: _cut_into(taken, layer, any_shape=reshape is not None)}):
             logits = run(model, images)
         chosen = targets_of(logits, targets)
         gradients = _gradients(logits, chosen, taken, layer)
         activations = taken[-1].detach()
+    if reshape is not None:
+        activations, gradients = (
+            as_maps(reshape(values).detach(), layer) for values in (activations, gradients)
+        )
     wide = torch.promote_types(activations.dtype, torch.float32)
     result = Capture(
         layer=layer,
@@ -94,24 +103,40 @@ def capture(
     return result
 
 
-def _cut_into(taken: list[Tensor], layer: str) -> Hook:
+def as_maps(output: Any, layer: str) -> Tensor:
+    """Return a layer's output, if it is maps (n, maps, h, w) larger than 1 x 1.
+
+    Raises:
+        LayerError: it is something else.
+    """
+    if not isinstance(output, Tensor) or output.ndim != 4:
+        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise LayerError(
+            f"layer={layer!r}: gives {found}, not maps (n, maps, h, w); "
+            "choose a convolutional layer (`annealcam layers` lists them)"
+        )
+    if output.shape[2:].numel() < 2:
+        raise LayerError(
+            f"layer={layer!r}: its maps are single numbers (1 x 1): nowhere to look; "
+            "choose a layer before the pooling (`annealcam layers` lists them)"
+        )
+    return output
+
+
+def never_ran(layer: str) -> LayerError:
+    """Return the error of a layer that takes no part in the forward pass."""
+    return LayerError(f"layer={layer!r}: never ran in the forward pass; choose another layer")
+
+
+def _cut_into(taken: list[Tensor], layer: str, *, any_shape: bool) -> Hook:
     """A hook that starts the graph at the layer: what lies before it needs no gradient.
 
     The clone that it hands on may be overwritten (in-place ReLU) without touching what was taken.
     """
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != 4:
-            found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise LayerError(
-                f"layer={layer!r}: gives {found}, not maps (n, maps, h, w); "
-                "choose a convolutional layer (`annealcam layers` lists them)"
-            )
-        if output.shape[2:].numel() < 2:
-            raise LayerError(
-                f"layer={layer!r}: its maps are single numbers (1 x 1): nowhere to look; "
-                "choose a layer before the pooling (`annealcam layers` lists them)"
-            )
+        if not (any_shape and isinstance(output, Tensor)):
+            as_maps(output, layer)
         torch.set_grad_enabled(True)  # also where the model itself froze its trunk by no_grad
         leaf = output.detach().clone().requires_grad_()
         taken.append(leaf)
@@ -122,7 +147,7 @@ def _cut_into(taken: list[Tensor], layer: str) -> Hook:
 
 def _gradients(logits: Tensor, targets: Tensor, taken: list[Tensor], layer: str) -> Tensor:
     if not taken:
-        raise LayerError(f"layer={layer!r}: never ran in the forward pass; choose another layer")
+        raise never_ran(layer)
     score = logits.gather(1, targets[:, None]).sum()
     grad = None
     if score.requires_grad:
