@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from annealcam.errors import ArgumentError
+from annealcam.errors import NumericalError, UsageError
 from annealcam.metrics.floors import centred_gaussian, random_map
 from annealcam.metrics.pixels import blurred, confidence_change, perturbation, pixel_order, resized
 from builders import small_network
@@ -124,8 +124,10 @@ def test_resizing_is_torchs_and_keeps_a_constant():
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"maps": np.ones((1, 4, 4))}, "one map"),
-        ({"targets": [0]}, "one map"),
+        ({"maps": np.ones((1, 4, 4))}, "one class for each"),
+        ({"targets": [0]}, "one class for each"),
+        ({"targets": [0, 9]}, "target=9: the model has classes 0 to 4"),
+        ({"targets": [0, -1]}, "target=-1: the model has classes 0 to 4"),
         ({"maps": np.full((2, 4, 4), np.nan)}, "NaN"),
         ({"mode": "removal"}, "mode='removal': one of deletion, insertion"),
         ({"steps": 0}, "steps=0"),
@@ -133,5 +135,16 @@ def test_resizing_is_torchs_and_keeps_a_constant():
 )
 def test_what_cannot_be(change, complaint):
     options = {"maps": np.ones((2, 4, 4)), "targets": [0, 1], "mode": "deletion"} | change
-    with pytest.raises(ArgumentError, match=complaint):
+    with pytest.raises(UsageError, match=complaint):
         perturbation(small_network(), torch.randn(2, 3, 20, 20), **options)
+
+
+def test_logits_without_a_value_are_refused(case):
+    _, images, weight = case
+    broken = Weighing(weight * np.nan)
+    for measure in (
+        lambda m: perturbation(broken, images, m, targets=[0] * 3, mode="deletion"),
+        lambda m: confidence_change(broken, images, m, targets=[0] * 3),
+    ):
+        with pytest.raises(NumericalError, match="logits: NaN or infinity for image 0"):
+            measure(np.ones((3, 4, 4)))

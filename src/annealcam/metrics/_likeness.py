@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float
 
 from annealcam._types import Array
 
+ALIKE = 0.5  # our own bound: maps that rank pixels more alike than this are called alike
+
 
 def rank_correlation(a: Float[Array, "n h w"], b: Float[Array, "n h w"]) -> Float[Array, " n"]:
     """Return Spearman's rank correlation of each pair of maps, ties at their mean rank.

@@ -16,6 +16,7 @@ from annealcam._checks import one_of, whole
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
 from annealcam.vision.borrow import borrowed, run
+from annealcam.vision.capture import refuse_non_finite, targets_of
 
 MODES = ("deletion", "insertion")
 BLUR = 224 / 10  # side of the image over the standard deviation of its blurred self
@@ -65,7 +66,9 @@ def perturbation(
 
     Raises:
         ArgumentError: not one finite map and one class for each image, or no such mode.
+        TargetError: a target is no class of the model.
         ModelError: the model fails on the images.
+        NumericalError: logits hold NaN or infinity.
 
     Source: Petsiuk et al. 2018, "RISE", section 4; the blurred image as baseline for both.
 
@@ -76,7 +79,7 @@ def perturbation(
     """
     one_of("mode", mode, MODES)
     shares = np.linspace(0.0, 1.0, whole("steps", steps, least=1) + 1)
-    _check(images, maps, targets)
+    check_maps(images, maps, targets)
     order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
     found = []
     with borrowed(model), torch.no_grad():
@@ -86,7 +89,7 @@ def perturbation(
                 first, second = second, first
             taken = _taken(ranked, shares).reshape(-1, 1, *image.shape[1:]).to(image.device)
             logits = run(model, torch.where(taken, second, first))
-            found.append(logits.double().softmax(dim=1)[:, target].cpu().numpy())
+            found.append(target_scores(logits, target))
     return Perturbation(mode, shares, np.stack(found))
 
 
@@ -127,7 +130,9 @@ def confidence_change(
 
     Raises:
         ArgumentError: not one finite map and one class for each image.
+        TargetError: a target is no class of the model.
         ModelError: the model fails on the images.
+        NumericalError: logits hold NaN or infinity.
 
     Source: Chattopadhay et al. 2018, "Grad-CAM++", section 5.1 (average drop and increase).
 
@@ -137,18 +142,36 @@ def confidence_change(
     >>> bool(0 <= found.drop[0] <= 1)
     True
     """
-    _check(images, maps, targets)
+    check_maps(images, maps, targets)
     large = resized(maps, (images.shape[2], images.shape[3]))
     low = large.amin(dim=(1, 2), keepdim=True)
     span = large.amax(dim=(1, 2), keepdim=True) - low
     scaled = torch.where(span > 0, (large - low) / torch.where(span > 0, span, 1.0), 0.0)
     with borrowed(model), torch.no_grad():
-        chances = [
-            run(model, seen).double().softmax(dim=1).cpu().numpy()
-            for seen in (images, images * scaled[:, None].to(images))
-        ]
-    row = np.arange(len(images))
-    return ConfidenceChange(*(p[row, list(targets)] for p in chances))
+        return ConfidenceChange(
+            *(
+                target_scores(run(model, seen), targets)
+                for seen in (images, images * scaled[:, None].to(images))
+            )
+        )
+
+
+def target_scores(
+    logits: Float[Tensor, "m classes"], targets: int | Sequence[int], score: str = "probability"
+) -> Float[Array, " m"]:
+    """Return the targets' probabilities, or their logits, in float64; one target stands for all.
+
+    Raises:
+        TargetError: a target is no class of the model.
+        NumericalError: logits hold NaN or infinity.
+
+    >>> target_scores(torch.zeros(2, 4), 3)
+    array([0.25, 0.25])
+    """
+    refuse_non_finite("logits", logits)
+    wide = logits.double()
+    values = wide.softmax(dim=1) if score == "probability" else wide
+    return values.gather(1, targets_of(logits, targets)[:, None])[:, 0].cpu().numpy()
 
 
 def pixel_order(maps: Float[Tensor, "n height width"]) -> Int[Tensor, "n pixels"]:
@@ -187,18 +210,28 @@ def blurred(images: Float[Tensor, "n channels height width"]) -> Tensor:
 
 def _taken(ranked: Int[Tensor, " pixels"], shares: Float[Array, " steps"]) -> Tensor:
     """Which pixels are replaced at each step, (steps, pixels)."""
-    count = len(ranked)
-    rank = torch.empty_like(ranked)
-    rank[ranked] = torch.arange(count)
-    most = torch.from_numpy(np.rint(shares * count))
-    return rank[None] < most[:, None]
+    most = torch.from_numpy(np.rint(shares * len(ranked)))
+    return places(ranked) < most[:, None]
 
 
-def _check(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
-    if maps.ndim != 3 or not len(images) == len(maps) == len(targets) >= 1:
+def places(ranked: Int[Tensor, " pixels"]) -> Int[Tensor, " pixels"]:
+    """Return the place of each pixel in an order of them.
+
+    >>> places(torch.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
+    place = torch.empty_like(ranked)
+    place[ranked] = torch.arange(len(ranked))
+    return place
+
+
+def check_maps(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
+    """Raise ArgumentError unless there is a finite map and a class for each of the images."""
+    fits = images.ndim == 4 and maps.ndim == 3
+    if not (fits and len(images) == len(maps) == len(targets) >= 1):
         raise ArgumentError(
-            f"maps, targets: {maps.shape} and {len(targets)} for {len(images)} images; one map "
-            "(h, w) and one class for each, one image at least"
+            f"maps, targets: {maps.shape} and {len(targets)} for images {tuple(images.shape)}; one "
+            "map (h, w) and one class for each of at least one image"
         )
     if not np.isfinite(maps).all():
         raise ArgumentError("maps: hold NaN or infinity")

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from annealcam._checks import one_of, real
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, NumericalError, TargetError
-from annealcam.metrics.pixels import pixel_order, resized
+from annealcam.errors import ArgumentError
+from annealcam.metrics.pixels import check_maps, pixel_order, places, resized, target_scores
 from annealcam.vision.borrow import borrowed, run
 
 SCORES = ("probability", "logit")
@@ -101,7 +101,7 @@ def road(
     ((1, 9), (1,))
     """
     one_of("score", score, SCORES)
-    _check(images, maps, targets)
+    check_maps(images, maps, targets)
     counts = [removed_count(share, images[0, 0].numel()) for share in shares]
     if not counts:
         raise ArgumentError("shares: none; give at least one share of the pixels in [0, 1]")
@@ -112,7 +112,7 @@ def road(
             removed = _removed(ranked, counts).reshape(-1, *image.shape[1:])
             filled = impute(image, removed, noise=noise, seed=seed)
             seen = torch.cat([image[None].to(filled), filled])
-            rows.append(_scores(_logits(model, seen), target, score))
+            rows.append(target_scores(_logits(model, seen), target, score))
     table = np.stack(rows)
     most, least = np.split(table[:, 1:], 2, axis=1)
     return Road(np.array(shares, dtype=np.float64), table[:, 0], most, least)
@@ -178,10 +178,8 @@ def removed_count(share: float, pixels: int) -> int:
 
 def _removed(ranked: Int[Tensor, " pixels"], counts: Sequence[int]) -> Bool[Tensor, "twice pixels"]:
     """Most relevant first for every count, then least relevant first."""
-    rank = torch.empty_like(ranked)
-    rank[ranked] = torch.arange(len(ranked))
-    most = torch.tensor(counts)[:, None]
-    return torch.cat([rank < most, rank >= len(ranked) - most])
+    place, most = places(ranked), torch.tensor(counts)[:, None]
+    return torch.cat([place < most, place >= len(ranked) - most])
 
 
 def _solved(
@@ -208,24 +206,3 @@ def _logits(model: nn.Module, images: Float[Tensor, "m channels height width"]) 
     size = _AT_ONCE if on_cpu else len(images)
     seen = images.contiguous(memory_format=torch.channels_last)
     return torch.cat([run(model, seen[k : k + size]) for k in range(0, len(seen), size)])
-
-
-def _scores(logits: Float[Tensor, "m classes"], target: int, score: str) -> Float[Array, " m"]:
-    if not 0 <= target < logits.shape[1]:
-        raise TargetError(f"targets: {target}; the model has classes 0 to {logits.shape[1] - 1}")
-    if not logits.isfinite().all():
-        raise NumericalError("logits: hold NaN or infinity; look at the model's last layer")
-    wide = logits.double()
-    values = wide.softmax(dim=1) if score == "probability" else wide
-    return values[:, target].cpu().numpy()
-
-
-def _check(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
-    fits = images.ndim == 4 and maps.ndim == 3
-    if not (fits and len(images) == len(maps) == len(targets) >= 1):
-        raise ArgumentError(
-            f"maps, targets: {maps.shape} and {len(targets)} for images {tuple(images.shape)}; one "
-            "map (h, w) and one class for each of at least one image"
-        )
-    if not np.isfinite(maps).all():
-        raise ArgumentError("maps: hold NaN or infinity")

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from annealcam._checks import one_of, whole
 from annealcam._types import Array
 from annealcam.errors import ArgumentError, NumericalError
-from annealcam.metrics._likeness import between, mean_of_defined, rank_correlation, top_overlap
+from annealcam.metrics._likeness import (
+    ALIKE,
+    between,
+    mean_of_defined,
+    rank_correlation,
+    top_overlap,
+)
 from annealcam.metrics.randomised import redrawn, restored, stages_of
 from annealcam.vision.borrow import borrowed, run
 from annealcam.vision.cam import baseline
@@ -27,8 +33,6 @@ from annealcam.vision.capture import capture, targets_of
 
 Maps: TypeAlias = Float[Array, "n h w"]
 Explainer: TypeAlias = Callable[[nn.Module, Tensor, Sequence[int]], Tensor | Array]
-
-ALIKE = 0.5  # our own bound: maps that rank pixels more alike than this are called alike
 
 
 def cam_explainer(layer: str, method: str = "gradcam") -> Explainer:

@@ -9,9 +9,7 @@ from jaxtyping import Float, Int
 
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
-from annealcam.metrics._likeness import rank_correlation, top_overlap
-
-ALIKE = 0.5  # our own bound, as that of the sanity checks
+from annealcam.metrics._likeness import ALIKE, rank_correlation, top_overlap
 
 
 @dataclass(frozen=True, eq=False)
