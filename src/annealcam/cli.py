@@ -15,7 +15,7 @@ from annealcam.cli_anneal import anneal
 from annealcam.cli_evaluate import evaluate
 from annealcam.cli_study import figures, study
 from annealcam.cli_train import train
-from annealcam.errors import AnnealcamError, OutputError, UsageError
+from annealcam.errors import AnnealcamError, UsageError
 from annealcam.terminal import Seed, complain, one_line_errors, say
 
 if TYPE_CHECKING:
@@ -99,10 +99,12 @@ def explain(
         preset, importance=importance, beta=beta, cardinality=cardinality, sampler=sampler,
         seed=seed, max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
     )  # fmt: skip
+    from annealcam.files import make_folder
     from annealcam.photos import Job
 
     job = Job.prepare(model, layer=layer, target=target, settings=settings, device=device)
-    new = _make_folder(output)
+    new = not output.exists()
+    make_folder(output)
     try:
         _explain_all(job, photos, output, compare=compare, check=check)
     finally:
@@ -194,16 +196,6 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
         taken.add(name)
         folders.append(output / name)
     return folders
-
-
-def _make_folder(folder: Path) -> bool:
-    """Make the folder if it is not there; say whether it was not."""
-    try:
-        new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"output={folder}: cannot be written ({error.strerror})") from error
-    return new
 
 
 def _summary(photo: str, folder: Path, e: Explanation) -> None:

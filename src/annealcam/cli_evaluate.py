@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -65,20 +64,14 @@ def evaluate(
 
 
 def _write(found: Evaluation, folder: Path) -> None:
+    from annealcam.report.folder import write_rows
+
     told = {**found.provenance, "skipped": found.skipped, "table": [vars(x) for x in found.lines]}
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
-    _write_csv(folder / "table.csv", [vars(line) for line in found.lines])
-    _write_csv(folder / "scores.csv", found.rows)
-
-
-def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            empty = {k for k, v in row.items() if v is None or (v != v)}  # NaN is not itself
-            writer.writerow({k: "" if k in empty else v for k, v in row.items()})
+    write_rows([vars(line) for line in found.lines], folder / "table.csv")
+    bare = [{k: None if v != v else v for k, v in row.items()} for row in found.rows]  # no NaN
+    write_rows(bare, folder / "scores.csv")
 
 
 def _print(found: Evaluation, output: Path) -> None:

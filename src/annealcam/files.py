@@ -17,6 +17,18 @@ _SETTLED = 10.0  # seconds after which a result set aside was left by a process 
 _ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's any more
 
 
+def make_folder(folder: str | os.PathLike[str]) -> None:
+    """Make a folder, and those above it, if it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{os.fspath(folder)}: cannot be written ({error.strerror})") from error
+
+
 @contextmanager
 def written_aside(
     folder: str | os.PathLike[str], *, names: Collection[str], marker: str

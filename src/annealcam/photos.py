@@ -13,12 +13,13 @@ from torch import Tensor
 
 from annealcam.checks import check as check_explanation
 from annealcam.comparison import compare as compare_samplers
-from annealcam.errors import AnnealcamWarning, ArgumentError, ModelError
+from annealcam.errors import AnnealcamWarning, ModelError
 from annealcam.explanation import Explanation
 from annealcam.pipeline import explain
 from annealcam.report.folder import write_folder
 from annealcam.settings import Settings
 from annealcam.vision.borrow import find_layer
+from annealcam.vision.devices import move
 from annealcam.vision.images import load_photo
 from annealcam.vision.layers import Layer, default_layer, survey
 from annealcam.vision.models import LoadedModel, load_model
@@ -44,13 +45,7 @@ class Job:
     ) -> Job:
         """Load the network and check what was asked of it, before any photo is opened."""
         network = load_model(name)
-        try:
-            network.model.to(device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            first = str(error).splitlines()[0]
-            raise ArgumentError(f"device={device!r}: not to be had ({first}); try cpu") from error
-        if any(parameter.is_meta for parameter in network.model.parameters()):
-            raise ArgumentError(f"device={device!r}: holds no values; try cpu")
+        move(network.model, device)
         if layer is not None:
             find_layer(network.model, layer)
         index = resolve_target(target, network.classes)

@@ -48,5 +48,5 @@ def test_the_card_of_a_network():
     opened.cache_clear()
     with pytest.raises(LayerError, match="no such layer"):
         card_of("builders:digit_network", ("block",), "cpu", classes, {}, photo)
-    with pytest.raises(ArgumentError, match=r"network\.device='cuda:99'"):
+    with pytest.raises(ArgumentError, match="device='cuda:99': not to be had"):
         card_of("builders:digit_network", (), "cuda:99", classes, {}, photo)

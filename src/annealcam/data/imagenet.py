@@ -23,9 +23,10 @@ def class_names(folders: Sequence[str]) -> tuple[str, ...]:
         return tuple(folders)
     # Both libraries bring torch, and are needed for such folders only.
     from timm.data import ImageNetInfo
-    from torchvision.models._meta import _IMAGENET_CATEGORIES
 
-    known = dict(zip(ImageNetInfo().label_names(), _IMAGENET_CATEGORIES, strict=True))
+    from annealcam.vision.models import imagenet_classes
+
+    known = dict(zip(ImageNetInfo().label_names(), imagenet_classes(), strict=True))
     if not known.keys() >= set(folders):
         return tuple(folders)
     return tuple(known[folder] for folder in folders)

@@ -32,13 +32,14 @@ def write_folder(
         explanation.overlay(view).save(aside / "overlay.png")
         save_report(explanation, view, aside / "report.png")
         if comparison:
-            _write_csv(comparison, aside / "comparison.csv")
+            write_rows(comparison, aside / "comparison.csv")
         if checked:
             text = json.dumps(checked, indent=2, ensure_ascii=False, allow_nan=False)
             (aside / "check.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
+def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows of the same names as CSV; None is an empty cell."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()

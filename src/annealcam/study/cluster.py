@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 LOOPBACK = "127.0.0.1"  # nobody else is to send work here
-RETRIES = 3  # of a shard whose worker died
+RETRIES = 3  # of a task whose worker died; one that fails by itself would fail again
 
 
 @contextmanager
@@ -89,10 +89,10 @@ def task_options(client: Client, device: str) -> dict[str, Any]:
         ArgumentError: no worker has a GPU to lend.
     """
     if device == "cpu":
-        return {"retries": 0}
+        return {}
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     if not any("GPU" in w.get("resources", {}) for w in workers):
         raise ArgumentError(
             f"network.device={device!r}: no worker offers a GPU; start them with --resources GPU=1"
         )
-    return {"resources": {"GPU": 1}, "retries": 0}
+    return {"resources": {"GPU": 1}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from annealcam._types import Progress
-from annealcam.errors import OutputError
+from annealcam.files import make_folder
 from annealcam.study.config import Study
 from annealcam.study.store import HEADS
 
@@ -20,10 +20,7 @@ def networks_of(study: Study, run: Path, tell: Progress) -> tuple[str, ...]:
     if network.models:
         return network.models
     folder = run.resolve() / HEADS
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
+    make_folder(folder)
     found = []
     for maps in network.maps:
         name = network.trunk.replace(":", "-").replace("/", "-")

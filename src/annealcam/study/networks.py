@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,14 +34,11 @@ class NetworkCard:
 @lru_cache(maxsize=4)
 def opened(model: str, device: str) -> LoadedModel:
     """Return a network on its device; the same process opens it once."""
+    from annealcam.vision.devices import move
     from annealcam.vision.models import load_model
 
     loaded = load_model(model)
-    try:
-        loaded.model.to(device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise ArgumentError(f"network.device={device!r}: not to be had ({first})") from error
+    move(loaded.model, device)
     return loaded
 
 
@@ -70,6 +66,7 @@ def card_of(
 
     from annealcam.vision.borrow import borrowed, find_layer, run
     from annealcam.vision.layers import default_layer
+    from annealcam.vision.weights import fingerprint
 
     network, preprocess, names = opened(model, device)
     seen = preprocess(example)[None]
@@ -82,7 +79,7 @@ def card_of(
         model=model,
         name=Path(model).stem if model.endswith((".safetensors", ".pt2")) else model,
         layers=tuple(layers) or (default_layer(network, seen),),
-        hash=_hash(network),
+        hash=fingerprint(network),
         names=own,
         targets=matched(classes, own if names is not None else None, count, labels, model),
     )
@@ -133,15 +130,3 @@ def matched(
     if len(set(found)) < len(found):
         raise ArgumentError(f"data.labels: two classes of the data are one of model {model!r}")
     return tuple(found)
-
-
-def _hash(network: Any) -> str:
-    """sha256 over the names, shapes and bytes of all tensors of a network."""
-    import torch
-
-    told = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        values = tensor.detach().cpu().contiguous()
-        told.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
-        told.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return f"sha256:{told.hexdigest()}"

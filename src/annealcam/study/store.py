@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.files import file_written_aside
+from annealcam.files import file_written_aside, make_folder
 from annealcam.study.columns import SCHEMA
 
 TABLE, LOG, FIGURES, HEADS = "table", "log", "figures", "heads"
@@ -92,18 +92,11 @@ def open_run(run: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_another(run, told.get("identity", {}), identity)
     else:
         told = {"identity": dict(identity), "finished": False}
-        _make(run)
+        make_folder(run)
         write_manifest(run, told)
     for name in (TABLE, LOG):  # after the manifest: a folder of parts is always somebody's
-        _make(run / name)
+        make_folder(run / name)
     return told
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 def _refuse_another(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from annealcam.errors import ArgumentError, ModelError
 from annealcam.vision.borrow import borrowed, find_layer, hooked
 from annealcam.vision.models import DEFAULT_MODEL, load_model
 from annealcam.vision.preprocess import Preprocess
+from annealcam.vision.weights import fingerprint
 
 PLAIN = "plain"
 _RESNETS = tuple(f"torchvision:resnet{depth}" for depth in (18, 34, 50, 101, 152))
@@ -43,11 +43,7 @@ class Trunk:
 
     def fingerprint(self) -> str:
         """Return a hash of every parameter and buffer, in order."""
-        digest = hashlib.sha256()
-        for tensor in self.layers.state_dict().values():
-            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return f"sha256:{digest.hexdigest()}"
+        return fingerprint(self.layers)
 
 
 def load_trunk(name: str, cut: str | None = None) -> Trunk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,20 @@ from torch import Tensor, nn
 from annealcam.errors import ModelError
 
 _PARALLEL = "module."  # what DataParallel puts before every name
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Return a hash of every parameter and buffer of a module, in order: their types and bytes.
+
+    >>> fingerprint(nn.Linear(1, 1)) == fingerprint(nn.Linear(2, 1))
+    False
+    """
+    digest = hashlib.sha256()
+    for tensor in module.state_dict().values():
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{values.dtype}{tuple(values.shape)}".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def classes_of(tensors: dict[str, Tensor], like: nn.Module, default: int) -> int:
