@@ -13,6 +13,7 @@ from pathlib import Path
 
 from annealcam.errors import OutputError
 
+UNFINISHED = ".*.new-*"  # how files and folders are called until they are whole
 _SETTLED = 10.0  # seconds after which a result set aside was left by a process that died
 _ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's any more
 

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from annealcam.errors import ArgumentError, OutputError
+from annealcam.files import file_written_aside
 from annealcam.study import store
 from annealcam.study.columns import SCHEMA
 
@@ -70,3 +71,19 @@ def test_damaged_files_are_named(tmp_path):
         store.read_manifest(tmp_path / "r")
     with pytest.raises(OutputError, match="No such file"):
         store.read_manifest(tmp_path)
+
+
+def test_only_half_written_parts_are_tidied_away(tmp_path):
+    for name in (store.TABLE, store.LOG):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part-00000").write_bytes(b"whole")
+    with file_written_aside(tmp_path / store.TABLE / "part-00001.parquet") as aside:
+        aside.write_bytes(b"half")
+        left = tmp_path / store.LOG / aside.name
+        left.write_bytes(b"half")  # what a killed process leaves: beside its part, so called
+    store.tidy(tmp_path)
+    assert not left.exists()
+    assert sorted(p.name for p in (tmp_path / store.TABLE).iterdir()) == [
+        "part-00000", "part-00001.parquet"
+    ]  # fmt: skip
+    assert [p.name for p in (tmp_path / store.LOG).iterdir()] == ["part-00000"]

@@ -32,6 +32,7 @@ def redraw(run: Path, *, progress: Progress | None = None) -> dict[str, Any]:
 
 def finish(run: Path, told: Mapping[str, Any], *, progress: Progress) -> dict[str, Any]:
     """Complete the manifest of a run whose shards are all done; draw and tell what was found."""
+    store.tidy(run)
     logs = store.read_logs(run)
     manifest = {**store.read_manifest(run), **told, **_found(logs, told["data"]["classes"])}
     if manifest["session"]["images"] or "throughput" not in manifest:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.files import file_written_aside, make_folder
+from annealcam.files import UNFINISHED, file_written_aside, make_folder
 from annealcam.study.columns import SCHEMA
 
 TABLE, LOG, FIGURES, HEADS = "table", "log", "figures", "heads"
@@ -97,6 +97,20 @@ def open_run(run: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     for name in (TABLE, LOG):  # after the manifest: a folder of parts is always somebody's
         make_folder(run / name)
     return told
+
+
+def tidy(run: Path) -> None:
+    """Remove what killed workers left half written: of a run whose shards are all done, nobody's.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    for name in (TABLE, LOG):
+        for unfinished in (run / name).glob(UNFINISHED):
+            try:
+                unfinished.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"{unfinished}: cannot be removed ({error.strerror})") from error
 
 
 def _refuse_another(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
