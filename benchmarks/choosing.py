@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 
 import annealcam as ac
 from annealcam.data.sets import load_set
-from annealcam.metrics.channels import masked_logits
+from annealcam.metrics.masked import masked_logits
 from annealcam.metrics.overlap import class_histograms, off_diagonal_mean, overlap_matrix
 from annealcam.metrics.resampling import bootstrap_overlap
 from annealcam.vision.capture import Capture, capture

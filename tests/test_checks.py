@@ -52,9 +52,9 @@ def test_every_finding_is_a_sentence_and_json(checked):
     found = checked[3]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     lines = sentences(found)
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert lines[0].startswith("selection: ")
-    assert "classes apart" in lines[3] or "nothing can be compared" in lines[3]
+    assert "classes apart" in lines[4] or "nothing can be compared" in lines[4]
 
 
 def test_an_empty_explanation_has_no_share_in_silence():
@@ -67,3 +67,17 @@ def test_an_empty_explanation_has_no_share_in_silence():
     found = check(network, image, e, resolve(sampler="exact"))
     assert [row["kept_share"] for row in found["channels"]] == [None] * 3
     assert "no defined share" in sentences(found)[0]
+
+
+def test_the_curve_is_that_of_a_linear_head(checked):
+    _, _, e, found = checked
+    curve, total = found["curve"], e.contribution.sum()
+    assert [row["maps"] for row in curve] == sorted(row["maps"] for row in curve)
+    assert curve[-1]["beta"] == 1.0
+    assert curve[-1]["maps"] == e.provenance["candidates_in_all"]
+    for row in curve:
+        most = np.sort(e.contribution)[::-1][: row["maps"]].sum() / total
+        assert row["kept_share_top"] == pytest.approx(most, rel=1e-3)
+        assert row["kept_share"] <= most + 1e-4
+    few = min(row["maps"] for row in curve if row["kept_share"] >= 0.9)
+    assert sentences(found)[3].startswith(f"{few} maps keep ")

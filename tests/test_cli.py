@@ -67,7 +67,8 @@ def test_demo_is_the_librarys_own_explanation(demo):
     stored = ac.Explanation.load(demo[1])
     assert told["provenance"]["layer"] == "bn2"
     assert told["provenance"]["layer_was_named"] is False
-    assert (told["problem"]["beta"], told["problem"]["d"]) == (0.9, 16)
+    assert (told["provenance"]["objective"], told["provenance"]["beta"]) == ("relative", 2 / 3)
+    assert told["problem"]["d"] == 16
     assert stored.optimal
     assert stored.energy == ac.solve_exact(stored.problem).energy
     model, preprocess, _ = ac.load_model()

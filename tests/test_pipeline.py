@@ -1,5 +1,6 @@
 """The whole way: from an image to its explanation."""
 
+import itertools
 import threading
 
 import dimod
@@ -71,7 +72,26 @@ def test_preset_paper_and_what_stands_above_it(network, images):
     assert np.allclose(e.map, summed, atol=1e-8)
     above = explain(network, images[0], preset="paper", beta=0.4, map_form="relu_of_sum")
     assert (above.problem.beta, above.provenance["importance"]) == (0.4, "gradcam")
-    assert explain(network, images[0]).problem.beta == 0.9
+    default, summed = explain(network, images[0]), explain(network, images[0], objective="sum")
+    assert (default.provenance["objective"], default.provenance["beta"]) == ("relative", 2 / 3)
+    assert (summed.provenance["objective"], summed.problem.beta) == ("sum", 0.9)
+
+
+def test_beta_weighs_shares_of_what_the_most_relevant_maps_have(network, images):
+    for k in (2, 3):
+        e = explain(network, images[0], cardinality=k, beta=0.6, sampler="exact")
+        r, J = e.importance[e.candidates].astype(float), e.problem.J
+        order = np.argsort(-r)
+        pool = order[: 2 * k]
+        shared = J[np.ix_(pool, pool)].sum() / (len(pool) * (len(pool) - 1))
+        most = r[order[:k]].sum()
+
+        def cost(pick, k=k, r=r, J=J, most=most, shared=shared):
+            own = J[np.ix_(pick, pick)].sum() / (k * (k - 1))
+            return 0.4 * own / shared - 0.6 * r[list(pick)].sum() / most
+
+        best = min(itertools.combinations(range(e.problem.d), k), key=cost)
+        assert sorted(e.selected) == e.candidates[list(best)].tolist()
 
 
 def test_annealing_reports_its_chances(network, images):
@@ -175,7 +195,7 @@ def test_a_dimod_sampler_object(network, images):
 
 
 def test_left_out_candidates_are_counted(network, images):
-    whole, part = explain(network, images[0]), explain(network, images[0], max_qubits=2)
+    whole, part = (explain(network, images[0], objective="sum", max_qubits=m) for m in (16, 2))
     told = part.provenance
     assert (part.problem.d, told["left_out"]) == (2, whole.problem.d - 2)
     weights = np.sort(whole.importance[whole.candidates])[::-1]
@@ -217,7 +237,10 @@ def test_one_candidate():
 
 def test_equal_maps_are_redundant_and_the_tie_is_counted():
     model = headed(lambda x: torch.ones(1, 5, 4, 4), [1.0] * 5)
-    e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0, beta=0.4, sampler="exact")
+    e = ac.explain(
+        model, torch.zeros(3, 4, 4), layer="maps", target=0, objective="sum", beta=0.4,
+        sampler="exact",
+    )  # fmt: skip
     assert np.allclose(e.problem.J, 1 - np.eye(5))
     assert (len(e.selected), e.selection.info["multiplicity"]) == (1, 5)
 

@@ -8,18 +8,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._types import Array
+from annealcam.annealing.selecting import select_by_any
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation
-from annealcam.metrics.channels import channel_faithfulness
+from annealcam.metrics.along_beta import along_beta
+from annealcam.metrics.channels import faithfulness_of_many
 from annealcam.metrics.sensitivity import class_sensitivity, other_classes
 from annealcam.pipeline import explain
+from annealcam.seen import posed
 from annealcam.settings import Settings
+from annealcam.vision.capture import capture
 
 DRAWS = 10  # of random maps
+MOST = 0.9  # of the layer's say
 
 
 def check(
@@ -34,11 +40,11 @@ def check(
 
     `channels`: for the selection, for the maps of largest contribution, and for random live ones,
     all of one size: the share of the layer's say that they keep alone, and that goes with them
-    (see `channel_faithfulness`). `classes`: how like the map is to that of the next class and of
-    the least likely one (see `class_sensitivity`), with Grad-CAM's beside it. A number that has no
-    value is None.
+    (see `channel_faithfulness`). `curve`: along beta, with every map a candidate and greedy
+    selection, how many maps are selected and what they keep (see `along_beta`). `classes`: how
+    like the map is to that of the next class and of the least likely one (see
+    `class_sensitivity`), with Grad-CAM's beside it. A number that has no value is None.
 
-    >>> import torch
     >>> from annealcam.settings import resolve
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 3))
     >>> image, how = torch.randn(3, 8, 8), resolve(sampler="exact")
@@ -48,6 +54,7 @@ def check(
     """
     return {
         "channels": _channels(model, image, e),
+        "curve": _curve(model, image, e, settings),
         "classes": [
             _class(model, image, e, settings, which, class_names) for which in ("next", "least")
         ],
@@ -57,7 +64,7 @@ def check(
 def sentences(found: dict[str, Any]) -> list[str]:
     """Return what a check found, as lines to be read.
 
-    >>> sentences({"channels": [], "classes": []})
+    >>> sentences({"channels": [], "curve": [], "classes": []})
     []
     """
     lines = [
@@ -66,18 +73,62 @@ def sentences(found: dict[str, Any]) -> list[str]:
         f"{_percent(row['lost_share'])} is lost"
         for row in found["channels"]
     ]
+    lines += _few(found["curve"])
     for row in found["classes"]:
         lines.append(f"against {row['class']} ({row['other']}): {row['verdict']}")
     return lines
 
 
+def _few(curve: list[dict[str, Any]]) -> list[str]:
+    """How few maps keep `MOST` of the layer's say, along beta."""
+    if not curve:
+        return []
+    enough = [row for row in curve if (row["kept_share"] or 0.0) >= MOST]
+    if not enough:
+        return [f"no beta selects maps that keep {MOST:.0%} of the layer's say"]
+    least = min(enough, key=lambda row: row["maps"])
+    return [
+        f"{least['maps']} maps keep {_percent(least['kept_share'])} of the layer's say, the fewest "
+        f"along beta that keep {MOST:.0%} (beta {least['beta']:.4g}, all maps candidates, greedily "
+        f"selected); as many of largest importance keep {_percent(least['kept_share_top'])}"
+    ]
+
+
+def _curve(
+    model: nn.Module, image: Tensor, e: Explanation, settings: Settings
+) -> list[dict[str, Any]]:
+    """What is selected along beta, and keeps; nothing where there is no candidate at all."""
+    layer = e.provenance["layer"]
+    maps = capture(model, image[None], layer=layer, targets=[e.target]).activations[0]
+    weight = torch.from_numpy(e.importance.copy()).to(maps.device)
+
+    def select(beta: float) -> Int[Array, " k"]:
+        found, problem = posed(
+            maps, weight, beta=beta, limit=len(weight), objective=settings.objective
+        )
+        return found.channels.cpu().numpy()[select_by_any(problem, "greedy").n.astype(bool)]
+
+    curve = along_beta(
+        model, image, layer=layer, target=e.target, select=select, weight=e.importance
+    )
+    columns = (curve.betas, curve.maps, curve.kept, curve.kept_top)
+    return [
+        {
+            "beta": float(beta),
+            "maps": int(k),
+            "kept_share": _number(kept),
+            "kept_share_top": _number(top),
+        }
+        for beta, k, kept, top in zip(*columns, strict=True)
+    ]
+
+
 def _channels(model: nn.Module, image: Tensor, e: Explanation) -> list[dict[str, Any]]:
     chosen = _selections(e)
     flat = [channels for several in chosen.values() for channels in several]
-    found = channel_faithfulness(
-        model, image.expand(len(flat), *image.shape), layer=e.provenance["layer"],
-        selected=flat, targets=[e.target] * len(flat),
-    )  # fmt: skip
+    found = faithfulness_of_many(
+        model, image, layer=e.provenance["layer"], selections=flat, target=e.target
+    )
     rows, start = [], 0
     for method, several in chosen.items():
         own = slice(start, start + len(several))

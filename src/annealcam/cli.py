@@ -66,12 +66,19 @@ def explain(
     target: Target = None,
     preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
     importance: Importance = None,
+    objective: Annotated[
+        str | None, typer.Option(help="What beta weighs: relative (shares; default) or sum.")
+    ] = None,
     beta: Annotated[
-        float | None, typer.Option(help="Relevance against redundancy, 0 to 1 (0.9 if left out).")
+        float | None,
+        typer.Option(help="Relevance against redundancy, 0 to 1 (2/3, with sum 0.9, if left out)."),
     ] = None,
     cardinality: Annotated[int | None, typer.Option(help="Select exactly so many maps.")] = None,
     max_qubits: Annotated[int, typer.Option(help="Most candidates kept.")] = 16,
-    tau: Annotated[float, typer.Option(help="Annealing time, in 1 / energy.")] = 50.0,
+    tau: Annotated[
+        float | None,
+        typer.Option(help="Annealing time, in 1 / energy (100, preset paper 50, if left out)."),
+    ] = None,
     convention: Annotated[str, typer.Option(help="Driver: paper (1/d) or text (1).")] = "paper",
     sampler: Annotated[
         str, typer.Option(help="anneal, exact, sa, sqa, tabu, greedy, topk or random.")
@@ -96,8 +103,9 @@ def explain(
     from annealcam.settings import resolve
 
     settings = resolve(
-        preset, importance=importance, beta=beta, cardinality=cardinality, sampler=sampler,
-        seed=seed, max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
+        preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
+        sampler=sampler, seed=seed, max_qubits=max_qubits, tau=tau, convention=convention,
+        shots=shots,
     )  # fmt: skip
     from annealcam.files import make_folder
     from annealcam.photos import Job

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from annealcam.evaluation.evaluate import Evaluation
     from annealcam.evaluation.table import Line
 
-MARKER, FILES = "evaluation.json", ("evaluation.json", "table.csv", "scores.csv")
+MARKER = "evaluation.json"
+MOST_INTERVALS = 6  # metrics; with more of them a terminal's width has room for means alone
+FILES = (MARKER, "table.csv", "scores.csv", "evaluation.png", "evaluation.svg")
 
 
 @one_line_errors
@@ -29,33 +31,48 @@ def evaluate(
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(help="kept, lost, insertion, deletion, sensitivity, drop, increase."),
+        typer.Option(
+            help="kept, lost, insertion, deletion, road, sensitivity, drop, increase, overlap; "
+            "with masks pointing, energy, iou."
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the objects are: a folder of images called as the photos, not 0 on the "
+            "object, or a CSV file photo,left,top,right,bottom."
+        ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
+    cardinality: Annotated[int | None, typer.Option(help="Select exactly so many maps.")] = None,
     seed: Seed = 0,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
         "annealcam-evaluation"
     ),
 ) -> None:
     """Tell whether explanations deserve trust: annealcam beside Grad-CAM and simple baselines."""
+    from annealcam.evaluation.batches import photos_in
     from annealcam.evaluation.evaluate import evaluate as run
-    from annealcam.evaluation.evaluate import photos_in
+    from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import METHODS
-    from annealcam.evaluation.scores import DEFAULT
     from annealcam.files import written_aside
     from annealcam.settings import resolve
     from annealcam.vision.models import load_model
 
-    settings = resolve(preset, seed=seed)
+    settings = resolve(preset, seed=seed, cardinality=cardinality)
+    names = photos_in(photos)
+    root = photos if photos.is_dir() else photos.parent
+    where = None if masks is None else find_masks(masks, names, root)
     with written_aside(output, names=FILES, marker=MARKER) as aside:
         with terminal.progress("evaluating", 1) as tell:
             found = run(
                 load_model(model),
-                photos_in(photos),
+                names,
                 settings,
                 layer=layer,
                 methods=METHODS if methods is None else methods.split(","),
-                metrics=DEFAULT if metrics is None else metrics.split(","),
+                metrics=None if metrics is None else metrics.split(","),
+                masks=where,
                 model_name=model,
                 progress=tell,
             )
@@ -64,38 +81,58 @@ def evaluate(
 
 
 def _write(found: Evaluation, folder: Path) -> None:
+    from annealcam.evaluation.figure import evaluation_figure
     from annealcam.report.folder import write_rows
+    from annealcam.report.sheets import save
 
-    told = {**found.provenance, "skipped": found.skipped, "table": [vars(x) for x in found.lines]}
+    told = {
+        **found.provenance,
+        "notes": found.notes,
+        "skipped": found.skipped,
+        "table": [vars(line) for line in found.lines],
+    }
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
     write_rows([vars(line) for line in found.lines], folder / "table.csv")
     bare = [{k: None if v != v else v for k, v in row.items()} for row in found.rows]  # no NaN
     write_rows(bare, folder / "scores.csv")
+    title = f"{_title(found)}: means with 95 % bootstrap intervals"
+    save(evaluation_figure(found.lines, found.sizes, title=title), folder, "evaluation")
+
+
+def _title(found: Evaluation) -> str:
+    told = found.provenance
+    return f"{told['photos']} photos, {told['model']}, layer {told['layer']}"
 
 
 def _print(found: Evaluation, output: Path) -> None:
-    told = found.provenance
-    say(f"{told['photos']} photos, {told['model']}, layer {told['layer']}", style="bold")
-    metrics = list(told["metrics"])
-    rows = []
-    for method in dict.fromkeys(row["method"] for row in found.rows):
-        sizes = [row["maps"] for row in found.rows if row["method"] == method]
-        mean = "-" if None in sizes else f"{sum(sizes) / len(sizes):.1f}"
+    say(_title(found), style="bold")
+    meanings = found.provenance["metrics"]
+    rows, brief = [], len(meanings) > MOST_INTERVALS
+    for method, size in found.sizes.items():
         own = {line.metric: line for line in found.lines if line.method == method}
-        rows.append([method, mean, *(_cell(own[metric]) for metric in metrics)])
-    terminal.print_table(["method", "maps", *metrics], rows, marked=-1)
-    for name, meaning in told["metrics"].items():
+        maps = "-" if size is None else f"{size:.1f}"
+        rows.append([method, maps, *(_cell(own[metric], brief=brief) for metric in meanings)])
+    terminal.print_table(["method", "maps", *meanings], rows, marked=-1)
+    for name, meaning in meanings.items():
         say(f"  {name}: {meaning}")
-    say("  means over the photos, with 95 % bootstrap intervals; table.csv has paired differences")
+    say(f"  means over the photos{'' if brief else ', with 95 % bootstrap intervals'}")
+    for text in [*_nulls(found.lines), *found.notes]:
+        say(f"  {text}")
     for text in found.skipped:
         complain(text, before="skipped: ")
-    say(f"  see {output}")
+    say(f"  see {output}: evaluation.png, table.csv (intervals, paired differences), scores.csv")
 
 
-def _cell(line: Line) -> str:
+def _nulls(lines: list[Line]) -> list[str]:
+    """What the overlap would be if classes meant nothing."""
+    told = [f"{line.method} {line.null:.3f}" for line in lines if line.null is not None]
+    return [f"overlap under shuffled classes: {', '.join(told)}"] if told else []
+
+
+def _cell(line: Line, *, brief: bool) -> str:
     if line.mean is None or not math.isfinite(line.mean):
         return "-"
-    if line.low is None:
+    if brief or line.low is None:
         return f"{line.mean:.3f}"
     return f"{line.mean:.3f} [{line.low:.3f}, {line.high:.3f}]"

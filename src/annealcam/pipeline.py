@@ -40,13 +40,14 @@ def explain(
     layer: str | None = None,
     target: int | str | Sequence[int] | None = None,
     importance: str | None = None,
+    objective: str | None = None,
     beta: float | None = None,
     cardinality: int | None = None,
     preset: str | None = None,
     sampler: Any = "anneal",
     seed: int = 0,
     max_qubits: int = 16,
-    tau: float = 50.0,
+    tau: float | None = None,
     convention: str = "paper",
     schedule: str = "linear",
     shots: int | None = None,
@@ -68,15 +69,21 @@ def explain(
         target: a class, by index or by name; one for each image, or one for all; None takes the
             predicted class.
         importance: `contribution` (alpha times the map's mean; default) or `gradcam` (alpha).
-        beta: trade-off of relevance against redundancy in [0, 1]; default 0.9.
-        cardinality: select exactly so many maps; None leaves it to the energy.
-        preset: `paper` takes importance gradcam, beta 0.7 and the map of the paper's code.
+        objective: what beta weighs. `relative` (default): relevance and redundancy as shares of
+            those of the most relevant maps, so that beta means one thing for any image and size;
+            `problem.beta` is the beta of the energy that follows. `sum`: the energy's own beta.
+        beta: trade-off of relevance against redundancy in [0, 1]; default 2/3 (`sum`: 0.9).
+        cardinality: select exactly so many maps; None leaves it to the energy (about seven).
+        preset: `paper` takes importance gradcam, the plain sum, beta 0.7 and the map of the
+            paper's code.
         sampler: `anneal` (exact state-vector annealing, best of `shots`), `exact`, `sa`, `sqa`,
             `tabu`, `greedy`, `topk`, `random`, or any object with dimod's `sample(bqm)`.
         seed: equal seeds give equal bits.
-        max_qubits: keep so many candidates, those of largest relevance; the result says how many
-            were left out and what share of the relevance they carry.
-        tau, convention, schedule: of the annealing; see `annealcam.anneal`.
+        max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
+            `sum` the most relevant; the result says how many were left out and what share of the
+            relevance they carry.
+        tau, convention, schedule: of the annealing; see `annealcam.anneal`. tau is 100 if not
+            given, with the preset `paper` 50.
         shots: measurements of the annealed state; None takes d^2.
         map_form: `relu_of_sum` (default) or `sum_of_relu` (the paper's code).
         model_name, photo_name: for the record.
@@ -96,9 +103,9 @@ def explain(
     ((6, 6), True)
     """
     settings = resolve(
-        preset, importance=importance, beta=beta, cardinality=cardinality, sampler=sampler,
-        seed=seed, max_qubits=max_qubits, tau=tau, convention=convention, schedule=schedule,
-        shots=shots, map_form=map_form,
+        preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
+        sampler=sampler, seed=seed, max_qubits=max_qubits, tau=tau, convention=convention,
+        schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
     images = _as_batch(image)
     chosen = layer if layer is not None else default_layer(model, images[:1])
@@ -162,7 +169,7 @@ def _explain_one(
     alpha = importance_gradcam(gradients)[0]
     found, problem = posed(
         maps[0], weight, beta=settings.beta, limit=settings.max_qubits,
-        cardinality=settings.cardinality, image=i,
+        objective=settings.objective, cardinality=settings.cardinality, image=i,
     )  # fmt: skip
     selection = select_with(problem, settings)
     chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]

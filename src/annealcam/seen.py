@@ -14,6 +14,7 @@ from annealcam._types import Array
 from annealcam.errors import ArgumentError
 from annealcam.explanation import carried_share
 from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.objective import TYPICAL, relative_beta
 from annealcam.selection.problem import SelectionProblem
 
 if TYPE_CHECKING:
@@ -99,10 +100,14 @@ def posed(
     *,
     beta: float,
     limit: int,
+    objective: str = "sum",
     cardinality: int | None = None,
     image: int = 0,
 ) -> tuple[Candidates, SelectionProblem]:
     """Return an image's candidates and the selection problem over them.
+
+    `sum` takes the `limit` most relevant maps and beta as it is; `relative` takes diverse ones,
+    and a beta that weighs shares (`relative_beta`), for `TYPICAL` maps or the cardinality.
 
     Raises:
         ArgumentError: there are fewer candidates than the cardinality asked for.
@@ -113,16 +118,36 @@ def posed(
     >>> found.channels.tolist(), problem.h.tolist()
     ([0, 2], [1.0, 0.5])
     """
-    from annealcam.vision.candidates import candidates
+    from annealcam.vision.candidates import candidates, ranked
 
-    found = candidates(maps, importance, limit=limit)
-    problem = SelectionProblem.from_maps(
-        maps[found.channels].cpu().numpy(),
-        importance[found.channels].cpu().numpy(),
+    order = ranked(maps, importance)
+    if objective == "relative" and len(order):
+        size = min(cardinality or TYPICAL, len(order))
+        beta = _relative_beta(maps, importance, order, beta, size)
+        found = candidates(maps, importance, limit=limit, beta=beta, size=size)
+    else:
+        found = candidates(maps, importance, limit=limit)
+    k = _cardinality(cardinality, found, image)
+    return found, _problem(maps, importance, found.channels, beta, k)
+
+
+def _problem(
+    maps: Tensor, importance: Tensor, channels: Tensor, beta: float, cardinality: int | None = None
+) -> SelectionProblem:
+    return SelectionProblem.from_maps(
+        maps[channels].cpu().numpy(),
+        importance[channels].cpu().numpy(),
         beta=beta,
-        cardinality=_cardinality(cardinality, found, image),
+        cardinality=cardinality,
     )
-    return found, problem
+
+
+def _relative_beta(
+    maps: Tensor, importance: Tensor, order: Tensor, beta: float, size: int
+) -> float:
+    pool = _problem(maps, importance, order[: 2 * size], beta)
+    relevance = importance[order].cpu().numpy().astype(np.float64)
+    return relative_beta(relevance, pool.J, beta=beta, size=size)
 
 
 def _cardinality(k: int | None, found: Candidates, image: int) -> int | None:
@@ -139,9 +164,15 @@ def _cardinality(k: int | None, found: Candidates, image: int) -> int | None:
 
 
 def seen_in(
-    captured: Capture, *, importance: str, beta: float, limit: int, cardinality: int | None = None
+    captured: Capture,
+    *,
+    importance: str,
+    beta: float,
+    limit: int,
+    objective: str = "sum",
+    cardinality: int | None = None,
 ) -> Iterator[Seen]:
-    """Yield each image of a captured batch as its layer sees it."""
+    """Yield each image of a captured batch as its layer sees it; the problem as `posed` has it."""
     from annealcam.vision import importance as weigh
     from annealcam.vision.cam import gradcam_plus_plus_weights
 
@@ -156,8 +187,9 @@ def seen_in(
     )  # fmt: skip
     for i in range(len(f)):
         found, problem = posed(
-            f[i], weight[i], beta=beta, limit=limit, cardinality=cardinality, image=i
-        )
+            f[i], weight[i], beta=beta, limit=limit, objective=objective,
+            cardinality=cardinality, image=i,
+        )  # fmt: skip
         yield Seen(
             maps=maps[i],
             alpha=alpha[i],

@@ -8,10 +8,15 @@ from typing import Any
 from annealcam._checks import one_of, whole
 from annealcam.errors import ArgumentError
 
-PRESETS = {
-    None: {"importance": "contribution", "beta": 0.9, "map_form": "relu_of_sum"},
-    "paper": {"importance": "gradcam", "beta": 0.7, "map_form": "sum_of_relu"},
-}
+PRESETS: dict[str | None, dict[str, Any]] = {
+    None: {
+        "importance": "contribution", "objective": "relative", "map_form": "relu_of_sum",
+        "tau": 100.0,
+    },
+    "paper": {
+        "importance": "gradcam", "objective": "sum", "beta": 0.7, "map_form": "sum_of_relu",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Settings:
     """
 
     importance: str
+    objective: str
     beta: float
     map_form: str
     preset: str | None = None
@@ -42,12 +48,14 @@ class Settings:
         from annealcam.annealing.hamiltonian import CONVENTIONS
         from annealcam.annealing.plan import check_tau
         from annealcam.annealing.schedule import SCHEDULES
+        from annealcam.selection.objective import OBJECTIVES
         from annealcam.selection.problem import check_beta, check_cardinality
         from annealcam.selection.samplers import SAMPLERS
         from annealcam.vision.cam import MAP_FORMS
         from annealcam.vision.importance import IMPORTANCES
 
         one_of("importance", self.importance, IMPORTANCES)
+        one_of("objective", self.objective, OBJECTIVES)
         one_of("map_form", self.map_form, MAP_FORMS)
         if isinstance(self.sampler, str):
             one_of("sampler", self.sampler, ("anneal", *SAMPLERS))
@@ -85,6 +93,8 @@ class Settings:
 def resolve(preset: str | None = None, **choices: Any) -> Settings:
     """Return the settings of a preset; choices that are not None stand above it.
 
+    A beta that neither names is the one that suits the objective.
+
     Raises:
         ArgumentError: no preset has that name, or a choice is out of range.
 
@@ -93,5 +103,8 @@ def resolve(preset: str | None = None, **choices: Any) -> Settings:
     """
     if preset is not None:
         one_of("preset", preset, [name for name in PRESETS if name])
+    from annealcam.selection.objective import BETA
+
     given = {name: value for name, value in choices.items() if value is not None}
-    return Settings(**{**PRESETS[preset], "preset": preset, **given})
+    chosen = {**PRESETS[preset], "preset": preset, **given}
+    return Settings(**{"beta": BETA.get(chosen["objective"], 0.0), **chosen})

@@ -5,16 +5,25 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 import annealcam as ac
 from annealcam.cli import app
+from annealcam.cli_evaluate import FILES
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.evaluation.evaluate import evaluate, photos_in
-from annealcam.evaluation.methods import METHODS
-from annealcam.evaluation.scores import METRICS
+from annealcam.evaluation.batches import photos_in
+from annealcam.evaluation.evaluate import evaluate
+from annealcam.evaluation.masks import mask_seen
+from annealcam.evaluation.methods import METHODS, answers
+from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS
+from annealcam.evaluation.set_overlap import overlap_lines
+from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
+from annealcam.metrics.pixels import resized
+from annealcam.metrics.road import road
 from annealcam.settings import resolve
+from annealcam.vision.capture import capture
 from annealcam.vision.images import load_photo
 from annealcam.vision.models import LoadedModel
 from annealcam.vision.preprocess import Preprocess
@@ -40,8 +49,9 @@ def network():
 
 def test_every_method_by_every_metric(photos, network):
     found = evaluate(
-        network, photos_in(photos), resolve(sampler="exact"), metrics=list(METRICS), batch=2
-    )
+        network, photos_in(photos), resolve(sampler="exact"), metrics=list(METRICS), masks={},
+        batch=2,
+    )  # fmt: skip
     assert len(found.lines) == len(METHODS) * len(METRICS)
     assert len(found.rows) == 3 * len(METHODS)
     assert len(found.skipped) == 1
@@ -61,17 +71,92 @@ def test_every_method_by_every_metric(photos, network):
 
 
 def test_a_batch_does_not_matter(photos, network):
-    options = {"methods": ["annealcam", "gradcam"], "metrics": ["kept", "insertion"]}
+    options = {"methods": ["annealcam", "gradcam", "random", "random-map"]}
+    options |= {"metrics": ["insertion", "road"]}
     one, many = (
         evaluate(network, photos_in(photos), resolve(sampler="exact"), batch=b, **options).rows
         for b in (1, 3)
     )
     keyed = {(row["photo"], row["method"]): row for row in many}
     for row in one:
-        for metric in ("kept", "insertion"):
+        for metric in options["metrics"]:
             assert row[metric] == pytest.approx(
                 keyed[row["photo"], row["method"]][metric], rel=1e-3, abs=1e-5
             )
+
+
+def maps_and_images(photos, network, method):
+    """What Grad-CAM and the like say of each photo, by the library's own functions."""
+    names = sorted(str(file) for file in photos.glob("[0-9].png"))
+    images = torch.stack([network.preprocess(load_photo(name)) for name in names])
+    return names, images, np.stack(ac.cam(network.model, images, layer="3", method=method))
+
+
+def column(found, method, metric):
+    return [row[metric] for row in found.rows if row["method"] == method]
+
+
+def test_road_is_the_metrics_own(photos, network):
+    how = resolve(sampler="exact", seed=3)
+    found = evaluate(network, photos_in(photos), how, methods=["gradcam"], batch=2)
+    _, images, maps = maps_and_images(photos, network, "gradcam")
+    targets = [row["target"] for row in found.rows]
+    expected = road(network.model, images, maps, targets=targets, seed=3).combined
+    assert column(found, "gradcam", "road") == pytest.approx(expected, abs=1e-6)
+    assert [line.metric for line in found.lines] == list(DEFAULT)
+
+
+def test_localisation_is_the_metrics_own(photos, network):
+    names, images, maps = maps_and_images(photos, network, "gradcam")
+    rng = np.random.default_rng(1)
+    whole = rng.random((24, 24)) < 0.4  # 24 to 20 pixels, by the nearest
+    masks = {names[0]: whole, names[2]: [(2, 3, 20, 15)]}
+    how = resolve(sampler="exact")
+    found = evaluate(network, photos_in(photos), how, methods=["gradcam"], masks=masks, batch=2)
+    assert [line.metric for line in found.lines] == [*DEFAULT, *LOCALISATION]
+    large = resized(maps, (20, 20)).numpy()
+    measures = {"pointing": pointing_game, "energy": energy_inside, "iou": best_iou}
+    for metric, measure in measures.items():
+        scores = column(found, "gradcam", metric)
+        for i in (0, 2):
+            seen = mask_seen(network.preprocess, masks[names[i]], names[i], (24, 24))
+            assert scores[i] == pytest.approx(measure(large[i], seen), rel=1e-5)
+        assert np.isnan(scores[1])
+    line = next(line for line in found.lines if line.metric == "pointing")
+    assert (line.images, line.missing) == (2, 1)
+    assert found.notes == ["masks: 2 of 3 photos have one in view"]
+    assert images.shape == (3, 3, 20, 20)
+
+
+def test_the_overlap_is_over_all_photos(photos, network, tmp_path):
+    how, options = resolve(sampler="exact"), {"metrics": ["kept", "overlap"], "batch": 2}
+    red = str(tmp_path / "red.png")  # of another class
+    Image.new("RGB", (24, 24), (255, 0, 0)).save(red)
+    names = [str(photos / "0.png"), red, str(photos / "1.png"), red]
+    found = evaluate(network, names, how, methods=["topk", "gaussian"], **options)
+    assert [(line.method, line.metric) for line in found.lines] == [
+        (method, metric) for method in ("topk", "gaussian") for metric in ("kept", "overlap")
+    ]
+    targets = column(found, "topk", "target")
+    assert targets == [targets[0], targets[1]] * 2
+    seen = capture(
+        network.model, torch.stack([network.preprocess(load_photo(n)) for n in names]), layer="3"
+    )
+    maps = [own["topk"].channels for own in answers(seen, how, ["topk"], seeds=[0, 1, 2, 3])]
+    (expected,), _ = overlap_lines({"topk": maps}, targets)
+    assert found.lines[1] == expected
+    assert (expected.images, found.lines[3].mean, found.lines[3].missing) == (4, None, 4)
+    assert "overlap" not in found.rows[0]
+    few = evaluate(network, names[:3], how, methods=["topk"], **options)
+    assert few.notes[0].startswith("overlap: no value; it needs two predicted classes")
+
+
+def test_a_cardinality_is_kept(photos, network):
+    how = resolve(sampler="exact", cardinality=3)
+    names = ["annealcam", "topk", "random"]
+    found = evaluate(network, photos_in(photos), how, methods=names, metrics=["kept"])
+    assert {row["maps"] for row in found.rows} == {3}
+    assert found.sizes == dict.fromkeys(names, 3.0)
 
 
 def test_what_cannot_be(photos, network, tmp_path):
@@ -82,29 +167,60 @@ def test_what_cannot_be(photos, network, tmp_path):
         evaluate(network, photos_in(photos), how, metrics=["keep"])
     with pytest.raises(ArgumentError, match="at least one"):
         evaluate(network, [], how)
+    with pytest.raises(ArgumentError, match="metrics='iou': needs to know where the object is"):
+        evaluate(network, photos_in(photos), how, metrics=["iou"])
+    wrong = {str(photos / "0.png"): np.ones((5, 5), bool)}
+    with pytest.raises(ArgumentError, match=r"of shape \(5, 5\) for .*0.png"):
+        evaluate(network, photos_in(photos), how, masks=wrong)
     with pytest.raises(ImageError, match="none of 1 can be read"):
         evaluate(network, [str(photos / "broken.png")], how)
     with pytest.raises(ArgumentError, match="an empty folder"):
         photos_in(tmp_path)
 
 
-def test_the_command(photos, tmp_path, monkeypatch):
+@pytest.fixture
+def own_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(
         "from builders import small_network\n"
         "from annealcam.vision.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=14), Preprocess(20, 20), None\n"
     )
-    found = CliRunner().invoke(
-        app, ["evaluate", str(photos), "--model", "own:make", "--metrics", "kept,deletion",
-              "--methods", "annealcam,gaussian", "-o", "out"],
-    )  # fmt: skip
+    return ["--model", "own:make"]
+
+
+def command(*options):
+    return CliRunner().invoke(app, ["evaluate", *map(str, options)])
+
+
+def test_the_command(photos, tmp_path, own_model):
+    options = (photos, *own_model, "--methods", "annealcam,gaussian", "-o", "out")
+    found = command(*options, "--metrics", "kept,deletion")
     assert found.exit_code == 0, found.output
     assert "3 photos, own:make, layer 3" in found.output
     assert "broken.png" in found.output
+    assert {file.name for file in (tmp_path / "out").iterdir()} == set(FILES)
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert len(told["table"]) == 4
     assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 7
-    wrong = CliRunner().invoke(app, ["evaluate", str(photos), "--methods", "x", "-o", "other"])
+    again = command(*options, "--metrics", "overlap", "--cardinality", 2)  # takes its place
+    assert again.exit_code == 0, again.output
+    told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert (told["cardinality"], len(told["table"])) == (2, 2)
+    assert "photos each" in again.output
+    wrong = command(photos, "--methods", "x", "-o", "other")
     assert wrong.exit_code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_the_command_with_masks(photos, tmp_path, own_model):
+    (tmp_path / "boxes.csv").write_text("photo,left,top,right,bottom\n1.png,0,0,24,24\n")
+    options = (photos, *own_model, "--methods", "gradcam", "-o", "out")
+    found = command(*options, "--masks", "boxes.csv", "--metrics", "pointing,energy,iou")
+    assert found.exit_code == 0, found.output
+    assert "masks: 1 of 3 photos have one in view" in found.output
+    told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert [(line["mean"], line["missing"]) for line in told["table"]] == [(1.0, 2)] * 3
+    wrong = command(*options, "--metrics", "iou")
+    assert wrong.exit_code == 2
+    assert "give masks (--masks PLACE)" in wrong.output

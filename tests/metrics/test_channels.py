@@ -11,8 +11,8 @@ from annealcam.metrics.channels import (
     channel_faithfulness,
     logits_by_size,
     maps_for_share,
-    masked_logits,
 )
+from annealcam.metrics.masked import masked_logits
 from annealcam.vision.capture import capture
 from builders import small_network
 

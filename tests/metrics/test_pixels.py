@@ -7,7 +7,15 @@ from torch import nn
 
 from annealcam.errors import NumericalError, UsageError
 from annealcam.metrics.floors import centred_gaussian, random_map
-from annealcam.metrics.pixels import blurred, confidence_change, perturbation, pixel_order, resized
+from annealcam.metrics.pixels import (
+    AT_ONCE,
+    batched_logits,
+    blurred,
+    confidence_change,
+    perturbation,
+    pixel_order,
+    resized,
+)
 from builders import small_network
 
 
@@ -91,6 +99,27 @@ def test_the_ends_are_the_image_and_the_blurred_one():
     with torch.no_grad():
         p = network(images).softmax(dim=1)
     assert gone[:, 0] == pytest.approx([float(p[0, 0]), float(p[1, 1])], abs=1e-6)
+
+
+def test_logits_in_batches_are_those_of_all_images_at_once():
+    network, images = small_network(), torch.randn(2 * AT_ONCE + 1, 3, 20, 20)
+    seen = []
+    network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    with torch.no_grad():
+        found = batched_logits(network, images)
+        assert seen == [AT_ONCE, AT_ONCE, 1]
+        assert torch.allclose(found, network(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (20, 31), (224, 224)])
+def test_the_blur_of_rows_and_columns_is_the_blur_of_both(size):
+    from torchvision.transforms.functional import gaussian_blur
+
+    images, side = torch.randn(2, 3, *size), min(size)
+    sigma = side / 22.4
+    reach = min(int(np.ceil(3 * sigma)), side - 1)
+    both = gaussian_blur(images, [2 * reach + 1] * 2, [sigma, sigma])
+    assert torch.allclose(blurred(images), both, atol=2e-6)
 
 
 def test_confidence(case):

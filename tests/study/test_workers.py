@@ -85,6 +85,7 @@ def start(tmp_path):
     return subprocess.Popen(
         [*command, "--workers", "1"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": here},
         start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background
     )  # fmt: skip
 
 

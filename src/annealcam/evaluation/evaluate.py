@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
+from jaxtyping import Int
 
 from annealcam._checks import one_of, whole
-from annealcam._types import Progress
+from annealcam._types import Array, Progress
 from annealcam.errors import ArgumentError, ImageError
+from annealcam.evaluation.batches import Batch, batches
+from annealcam.evaluation.masks import Where
 from annealcam.evaluation.methods import METHODS, Answer, answers
-from annealcam.evaluation.scores import DEFAULT, METRICS, Asked
+from annealcam.evaluation.scores import LOCALISATION, METRICS, Asked, metrics_asked
+from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.evaluation.table import Line, table_of
 from annealcam.metrics.sensitivity import other_classes
 from annealcam.settings import Settings
 from annealcam.vision.capture import capture
-from annealcam.vision.images import load_photo
 from annealcam.vision.layers import default_layer
 from annealcam.vision.models import LoadedModel
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Methods by metrics: the table, the scores of every photo, and how they were made."""
+    """Methods by metrics: the table, the scores of every photo, and how they were made.
+
+    `skipped` says which photos could not be read, `notes` what else a reader must know.
+    """
 
     lines: list[Line]
     rows: list[dict[str, Any]]
     skipped: list[str]
+    notes: list[str]
     provenance: dict[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, float | None]:
+        """Mean number of maps behind each method's explanations; None if it is made of none."""
+        counts: dict[str, list[Any]] = {}
+        for row in self.rows:
+            counts.setdefault(row["method"], []).append(row["maps"])
+        return {m: None if None in own else float(np.mean(own)) for m, own in counts.items()}
+
+
+@dataclass
+class _Tally:
+    """What has been gathered of the photos so far."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    selections: dict[str, list[Int[Array, " _"] | None]] = field(default_factory=dict)
+    objects: int = 0
 
 
 def evaluate(
@@ -41,7 +64,8 @@ def evaluate(
     *,
     layer: str | None = None,
     methods: Sequence[str] = METHODS,
-    metrics: Sequence[str] = DEFAULT,
+    metrics: Sequence[str] | None = None,
+    masks: Mapping[str, Where] | None = None,
     batch: int = 8,
     model_name: str = "",
     progress: Progress | None = None,
@@ -53,103 +77,103 @@ def evaluate(
         photos: files, or `skimage:` names; those that cannot be read are listed and left out.
         settings: of the method `annealcam`; its seed is that of all that is random.
         layer: None takes the default layer.
-        methods, metrics: names of `METHODS` and `METRICS`.
+        methods, metrics: names of `METHODS` and `METRICS`; None takes the default metrics, and
+            those of localisation if there are masks.
+        masks: where the object is in each photo: a file, boxes, or a mask of the whole photo, as
+            `find_masks` returns them. Photos without one have no score for localisation.
         batch: photos that go through the network together.
 
     Raises:
-        ArgumentError: no photo, or a method or metric that is not known.
+        ArgumentError: no photo, a method or metric that is not known, or a mask that does not fit.
         ImageError: not one photo can be read.
         AnnealcamError: as `explain`.
     """
     for name in methods:
         one_of("methods", name, METHODS)
-    for name in metrics:
-        one_of("metrics", name, METRICS)
+    metrics = metrics_asked(metrics, masks=masks is not None)
     if not photos or not methods or not metrics:
         raise ArgumentError("photos, methods, metrics: at least one of each")
+    locate = masks if masks and set(metrics) & set(LOCALISATION) else {}
     skipped: list[str] = []
-    rows: list[dict[str, Any]] = []
-    tell = progress or (lambda *_: None)
-    for names, images in _batches(network, photos, whole("batch", batch, least=1), skipped):
-        layer = layer or default_layer(network.model, images[:1])
-        rows += _score(network, names, images, settings, layer, methods, metrics)
-        tell("evaluating", len(rows) // len(methods) + len(skipped), len(photos))
-    if not rows:
+    tally, tell = _Tally(selections={method: [] for method in methods}), progress or _silent
+    for some in batches(
+        network, photos, whole("batch", batch, least=1), masks=locate, skipped=skipped
+    ):
+        layer = layer or default_layer(network.model, some.images[:1])
+        _score(network, some, settings, layer, metrics, tally)
+        tell("evaluating", len(tally.targets) + len(skipped), len(photos))
+    if not tally.rows:
         raise ImageError(f"photos: none of {len(photos)} can be read; the first: {skipped[0]}")
+    lines, notes = _lines(tally, list(methods), metrics, settings.seed)
+    if locate:
+        notes.append(f"masks: {tally.objects} of {len(tally.targets)} photos have one in view")
+    told = {
+        "model": model_name, "layer": layer, "photos": len(tally.targets),
+        "metrics": {name: str(METRICS[name]) for name in metrics}, **settings.as_provenance(),
+    }  # fmt: skip
+    return Evaluation(lines, tally.rows, skipped, notes, told)
+
+
+def _silent(_what: str, _done: int, _of: int) -> None:
+    pass
+
+
+def _lines(
+    tally: _Tally, methods: list[str], metrics: list[str], seed: int
+) -> tuple[list[Line], list[str]]:
+    """The table, method by method, and what is to be told beside it."""
     scores = {
-        method: {m: [row[m] for row in rows if row["method"] == method] for m in metrics}
+        method: {
+            m: [row[m] for row in tally.rows if row["method"] == method]
+            for m in metrics
+            if METRICS[m].score
+        }
         for method in methods
     }
-    told = {
-        "model": model_name, "layer": layer, "photos": len(rows) // len(methods),
-        "metrics": {name: METRICS[name][0] for name in metrics}, **settings.as_provenance(),
-    }  # fmt: skip
-    return Evaluation(table_of(scores, seed=settings.seed), rows, skipped, told)
-
-
-def photos_in(place: Path) -> list[str]:
-    """Return a photo, or all files below a folder in order of their names.
-
-    Raises:
-        ArgumentError: there is nothing.
-    """
-    if not place.is_dir():
-        return [str(place)]
-    found = sorted(str(file) for file in place.rglob("*") if file.is_file())
-    if not found:
-        raise ArgumentError(f"photos={str(place)!r}: an empty folder")
-    return found
-
-
-def _batches(
-    network: LoadedModel, photos: Sequence[str], size: int, skipped: list[str]
-) -> Iterator[tuple[list[str], torch.Tensor]]:
-    names, images = [], []
-    for number, photo in enumerate(photos):
-        try:
-            images.append(network.preprocess(load_photo(photo)))
-            names.append(photo)
-        except ImageError as error:
-            skipped.append(str(error))
-        if images and (len(images) == size or number == len(photos) - 1):
-            yield names, torch.stack(images)
-            names, images = [], []
-    if images:
-        yield names, torch.stack(images)
+    lines, notes = table_of(scores, seed=seed), []
+    if "overlap" in metrics:
+        shared, reason = overlap_lines(tally.selections, tally.targets, seed=seed)
+        lines, notes = lines + shared, [reason] if reason else []
+    return sorted(
+        lines, key=lambda line: (methods.index(line.method), metrics.index(line.metric))
+    ), notes
 
 
 def _score(
     network: LoadedModel,
-    names: Sequence[str],
-    images: torch.Tensor,
+    batch: Batch,
     settings: Settings,
     layer: str,
-    methods: Sequence[str],
     metrics: Sequence[str],
-) -> list[dict[str, Any]]:
-    """A row for each photo and method of a batch."""
-    captured = capture(network.model, images, layer=layer)
+    tally: _Tally,
+) -> None:
+    """Add a row for each photo and method of a batch."""
+    captured = capture(network.model, batch.images, layer=layer)
     targets = captured.targets.tolist()
-    logits = captured.logits.cpu().numpy()
-    seeds = [settings.seed + i for i in range(len(names))]
+    methods, before = list(tally.selections), len(tally.targets)
+    seeds = [settings.seed + before + i for i in range(len(batch.names))]
     own = answers(captured, settings, methods, seeds=seeds)
     other: Sequence[dict[str, Answer]] = own
     if "sensitivity" in metrics:
+        logits = captured.logits.cpu().numpy()
         second = other_classes(logits, np.array(targets), which="next").tolist()
-        again = capture(network.model, images, layer=layer, targets=second)
+        again = capture(network.model, batch.images, layer=layer, targets=second)
         other = answers(again, settings, methods, seeds=seeds)
-    rows = []
+    images = batch.images.to(captured.logits.device)
+    tally.targets += targets
+    tally.objects += sum(mask is not None for mask in batch.masks)
     for method in methods:
         asked = Asked(
-            network.model, images.to(captured.logits.device), layer, targets,
-            [a[method] for a in own], [a[method] for a in other],
+            network.model, images, layer, targets, [a[method] for a in own],
+            [a[method] for a in other], batch.masks, settings.seed,
         )  # fmt: skip
-        found = {metric: METRICS[metric][1](asked) for metric in metrics}
-        for i, name in enumerate(names):
-            channels = asked.answers[i].channels
-            rows.append(
+        channels = [answer.channels for answer in asked.answers]
+        tally.selections[method] += channels
+        found = {m: score(asked) for m in metrics if (score := METRICS[m].score)}
+        for i, name in enumerate(batch.names):
+            k = channels[i]
+            tally.rows.append(
                 {"photo": name, "method": method, "target": targets[i],
-                 "maps": None if channels is None else len(channels),
+                 "maps": None if k is None else len(k),
                  **{metric: float(values[i]) for metric, values in found.items()}}
             )  # fmt: skip
-    return rows

@@ -45,7 +45,7 @@ def answers(
     """
     seen = seen_in(
         captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits,
-        cardinality=settings.cardinality,
+        objective=settings.objective, cardinality=settings.cardinality,
     )  # fmt: skip
     whole = {
         name: baseline(captured.activations, captured.gradients, name).cpu().numpy()

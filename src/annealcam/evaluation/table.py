@@ -19,7 +19,8 @@ class Line:
 
     `low` and `high` are the 95 % bootstrap interval of the mean; `minus_first` is the mean
     difference to the first method on the same images, with its own interval. `missing` counts the
-    images without a value. What one image cannot say is None.
+    images without a value. What one image cannot say is None. `null` is what `overlap` would be if
+    classes meant nothing; other metrics have none.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Line:
     minus_first: float | None
     minus_first_low: float | None
     minus_first_high: float | None
+    null: float | None = None
 
 
 def table_of(

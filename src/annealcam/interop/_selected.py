@@ -98,7 +98,7 @@ def _selected_one(
 ) -> Bool[Tensor, " maps"]:
     found, problem = posed(
         maps, weight, beta=settings.beta, limit=settings.max_qubits,
-        cardinality=settings.cardinality, image=i,
+        objective=settings.objective, cardinality=settings.cardinality, image=i,
     )  # fmt: skip
     chosen = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
     which = np.flatnonzero(select_with(problem, settings).n)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,11 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, ModelError
-from annealcam.vision.borrow import Hook, borrowed, find_layer, hooked, run
-from annealcam.vision.capture import as_maps, never_ran, refuse_non_finite, targets_of
-
-CHUNK = 64  # masks that go through the rest of the network together
+from annealcam.errors import ArgumentError
+from annealcam.metrics.masked import logits_under, look
+from annealcam.vision.capture import targets_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,19 +91,58 @@ def channel_faithfulness(
             f"selected, targets: {len(selected)} and {len(targets)} for {len(images)} images; "
             "one of each for every image"
         )
-    place = _look(model, images[:1], layer)
-    masks = np.zeros((len(images), 4, place.maps), dtype=bool)  # whole, kept, dropped, none
-    masks[:, 0] = True
-    for i, channels in enumerate(selected):
-        masks[i, 1, _whole_channels(channels, place.maps, layer)] = True
-    masks[:, 2] = ~masks[:, 1]
-    logits = _masked(model, images, place, masks)
-    chosen = targets_of(logits[:, 0], targets)
-    z, p = (
-        values[torch.arange(len(images)), :, chosen].numpy()
-        for values in (logits, logits.softmax(dim=-1))
+    place = look(model, images[:1], layer)
+    kept = np.stack([_kept(channels, place.maps, layer) for channels in selected])[:, None]
+    every = np.ones_like(kept)
+    logits = logits_under(
+        model, images, place, np.concatenate([every, ~every, kept, ~kept], axis=1)
     )
-    return ChannelFaithfulness(z[:, 0], z[:, 1], z[:, 2], z[:, 3], p[:, 0], p[:, 1], p[:, 2])
+    z, p = _of_targets(logits, targets)
+    return ChannelFaithfulness(z[:, 0], z[:, 2], z[:, 3], z[:, 1], p[:, 0], p[:, 2], p[:, 3])
+
+
+def faithfulness_of_many(
+    model: nn.Module,
+    image: Float[Tensor, "channels height width"],
+    *,
+    layer: str,
+    selections: Sequence[Int[Array, " _"]],
+    target: int,
+) -> ChannelFaithfulness:
+    """Return the same for many selections of one image, which goes through the layer once.
+
+    Raises:
+        ArgumentError: no selection, or no such channel.
+        AnnealcamError: as `annealcam.explain`, for the layer and the model.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> faithfulness_of_many(
+    ...     net, torch.randn(3, 8, 8), layer="1", selections=[np.arange(3)], target=1).logit.shape
+    (1,)
+    """
+    if not len(selections):
+        raise ArgumentError("selections: none; give at least one")
+    place = look(model, image[None], layer)
+    kept = np.stack([_kept(channels, place.maps, layer) for channels in selections])
+    every = np.ones_like(kept[:1])
+    logits = logits_under(
+        model, image[None], place, np.concatenate([every, ~every, kept, ~kept])[None]
+    )
+    z, p = (values[0] for values in _of_targets(logits, [target]))
+    m = len(selections)
+    return ChannelFaithfulness(
+        np.full(m, z[0]), z[2 : 2 + m], z[2 + m :], np.full(m, z[1]),
+        np.full(m, p[0]), p[2 : 2 + m], p[2 + m :],
+    )  # fmt: skip
+
+
+def _of_targets(
+    logits: Float[Tensor, "n masks classes"], targets: Sequence[int]
+) -> tuple[Float[Array, "n masks"], Float[Array, "n masks"]]:
+    """Logit and probability of each image's target under each mask."""
+    chosen = targets_of(logits[:, 0], targets)
+    rows = torch.arange(len(logits))
+    return logits[rows, :, chosen].numpy(), logits.softmax(dim=-1)[rows, :, chosen].numpy()
 
 
 def logits_by_size(
@@ -124,13 +160,12 @@ def logits_by_size(
     ...     net, torch.randn(1, 3, 8, 8), layer="1", orders=np.arange(4)[None], targets=[0]).shape
     (1, 5)
     """
-    place = _look(model, images[:1], layer)
+    place = look(model, images[:1], layer)
     n, ranked = orders.shape
     rank = np.full((n, place.maps), ranked)
     np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
     masks = rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
-    logits = _masked(model, images, place, masks)
-    return logits[torch.arange(n), :, targets_of(logits[:, 0], targets)].numpy()
+    return _of_targets(logits_under(model, images, place, masks), targets)[0]
 
 
 def maps_for_share(
@@ -150,92 +185,14 @@ def maps_for_share(
     return int(np.argmax(enough)) if enough.any() else None
 
 
-def masked_logits(
-    model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
-    *,
-    layer: str,
-    masks: Bool[Array, "n masks maps"],
-) -> Float[Array, "n masks classes"]:
-    """Return the logits, in float64, of each image under each of its masks of a layer's maps.
-
-    Up to the layer the network sees one image once; behind it, as many copies as there are masks.
-    Of a layer that runs several times the last run is masked, the one that `capture` takes.
-
-    Raises:
-        ArgumentError: the masks are not of the layer's number of maps.
-        NumericalError: logits hold NaN or infinity.
-        AnnealcamError: as `capture`, for the layer and the model.
-    """
-    place = _look(model, images[:1], layer)
-    if masks.shape[2] != place.maps:
-        raise ArgumentError(f"masks: of {masks.shape[2]} maps; layer {layer!r} has {place.maps}")
-    return _masked(model, images, place, masks).numpy()
-
-
-class _Place(NamedTuple):
-    """A layer, its number of maps, and how often it runs in a forward pass."""
-
-    module: nn.Module
-    maps: int
-    runs: int
-
-
-def _look(model: nn.Module, image: Tensor, layer: str) -> _Place:
-    module, counts = find_layer(model, layer), []
-
-    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        counts.append(as_maps(output, layer).shape[1])
-
-    with borrowed(model), torch.no_grad(), hooked({module: note}):
-        run(model, image)
-    if not counts:
-        raise never_ran(layer)
-    return _Place(module, counts[-1], len(counts))
-
-
-def _masked(
-    model: nn.Module, images: Tensor, place: _Place, masks: Bool[Array, "n masks maps"]
-) -> Float[Tensor, "n masks classes"]:
-    found = []
-    with borrowed(model), torch.no_grad():
-        for image, own in zip(images, masks, strict=True):
-            chunks = torch.split(torch.from_numpy(own), CHUNK)
-            found.append(torch.cat([_under(model, place, image[None], some) for some in chunks]))
-    logits = torch.stack(found)
-    refuse_non_finite("logits under a mask", logits)
-    return logits
-
-
-def _under(model: nn.Module, place: _Place, image: Tensor, masks: Tensor) -> Tensor:
-    """One image under some masks; a network whose parts must agree in their batch sees copies."""
-    try:
-        with hooked({place.module: _masking(masks, place.runs)}):
-            logits = run(model, image, rows=len(masks))
-    except ModelError:
-        with hooked({place.module: _masking(masks, place.runs)}):
-            logits = run(model, image.expand(len(masks), *image.shape[1:]))
-    return logits.double().cpu()
-
-
-def _masking(masks: Tensor, runs: int) -> Hook:
-    left = iter(range(runs - 1, -1, -1))
-
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
-        if next(left):
-            return None  # an earlier run stays as it is
-        kept = masks.to(output.device)[:, :, None, None]
-        return torch.where(kept, output, 0)  # a product would make NaN of an infinite map
-
-    return hook
-
-
-def _whole_channels(channels: Int[Array, " _"], count: int, layer: str) -> Int[Array, " _"]:
-    """The channels, if each is a map of the layer."""
+def _kept(channels: Int[Array, " k"], count: int, layer: str) -> Bool[Array, " maps"]:
+    """The mask of the channels, if each is a map of the layer."""
     found = np.asarray(channels)
     if found.size and not np.issubdtype(found.dtype, np.integer):
         raise ArgumentError(f"selected: of {found.dtype}; channel numbers are whole")
     for channel in found:
         if not 0 <= channel < count:
             raise ArgumentError(f"selected: channel {channel}; layer {layer!r} has {count}")
-    return found.astype(np.int64)
+    mask = np.zeros(count, dtype=bool)
+    mask[found.astype(np.int64)] = True
+    return mask

@@ -20,6 +20,7 @@ from annealcam.vision.capture import refuse_non_finite, targets_of
 
 MODES = ("deletion", "insertion")
 BLUR = 224 / 10  # side of the image over the standard deviation of its blurred self
+AT_ONCE = 4  # images in a forward pass on a processor, where more are slower
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +82,14 @@ def perturbation(
     shares = np.linspace(0.0, 1.0, whole("steps", steps, least=1) + 1)
     check_maps(images, maps, targets)
     order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
-    found = []
+    counts, found = torch.from_numpy(np.rint(shares * order.shape[1]))[:, None], []
     with borrowed(model), torch.no_grad():
         for image, ranked, target in zip(images, order, targets, strict=True):
             first, second = image[None], blurred(image[None])
             if mode == "insertion":
                 first, second = second, first
-            taken = _taken(ranked, shares).reshape(-1, 1, *image.shape[1:]).to(image.device)
-            logits = run(model, torch.where(taken, second, first))
+            taken = (places(ranked) < counts).reshape(-1, 1, *image.shape[1:])
+            logits = batched_logits(model, torch.where(taken.to(image.device), second, first))
             found.append(target_scores(logits, target))
     return Perturbation(mode, shares, np.stack(found))
 
@@ -148,12 +149,27 @@ def confidence_change(
     span = large.amax(dim=(1, 2), keepdim=True) - low
     scaled = torch.where(span > 0, (large - low) / torch.where(span > 0, span, 1.0), 0.0)
     with borrowed(model), torch.no_grad():
+        dimmed = images * scaled[:, None].to(images)
         return ConfidenceChange(
-            *(
-                target_scores(run(model, seen), targets)
-                for seen in (images, images * scaled[:, None].to(images))
-            )
+            *(target_scores(batched_logits(model, seen), targets) for seen in (images, dimmed))
         )
+
+
+def batched_logits(
+    model: nn.Module, images: Float[Tensor, "m channels height width"]
+) -> Float[Tensor, "m classes"]:
+    """Return the logits of a borrowed model; on a processor, of few images at once.
+
+    Few images' maps stay in the processor's caches, and channels lie last, as its convolutions
+    like them: the same logits up to rounding, in two thirds of the time.
+
+    >>> batched_logits(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.ones(5, 3, 2, 2)).shape
+    torch.Size([5, 2])
+    """
+    on_cpu = all(p.device.type == "cpu" for p in model.parameters())
+    size = AT_ONCE if on_cpu else len(images)
+    seen = images.contiguous(memory_format=torch.channels_last)
+    return torch.cat([run(model, part) for part in torch.split(seen, size)])
 
 
 def target_scores(
@@ -204,14 +220,10 @@ def blurred(images: Float[Tensor, "n channels height width"]) -> Tensor:
     side = min(images.shape[2:])
     sigma = side / BLUR
     reach = min(math.ceil(3 * sigma), side - 1)  # the edge is mirrored, once
-    blur: Tensor = gaussian_blur(images, [2 * reach + 1] * 2, [sigma, sigma])
+    wide, spread = 2 * reach + 1, [sigma, sigma]
+    rows = gaussian_blur(images, [wide, 1], spread)  # a Gaussian is a product: side after side
+    blur: Tensor = gaussian_blur(rows, [1, wide], spread)
     return blur
-
-
-def _taken(ranked: Int[Tensor, " pixels"], shares: Float[Array, " steps"]) -> Tensor:
-    """Which pixels are replaced at each step, (steps, pixels)."""
-    most = torch.from_numpy(np.rint(shares * len(ranked)))
-    return places(ranked) < most[:, None]
 
 
 def places(ranked: Int[Tensor, " pixels"]) -> Int[Tensor, " pixels"]:

@@ -15,13 +15,19 @@ from torch import Tensor, nn
 from annealcam._checks import one_of, real
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
-from annealcam.metrics.pixels import check_maps, pixel_order, places, resized, target_scores
-from annealcam.vision.borrow import borrowed, run
+from annealcam.metrics.pixels import (
+    batched_logits,
+    check_maps,
+    pixel_order,
+    places,
+    resized,
+    target_scores,
+)
+from annealcam.vision.borrow import borrowed
 
 SCORES = ("probability", "logit")
 SHARES = tuple(k / 10 for k in range(1, 10))
 NOISE = 0.01  # standard deviation, in units of the normalised image
-_AT_ONCE = 4  # images in a forward pass; more are slower on a processor
 TOLERANCE = 1e-4  # of the image's range; a fraction of the noise
 
 
@@ -112,7 +118,7 @@ def road(
             removed = _removed(ranked, counts).reshape(-1, *image.shape[1:])
             filled = impute(image, removed, noise=noise, seed=seed)
             seen = torch.cat([image[None].to(filled), filled])
-            rows.append(target_scores(_logits(model, seen), target, score))
+            rows.append(target_scores(batched_logits(model, seen), target, score))
     table = np.stack(rows)
     most, least = np.split(table[:, 1:], 2, axis=1)
     return Road(np.array(shares, dtype=np.float64), table[:, 0], most, least)
@@ -198,11 +204,3 @@ def _solved(
             pool.map(lambda k: fill(filled[k], np.ascontiguousarray(removed[k]), tolerance), open_)
         )
     return filled
-
-
-def _logits(model: nn.Module, images: Float[Tensor, "m channels height width"]) -> Tensor:
-    """On a processor, few images at once: their maps stay in its caches."""
-    on_cpu = all(p.device.type == "cpu" for p in model.parameters())
-    size = _AT_ONCE if on_cpu else len(images)
-    seen = images.contiguous(memory_format=torch.channels_last)
-    return torch.cat([run(model, seen[k : k + size]) for k in range(0, len(seen), size)])

@@ -154,16 +154,21 @@ def headline(e: Explanation) -> str:
 def how(e: Explanation) -> str:
     """Return how the maps were selected, and how sure that is the optimum."""
     told, info = e.provenance, e.selection.info
+    relative = told.get("objective") == "relative"
     text = (
         f"{told['candidates_in_all']} of {told['channels']} maps are alive and of positive "
         f"importance ({told['importance']}); {told['dead']} are dead. "
     )
     if told["left_out"]:
+        kind = f"{e.problem.d} varied ones" if relative else f"The {e.problem.d} most relevant"
         text += (
-            f"The {e.problem.d} most relevant are candidates; {told['left_out']} left out carry "
+            f"{kind} are candidates; {told['left_out']} left out carry "
             f"{told['left_out_relevance_share']:.0%} of the relevance. "
         )
-    text += f"Energy {e.energy:.6g} at beta {e.problem.beta:g}, by {e.selection.sampler}"
+    beta = f"beta {e.problem.beta:.3g}"
+    if relative:
+        beta = f"beta {told['beta']:.3g} (in the energy {e.problem.beta:.3g})"
+    text += f"Energy {e.energy:.6g} at {beta}, by {e.selection.sampler}"
     if "success_probability" in info:
         text += (
             f" (tau {told['tau']:g}, convention {told['convention']}): success probability "

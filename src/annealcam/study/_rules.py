@@ -25,9 +25,11 @@ def check(study: Study) -> None:
 def _names(study: Study) -> None:
     from annealcam.annealing.hamiltonian import CONVENTIONS
     from annealcam.annealing.schedule import SCHEDULES
+    from annealcam.selection.objective import OBJECTIVES
     from annealcam.vision.importance import IMPORTANCES
 
     one_of("data.choose", study.data.choose, CHOICES)
+    one_of("problem.objective", study.problem.objective, OBJECTIVES)
     one_of("problem.importance", study.problem.importance, IMPORTANCES)
     one_of("problem.explain", study.problem.explain, EXPLAINED)
     one_of("annealing.schedule", study.annealing.schedule, SCHEDULES)

@@ -52,6 +52,7 @@ class Problem:
     """How maps are weighed, and which class is explained: the predicted one or the label."""
 
     importance: str = "gradcam"
+    objective: str = "sum"
     beta: float = 0.7
     max_qubits: int = 20
     explain: str = "predicted"

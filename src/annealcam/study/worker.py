@@ -110,7 +110,7 @@ def _rows_of_batch(
         chances = captured.logits.double().softmax(dim=1).cpu().numpy()
     with log.timing("problem"):
         seen = list(seen_in(captured, importance=asked.importance, beta=asked.beta,
-                            limit=asked.max_qubits))  # fmt: skip
+                            limit=asked.max_qubits, objective=asked.objective))  # fmt: skip
     for i, image in enumerate(batch):
         log.looked_at += 1
         log.correct += predicted[i] == target

@@ -1,0 +1,127 @@
+"""The table of an evaluation, drawn: a panel a metric, a row a method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from annealcam.evaluation.scores import METRICS
+from annealcam.evaluation.table import Line
+from annealcam.report.sheets import BLUE, GREY, VERMILION, empty_sheet, legend, open_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PER_ROW, LEAST_WIDTH = 4, 7.0
+WEIGHING = ("gradcam", "gradcam++", "hirescam")  # they weigh all maps
+SELECTING = "methods that select maps"
+KINDS: dict[str, tuple[str, str]] = {  # a colour, and a mark for those who see no colours
+    SELECTING: (BLUE, "o"),
+    "methods that weigh all maps": (VERMILION, "s"),
+    "floors, which know nothing of the network": (GREY, "D"),
+}
+ARROWS = {"higher": "better →", "lower": "← better", None: "cannot rank methods"}
+
+
+def evaluation_figure(
+    lines: Sequence[Line], sizes: Mapping[str, float | None], *, title: str
+) -> Figure:
+    """Return the means of all methods with their intervals, a panel for each metric.
+
+    The dashed line is the mean of the first method. Grey methods know nothing of the network; a
+    grey stroke is the overlap under shuffled classes. What has no value is told so.
+
+    Args:
+        lines: of the table, of at least one method and metric.
+        sizes: mean number of maps behind each method's explanations; None if it is not made of any.
+        title: of the figure.
+
+    >>> line = Line("gradcam", "kept", 9, 0, 0.8, 0.7, 0.9, None, None, None)
+    >>> evaluation_figure([line], {"gradcam": 611.5}, title="9 photos").axes[0].get_title("left")
+    'kept   better →'
+    """
+    metrics = list(dict.fromkeys(line.metric for line in lines))
+    methods = list(dict.fromkeys(line.method for line in lines))
+    rows = -(-len(metrics) // PER_ROW)
+    columns = -(-len(metrics) // rows)
+    figure = empty_sheet(
+        title,
+        width=max(1.8 + 2.6 * columns, LEAST_WIDTH),
+        height=1.1 + rows * (0.8 + 0.27 * len(methods)),
+    )
+    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for left_over in panels[len(metrics) :]:
+        left_over.remove()
+    for axes, metric in zip(panels, metrics, strict=False):
+        open_frame(axes)
+        _draw(axes, [line for line in lines if line.metric == metric], methods, sizes)
+        axes.set_title(f"{metric}   {ARROWS[METRICS[metric].better]}", size=9.5, loc="left")
+        axes.set_xlabel(METRICS[metric].unit, size=8.5)
+    panels[0].set_yticks(range(len(methods)), [_named(name, sizes[name]) for name in methods])
+    panels[0].set_ylim(len(methods) - 0.5, -0.5)
+    _legend(figure, panels[: len(metrics)], methods, sizes)
+    return figure
+
+
+def _draw(
+    axes: Axes, lines: Sequence[Line], methods: Sequence[str], sizes: Mapping[str, float | None]
+) -> None:
+    """One metric: a dot and a bar for each method."""
+    first = next((line.mean for line in lines if line.method == methods[0]), None)
+    if first is not None:
+        axes.axvline(first, color="0.55", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for line in lines:
+        place = methods.index(line.method)
+        colour, mark = KINDS[_kind(line.method, sizes)]
+        if line.mean is None:
+            axes.text(
+                0.02, place, "no value", transform=axes.get_yaxis_transform(), va="center",
+                size=7.5, color="0.45", style="italic", backgroundcolor="white", zorder=2,
+            )  # fmt: skip
+            continue
+        if line.low is not None and line.high is not None:
+            axes.hlines(place, line.low, line.high, color=colour, linewidth=2.2, zorder=3)
+        axes.plot(line.mean, place, mark, color=colour, markersize=5.5, zorder=4)
+        if line.null is not None:
+            axes.vlines(line.null, place - 0.3, place + 0.3, color="0.6", linewidth=2, zorder=2)
+    axes.grid(True, axis="x", color="0.92")
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8.5)
+    axes.locator_params(axis="x", nbins=5)
+    if all(line.mean is None for line in lines):
+        axes.set_xticks([])
+
+
+def _kind(method: str, sizes: Mapping[str, float | None]) -> str:
+    selecting, weighing, knowing_nothing = KINDS
+    if sizes[method] is None:
+        return knowing_nothing
+    return weighing if method in WEIGHING else selecting
+
+
+def _named(method: str, size: float | None) -> str:
+    return method if size is None else f"{method} ({size:.4g} maps)"
+
+
+def _legend(
+    figure: Figure,
+    panels: Sequence[Axes],
+    methods: Sequence[str],
+    sizes: Mapping[str, float | None],
+) -> None:
+    """Below the panels: the kinds of methods that are there, and what the lines are."""
+    from matplotlib.lines import Line2D
+
+    there = {_kind(method, sizes) for method in methods}
+    handles: dict[str, Any] = {
+        kind: Line2D([], [], color=colour, marker=mark, markersize=5.5, linewidth=2.2)
+        for kind, (colour, mark) in KINDS.items()
+        if kind in there
+    }
+    handles[f"mean of {methods[0]}"] = Line2D([], [], color="0.55", linestyle=(0, (4, 3)))
+    if any(axes.get_title("left").startswith("overlap ") for axes in panels):
+        handles["overlap of shuffled classes"] = Line2D(
+            [], [], color="0.6", marker="|", linestyle="none", markersize=9, markeredgewidth=2
+        )
+    legend(figure, ncols=3 if figure.get_figwidth() > LEAST_WIDTH else 2, **handles)
