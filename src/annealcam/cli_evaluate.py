@@ -44,7 +44,10 @@ def evaluate(
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
-    cardinality: Annotated[int | None, typer.Option(help="Select exactly so many maps.")] = None,
+    cardinality: Annotated[
+        int | None, typer.Option(help="Select so many maps, or all candidates if there are fewer.")
+    ] = None,
+    max_qubits: Annotated[int, typer.Option(help="As for explain.")] = 16,
     seed: Seed = 0,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
         "annealcam-evaluation"
@@ -59,7 +62,7 @@ def evaluate(
     from annealcam.settings import resolve
     from annealcam.vision.models import load_model
 
-    settings = resolve(preset, seed=seed, cardinality=cardinality)
+    settings = resolve(preset, seed=seed, cardinality=cardinality, max_qubits=max_qubits)
     names = photos_in(photos)
     root = photos if photos.is_dir() else photos.parent
     where = None if masks is None else find_masks(masks, names, root)

@@ -102,12 +102,14 @@ def posed(
     limit: int,
     objective: str = "sum",
     cardinality: int | None = None,
+    fewer: bool = False,
     image: int = 0,
 ) -> tuple[Candidates, SelectionProblem]:
     """Return an image's candidates and the selection problem over them.
 
     `sum` takes the `limit` most relevant maps and beta as it is; `relative` takes diverse ones,
-    and a beta that weighs shares (`relative_beta`), for `TYPICAL` maps or the cardinality.
+    and a beta that weighs shares (`relative_beta`), for `TYPICAL` maps or the cardinality. Where
+    there are fewer candidates than the cardinality, `fewer` selects them all.
 
     Raises:
         ArgumentError: there are fewer candidates than the cardinality asked for.
@@ -127,7 +129,7 @@ def posed(
         found = candidates(maps, importance, limit=limit, beta=beta, size=size)
     else:
         found = candidates(maps, importance, limit=limit)
-    k = _cardinality(cardinality, found, image)
+    k = _cardinality(cardinality, found, fewer, image)
     return found, _problem(maps, importance, found.channels, beta, k)
 
 
@@ -150,17 +152,17 @@ def _relative_beta(
     return relative_beta(relevance, pool.J, beta=beta, size=size)
 
 
-def _cardinality(k: int | None, found: Candidates, image: int) -> int | None:
+def _cardinality(k: int | None, found: Candidates, fewer: bool, image: int) -> int | None:
     """The cardinality, if there are so many candidates; none is asked of no candidates."""
     d = len(found.channels)
     if k is None or d == 0:
         return None
-    if k > d:
+    if k > d and not fewer:
         more = ", or raise max_qubits" if found.left_out else ""
         raise ArgumentError(
             f"cardinality={k}: there are only {d} candidate maps for image {image}; lower it{more}"
         )
-    return k
+    return min(k, d)
 
 
 def seen_in(
@@ -171,6 +173,7 @@ def seen_in(
     limit: int,
     objective: str = "sum",
     cardinality: int | None = None,
+    fewer: bool = False,
 ) -> Iterator[Seen]:
     """Yield each image of a captured batch as its layer sees it; the problem as `posed` has it."""
     from annealcam.vision import importance as weigh
@@ -188,7 +191,7 @@ def seen_in(
     for i in range(len(f)):
         found, problem = posed(
             f[i], weight[i], beta=beta, limit=limit, objective=objective,
-            cardinality=cardinality, image=i,
+            cardinality=cardinality, fewer=fewer, image=i,
         )  # fmt: skip
         yield Seen(
             maps=maps[i],

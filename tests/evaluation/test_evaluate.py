@@ -165,6 +165,8 @@ def test_what_cannot_be(photos, network, tmp_path):
         evaluate(network, photos_in(photos), how, methods=["gradcm"])
     with pytest.raises(ArgumentError, match="metrics='keep'"):
         evaluate(network, photos_in(photos), how, metrics=["keep"])
+    with pytest.raises(ArgumentError, match="cardinality=17: above max_qubits=16; lower it, or"):
+        evaluate(network, photos_in(photos), resolve(sampler="exact", cardinality=17))
     with pytest.raises(ArgumentError, match="at least one"):
         evaluate(network, [], how)
     with pytest.raises(ArgumentError, match="metrics='iou': needs to know where the object is"):

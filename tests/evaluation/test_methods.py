@@ -6,6 +6,7 @@ import torch
 
 import annealcam as ac
 from annealcam.evaluation.methods import METHODS, answers
+from annealcam.seen import seen_in
 from annealcam.settings import resolve
 from annealcam.vision.capture import capture
 from builders import small_network
@@ -58,3 +59,16 @@ def test_random_differs_with_the_seed_alone(compared):
     assert all(same)
     assert any(a["random"].channels.tolist() != b["random"].channels.tolist()
                for a, b in zip(other, found, strict=True))  # fmt: skip
+
+
+def test_an_image_with_fewer_candidates_than_the_cardinality_keeps_them_all():
+    network = small_network(maps=14)
+    images = torch.randn(4, 3, 20, 20, generator=torch.Generator().manual_seed(3))
+    captured = capture(network, images, layer="3", targets=[0, 1, 2, 3])
+    there = [one.problem.d for one in seen_in(captured, importance="gradcam", beta=0.7, limit=16)]
+    k = max(there)
+    assert min(there) < k
+    settings = resolve("paper", sampler="exact", cardinality=k)
+    found = answers(captured, settings, ["annealcam", "topk-alpha"], seeds=range(4))
+    assert [len(own["annealcam"].channels) for own in found] == there
+    assert [len(own["topk-alpha"].channels) for own in found] == there

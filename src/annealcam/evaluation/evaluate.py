@@ -84,7 +84,8 @@ def evaluate(
         batch: photos that go through the network together.
 
     Raises:
-        ArgumentError: no photo, a method or metric that is not known, or a mask that does not fit.
+        ArgumentError: no photo, a method or metric that is not known, a cardinality above
+            max_qubits, or a mask that does not fit.
         ImageError: not one photo can be read.
         AnnealcamError: as `explain`.
     """
@@ -93,6 +94,11 @@ def evaluate(
     metrics = metrics_asked(metrics, masks=masks is not None)
     if not photos or not methods or not metrics:
         raise ArgumentError("photos, methods, metrics: at least one of each")
+    if (settings.cardinality or 0) > settings.max_qubits:
+        raise ArgumentError(
+            f"cardinality={settings.cardinality}: above max_qubits={settings.max_qubits}; lower "
+            "it, or raise max_qubits"
+        )
     locate = masks if masks and set(metrics) & set(LOCALISATION) else {}
     skipped: list[str] = []
     tally, tell = _Tally(selections={method: [] for method in methods}), progress or _silent

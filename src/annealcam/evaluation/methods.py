@@ -41,11 +41,12 @@ def answers(
     """Return, for each image of a captured batch, the answer of each method by its name.
 
     `topk`, `topk-alpha` and `random` take as many maps as `annealcam` does: those of largest
-    contribution, of largest alpha, and any live ones of positive importance.
+    contribution, of largest alpha, and any live ones of positive importance. An image with fewer
+    candidates than the cardinality keeps them all.
     """
     seen = seen_in(
         captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits,
-        objective=settings.objective, cardinality=settings.cardinality,
+        objective=settings.objective, cardinality=settings.cardinality, fewer=True,
     )  # fmt: skip
     whole = {
         name: baseline(captured.activations, captured.gradients, name).cpu().numpy()
