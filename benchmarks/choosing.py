@@ -40,6 +40,7 @@ from choosing_tradeoff import (
     table_of_bounds,
     table_of_candidates,
     table_of_formulations,
+    table_of_free_sizes,
 )
 
 
@@ -167,6 +168,7 @@ def large_network() -> None:
     single_drops(model, images[0], parts[0], "bn2")
     table_of_formulations(ours)
     table_of_candidates(ours)
+    table_of_free_sizes(ours)
     table_of_bounds(ours)
     runner_up = np.argsort(-logits, axis=1)[:, 1]
     others = photos(captured(model, images, "bn2", runner_up))

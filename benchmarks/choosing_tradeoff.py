@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import torch
 
+from annealcam.seen import posed
+from annealcam.selection.exact import solve_exact
 from annealcam.vision.capture import Capture
 from choosing_problems import (
     REDUNDANCIES,
@@ -219,4 +222,29 @@ def _among(p: Photo, k: int, d: int, name: str) -> Bits:
     linear, quadratic = formulate("relative", r, J, k, BETA)
     n = np.zeros(len(r), dtype=np.int8)
     n[kept] = solve(linear[kept], quadratic[np.ix_(kept, kept)], k)
+    return n
+
+
+def table_of_free_sizes(photos: list[Photo]) -> None:
+    """What `explain` does unless told otherwise: no cardinality, the proved optimum of d maps."""
+    heading("The default: the energy decides how many", "d", "maps", "least to most", "kept",
+            "cosine")  # fmt: skip
+    for d in (8, 12, 16, 24):
+        sizes, found, base = [], [], []
+        for p in photos:
+            n = _free(p, d)
+            sizes.append(int(n.sum()))
+            found.append(scores(p, n))
+            base.append(scores(p, top(p.contribution, sizes[-1])))
+        ours, most = np.array(found), np.array(base)
+        row(d, f"{np.mean(sizes):.1f}", f"{min(sizes)} to {max(sizes)}",
+            ratio(ours[:, 0], most[:, 0]), ratio(ours[:, 1], most[:, 1]))  # fmt: skip
+
+
+def _free(p: Photo, d: int) -> Bits:
+    maps = torch.from_numpy(p.maps).reshape(len(p.maps), 1, -1)
+    weight = torch.from_numpy(p.contribution)
+    found, problem = posed(maps, weight, beta=BETA, limit=d, objective="relative")
+    n = np.zeros(len(p.maps), dtype=np.int8)
+    n[found.channels.numpy()] = solve_exact(problem).n
     return n
