@@ -139,6 +139,8 @@ def test_what_cannot_be(case, change, error, complaint):
 
 def test_masks_of_another_size(case):
     network, images = case
+    with pytest.raises(ArgumentError, match="of at least one"):
+        channel_faithfulness(network, images[:0], layer="3", selected=[], targets=[])
     with pytest.raises(ArgumentError, match="masks: of 1 maps; layer '3' has 14"):
         masked_logits(network, images, layer="3", masks=np.ones((4, 2, 1), dtype=bool))
 

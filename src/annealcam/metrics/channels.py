@@ -86,10 +86,10 @@ def channel_faithfulness(
     >>> bool(np.allclose(found.logit, found.logit_kept))
     True
     """
-    if not len(images) == len(selected) == len(targets):
+    if not len(images) == len(selected) == len(targets) >= 1:
         raise ArgumentError(
             f"selected, targets: {len(selected)} and {len(targets)} for {len(images)} images; "
-            "one of each for every image"
+            "one of each for every image, of at least one"
         )
     place = look(model, images[:1], layer)
     kept = np.stack([_kept(channels, place.maps, layer) for channels in selected])[:, None]
