@@ -14,7 +14,6 @@ from annealcam.errors import (
     AnnealcamWarning,
     ArgumentError,
     LayerError,
-    ProblemTooLargeError,
     TargetError,
 )
 from annealcam.vision.capture import capture
@@ -325,7 +324,12 @@ def test_bad_images(network, image):
 
 def test_more_qubits_than_the_state_vector_holds(images):
     model = small_network(maps=60)
-    with pytest.raises(ProblemTooLargeError, match="max_qubits"):
-        explain(model, images[0], max_qubits=60, importance="gradcam")
+    with pytest.warns(AnnealcamWarning, match="selected by local search"):
+        found = ac.explain(model, images[0], layer="3", max_qubits=60, importance="gradcam")
+    assert found.problem.d > 24
+    assert (found.selection.sampler, found.selection.info["instead_of"]) == ("local", "anneal")
+    exact = explain(model, images[0], max_qubits=60, importance="gradcam", sampler="exact")
+    assert exact.optimal
+    assert found.energy == pytest.approx(exact.energy)
     e = explain(model, images[0], max_qubits=60, importance="gradcam", sampler="sa")
     assert e.optimal is None or e.problem.d <= 24

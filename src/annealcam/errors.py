@@ -34,6 +34,10 @@ class ProblemTooLargeError(UsageError):
     """A selection problem has more variables than the solver that was asked can hold."""
 
 
+class EmbeddingError(ProblemTooLargeError):
+    """A selection problem has more variables than the graph of a quantum processor has room for."""
+
+
 class ModelError(AnnealcamError):
     """A network cannot be had, or does not behave like an image classifier."""
 
@@ -60,6 +64,10 @@ class NumericalError(AnnealcamError):
 
 class SamplerError(AnnealcamError):
     """A sampler returned no usable selection."""
+
+
+class MissingCredentialsError(SamplerError):
+    """A sampler is a service on the network, and no credentials that it takes were found."""
 
 
 class OutputError(AnnealcamError):

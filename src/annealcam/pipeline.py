@@ -76,8 +76,10 @@ def explain(
         cardinality: select exactly so many maps; None leaves it to the energy (about seven).
         preset: `paper` takes importance gradcam, the plain sum, beta 0.7 and the map of the
             paper's code.
-        sampler: `anneal` (exact state-vector annealing, best of `shots`), `exact`, `sa`, `sqa`,
-            `tabu`, `greedy`, `topk`, `random`, or any object with dimod's `sample(bqm)`.
+        sampler: `anneal` (exact state-vector annealing, best of `shots`), `exact` (with proof),
+            `local` (local search), `windows` (annealing some maps at a time), `sa`, `sqa`, `tabu`,
+            `greedy`, `topk`, `random`, `dwave`, `leap`, or any object with dimod's `sample(bqm)`.
+            Beyond 24 candidates `anneal` leaves them to `local`, and says so.
         seed: equal seeds give equal bits.
         max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
             `sum` the most relevant; the result says how many were left out and what share of the
@@ -187,6 +189,10 @@ def _explain_one(
         "largest_importance": float(weight[found.channels].max()) if problem.d else None,
     }
     provenance["warnings"] = _doubts(provenance, carried_share(contribution, _array(chosen)))
+    if selection.info.get("instead_of"):
+        provenance["warnings"] += (
+            f"{problem.d} candidates are beyond the simulated annealer: selected by local search",
+        )
     return Explanation(
         map=_array(explanation_map(maps[0, chosen], alpha[chosen], form=settings.map_form)),
         selected=_array(chosen),

@@ -48,9 +48,9 @@ class Settings:
         from annealcam.annealing.hamiltonian import CONVENTIONS
         from annealcam.annealing.plan import check_tau
         from annealcam.annealing.schedule import SCHEDULES
+        from annealcam.annealing.selecting import NAMES
         from annealcam.selection.objective import OBJECTIVES
         from annealcam.selection.problem import check_beta, check_cardinality
-        from annealcam.selection.samplers import SAMPLERS
         from annealcam.vision.cam import MAP_FORMS
         from annealcam.vision.importance import IMPORTANCES
 
@@ -58,7 +58,7 @@ class Settings:
         one_of("objective", self.objective, OBJECTIVES)
         one_of("map_form", self.map_form, MAP_FORMS)
         if isinstance(self.sampler, str):
-            one_of("sampler", self.sampler, ("anneal", *SAMPLERS))
+            one_of("sampler", self.sampler, NAMES)
         elif not callable(getattr(self.sampler, "sample", None)):
             raise ArgumentError(
                 f"sampler={self.sampler!r}: has no sample(bqm); give a name or a dimod sampler"

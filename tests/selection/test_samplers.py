@@ -6,7 +6,7 @@ import pytest
 from dwave.samplers import SteepestDescentSampler
 
 import annealcam as ac
-from annealcam.errors import ArgumentError, ProblemTooLargeError, SamplerError
+from annealcam.errors import ArgumentError, SamplerError
 from annealcam.selection import baselines
 from annealcam.selection.samplers import SAMPLERS, best_of, select
 from builders import relu_problem
@@ -135,8 +135,12 @@ def test_samplers_that_misbehave(sampler, match):
 def test_wrong_samplers():
     with pytest.raises(ArgumentError, match="did you mean 'tabu'"):
         select(relu_problem(3), "tabuu")
-    with pytest.raises(ProblemTooLargeError):
-        select(ac.SelectionProblem(np.ones(30), np.zeros((30, 30))), "exact")
+
+
+def test_exact_beyond_enumeration_is_certified_by_its_tree():
+    found = select(ac.SelectionProblem(np.ones(30), np.zeros((30, 30))), "exact")
+    assert (found.n.sum(), found.optimal, found.info["bound"]) == (30, True, "convex")
+    assert found.info["lower_bound"] == found.energy
 
 
 def test_beyond_enumeration_the_optimum_is_unknown():

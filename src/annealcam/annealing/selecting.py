@@ -4,31 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
+from annealcam._checks import one_of
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ProblemTooLargeError
+from annealcam.selection.local_search import local_search
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import BQMSampler, Selection, best_of, select
+from annealcam.selection.samplers import SAMPLERS, BQMSampler, Selection, best_of, select
 
+NAMES = ("anneal", *SAMPLERS, "windows", "dwave", "leap")
 MAX_QUBITS = 24  # seconds for each problem; `anneal` itself goes as far as memory does
 
 
 def select_by_any(
     problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0, **annealing: Any
 ) -> Selection:
-    """Return what `select` does, the annealer among its names; `annealing` is told to it alone.
+    """Return what `select` does, with all of `NAMES`; `annealing` is told to the annealers alone.
+
+    `anneal` holds up to 24 maps; larger problems it leaves to `local_search`, and `info` says so.
+    `windows` anneals a few maps at a time, `dwave` is D-Wave's quantum processor (`shots` reads),
+    `leap` its hybrid solver.
 
     Raises:
         ArgumentError: no sampler has that name, or an argument is out of range.
-        ProblemTooLargeError: d is beyond the reach of `exact` or `anneal`.
-        SamplerError: a sampler object fails.
+        SamplerError: a sampler object fails, or D-Wave cannot be reached.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> [select_by_any(p, name).n.tolist() for name in ("anneal", "exact")]
     [[1, 0], [1, 0]]
     """
-    if sampler != "anneal" or problem.d == 0:
+    if problem.d == 0 or not isinstance(sampler, str) or sampler in SAMPLERS:
         return select(problem, sampler, seed=seed)
+    if one_of("sampler", sampler, NAMES) == "windows":
+        from annealcam.annealing.windows import select_by_windows
+
+        return select_by_windows(problem, seed=seed, **annealing)
+    if sampler == "dwave":
+        from annealcam.selection.dwave.qpu import select_by_dwave
+
+        return select_by_dwave(problem, seed=seed, reads=annealing.get("shots") or 1000)
+    if sampler == "leap":
+        from annealcam.selection.dwave.leap import select_by_leap
+
+        return select_by_leap(problem)
+    if problem.d > MAX_QUBITS and problem.cardinality is None:
+        n = local_search(problem, seed=seed)
+        return best_of(problem, n[None], "local", {"instead_of": "anneal"})
     return select_by_annealing(problem, seed=seed, **annealing)
 
 
@@ -60,7 +81,7 @@ def select_by_annealing(
     if problem.d > MAX_QUBITS and (problem.cardinality is None or constraint == "penalty"):
         raise ProblemTooLargeError(
             f"d={problem.d}: selections are annealed with up to {MAX_QUBITS} qubits; keep fewer "
-            "candidates (max_qubits), or take another sampler (sa, tabu, sqa)"
+            "candidates (max_qubits), or take another sampler (local, windows, exact)"
         )
     result = anneal(
         problem, tau=tau, convention=convention, schedule=schedule, constraint=constraint

@@ -179,6 +179,8 @@ def how(e: Explanation) -> str:
     text += {True: ". Proved optimal", False: ". Proved not optimal", None: ". Optimum unknown"}[
         e.optimal
     ]
-    if "optimum" in info:
+    if "nodes" in info:
+        text += f" (branch and bound, {info['nodes']} nodes)"
+    elif "optimum" in info:
         text += " (enumeration tells in milliseconds)"
     return f"{text}. The selection carries {e.carried_share:.0%} of the positive contributions."

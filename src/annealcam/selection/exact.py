@@ -1,4 +1,4 @@
-"""The certified optimum, by looking at every selection."""
+"""The certified optimum: by looking at every selection, or by branch and bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._types import Array
-from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.errors import ArgumentError
+from annealcam.selection.branch_and_bound import branch_and_bound
 from annealcam.selection.energies import bits, energies_of, weights
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
 
@@ -21,8 +22,10 @@ class ExactSolution:
     """A selection of lowest energy, with its certificate.
 
     `multiplicity` counts the selections whose energy is the lowest one to 1e-12 of the problem's
-    scale; `n` is the first of them in state order. Without a proof (time ran out) `n` is the best
-    seen, `lower_bound` is below every energy, and `multiplicity` counts among the states seen.
+    scale (beyond 24 maps up to 100 of them). Without a proof (time ran out) `n` is the best seen,
+    `lower_bound` is below every energy, and `multiplicity` counts among the selections seen.
+    `method` is `enumeration`, where `n` is the first of equals in state order, or the bound of the
+    search tree, `convex` or `combinatorial`, that had `nodes`.
     """
 
     n: Int[Array, " d"]
@@ -30,33 +33,49 @@ class ExactSolution:
     lower_bound: float
     proved: bool
     multiplicity: int
+    method: str = "enumeration"
+    nodes: int = 0
 
 
 def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -> ExactSolution:
-    """Return the optimum of a problem with d <= 24 maps, by enumeration.
+    """Return the optimum of a problem with its proof: enumeration up to 24 maps, then a tree.
 
     With a cardinality k only the selections of k maps compete. Milliseconds up to d = 18, a
-    fraction of a second at d = 24.
+    fraction of a second at d = 24; for hundreds of maps see `branch_and_bound`: mostly a fraction
+    of a second for a layer after its activation, and no limit but time where it is not.
 
     Args:
         problem: the selection problem.
         time_limit: seconds; None takes as long as it needs.
 
     Raises:
-        ProblemTooLargeError: d is above 24.
         ArgumentError: the time limit is not positive.
 
     >>> x = solve_exact(SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5))
     >>> x.n, x.energy, x.proved, x.multiplicity
     (array([1, 0], dtype=int8), -0.5, True, 1)
     """
-    if problem.d > MAX_ENUMERATED:
-        raise ProblemTooLargeError(
-            f"d={problem.d}: enumeration ends at {MAX_ENUMERATED} maps; "
-            f"keep fewer candidates (max_qubits={MAX_ENUMERATED} or less)"
-        )
     if time_limit is not None and not time_limit > 0:
         raise ArgumentError(f"time_limit={time_limit}: seconds, above 0; None for no limit")
+    if problem.d > MAX_ENUMERATED:
+        return _searched(problem, time_limit)
+    return _enumerated(problem, time_limit)
+
+
+def _searched(problem: SelectionProblem, time_limit: float | None) -> ExactSolution:
+    found = branch_and_bound(problem, time_limit=time_limit)
+    return ExactSolution(
+        n=found.n,
+        energy=found.energy,
+        lower_bound=found.lower_bound,
+        proved=found.proved,
+        multiplicity=found.ties,
+        method=found.method,
+        nodes=found.nodes,
+    )
+
+
+def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSolution:
     deadline = np.inf if time_limit is None else monotonic() + time_limit
     low = min(problem.d, _BLOCK)
     best = _Best(problem.tie)

@@ -14,13 +14,14 @@ from annealcam._checks import one_of
 from annealcam._types import Array, thawed
 from annealcam.errors import AnnealcamError, SamplerError
 from annealcam.selection import baselines
-from annealcam.selection.exact import solve_exact
+from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.local_search import local_search
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
 
 if TYPE_CHECKING:
     import dimod
 
-SAMPLERS = ("exact", "sa", "sqa", "tabu", "greedy", "topk", "random")
+SAMPLERS = ("exact", "local", "sa", "sqa", "tabu", "greedy", "topk", "random")
 
 
 @runtime_checkable
@@ -59,14 +60,14 @@ class Selection:
 def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0) -> Selection:
     """Return the best selection that a sampler finds; by name, equal seeds give equal bits.
 
-    Names: `exact` (enumeration, d <= 24), `sa` (simulated annealing), `sqa` (path-integral
-    simulated quantum annealing), `tabu`, `greedy`, `topk` (most relevant), `random`. The last two
-    take the problem's cardinality, or the size of the optimum. A sampler object is given the
-    problem as a dimod model, and the seed if `seed` is among its parameters.
+    Names: `exact` (`solve_exact`, with proof), `local` (`local_search`), `sa` (simulated
+    annealing), `sqa` (path-integral simulated quantum annealing), `tabu`, `greedy`, `topk` (most
+    relevant), `random`. The last two take the problem's cardinality, or the size of the optimum. A
+    sampler object is given the problem as a dimod model, and the seed if `seed` is among its
+    parameters.
 
     Raises:
         ArgumentError: no sampler has that name.
-        ProblemTooLargeError: d is above the reach of `exact`.
         SamplerError: a sampler object fails, or returns no sample of the problem's variables.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
@@ -76,7 +77,18 @@ def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 
     name = sampler if isinstance(sampler, str) else type(sampler).__name__
     if problem.d == 0:
         return Selection(np.zeros(0, dtype=np.int8), 0.0, True, name)
+    if sampler == "exact":
+        return _certified(problem, solve_exact(problem))
     return best_of(problem, _reads(problem, sampler, name, seed), name)
+
+
+def _certified(problem: SelectionProblem, found: ExactSolution) -> Selection:
+    info: dict[str, Any] = {"optimum": found.energy, "multiplicity": found.multiplicity}
+    if problem.cardinality is not None:
+        info["feasible_reads"] = 1
+    if problem.d > MAX_ENUMERATED:
+        info |= {"lower_bound": found.lower_bound, "bound": found.method, "nodes": found.nodes}
+    return Selection(found.n, found.energy, found.proved or None, "exact", 1, info)
 
 
 def best_of(
@@ -114,8 +126,8 @@ def best_of(
 def _reads(
     problem: SelectionProblem, sampler: str | BQMSampler, name: str, seed: int
 ) -> Int[Array, "reads d"]:
-    if sampler == "exact":
-        return solve_exact(problem).n[None]
+    if sampler == "local":
+        return local_search(problem, seed=seed)[None]
     if sampler == "greedy":
         return baselines.greedy(problem)[None]
     if sampler == "topk":
