@@ -178,8 +178,10 @@ def _minimise(delta, quadratic, status, x, g, field, energy, m, limit):  # type:
             best = max(best, low)
             if best > limit or value - best < 0.05 * (limit - best) + 1e-13 * abs(best):
                 return best
-        moved = _single(delta, quadratic, status, x, g) if m < 0 else _pair(
-            delta, quadratic, status, x, g
+        moved = (
+            _single(delta, quadratic, status, x, g)
+            if m < 0
+            else _pair(delta, quadratic, status, x, g)
         )
         if not moved:
             break

@@ -13,6 +13,8 @@ import typer
 from annealcam import __version__, terminal
 from annealcam.cli_anneal import anneal
 from annealcam.cli_evaluate import evaluate
+from annealcam.cli_path import path
+from annealcam.cli_solve import compare_samplers, solve
 from annealcam.cli_study import figures, study
 from annealcam.cli_train import train
 from annealcam.errors import AnnealcamError, UsageError
@@ -81,7 +83,10 @@ def explain(
     ] = None,
     convention: Annotated[str, typer.Option(help="Driver: paper (1/d) or text (1).")] = "paper",
     sampler: Annotated[
-        str, typer.Option(help="anneal, exact, sa, sqa, tabu, greedy, topk or random.")
+        str,
+        typer.Option(
+            help="anneal, exact, local, windows, sa, sqa, tabu, greedy, topk, random, dwave, leap."
+        ),
     ] = "anneal",
     shots: Annotated[
         int | None, typer.Option(help="Measurements of the annealed state (d^2 if left out).")
@@ -162,6 +167,9 @@ def layers(
 
 
 app.command()(anneal)
+app.command()(solve)
+app.command("compare-samplers")(compare_samplers)
+app.command()(path)
 app.command()(train)
 app.command()(evaluate)
 app.command()(study)

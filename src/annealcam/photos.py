@@ -59,6 +59,19 @@ class Job:
         Raises:
             AnnealcamError: the photo, the network or the folder did not play along.
         """
+        explanation, seen, image = self.explained(photo)
+        rows = compare_samplers(explanation, seed=self.settings.seed) if compare else None
+        checked = self._check(seen, explanation) if check else None
+        view = view_of(self.network.preprocess, image, VIEW)
+        write_folder(explanation, view, folder, comparison=rows, checked=checked)
+        return explanation, rows, checked
+
+    def explained(self, photo: str) -> tuple[Explanation, Tensor, Image.Image]:
+        """Explain a photo; return it as the network sees it, and as it is, as well.
+
+        Raises:
+            AnnealcamError: the photo or the network did not play along.
+        """
         image = load_photo(photo)
         seen = self._tensor(image)
         with warnings.catch_warnings():
@@ -74,11 +87,7 @@ class Job:
                 **vars(self.settings),
             )
         assert isinstance(explanation, Explanation)
-        rows = compare_samplers(explanation, seed=self.settings.seed) if compare else None
-        checked = self._check(seen, explanation) if check else None
-        view = view_of(self.network.preprocess, image, VIEW)
-        write_folder(explanation, view, folder, comparison=rows, checked=checked)
-        return explanation, rows, checked
+        return explanation, seen, image
 
     def _check(self, seen: Tensor, explanation: Explanation) -> dict[str, Any]:
         return check_explanation(
