@@ -39,14 +39,14 @@ def test_each_is_the_optimum_and_keeps_its_contributions(preset):
 
 def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "own.py").write_text(
+    (tmp_path / "sixty.py").write_text(
         "from builders import small_network\n"
         "from annealcam.vision.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
     )
     for most in ("6", "4"):  # a second run replaces the first
         found = CliRunner().invoke(
-            app, ["path", "skimage:chelsea", "--model", "own:make", "--most", most, "-o", "out"]
+            app, ["path", "skimage:chelsea", "--model", "sixty:make", "--most", most, "-o", "out"]
         )
         assert found.exit_code == 0, found.output
     with (tmp_path / "out" / "path.csv").open(newline="") as file:

@@ -76,13 +76,13 @@ def test_rows_are_measured_from_the_certificate():
 
 def test_samplers_on_a_photo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "own.py").write_text(
+    (tmp_path / "sixty.py").write_text(
         "from builders import small_network\n"
         "from annealcam.vision.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
     )
     text = run(
-        "compare-samplers", "skimage:chelsea", "--model", "own:make", "--samplers", "local,greedy"
+        "compare-samplers", "skimage:chelsea", "--model", "sixty:make", "--samplers", "local,greedy"
     )
     assert "proved (convex)" in text
     assert text.count("0.00%") >= 2
