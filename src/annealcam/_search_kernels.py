@@ -11,7 +11,7 @@ import numpy as np
 TRIED = 25
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def search(linear, quadratic, k, n, kicks, rng, tie):  # type: ignore[no-untyped-def]
     """Improve n in place by descent and `kicks` kicks of the best; return its energy.
 

@@ -52,10 +52,8 @@ def local_search(
     if problem.d == 0:
         return n
     rng = np.random.default_rng(seed)
-    search(
-        problem.linear, problem.quadratic, -1 if k is None else k, n, kicks, rng,
-        min(problem.tie, 1e-12 * float(np.abs(problem.linear).max() or 1.0)),
-    )  # fmt: skip
+    least = 1e-12 * float(np.abs(problem.linear).max() or 1.0)  # a change below it is rounding
+    search(problem.linear, problem.quadratic, -1 if k is None else k, n, kicks, rng, least)
     return n
 
 

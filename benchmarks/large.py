@@ -1,0 +1,141 @@
+"""Hundreds of maps: certified optima beside SCIP, local search beside peers, annealing in parts.
+
+    export ANNEALCAM_DATA=FOLDER OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+    .venv/bin/pip install -e ".[bench]" && .venv/bin/python benchmarks/large.py
+
+All candidates of two layers of EfficientNet-Lite0, Grad-CAM's importance, 100 photos of Imagenette
+that it has not seen. Prints Markdown; ten minutes. Compile time is paid before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+
+from annealcam.selection.branch_and_bound import Search, branch_and_bound
+from choosing_tradeoff import heading, row
+from large_problems import Layer, layers_of_photos, solve_by_scip
+from large_search import (
+    Solved,
+    table_of_annealing,
+    table_of_local_search,
+    table_of_many,
+    table_of_peers,
+)
+from timing import use_one_thread
+
+SCIP_LIMIT = 60.0
+AGREE = 1e-6
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A share of the photos to be proved within so many seconds; None: told, not asked."""
+
+    layer: str
+    beta: float
+    within: float
+    share: float | None
+    limit: float
+
+
+ASKED = (
+    Asked("last", 0.7, 1.0, 0.95, 10.0),
+    Asked("last", 0.9, 1.0, None, 10.0),
+    Asked("last", 0.5, 5.0, None, 5.0),
+    Asked("signed", 0.5, 2.0, 0.95, 10.0),
+    Asked("signed", 0.7, 2.0, 0.95, 10.0),
+    Asked("signed", 0.9, 10.0, 0.80, 10.0),
+)
+
+
+def timed_search(layer: Layer, beta: float, limit: float) -> tuple[Search, float]:
+    problem = layer.problem(beta)
+    start = perf_counter()
+    return branch_and_bound(problem, time_limit=limit), perf_counter() - start
+
+
+def table_of_proofs(layers: dict[str, list[Layer]]) -> dict[tuple[str, float], list[Solved]]:
+    """Print how many optima are certified, how soon; return those problems with their optima."""
+    heading(
+        "Certified optima, `branch_and_bound`",
+        "layer", "beta", "bound", "proved within", "asked", "median", "longest", "median nodes",
+        "gap left, median and largest",
+    )  # fmt: skip
+    certified = {}
+    for asked in ASKED:
+        pairs = [timed_search(one, asked.beta, asked.limit) for one in layers[asked.layer]]
+        found, spent = [s for s, _ in pairs], np.array([t for _, t in pairs])
+        proved = np.array([s.proved for s in found])
+        soon = (proved & (spent <= asked.within)).mean()
+        left = [(s.energy - s.lower_bound) / -s.energy for s in found if not s.proved]
+        row(
+            asked.layer, asked.beta, found[0].method, f"{soon:.0%} in {asked.within:g} s",
+            "" if asked.share is None else f"{asked.share:.0%}", f"{np.median(spent):.3g} s",
+            f"{spent.max():.3g} s" if not left else f"{len(left)} stopped at {asked.limit:g} s",
+            f"{np.median([s.nodes for s in found]):.0f}",
+            f"{np.median(left):.2%}, {max(left):.2%}" if left else "",
+        )  # fmt: skip
+        certified[asked.layer, asked.beta] = [
+            (one.problem(asked.beta), s.energy)
+            for one, s in zip(layers[asked.layer], found, strict=True) if s.proved
+        ]  # fmt: skip
+    return certified
+
+
+def table_of_scip(layers: list[Layer], first: int, slowest: int, beta: float = 0.7) -> None:
+    """Print both beside each other: the first photos, then those that take us longest."""
+    spent = [timed_search(one, beta, SCIP_LIMIT)[1] for one in layers]
+    hard = [int(i) for i in np.argsort(spent)[::-1] if i >= first]
+    heading(
+        f"`branch_and_bound` beside SCIP (pyscipopt), last layer, beta {beta}, one thread",
+        "photo", "maps", "ours", "SCIP", "SCIP / ours", "energies apart", "SCIP's gap",
+    )  # fmt: skip
+    ratios = []
+    for i in [*range(min(first, len(layers))), *hard[:slowest]]:
+        one = layers[i]
+        ours, mine = timed_search(one, beta, SCIP_LIMIT)
+        scip = solve_by_scip(one, beta, time_limit=SCIP_LIMIT)
+        ratios.append(scip.seconds / mine)
+        apart = scip.energy - ours.energy
+        more = "" if scip.proved else "> "
+        row(
+            i, len(one.h), f"{1000 * mine:.0f} ms", f"{scip.seconds:.1f} s"
+            + ("" if scip.proved else " (stopped)"), f"{more}{ratios[-1]:.0f}", f"{apart:.1e}",
+            f"{(scip.energy - scip.lower_bound) / -scip.energy:.1%}",
+        )  # fmt: skip
+        if ours.proved and (apart < -AGREE or (scip.proved and apart > AGREE)):
+            raise SystemExit(f"photo {i}: ours {ours.energy}, SCIP {scip.energy}")
+    print(f"\nMedian ratio of the first {first}: {np.median(ratios[:first]):.0f}.", flush=True)
+
+
+def main(
+    photos: Annotated[int, typer.Option(help="of the certified optima")] = 100,
+    few: Annotated[int, typer.Option(help="photos of the peers and of the annealing")] = 20,
+    scip: Annotated[int, typer.Option(help="photos that SCIP solves too")] = 5,
+    slowest: Annotated[int, typer.Option(help="photos besides, those that take us longest")] = 3,
+    many: Annotated[int, typer.Option(help="random problems of 500 maps")] = 1000,
+    seeds: Annotated[int, typer.Option(help="of the annealing")] = 3,
+) -> None:
+    use_one_thread()
+    torch.set_num_threads(1)
+    layers = layers_of_photos(photos)
+    for name, found in layers.items():
+        sizes = [len(one.h) for one in found]
+        print(f"{name}: {len(found)} photos, {min(sizes)} to {max(sizes)} candidates")
+        timed_search(found[0], 0.7, 1.0)  # compiles
+    certified = table_of_proofs(layers)
+    table_of_local_search(certified)
+    table_of_many(many)
+    table_of_peers(certified["last", 0.7][:few])
+    table_of_annealing(certified["last", 0.7][:few], seeds)
+    table_of_scip(layers["last"], scip, slowest)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,190 @@
+"""Heuristics on whole layers, for large.py: local search beside peers, and annealing in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from dwave.samplers import PathIntegralAnnealingSampler
+from numpy.typing import NDArray
+
+from annealcam import SelectionProblem
+from annealcam.annealing.selecting import select_by_any
+from annealcam.annealing.windows import _window, select_by_windows, window_problem
+from annealcam.selection.baselines import greedy
+from annealcam.selection.exact import solve_exact
+from annealcam.selection.local_search import local_search, local_search_many
+from choosing_tradeoff import heading, row
+from problems import relu_problem
+from timing import seconds
+
+Bits = NDArray[np.int8]
+Solver = Callable[[SelectionProblem, int], Bits]
+Solved = tuple[SelectionProblem, float]  # with its certified optimum
+QUBITS, ROUNDS, TAU = 16, 20, 100.0
+PEERS = {
+    "greedy": "greedy selection",
+    "tabu": "dwave-samplers tabu, 20 reads",
+    "sa": "dwave-samplers SA, 100 reads of 1000 sweeps",
+    "sqa": "dwave-samplers SQA, 2 reads of 500 sweeps",
+}
+
+
+def judged(solver: Solver, solved: list[Solved]) -> tuple[float, float, list[float], list[float]]:
+    """Share optimal, largest and each gap to the optimum (relative), and seconds of each."""
+    gaps, spent, hits = [], [], 0
+    for i, (problem, optimum) in enumerate(solved):
+        start = perf_counter()
+        n = solver(problem, i)
+        spent.append(perf_counter() - start)
+        over = float(problem.energy(n)) - optimum
+        hits += over <= problem.tie
+        gaps.append(max(over, 0.0) / -optimum)
+    return hits / len(solved), max(gaps), gaps, spent
+
+
+def by_name(name: str, **annealing: Any) -> Solver:
+    return lambda problem, seed: select_by_any(problem, name, seed=seed, **annealing).n
+
+
+def locally(problem: SelectionProblem, seed: int) -> Bits:
+    return local_search(problem, seed=seed)
+
+
+def by_sqa(problem: SelectionProblem, seed: int) -> Bits:
+    """Fewer reads than the sampler `sqa` has: its 100 take minutes for each of these problems."""
+    found = PathIntegralAnnealingSampler().sample(
+        problem.to_bqm(), num_reads=2, num_sweeps=500, seed=seed
+    )
+    return found.record.sample[np.argmin(found.record.energy)]
+
+
+def table_of_local_search(certified: dict[tuple[str, float], list[Solved]]) -> None:
+    heading(
+        "Local search against certified optima (asked: 99 % found, below 5 ms)",
+        "layer", "beta", "problems proved", "optimum found", "largest gap", "median ms", "max ms",
+    )  # fmt: skip
+    for (layer, beta), solved in certified.items():
+        share, worst, _, spent = judged(locally, solved)
+        ms = 1000 * np.array(spent)
+        row(layer, beta, len(solved), f"{share:.1%}", f"{worst:.1e}", f"{np.median(ms):.1f}",
+            f"{ms.max():.1f}")  # fmt: skip
+
+
+def table_of_many(count: int, d: int = 500, chunk: int = 100) -> None:
+    """`local_search_many` on random problems, some at a time, since each J takes 2 MB."""
+    spent = {1: 0.0, 2: 0.0}
+    same = True
+    for first in range(0, count, chunk):
+        problems = [relu_problem(d, seed=first + i) for i in range(min(chunk, count - first))]
+        found = {}
+        for workers in spent:
+            start = perf_counter()
+            found[workers] = local_search_many(problems, workers=workers)
+            spent[workers] += perf_counter() - start
+        same &= all(np.array_equal(a, b) for a, b in zip(*found.values(), strict=True))
+    heading(f"{count} random problems of {d} maps (asked: below 5 s)", "workers", "s", "the same n")
+    for workers, total in spent.items():
+        row(workers, f"{total:.2f}", "yes" if same else "NO")
+
+
+def table_of_peers(solved: list[Solved]) -> None:
+    heading(
+        f"Heuristics on the last layer of {len(solved)} photos, beta 0.7",
+        "method", "optimum found", "mean gap", "median", "time / local search",
+    )  # fmt: skip
+    ours = 0.0
+    for name, told in {"local": "**local_search**", **PEERS}.items():
+        solver = {"local": locally, "sqa": by_sqa}.get(name) or by_name(name)
+        share, _, gaps, spent = judged(solver, solved)
+        median = float(np.median(spent))
+        ours = ours or median
+        row(told, f"{share:.0%}", f"{np.mean(gaps):.1e}", seconds(median), f"{median / ours:.3g}")
+
+
+def cut(problem: SelectionProblem, seed: int) -> Bits:
+    """Anneal the most relevant maps alone, as the default of `explain` does."""
+    top = np.sort(np.argsort(-problem.h, kind="stable")[:QUBITS])
+    small = SelectionProblem(problem.h[top], problem.J[np.ix_(top, top)], beta=problem.beta)
+    n = np.zeros(problem.d, dtype=np.int8)
+    n[top] = select_by_any(small, "anneal", tau=TAU, seed=seed).n
+    return n
+
+
+def windows_by(solver: Solver) -> Solver:
+    """The loop of `select_by_windows`, with another solver of the windows."""
+
+    def solve(problem: SelectionProblem, seed: int) -> Bits:
+        rng = np.random.default_rng(seed)
+        n = greedy(problem)
+        for _ in range(ROUNDS):
+            places = _window(problem, n, QUBITS, rng)
+            moved = n.copy()
+            moved[places] = solver(window_problem(problem, n, places), int(rng.integers(2**31)))
+            if problem.energy(moved) <= problem.energy(n):
+                n = moved
+        return n
+
+    return solve
+
+
+def guess(problem: SelectionProblem, seed: int) -> Bits:
+    """The best of as many uniform guesses as the annealer is measured."""
+    shots = np.random.default_rng(seed).integers(0, 2, (problem.d**2, problem.d), dtype=np.int8)
+    return shots[np.argmin(problem.energy(shots))]
+
+
+def exactly(problem: SelectionProblem, _seed: int) -> Bits:
+    return solve_exact(problem).n
+
+
+def table_of_annealing(solved: list[Solved], seeds: int) -> None:
+    chances: dict[str, list[float]] = {"annealed": [], "guessed": []}
+
+    def annealed(problem: SelectionProblem, seed: int) -> Bits:
+        found = select_by_windows(problem, qubits=QUBITS, rounds=ROUNDS, tau=TAU, seed=seed)
+        chances["annealed"].append(found.info["best_of_shots_probability_in_windows"])
+        chances["guessed"].append(found.info["guess_probability_in_windows"])
+        return found.n
+
+    heading(
+        f"Annealing the last layer of {len(solved)} photos in parts, beta 0.7, {seeds} seeds",
+        "method", "mean gap", "95 % of the mean", "optimum found", "median",
+    )  # fmt: skip
+    methods: dict[str, Solver] = {
+        "greedy alone, where the windows begin": by_name("greedy"),
+        f"the {QUBITS} most relevant maps, annealed": cut,
+        f"{ROUNDS} windows of {QUBITS}, annealed": annealed,
+        f"{ROUNDS} windows of {QUBITS}, guessed as often": windows_by(guess),
+        f"{ROUNDS} windows of {QUBITS}, solved exactly": windows_by(exactly),
+        "local_search, all maps": locally,
+    }
+    means = {}
+    for told, solver in methods.items():
+        runs = [judged(_seeded(solver, s), solved) for s in range(seeds)]
+        means[told] = np.mean([gaps for _, _, gaps, _ in runs], axis=0)
+        median = float(np.median([spent for *_, spent in runs]))
+        share = np.mean([found for found, *_ in runs])
+        row(told, f"{means[told].mean():.2%}", interval(means[told]), f"{share:.0%}",
+            seconds(median))  # fmt: skip
+    gain = means[f"{ROUNDS} windows of {QUBITS}, guessed as often"]
+    gain = gain - means[f"{ROUNDS} windows of {QUBITS}, annealed"]
+    print(
+        f"\nGuessed less annealed: {gain.mean():.3%} {interval(gain)}. Chance that a window's best "
+        f"shot is its optimum: annealed {np.mean(chances['annealed']):.3f}, "
+        f"guessed {np.mean(chances['guessed']):.4f}.",
+        flush=True,
+    )
+
+
+def _seeded(solver: Solver, seed: int) -> Solver:
+    return lambda problem, i: solver(problem, 1000 * seed + i)
+
+
+def interval(values: NDArray[np.float64]) -> str:
+    """Of the mean over the photos, from photos drawn anew."""
+    drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return f"[{low:.2%}, {high:.2%}]"
