@@ -17,7 +17,8 @@ import numpy as np
 import torch
 import typer
 
-from annealcam.selection.branch_and_bound import Search, branch_and_bound
+from annealcam.selection.branch_and_bound import branch_and_bound
+from annealcam.selection.solution import ExactSolution
 from choosing_tradeoff import heading, row
 from large_problems import Layer, layers_of_photos, solve_by_scip
 from large_search import (
@@ -54,7 +55,7 @@ ASKED = (
 )
 
 
-def timed_search(layer: Layer, beta: float, limit: float) -> tuple[Search, float]:
+def timed_search(layer: Layer, beta: float, limit: float) -> tuple[ExactSolution, float]:
     problem = layer.problem(beta)
     start = perf_counter()
     return branch_and_bound(problem, time_limit=limit), perf_counter() - start

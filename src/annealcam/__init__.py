@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from annealcam.annealing.sweep import TauSweep, optimal_tau, tau_sweep
     from annealcam.explanation import Explanation
     from annealcam.pipeline import cam, explain
-    from annealcam.selection.exact import ExactSolution, solve_exact
+    from annealcam.selection.exact import solve_exact
     from annealcam.selection.problem import SelectionProblem
+    from annealcam.selection.solution import ExactSolution
     from annealcam.vision.models import load_model
 
 _HOMES = {
@@ -30,7 +31,7 @@ _HOMES = {
     "AnnealResult": "annealcam.annealing.evolution",
     "AnnealingSampler": "annealcam.annealing.sampler",
     "BatchResult": "annealcam.annealing.batch",
-    "ExactSolution": "annealcam.selection.exact",
+    "ExactSolution": "annealcam.selection.solution",
     "Explanation": "annealcam.explanation",
     "MinimumGap": "annealcam.annealing.gap",
     "Schedule": "annealcam.annealing.schedule",

@@ -14,7 +14,8 @@ from annealcam._types import Array, Progress
 from annealcam.explanation import Explanation
 from annealcam.metrics.channels import faithfulness_of_many
 from annealcam.seen import posed
-from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.exact import solve_exact
+from annealcam.selection.solution import ExactSolution
 from annealcam.settings import Settings
 from annealcam.vision.capture import capture
 

@@ -11,9 +11,10 @@ import numpy as np
 from annealcam._checks import one_of
 from annealcam._types import Progress
 from annealcam.annealing.selecting import NAMES, select_by_any
-from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.exact import solve_exact
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
+from annealcam.selection.solution import ExactSolution
 
 DEFAULT = ("local", "windows", "sa", "tabu", "sqa", "greedy", "topk", "random")
 

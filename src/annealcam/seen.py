@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
 from annealcam.explanation import carried_share
-from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.exact import solve_exact
 from annealcam.selection.objective import TYPICAL, relative_beta
 from annealcam.selection.problem import SelectionProblem
+from annealcam.selection.solution import ExactSolution
 
 if TYPE_CHECKING:
     from torch import Tensor

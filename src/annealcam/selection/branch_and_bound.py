@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -11,25 +10,10 @@ from jaxtyping import Int
 from annealcam._types import Array
 from annealcam.selection.local_search import local_search
 from annealcam.selection.problem import SelectionProblem
+from annealcam.selection.solution import ExactSolution
 from annealcam.selection.trees import Left, Tree, shift_of
 
 SLICE = 2000  # nodes between two looks at the clock, and at Ctrl-C
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """What a tree search found: the best selection, a bound below all, whether they meet.
-
-    `ties` counts the selections as good as the best, up to 100 of them, if it is proved.
-    """
-
-    n: Int[Array, " d"]
-    energy: float
-    lower_bound: float
-    proved: bool
-    ties: int
-    nodes: int
-    method: str
 
 
 def branch_and_bound(
@@ -38,7 +22,7 @@ def branch_and_bound(
     start: Int[Array, " d"] | None = None,
     time_limit: float | None = None,
     seed: int = 0,
-) -> Search:
+) -> ExactSolution:
     """Return the optimum of a problem, proved, or the best that time allowed, with its bound.
 
     Depth first, from a selection of `local_search`. Where J + I is a Gram matrix (maps that are
@@ -78,14 +62,14 @@ def branch_and_bound(
         done = False
     n = min(n, tree.left.whole(tree.best[0]), key=problem.energy)
     energy = float(problem.energy(n))
-    return Search(
+    return ExactSolution(
         n=n,
         energy=energy,
         lower_bound=energy if done else min(energy, tree.lower_bound),
         proved=done,
-        ties=max(int(tree.counts[2]), 1),
-        nodes=int(tree.counts[1]),
+        multiplicity=max(int(tree.counts[2]), 1),
         method="convex" if convex else "combinatorial",
+        nodes=int(tree.counts[1]),
     )
 
 

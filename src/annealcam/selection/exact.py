@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -13,28 +12,9 @@ from annealcam.errors import ArgumentError
 from annealcam.selection.branch_and_bound import branch_and_bound
 from annealcam.selection.energies import bits, energies_of, weights
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
+from annealcam.selection.solution import ExactSolution
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
-
-
-@dataclass(frozen=True, eq=False)
-class ExactSolution:
-    """A selection of lowest energy, with its certificate.
-
-    `multiplicity` counts the selections whose energy is the lowest one to 1e-12 of the problem's
-    scale (beyond 24 maps up to 100 of them). Without a proof (time ran out) `n` is the best seen,
-    `lower_bound` is below every energy, and `multiplicity` counts among the selections seen.
-    `method` is `enumeration`, where `n` is the first of equals in state order, or the bound of the
-    search tree, `convex` or `combinatorial`, that had `nodes`.
-    """
-
-    n: Int[Array, " d"]
-    energy: float
-    lower_bound: float
-    proved: bool
-    multiplicity: int
-    method: str = "enumeration"
-    nodes: int = 0
 
 
 def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -> ExactSolution:
@@ -58,21 +38,8 @@ def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -
     if time_limit is not None and not time_limit > 0:
         raise ArgumentError(f"time_limit={time_limit}: seconds, above 0; None for no limit")
     if problem.d > MAX_ENUMERATED:
-        return _searched(problem, time_limit)
+        return branch_and_bound(problem, time_limit=time_limit)
     return _enumerated(problem, time_limit)
-
-
-def _searched(problem: SelectionProblem, time_limit: float | None) -> ExactSolution:
-    found = branch_and_bound(problem, time_limit=time_limit)
-    return ExactSolution(
-        n=found.n,
-        energy=found.energy,
-        lower_bound=found.lower_bound,
-        proved=found.proved,
-        multiplicity=found.ties,
-        method=found.method,
-        nodes=found.nodes,
-    )
 
 
 def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSolution:

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 
 from annealcam._types import Array
 from annealcam.errors import ArgumentError
-from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.exact import solve_exact
 from annealcam.selection.problem import SelectionProblem
+from annealcam.selection.solution import ExactSolution
 
 
 def cardinality_path(

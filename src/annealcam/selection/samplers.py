@@ -14,9 +14,10 @@ from annealcam._checks import one_of
 from annealcam._types import Array, thawed
 from annealcam.errors import AnnealcamError, SamplerError
 from annealcam.selection import baselines
-from annealcam.selection.exact import ExactSolution, solve_exact
+from annealcam.selection.exact import solve_exact
 from annealcam.selection.local_search import local_search
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
+from annealcam.selection.solution import ExactSolution
 
 if TYPE_CHECKING:
     import dimod

@@ -83,13 +83,12 @@ class Tree:
         self.field, self.energy = np.zeros((d + 2, d)), np.zeros(d + 2)
         self.field[0], self.energy[0] = left.linear, left.energy
         self.bound = np.full(d + 2, _below(left))
-        self.turn = np.zeros(d + 2, dtype=np.int64)
+        self.turn, self._chosen = np.zeros((2, d + 2), dtype=np.int64)
         self._own = _relaxation(left, n) if convex else (_by_coupling(left.quadratic),)
 
     def visit(self, budget: int) -> bool:
         """Visit so many nodes; return whether none is left."""
-        left, chosen = self.left, np.zeros_like(self.turn)
-        self._chosen = getattr(self, "_chosen", chosen)
+        left = self.left
         common: tuple[Any, ...] = (left.cardinality, self.drops, left.tie)
         if self.convex:
             from annealcam._convex_kernels import run as relaxed
