@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import annealcam as ac
 from annealcam.selection import branch_and_bound as module
+from annealcam.selection import samplers
 from annealcam.selection.branch_and_bound import branch_and_bound, is_gram
 from annealcam.selection.trees import Tree
 
@@ -95,6 +96,9 @@ def test_time_that_ends_leaves_the_best_and_its_bound(monkeypatch):
     monkeypatch.setattr(module, "SLICE", 5)
     found = ac.solve_exact(problem, time_limit=1e-6)
     assert not found.proved
+    told = samplers._certified(problem, found)
+    assert (told.optimal, "optimum" in told.info) == (None, False)
+    assert told.info["lower_bound"] == found.lower_bound
     assert found.lower_bound < found.energy == problem.energy(found.n)
 
 

@@ -84,7 +84,9 @@ def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 
 
 
 def _certified(problem: SelectionProblem, found: ExactSolution) -> Selection:
-    info: dict[str, Any] = {"optimum": found.energy, "multiplicity": found.multiplicity}
+    info: dict[str, Any] = {}
+    if found.proved:
+        info |= {"optimum": found.energy, "multiplicity": found.multiplicity}
     if problem.cardinality is not None:
         info["feasible_reads"] = 1
     if problem.d > MAX_ENUMERATED:
