@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from annealcam import SelectionProblem
 from annealcam.annealing.selecting import select_by_any
-from annealcam.annealing.windows import _window, select_by_windows, window_problem
+from annealcam.annealing.windows import select_by_windows, window_places, window_problem
 from annealcam.selection.baselines import greedy
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.local_search import local_search, local_search_many
@@ -120,7 +120,7 @@ def windows_by(solver: Solver) -> Solver:
         rng = np.random.default_rng(seed)
         n = greedy(problem)
         for _ in range(ROUNDS):
-            places = _window(problem, n, QUBITS, rng)
+            places = window_places(problem, n, QUBITS, rng)
             moved = n.copy()
             moved[places] = solver(window_problem(problem, n, places), int(rng.integers(2**31)))
             if problem.energy(moved) <= problem.energy(n):

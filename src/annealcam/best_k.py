@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from annealcam._types import Array, Progress
 from annealcam.explanation import Explanation
 from annealcam.metrics.channels import faithfulness_of_many
-from annealcam.seen import posed
+from annealcam.seen import mean_cosine, posed
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.solution import ExactSolution
 from annealcam.settings import Settings
@@ -93,19 +93,6 @@ def best_k(
         }
         for i, k in enumerate(wanted)
     ]
-
-
-def mean_cosine(flat: Float[Array, "k pixels"]) -> float | None:
-    """Return the mean |cosine| of the pairs of maps; None below two.
-
-    >>> mean_cosine(np.array([[1.0, 0.0], [1.0, 1.0]]))
-    0.7071067811865475
-    """
-    k = len(flat)
-    if k < 2:
-        return None
-    unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
-    return float((np.abs(unit @ unit.T).sum() - k) / (k * (k - 1)))
 
 
 def _number(value: Any) -> float | None:

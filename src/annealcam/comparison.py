@@ -8,6 +8,7 @@ import numpy as np
 
 from annealcam.annealing.selecting import select_by_any
 from annealcam.explanation import Explanation, carried_share
+from annealcam.metrics.stability import jaccard
 from annealcam.selection.problem import MAX_ENUMERATED
 from annealcam.selection.samplers import SAMPLERS, Selection
 
@@ -34,7 +35,6 @@ def _row(e: Explanation, s: Selection) -> dict[str, Any]:
     chosen, own = s.n.astype(bool), e.selection.n.astype(bool)
     k = int(chosen.sum())
     pairs = float(np.sum(e.problem.J[np.ix_(chosen, chosen)])) / (k * (k - 1)) if k > 1 else None
-    union = int((chosen | own).sum())
     return {
         "sampler": s.sampler,
         "k": k,
@@ -43,5 +43,5 @@ def _row(e: Explanation, s: Selection) -> dict[str, Any]:
         "relevance": float(e.problem.h[chosen].sum()),
         "redundancy": pairs,
         "carried": carried_share(e.contribution, e.candidates[chosen]),
-        "shared": int((chosen & own).sum()) / union if union else 1.0,
+        "shared": float(jaccard(chosen, own)),
     }

@@ -11,6 +11,7 @@ import numpy as np
 from annealcam._checks import one_of
 from annealcam._types import Progress
 from annealcam.annealing.selecting import NAMES, select_by_any
+from annealcam.metrics.stability import jaccard
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
@@ -68,7 +69,6 @@ def _row(
     problem: SelectionProblem, found: Selection, best: ExactSolution, seconds: float
 ) -> dict[str, Any]:
     n, own = found.n.astype(bool), best.n.astype(bool)
-    union = int((n | own).sum())
     above = max(found.energy - best.lower_bound, 0.0)
     size = abs(best.lower_bound)
     optimal = bool(found.energy <= best.energy + problem.tie) if best.proved else None
@@ -78,6 +78,6 @@ def _row(
         "energy": found.energy,
         "gap": 0.0 if above <= problem.tie else above / size if size else np.inf,
         "optimal": optimal,
-        "shared": int((n & own).sum()) / union if union else 1.0,
+        "shared": float(jaccard(n, own)),
         "seconds": seconds,
     }

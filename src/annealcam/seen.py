@@ -86,13 +86,21 @@ class Seen:
         return float(self.importance[self.candidates].max(initial=0.0)) or 1.0
 
     def _redundancy(self, channels: Int[Array, " k"]) -> float | None:
-        """Mean |cosine| of the pairs: J where it is known, for many maps by one product."""
-        k = len(channels)
-        if k < 2:
-            return None
-        flat = self.maps[channels].reshape(k, -1).astype(np.float64)
-        unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
-        return float((np.abs(unit @ unit.T).sum() - k) / (k * (k - 1)))
+        """Mean |cosine| of the pairs."""
+        return mean_cosine(self.maps.reshape(len(self.maps), -1)[channels].astype(np.float64))
+
+
+def mean_cosine(flat: Float[Array, "k pixels"]) -> float | None:
+    """Return the mean |cosine| of the pairs of maps; None below two.
+
+    >>> mean_cosine(np.array([[1.0, 0.0], [1.0, 1.0]]))
+    0.7071067811865475
+    """
+    k = len(flat)
+    if k < 2:
+        return None
+    unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    return float((np.abs(unit @ unit.T).sum() - k) / (k * (k - 1)))
 
 
 def posed(

@@ -59,7 +59,7 @@ def select_by_windows(
     n = greedy(problem)
     energies, chances, guesses = [float(problem.energy(n))], [], []
     for _ in range(whole("rounds", rounds, least=1) if problem.d else 0):
-        places = _window(problem, n, qubits, rng)
+        places = window_places(problem, n, qubits, rng)
         found = select_by_annealing(
             window_problem(problem, n, places), tau=tau, convention=convention, schedule=schedule,
             shots=shots, seed=int(rng.integers(2**31)),
@@ -103,10 +103,15 @@ def window_problem(
     )  # fmt: skip
 
 
-def _window(
+def window_places(
     problem: SelectionProblem, n: Int[Array, " d"], qubits: int, rng: np.random.Generator
 ) -> Int[Array, " q"]:
-    """Selected maps at random, and others at random from those that would cost least."""
+    """Return a window: selected maps at random, others at random from those that cost least.
+
+    >>> p = SelectionProblem([1.0, 0.9], [[0.0, 0.5], [0.5, 0.0]])
+    >>> window_places(p, np.array([1, 0]), 2, np.random.default_rng(0)).tolist()
+    [0, 1]
+    """
     inside, outside = np.flatnonzero(n == 1), np.flatnonzero(n == 0)
     some = min(len(inside), max(qubits // 2, qubits - len(outside)))
     room = min(qubits - some, len(outside))

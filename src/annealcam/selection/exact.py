@@ -13,6 +13,7 @@ from annealcam.selection.branch_and_bound import branch_and_bound
 from annealcam.selection.energies import bits, energies_of, weights
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.selection.solution import ExactSolution
+from annealcam.selection.trees import Left, below
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 
@@ -57,7 +58,7 @@ def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSol
     return ExactSolution(
         n=n,
         energy=energy,
-        lower_bound=energy if proved else _bound(problem),
+        lower_bound=energy if proved else below(Left.of(problem)),
         proved=proved,
         multiplicity=max(best.count, 1),
     )
@@ -68,12 +69,6 @@ def _most_relevant(problem: SelectionProblem) -> Int[Array, " d"]:
     n = np.zeros(problem.d, dtype=np.int8)
     n[np.argsort(-problem.h, kind="stable")[: problem.cardinality]] = 1
     return n
-
-
-def _bound(problem: SelectionProblem) -> float:
-    """Below every energy: each coefficient as low as it can make itself."""
-    lowest = np.minimum(problem.linear, 0).sum() + 0.5 * np.minimum(problem.quadratic, 0).sum()
-    return float(lowest)
 
 
 class _Best:

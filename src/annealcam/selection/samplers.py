@@ -173,15 +173,32 @@ def _dimod_reads(
         raise SamplerError(f"sampler={name}: fails with {type(error).__name__}: {told}") from error
     if not hasattr(found, "change_vartype"):
         raise SamplerError(f"sampler={name}: gives {type(found).__name__}, not a dimod SampleSet")
-    binary = found.change_vartype("BINARY", inplace=False)
-    labels = list(binary.variables)
-    if not set(range(problem.d)) <= set(labels):
+    return rows_of(found, problem.d, name)
+
+
+def rows_of(found: dimod.SampleSet, d: int, sampler: str) -> Int[Array, "reads d"]:
+    """Return a row of 0 and 1 for each read, variables in the order 0 to d - 1.
+
+    Samples of a constrained model come as whole numbers, of which 0 and 1 are meant.
+
+    Raises:
+        SamplerError: there is no sample, a variable is missing, or a value is neither 0 nor 1.
+
+    >>> import dimod
+    >>> rows = dimod.SampleSet.from_samples({1: -1, 0: 1}, "SPIN", 0.0, num_occurrences=[2])
+    >>> rows_of(rows, 2, "mine").tolist()
+    [[1, 0], [1, 0]]
+    """
+    labels = list(found.variables)
+    if not set(range(d)) <= set(labels):
         raise SamplerError(
-            f"sampler={name}: gives the variables {labels}, not those of the model, "
-            f"0 to {problem.d - 1}"
+            f"sampler={sampler}: gives the variables {labels}; 0 to {d - 1} were asked for"
         )
-    order = [labels.index(v) for v in range(problem.d)]
-    if len(binary) == 0:
-        raise SamplerError(f"sampler={name}: returned no sample; ask it for at least one read")
-    rows: Int[Array, "rows d"] = binary.record.sample[:, order].astype(np.int8)
-    return np.repeat(rows, binary.record.num_occurrences, axis=0)  # hardware answers in counts
+    if len(found) == 0:
+        raise SamplerError(f"sampler={sampler}: returned no sample; ask it for at least one read")
+    values = found.record.sample[:, [labels.index(v) for v in range(d)]]
+    low = -1 if found.vartype.name == "SPIN" else 0
+    if not ((values == low) | (values == 1)).all():
+        raise SamplerError(f"sampler={sampler}: gives other values than {low} and 1")
+    rows: Int[Array, "rows d"] = (values == 1).astype(np.int8)
+    return np.repeat(rows, found.record.num_occurrences, axis=0)  # hardware answers in counts

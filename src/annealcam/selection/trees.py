@@ -82,7 +82,7 @@ class Tree:
         self.status = np.zeros((d + 2, d), dtype=np.int8)
         self.field, self.energy = np.zeros((d + 2, d)), np.zeros(d + 2)
         self.field[0], self.energy[0] = left.linear, left.energy
-        self.bound = np.full(d + 2, _below(left))
+        self.bound = np.full(d + 2, below(left))
         self.turn, self._chosen = np.zeros((2, d + 2), dtype=np.int64)
         self._own = _relaxation(left, n) if convex else (_by_coupling(left.quadratic),)
 
@@ -134,8 +134,12 @@ class Tree:
         return float(self.bound[: depth + 1][still].min(initial=np.inf))
 
 
-def _below(left: Left) -> float:
-    """Below every energy: each coefficient as low as it can make itself."""
+def below(left: Left) -> float:
+    """Return what no energy is below: each coefficient as low as it can make itself.
+
+    >>> below(Left.of(SelectionProblem([1.0, -1.0], np.zeros((2, 2)), beta=0.5)))
+    -0.5
+    """
     couplings = 0.5 * np.minimum(left.quadratic, 0).sum()
     return float(left.energy + np.minimum(left.linear, 0).sum() + couplings)
 

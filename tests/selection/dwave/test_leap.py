@@ -145,7 +145,7 @@ def test_answers_that_are_none():
     with pytest.raises(SamplerError, match="sampler=leap"):
         select_by_leap(relu_problem(4), sampler=hybrid)
     hybrid.sample = lambda bqm: dimod.SampleSet.from_samples([{"a": 1}], "BINARY", 0.0)
-    with pytest.raises(SamplerError, match=r"of the variables \['a'\]; 0 to 3 were asked for"):
+    with pytest.raises(SamplerError, match=r"gives the variables \['a'\]; 0 to 3 were asked for"):
         select_by_leap(relu_problem(4), sampler=hybrid)
     hybrid.sample = lambda bqm: dimod.SampleSet.from_samples([{0: 2, 1: 0}], "INTEGER", 0.0)
     with pytest.raises(SamplerError, match="other values than 0 and 1"):

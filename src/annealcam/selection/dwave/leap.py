@@ -10,10 +10,10 @@ import numpy as np
 
 from annealcam._checks import real
 from annealcam.errors import ArgumentError
-from annealcam.selection.dwave.answers import numbers, selections
+from annealcam.selection.dwave.answers import numbers
 from annealcam.selection.dwave.connect import asked, connected, solver_name
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection, best_of
+from annealcam.selection.samplers import Selection, best_of, rows_of
 
 if TYPE_CHECKING:
     import dimod
@@ -102,7 +102,7 @@ def _selected(problem: SelectionProblem, sampler: Any, time_limit: float | None)
         "time_unit": "microseconds",
         "reproducible": False,
     }
-    return best_of(problem, selections(found, problem.d, "leap"), "leap", info)
+    return best_of(problem, rows_of(found, problem.d, "leap"), "leap", info)
 
 
 def _sampled(sampler: Any, method: str, model: Any, options: dict[str, Any]) -> dimod.SampleSet:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annealcam.errors import ArgumentError
-from annealcam.selection.dwave.answers import chain_breaks, numbers, selections
+from annealcam.selection.dwave.answers import chain_breaks, numbers
 from annealcam.selection.dwave.connect import asked, connected, solver_name
 from annealcam.selection.dwave.controls import Controls
 from annealcam.selection.dwave.embedding import (
@@ -17,7 +17,7 @@ from annealcam.selection.dwave.embedding import (
     torque_compensation,
 )
 from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection, best_of
+from annealcam.selection.samplers import Selection, best_of, rows_of
 
 if TYPE_CHECKING:
     import dimod
@@ -113,7 +113,7 @@ def _selected(
         "time_unit": "microseconds",
         "reproducible": seeded,
     }
-    return best_of(problem, selections(found, problem.d, "dwave"), "dwave", info)
+    return best_of(problem, rows_of(found, problem.d, "dwave"), "dwave", info)
 
 
 def _sampled(
