@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
 from operator import index
 from typing import Any
 
@@ -48,3 +49,26 @@ def one_of(argument: str, value: Any, known: Iterable[str]) -> str:
             f"{argument}={value!r}: one of {', '.join(names)}{suggest(str(value), names)}"
         )
     return value
+
+
+def options_of(
+    sampler: str, function: Callable[..., Any], given: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what a sampler's function is to be told: its own defaults, and `given` above them.
+
+    >>> options_of("mine", lambda problem, *, reads=10, seed=0: None, {"reads": 3})
+    {'reads': 3}
+    """
+    known = {
+        name: p.default
+        for name, p in signature(function).parameters.items()
+        if p.kind is p.KEYWORD_ONLY and name != "seed"
+    }
+    for name in given or {}:
+        if name not in known:
+            takes = ", ".join(known) or "none"
+            raise ArgumentError(
+                f"sampler_options: {name!r} is no option of {sampler}, which takes {takes}"
+                f"{suggest(str(name), known)}"
+            )
+    return known | dict(given or {})

@@ -18,7 +18,7 @@ from annealcam.cli_solve import compare_samplers, solve
 from annealcam.cli_study import figures, study
 from annealcam.cli_train import train
 from annealcam.errors import AnnealcamError, UsageError
-from annealcam.terminal import Seed, complain, one_line_errors, say
+from annealcam.terminal import SamplerOptions, Seed, complain, one_line_errors, say
 
 if TYPE_CHECKING:
     from annealcam.explanation import Explanation
@@ -88,6 +88,7 @@ def explain(
             help="anneal, exact, local, windows, sa, sqa, tabu, greedy, topk, random, dwave, leap."
         ),
     ] = "anneal",
+    option: SamplerOptions = None,
     shots: Annotated[
         int | None, typer.Option(help="Measurements of the annealed state (d^2 if left out).")
     ] = None,
@@ -109,8 +110,8 @@ def explain(
 
     settings = resolve(
         preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
-        sampler=sampler, seed=seed, max_qubits=max_qubits, tau=tau, convention=convention,
-        shots=shots,
+        sampler=sampler, sampler_options=terminal.named_values(option), seed=seed,
+        max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
     )  # fmt: skip
     from annealcam.files import make_folder
     from annealcam.photos import Job

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from annealcam import terminal
-from annealcam.terminal import Seed, one_line_errors, say
+from annealcam.terminal import SamplerOptions, Seed, one_line_errors, say
 
 if TYPE_CHECKING:
     from annealcam.problems import ProblemFile
@@ -32,6 +32,7 @@ def solve(
             help="exact, local, anneal, windows, sa, sqa, tabu, greedy, topk, random, dwave, leap."
         ),
     ] = "exact",
+    option: SamplerOptions = None,
     beta: Annotated[float | None, typer.Option(help="For h and J: in place of the file's.")] = None,
     cardinality: Annotated[
         int | None, typer.Option(help="Exactly so many variables are 1.")
@@ -47,7 +48,9 @@ def solve(
 
     source = read_problem(problem, beta=beta, cardinality=cardinality)
     start = perf_counter()
-    told = _solved(source, sampler, time_limit, seed) | {"seconds": perf_counter() - start}
+    options = terminal.named_values(option)
+    told = _solved(source, sampler, time_limit, seed, options)
+    told["seconds"] = perf_counter() - start
     if output is not None:
         from annealcam.files import file_written_aside
 
@@ -62,28 +65,38 @@ def solve(
     again = f", {told['ties']} selections alike" if told["ties"] and told["ties"] > 1 else ""
     say(f"  proof        {proofs[told['optimal']]}{again}")
     say(f"  time         {told['seconds']:.3g} s, sampler {told['sampler']}")
+    for name, value in told.get("info", {}).items():
+        if name not in ("optimum", "multiplicity"):
+            say(f"  {name}: {terminal.cell(value)}")
 
 
 def _solved(
-    source: ProblemFile, sampler: str, time_limit: float | None, seed: int
+    source: ProblemFile,
+    sampler: str,
+    time_limit: float | None,
+    seed: int,
+    options: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """What a sampler finds, as plain values; energies are those of the file's own model."""
+    from annealcam._checks import options_of
     from annealcam.annealing.selecting import select_by_any
     from annealcam.selection.exact import solve_exact
 
     problem, offset = source.problem, source.offset
     told: dict[str, Any] = {"d": problem.d, "sampler": sampler, "seed": seed}
     if sampler == "exact":
-        found = solve_exact(problem, time_limit=time_limit)
+        limited = {"time_limit": time_limit, **(options or {})}
+        found = solve_exact(problem, **options_of(sampler, solve_exact, limited))
         told |= {
             "optimal": found.proved or None, "lower_bound": found.lower_bound + offset,
             "method": found.method, "nodes": found.nodes, "ties": found.multiplicity,
         }  # fmt: skip
         n, energy = found.n, found.energy
     else:
-        chosen = select_by_any(problem, sampler, seed=seed)
+        chosen = select_by_any(problem, sampler, seed=seed, options=options)
         told |= {"sampler": chosen.sampler, "optimal": chosen.optimal, "lower_bound": None,
-                 "method": None, "ties": chosen.info.get("multiplicity")}  # fmt: skip
+                 "method": None, "ties": chosen.info.get("multiplicity"),
+                 "info": dict(chosen.info)}  # fmt: skip
         n, energy = chosen.n, chosen.energy
     ones = [source.labels[i] for i in n.nonzero()[0]]
     plain = [label if isinstance(label, int | str) else repr(label) for label in ones]

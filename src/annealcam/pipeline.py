@@ -45,6 +45,7 @@ def explain(
     cardinality: int | None = None,
     preset: str | None = None,
     sampler: Any = "anneal",
+    sampler_options: Mapping[str, Any] | None = None,
     seed: int = 0,
     max_qubits: int = 16,
     tau: float | None = None,
@@ -80,6 +81,7 @@ def explain(
             `local` (local search), `windows` (annealing some maps at a time), `sa`, `sqa`, `tabu`,
             `greedy`, `topk`, `random`, `dwave`, `leap`, or any object with dimod's `sample(bqm)`.
             Beyond 24 candidates `anneal` leaves them to `local`, and says so.
+        sampler_options: the sampler's own, such as {"chain_strength": 2.0}; docs/samplers.md.
         seed: equal seeds give equal bits.
         max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
             `sum` the most relevant; the result says how many were left out and what share of the
@@ -106,8 +108,8 @@ def explain(
     """
     settings = resolve(
         preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
-        sampler=sampler, seed=seed, max_qubits=max_qubits, tau=tau, convention=convention,
-        schedule=schedule, shots=shots, map_form=map_form,
+        sampler=sampler, sampler_options=sampler_options, seed=seed, max_qubits=max_qubits, tau=tau,
+        convention=convention, schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
     images = _as_batch(image)
     chosen = layer if layer is not None else default_layer(model, images[:1])
@@ -221,6 +223,7 @@ def select_with(
     return select_by_any(
         problem,
         settings.sampler,
+        options=settings.sampler_options,
         seed=settings.seed if seed is None else seed,
         tau=settings.tau,
         convention=settings.convention,

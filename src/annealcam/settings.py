@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -38,6 +39,7 @@ class Settings:
     cardinality: int | None = None
     max_qubits: int = 16
     sampler: Any = "anneal"
+    sampler_options: Mapping[str, Any] | None = None
     seed: int = 0
     tau: float = 50.0
     convention: str = "paper"
@@ -85,9 +87,23 @@ class Settings:
         """Return what a result says of these choices; the annealing only if it was used."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         told["sampler"] = self.sampler_name
+        told["sampler_options"] = _plain(self.sampler_options)
         if self.sampler_name != "anneal":
             told |= dict.fromkeys(("tau", "convention", "schedule", "shots"))
         return told
+
+
+def _plain(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Options as a record holds them: numbers and lists as they are, objects by name."""
+    if options is None:
+        return None
+    kept = (bool, int, float, str, list, tuple)
+    return {
+        str(name): value
+        if value is None or isinstance(value, kept)
+        else getattr(value, "name", type(value).__name__)
+        for name, value in options.items()
+    }
 
 
 def resolve(preset: str | None = None, **choices: Any) -> Settings:

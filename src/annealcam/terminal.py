@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from annealcam.errors import AnnealcamError, UsageError
+from annealcam.errors import AnnealcamError, ArgumentError, UsageError
 
 _terminal = sys.stdout is not None and sys.stdout.isatty()
 _plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}  # names are names
@@ -19,6 +20,10 @@ out = Console(width=None if _terminal else 160, **_plain)  # a pipe has no width
 err = Console(stderr=True, **_plain)
 
 Seed = Annotated[int, typer.Option(help="Equal seeds give equal bits.")]
+SamplerOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="NAME=VALUE, an option of the sampler's; docs/samplers.md."),
+]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,6 +38,24 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
 
     return safe
+
+
+def named_values(pairs: list[str] | None) -> dict[str, Any] | None:
+    """Return the options of lines NAME=VALUE: a number, a JSON list, or else text.
+
+    >>> named_values(["reads=20", "anneal_schedule=[[0, 0], [20, 1]]", "solver=mine"])
+    {'reads': 20, 'anneal_schedule': [[0, 0], [20, 1]], 'solver': 'mine'}
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ArgumentError(f"--option {pair}: must be NAME=VALUE, such as reads=20")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found or None
 
 
 def complain(error: object, *, before: str = "") -> None:

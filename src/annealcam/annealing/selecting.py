@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
-from annealcam._checks import one_of
+from annealcam._checks import one_of, options_of
 from annealcam.annealing.evolution import anneal
+from annealcam.annealing.schedule_names import named
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ProblemTooLargeError
 from annealcam.selection.local_search import local_search
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import SAMPLERS, BQMSampler, Selection, best_of, select
 
-NAMES = ("anneal", *SAMPLERS, "windows", "dwave", "leap")
+_ELSEWHERE = {  # imported when asked for
+    "windows": "annealcam.annealing.windows:select_by_windows",
+    "dwave": "annealcam.selection.dwave.qpu:select_by_dwave",
+    "leap": "annealcam.selection.dwave.leap:select_by_leap",
+}
+NAMES = ("anneal", *SAMPLERS, *_ELSEWHERE)
 MAX_QUBITS = 24  # seconds for each problem; `anneal` itself goes as far as memory does
 
 
 def select_by_any(
-    problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0, **annealing: Any
+    problem: SelectionProblem,
+    sampler: str | BQMSampler,
+    *,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    **annealing: Any,
 ) -> Selection:
     """Return what `select` does, with all of `NAMES`; `annealing` is told to the annealers alone.
+
+    `options` are those of the function behind the sampler's name, and stand above `annealing`.
 
     `anneal` holds up to 24 maps; larger problems it leaves to `local_search`, and `info` says so.
     `windows` anneals a few maps at a time, `dwave` is D-Wave's quantum processor (`shots` reads),
     `leap` its hybrid solver.
 
     Raises:
-        ArgumentError: no sampler has that name, or an argument is out of range.
+        ArgumentError: no sampler has that name, it has no such option, or an argument is out of
+            range.
         SamplerError: a sampler object fails, or D-Wave cannot be reached.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
@@ -34,23 +50,32 @@ def select_by_any(
     [[1, 0], [1, 0]]
     """
     if problem.d == 0 or not isinstance(sampler, str) or sampler in SAMPLERS:
-        return select(problem, sampler, seed=seed)
-    if one_of("sampler", sampler, NAMES) == "windows":
-        from annealcam.annealing.windows import select_by_windows
-
-        return select_by_windows(problem, seed=seed, **annealing)
-    if sampler == "dwave":
-        from annealcam.selection.dwave.qpu import select_by_dwave
-
-        return select_by_dwave(problem, seed=seed, reads=annealing.get("shots") or 1000)
-    if sampler == "leap":
-        from annealcam.selection.dwave.leap import select_by_leap
-
-        return select_by_leap(problem)
-    if problem.d > MAX_QUBITS and problem.cardinality is None:
+        return select(problem, sampler, seed=seed, options=_with_schedule(options))
+    function = _function(one_of("sampler", sampler, NAMES))
+    told = options_of(sampler, function, options)
+    if sampler == "anneal" and problem.d > MAX_QUBITS and problem.cardinality is None:
         n = local_search(problem, seed=seed)
         return best_of(problem, n[None], "local", {"instead_of": "anneal"})
-    return select_by_annealing(problem, seed=seed, **annealing)
+    if sampler == "dwave" and annealing.get("shots"):
+        annealing["reads"] = annealing["shots"]
+    shared = {name: value for name, value in annealing.items() if name in told}
+    drawn = {} if sampler == "leap" else {"seed": seed}
+    return function(problem, **drawn, **(told | shared | dict(options or {})))
+
+
+def _function(sampler: str) -> Callable[..., Selection]:
+    if sampler == "anneal":
+        return select_by_annealing
+    module, _, name = _ELSEWHERE[sampler].partition(":")
+    found: Callable[..., Selection] = getattr(import_module(module), name)
+    return found
+
+
+def _with_schedule(options: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The options of `sqa`, a schedule given by name read or made."""
+    if options is None or not isinstance(options.get("schedule"), str):
+        return options
+    return {**options, "schedule": named(options["schedule"])}
 
 
 def select_by_annealing(

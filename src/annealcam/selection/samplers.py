@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int
 
-from annealcam._checks import one_of
+from annealcam._checks import one_of, options_of
 from annealcam._types import Array, thawed
 from annealcam.errors import AnnealcamError, SamplerError
-from annealcam.selection import baselines
+from annealcam.selection import baselines, heuristics
 from annealcam.selection.exact import solve_exact
 from annealcam.selection.local_search import local_search
 from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
@@ -22,7 +22,18 @@ from annealcam.selection.solution import ExactSolution
 if TYPE_CHECKING:
     import dimod
 
-SAMPLERS = ("exact", "local", "sa", "sqa", "tabu", "greedy", "topk", "random")
+_HEURISTICS: dict[str, Callable[..., Any]] = {
+    "sa": heuristics.simulated_annealing,
+    "sqa": heuristics.path_integral,
+    "tabu": heuristics.tabu,
+}
+_SINGLE: dict[str, Callable[..., Any]] = {
+    "local": local_search,
+    "greedy": baselines.greedy,
+    "topk": baselines.topk,
+    "random": baselines.random_k,
+}
+SAMPLERS = ("exact", "local", *_HEURISTICS, "greedy", "topk", "random")
 
 
 @runtime_checkable
@@ -58,17 +69,23 @@ class Selection:
         return Selection, tuple(thawed(getattr(self, f.name)) for f in fields(self))
 
 
-def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 0) -> Selection:
+def select(
+    problem: SelectionProblem,
+    sampler: str | BQMSampler,
+    *,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Selection:
     """Return the best selection that a sampler finds; by name, equal seeds give equal bits.
 
-    Names: `exact` (`solve_exact`, with proof), `local` (`local_search`), `sa` (simulated
-    annealing), `sqa` (path-integral simulated quantum annealing), `tabu`, `greedy`, `topk` (most
-    relevant), `random`. The last two take the problem's cardinality, or the size of the optimum. A
-    sampler object is given the problem as a dimod model, and the seed if `seed` is among its
-    parameters.
+    Names: `exact` (`solve_exact`, with proof), `local` (`local_search`), `sa`, `sqa`, `tabu`
+    (`heuristics`: simulated annealing, path-integral simulated quantum annealing, tabu), `greedy`,
+    `topk` (most relevant), `random`. The last two take the problem's cardinality, or the size of
+    the optimum. `options` are those of the function behind the name. A sampler object is given the
+    problem as a dimod model, its options, and the seed if `seed` is among its parameters.
 
     Raises:
-        ArgumentError: no sampler has that name.
+        ArgumentError: no sampler has that name, or it has no such option.
         SamplerError: a sampler object fails, or returns no sample of the problem's variables.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
@@ -78,9 +95,21 @@ def select(problem: SelectionProblem, sampler: str | BQMSampler, *, seed: int = 
     name = sampler if isinstance(sampler, str) else type(sampler).__name__
     if problem.d == 0:
         return Selection(np.zeros(0, dtype=np.int8), 0.0, True, name)
-    if sampler == "exact":
-        return _certified(problem, solve_exact(problem))
-    return best_of(problem, _reads(problem, sampler, name, seed), name)
+    if not isinstance(sampler, str):
+        takes_seed = "seed" in (getattr(sampler, "parameters", None) or {})
+        told = ({"seed": seed} if takes_seed else {}) | dict(options or {})
+        return best_of(problem, _dimod_reads(problem, sampler, name, told), name)
+    if one_of("sampler", sampler, SAMPLERS) == "exact":
+        return _certified(problem, solve_exact(problem, **options_of(name, solve_exact, options)))
+    if sampler in _HEURISTICS:
+        sample = _HEURISTICS[sampler]
+        told = options_of(name, sample, options)
+        info = {k: getattr(v, "name", v) for k, v in told.items()}
+        return best_of(problem, sample(problem, seed=seed, **told), name, info)
+    search = _SINGLE[sampler]
+    told = options_of(name, search, options)
+    drawn = {"seed": seed} if sampler in ("local", "random") else {}
+    return best_of(problem, search(problem, **drawn, **told)[None], name)
 
 
 def _certified(problem: SelectionProblem, found: ExactSolution) -> Selection:
@@ -124,41 +153,6 @@ def best_of(
         optimal = bool(energy <= best.energy + problem.tie)
         info |= {"optimum": best.energy, "multiplicity": best.multiplicity}
     return Selection(n, energy, optimal, sampler, len(reads), info)
-
-
-def _reads(
-    problem: SelectionProblem, sampler: str | BQMSampler, name: str, seed: int
-) -> Int[Array, "reads d"]:
-    if sampler == "local":
-        return local_search(problem, seed=seed)[None]
-    if sampler == "greedy":
-        return baselines.greedy(problem)[None]
-    if sampler == "topk":
-        return baselines.topk(problem)[None]
-    if sampler == "random":
-        return baselines.random_k(problem, seed=seed)[None]
-    if isinstance(sampler, str):
-        sampler, options = _dwave_sampler(one_of("sampler", sampler, SAMPLERS), seed)
-    else:
-        takes_seed = "seed" in (getattr(sampler, "parameters", None) or {})
-        options = {"seed": seed} if takes_seed else {}
-    return _dimod_reads(problem, sampler, name, options)
-
-
-def _dwave_sampler(name: str, seed: int) -> tuple[BQMSampler, dict[str, Any]]:
-    """The heuristics of dwave-samplers, with reads enough to find the optimum of small problems."""
-    from dwave import samplers as dwave
-
-    seed = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)  # they take 31 bits
-    if name == "sa":
-        options = {"num_reads": 100, "num_sweeps": 1000, "seed": seed}
-        return dwave.SimulatedAnnealingSampler(), options
-    if name == "sqa":
-        options = {"num_reads": 100, "num_sweeps": 500, "seed": seed}
-        return dwave.PathIntegralAnnealingSampler(), options
-    # Tabu is ended by restarts, never by the clock, so that a seed gives one result.
-    options = {"num_reads": 20, "num_restarts": 2, "timeout": 600_000, "seed": seed}
-    return dwave.TabuSampler(), options
 
 
 def _dimod_reads(
