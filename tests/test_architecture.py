@@ -33,12 +33,17 @@ MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscor
     "interop": {"interop", "vision", "selection", "annealing", "pipeline", "settings", "seen"},
     "study": {"study", "data", "training", "metrics", "vision", "selection", "annealing", "report",
               "explanation", "files", "seen"},
-    "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files"},
+    "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files", "atlas"},
+    "atlas": {"atlas", "data", "vision", "selection", "annealing", "seen", "settings", "files",
+              "drawing", "explanation"},
+    "audit": {"audit", "atlas", "data", "training", "vision", "selection", "annealing", "metrics",
+              "seen", "settings", "files", "drawing", "report", "evaluation", "pipeline",
+              "explanation"},
 }  # fmt: skip
 FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}
 FOREIGN |= {"report": {"torch", "dimod"}, "metrics": {"dimod", "pyarrow"}}
 FOREIGN |= {"data": {"torch", "dimod"}, "training": {"dimod"}, "study": {"dimod"}}
-FOREIGN |= {"interop": {"dimod"}}
+FOREIGN |= {"interop": {"dimod"}, "atlas": {"dimod"}, "audit": {"dimod"}}
 ON_A_GPU = ("gpu.py", "devices.py", "_torch_kernels.py")  # imported only where a GPU is asked for
 
 
@@ -72,7 +77,7 @@ def test_importing_costs_next_to_nothing():
         """
         import sys, annealcam, annealcam.cli
         heavy = {"torch", "torchvision", "timm", "numba", "scipy", "dimod", "matplotlib",
-                 "skimage", "sklearn", "pyarrow", "distributed"}
+                 "skimage", "sklearn", "pyarrow", "distributed", "jinja2", "gradio"}
         print(sorted(heavy & set(sys.modules)))
         """
     )

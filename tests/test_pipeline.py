@@ -333,3 +333,12 @@ def test_more_qubits_than_the_state_vector_holds(images):
     assert found.energy == pytest.approx(exact.energy)
     e = explain(model, images[0], max_qubits=60, importance="gradcam", sampler="sa")
     assert e.optimal is None or e.problem.d <= 24
+
+
+def test_the_view_is_the_image_its_range_stretched(network):
+    image = torch.linspace(-1, 1, 3 * 20 * 20).reshape(3, 20, 20)
+    e = ac.explain(network, image, layer="1", sampler="exact")
+    expected = np.round(255 * (image.numpy().transpose(1, 2, 0) + 1) / 2)
+    assert np.array_equal(e.view, expected)
+    wide = ac.explain(network, torch.rand(3, 500, 900), layer="1", sampler="exact")
+    assert wide.view.shape == (249, 448, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from annealcam._checks import whole
@@ -31,6 +31,21 @@ def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "he
     values = np.clip(np.asarray(resized), 0.0, None)
     peak = values.max()
     return values / peak if peak > 0 else values
+
+
+def stretched(
+    image: Float[Array, "3 height width"], *, side: int = 448
+) -> UInt8[Array, "height2 width2 3"]:
+    """Return a normalised image to look at: its range stretched over 0 to 255, made smaller.
+
+    >>> stretched(np.array([[[-1.0, 1.0]]] * 3))[0].tolist()
+    [[0, 0, 0], [255, 255, 255]]
+    """
+    low, high = float(image.min()), float(image.max())
+    scaled = (image - low) / (high - low) if high > low else np.zeros_like(image)
+    picture = Image.fromarray(np.round(255 * scaled.transpose(1, 2, 0)).astype(np.uint8))
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
 
 
 def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:

@@ -12,7 +12,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from annealcam._types import Array, thawed
@@ -45,6 +45,8 @@ class Explanation:
         problem: the selection problem over the candidates.
         selection: what the sampler chose, and how well.
         provenance: version, model, layer, settings, counts and warnings; plain JSON values.
+        view: the image as the network saw it (height, width, 3), its range stretched over 0 to 255,
+            at most 448 pixels wide or high; None where it has not three channels.
     """
 
     map: Float[Array, "h w"]
@@ -60,6 +62,7 @@ class Explanation:
     problem: SelectionProblem
     selection: Selection
     provenance: Mapping[str, Any]
+    view: UInt8[Array, "height width 3"] | None = None
 
     def __post_init__(self) -> None:
         arrays = [getattr(self, f.name) for f in fields(self)]

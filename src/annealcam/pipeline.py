@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from annealcam._types import Array
@@ -17,6 +18,7 @@ from annealcam._version import __version__
 from annealcam._words import signed_maps
 from annealcam.annealing.selecting import select_by_any
 from annealcam.errors import AnnealcamWarning, ArgumentError
+from annealcam.drawing import stretched
 from annealcam.explanation import Explanation, carried_share
 from annealcam.seen import posed
 from annealcam.selection.problem import SelectionProblem
@@ -127,7 +129,8 @@ def explain(
     }
     found = []
     for i in range(len(images)):
-        found.append(_explain_one(captured, i, settings, about, class_names))
+        explained = _explain_one(captured, i, settings, about, class_names)
+        found.append(replace(explained, view=_view(images[i])))
         for text in found[-1].provenance["warnings"]:
             warnings.warn(text, AnnealcamWarning, stacklevel=2)
     return found if image.ndim == 4 else found[0]
@@ -276,6 +279,10 @@ def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
             "as `preprocess` of load_model makes it"
         )
     return image if image.ndim == 4 else image[None]
+
+
+def _view(image: Float[Tensor, "channels height width"]) -> UInt8[Array, "h w 3"] | None:
+    return stretched(_array(image.float())) if len(image) == 3 else None
 
 
 def _array(values: Tensor) -> Array:

@@ -1,0 +1,1 @@
+"""The web page: explanations in a browser, on this machine alone."""

@@ -1,0 +1,1 @@
+"""The atlas of a layer: what each of its feature maps usually responds to."""

@@ -1,0 +1,1 @@
+"""Audit: classes whose selected maps look where they should not."""
