@@ -17,8 +17,8 @@ from annealcam._types import Array
 from annealcam._version import __version__
 from annealcam._words import signed_maps
 from annealcam.annealing.selecting import select_by_any
-from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.drawing import stretched
+from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import Explanation, carried_share
 from annealcam.seen import posed
 from annealcam.selection.problem import SelectionProblem

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 # The browser is told to load nothing but what is inside of the file.
-POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def page(template: str, **values: Any) -> str:
