@@ -17,7 +17,7 @@ ANNEALING = [
 CHECKED = [
     *(
         f"annealcam.{room}"
-        for room in ("vision", "selection", "report", "metrics", "training", "evaluation")
+        for room in ("vision", "selection", "report", "metrics", "training", "evaluation", "atlas")
     ),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos", "seen")),
     *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),

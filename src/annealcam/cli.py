@@ -12,8 +12,11 @@ import typer
 
 from annealcam import __version__, terminal
 from annealcam.cli_anneal import anneal
+from annealcam.cli_app import app as page
+from annealcam.cli_atlas import atlas
 from annealcam.cli_evaluate import evaluate
 from annealcam.cli_path import path
+from annealcam.cli_report import report
 from annealcam.cli_solve import compare_samplers, solve
 from annealcam.cli_study import figures, study
 from annealcam.cli_train import train
@@ -21,6 +24,7 @@ from annealcam.errors import AnnealcamError, UsageError
 from annealcam.terminal import SamplerOptions, Seed, complain, one_line_errors, say
 
 if TYPE_CHECKING:
+    from annealcam.atlas.atlas import Atlas
     from annealcam.explanation import Explanation
     from annealcam.photos import Job
 
@@ -99,6 +103,13 @@ def explain(
         bool,
         typer.Option("--check", help="Is it faithful to the logit, and does it know the class?"),
     ] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page of it all as well; checks, too.")
+    ] = False,
+    atlas: Annotated[
+        Path | None,
+        typer.Option(help="An atlas: the page shows what maps usually respond to (so, --html)."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
@@ -113,6 +124,7 @@ def explain(
         sampler=sampler, sampler_options=terminal.named_values(option), seed=seed,
         max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
     )  # fmt: skip
+    known = _atlas(atlas)
     from annealcam.files import make_folder
     from annealcam.photos import Job
 
@@ -120,7 +132,8 @@ def explain(
     new = not output.exists()
     make_folder(output)
     try:
-        _explain_all(job, photos, output, compare=compare, check=check)
+        wanted = {"compare": compare, "check": check, "html": html or atlas is not None}
+        _explain_all(job, photos, output, **wanted, atlas=known)
     finally:
         if new and not any(output.iterdir()):
             output.rmdir()
@@ -135,7 +148,7 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Explain a bundled photo of a cat with the bundled network, offline."""
-    explain(["skimage:chelsea"], output=output, seed=seed, compare=True)
+    explain(["skimage:chelsea"], output=output, seed=seed, compare=True, html=True)
 
 
 @app.command()
@@ -175,9 +188,21 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(study)
 app.command()(figures)
+app.command("app")(page)
+app.add_typer(atlas, name="atlas")
+app.command()(report)
 
 
-def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool, check: bool) -> None:
+def _atlas(folder: Path | None) -> Atlas | None:
+    """The atlas in a folder: opened before any photo is, so that a wrong folder costs no time."""
+    if folder is None:
+        return None
+    from annealcam.atlas.atlas import open_atlas
+
+    return open_atlas(folder)
+
+
+def _explain_all(job: Job, photos: list[str], output: Path, **wanted: Any) -> None:
     """Explain every photo; one that fails does not stop the others."""
     codes: list[int] = []
     folders = _folders(photos, output)
@@ -185,14 +210,16 @@ def _explain_all(job: Job, photos: list[str], output: Path, *, compare: bool, ch
         for number, (photo, folder) in enumerate(zip(photos, folders, strict=True)):
             tell(f"explaining {photo}", number, len(photos))
             try:
-                explanation, comparison, checked = job.explain_into(
-                    photo, folder, compare=compare, check=check
-                )
-                _summary(photo, folder, explanation)
+                explanation, comparison, checked = job.explain_into(photo, folder, **wanted)
+                _summary(photo, folder, explanation, wanted["html"])
                 if comparison:
                     _print_comparison(comparison)
                 if checked:
                     _print_check(checked)
+                if wanted["atlas"] and not wanted["atlas"].fits(explanation):
+                    complain(
+                        "the atlas is of another network or layer: not used", before="warning: "
+                    )
             except AnnealcamError as error:
                 where = "" if photo in str(error) or str(folder) in str(error) else f"{photo}: "
                 complain(error, before=where)
@@ -215,7 +242,7 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
     return folders
 
 
-def _summary(photo: str, folder: Path, e: Explanation) -> None:
+def _summary(photo: str, folder: Path, e: Explanation, html: bool) -> None:
     from annealcam.report.picture import headline, how
 
     say(f"{photo}: {headline(e)}", style="bold")
@@ -225,7 +252,7 @@ def _summary(photo: str, folder: Path, e: Explanation) -> None:
     say(f"  {how(e)}")
     for text in e.provenance["warnings"]:
         complain(text, before="warning: ")
-    say(f"  see {folder / 'report.png'}")
+    say(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")
 
 
 def _print_check(checked: dict[str, Any]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,8 +22,14 @@ from annealcam.files import written_aside
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
 
+if TYPE_CHECKING:
+    from annealcam.atlas.atlas import Atlas
+
 MARKER = "explanation.json"
-FILES = (MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv", "check.json")
+PAGE = "explanation.html"
+FILES = (
+    MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv", "check.json", PAGE,
+)  # fmt: skip
 FORMAT = 1
 
 
@@ -146,6 +152,40 @@ class Explanation:
         np.savez_compressed(folder / "maps.npz", **self._arrays())
         text = json.dumps(self.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
         (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        photo: Image.Image | None = None,
+        checked: Mapping[str, Any] | None = None,
+        comparison: Sequence[Mapping[str, Any]] | None = None,
+        annealing: bool = True,
+        atlas: Atlas | None = None,
+    ) -> Path:
+        """Write a page of all that is known: one file that opens offline, in any browser.
+
+        Args:
+            path: the file.
+            photo: the part of the photo that the network saw; None takes `view`.
+            checked: what `annealcam.checks.check` found.
+            comparison: the rows of `annealcam.comparison.compare`.
+            annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
+            atlas: what the layer's maps usually respond to, as `open_atlas` returns it.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        from annealcam.annealed import annealed
+        from annealcam.report.html.explanation import explanation_html
+        from annealcam.report.html.page import write_page
+
+        html = explanation_html(
+            self, photo=photo, checked=checked, comparison=comparison,
+            annealing=annealed(self) if annealing else None, atlas=atlas,
+        )  # fmt: skip
+        write_page(html, Path(path))
+        return Path(path)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Explanation:

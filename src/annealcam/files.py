@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from annealcam.errors import OutputError
@@ -78,7 +78,8 @@ def file_written_aside(file: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{file}: cannot be written ({error.strerror or error})") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # what stood in the way is told already
+            aside.unlink(missing_ok=True)
 
 
 def _tidy(target: Path) -> None:

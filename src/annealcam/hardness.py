@@ -119,6 +119,7 @@ def hardness(
     shots: int | None = None,
     seed: int = 0,
     certify: float | None = None,
+    levels: tuple[MinimumGap | None, SpectrumCurve | None, str] | None = None,
     progress: Progress | None = None,
 ) -> Hardness:
     """Anneal a problem for each tau, and find its minimum gap and the lowest levels along s.
@@ -133,6 +134,7 @@ def hardness(
         shots: measurements of each final state; d^2 if None.
         seed: of the measurements.
         certify: prove that no gap is below (1 - certify) times the minimum, see `minimum_gap`.
+        levels: `gap`, `curve` and `no_gap` of the same problem, where they are known already.
         progress: called with what is being done, the number of things done, and of all.
 
     Raises:
@@ -157,7 +159,7 @@ def hardness(
         tell(f"annealing, tau = {tau:g}", number, len(lengths) + 2)
         result = anneal(source.problem, tau=tau, tol=tol, **options)
         runs.append(_run(source.problem, result, shots, whole("seed", seed)))
-    gap, curve, no_gap = _levels(source.problem, options, certify, tell, len(lengths))
+    gap, curve, no_gap = levels or _levels(source.problem, options, certify, tell, len(lengths))
     return Hardness(
         source=source,
         runs=tuple(runs),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from annealcam.annealed import annealed
 from annealcam.checks import check as check_explanation
 from annealcam.comparison import compare as compare_samplers
 from annealcam.errors import AnnealcamWarning, ModelError
 from annealcam.explanation import Explanation
 from annealcam.pipeline import explain
 from annealcam.report.folder import write_folder
+from annealcam.report.html.explanation import explanation_html
 from annealcam.settings import Settings
 from annealcam.vision.borrow import find_layer
 from annealcam.vision.devices import move
@@ -25,6 +27,9 @@ from annealcam.vision.layers import Layer, default_layer, survey
 from annealcam.vision.models import LoadedModel, load_model
 from annealcam.vision.preprocess import view_of
 from annealcam.vision.targets import resolve_target
+
+if TYPE_CHECKING:
+    from annealcam.atlas.atlas import Atlas
 
 VIEW = 448  # pixels; enough for a map to be looked at
 
@@ -52,18 +57,33 @@ class Job:
         return cls(network, name, layer, index, settings)
 
     def explain_into(
-        self, photo: str, folder: Path, *, compare: bool = False, check: bool = False
+        self,
+        photo: str,
+        folder: Path,
+        *,
+        compare: bool = False,
+        check: bool = False,
+        html: bool = False,
+        atlas: Atlas | None = None,
     ) -> tuple[Explanation, list[dict[str, Any]] | None, dict[str, Any] | None]:
-        """Explain a photo and write its folder; return what was found.
+        """Explain a photo and write its folder, with a page (`html`) if wanted; return the numbers.
+
+        The page tells what a check finds, and what an atlas knows of the maps.
 
         Raises:
             AnnealcamError: the photo, the network or the folder did not play along.
         """
         explanation, seen, image = self.explained(photo)
         rows = compare_samplers(explanation, seed=self.settings.seed) if compare else None
-        checked = self._check(seen, explanation) if check else None
+        checked = self._check(seen, explanation) if check or html else None
         view = view_of(self.network.preprocess, image, VIEW)
-        write_folder(explanation, view, folder, comparison=rows, checked=checked)
+        page = None
+        if html:
+            page = explanation_html(
+                explanation, photo=view, checked=checked, comparison=rows,
+                annealing=annealed(explanation), atlas=atlas,
+            )  # fmt: skip
+        write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked
 
     def explained(self, photo: str) -> tuple[Explanation, Tensor, Image.Image]:

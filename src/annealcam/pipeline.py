@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam._types import Array
 from annealcam._version import __version__
 from annealcam._words import signed_maps
 from annealcam.annealing.selecting import select_by_any
-from annealcam.drawing import stretched
-from annealcam.errors import AnnealcamWarning, ArgumentError
+from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation, carried_share
+from annealcam.look import Look, as_batch, look_at
 from annealcam.seen import posed
 from annealcam.selection.problem import SelectionProblem
 from annealcam.selection.samplers import Selection
 from annealcam.settings import Settings, resolve
 from annealcam.vision.cam import baseline, explanation_map
 from annealcam.vision.candidates import Candidates
-from annealcam.vision.capture import Capture, capture
+from annealcam.vision.capture import capture
 from annealcam.vision.importance import importance as importance_of
 from annealcam.vision.importance import importance_gradcam, logit_contribution
 from annealcam.vision.layers import default_layer
 from annealcam.vision.targets import resolve_targets
-
-log = logging.getLogger(__name__)
 
 
 def explain(
@@ -113,27 +109,25 @@ def explain(
         sampler=sampler, sampler_options=sampler_options, seed=seed, max_qubits=max_qubits, tau=tau,
         convention=convention, schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
-    images = _as_batch(image)
-    chosen = layer if layer is not None else default_layer(model, images[:1])
-    log.info("layer %s%s", chosen, "" if layer is not None else " (chosen: none was named)")
-    captured = capture(model, images, layer=chosen, targets=resolve_targets(target, class_names))
-    _check_names(class_names, captured.logits.shape[1])
-    about = {
-        "photo": photo_name,
-        "model": model_name or type(model).__name__,
-        "layer_was_named": layer is not None,
-        "target_was_named": target is not None,
-        "torch": torch.__version__,
-        "device": str(captured.logits.device),
-        "dtype": str(captured.dtype).removeprefix("torch."),
-    }
-    found = []
-    for i in range(len(images)):
-        explained = _explain_one(captured, i, settings, about, class_names)
-        found.append(replace(explained, view=_view(images[i])))
-        for text in found[-1].provenance["warnings"]:
-            warnings.warn(text, AnnealcamWarning, stacklevel=2)
+    look = look_at(
+        model, image, layer=layer, target=target, model_name=model_name, photo_name=photo_name,
+        class_names=class_names,
+    )  # fmt: skip
+    found = explained(look, settings)
+    for text in (text for one in found for text in one.provenance["warnings"]):
+        warnings.warn(text, AnnealcamWarning, stacklevel=2)
     return found if image.ndim == 4 else found[0]
+
+
+def explained(look: Look, settings: Settings) -> list[Explanation]:
+    """Explain each image that was looked at; the network is not run again.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> look = look_at(net, torch.randn(3, 8, 8), layer="1")
+    >>> [len(explained(look, resolve(beta=beta))[0].selected) for beta in (0.0, 1.0)]
+    [0, 3]
+    """
+    return [_explain_one(look, i, settings) for i in range(len(look.views))]
 
 
 def cam(
@@ -156,21 +150,16 @@ def cam(
     >>> cam(net, torch.randn(3, 8, 8), layer="1").shape
     (6, 6)
     """
-    images = _as_batch(image)
+    images = as_batch(image)
     layer = layer if layer is not None else default_layer(model, images[:1])
     captured = capture(model, images, layer=layer, targets=resolve_targets(target, None))
     maps = _array(baseline(captured.activations, captured.gradients, method))
     return maps if image.ndim == 4 else maps[0]
 
 
-def _explain_one(
-    captured: Capture,
-    i: int,
-    settings: Settings,
-    about: Mapping[str, Any],
-    class_names: Sequence[str] | None,
-) -> Explanation:
-    """Explain image i of a captured batch."""
+def _explain_one(look: Look, i: int, settings: Settings) -> Explanation:
+    """Explain image i of a batch that was looked at."""
+    captured, class_names = look.captured, look.class_names
     maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
     weight = importance_of(maps, gradients, settings.importance)[0]
     alpha = importance_gradcam(gradients)[0]
@@ -185,7 +174,7 @@ def _explain_one(
     target = int(captured.targets[i])
     provenance = {
         "annealcam": __version__,
-        **about,
+        **look.about,
         "layer": captured.layer,
         "target_name": None if class_names is None else str(class_names[target]),
         "predicted": int(captured.logits[i].argmax()),
@@ -212,6 +201,7 @@ def _explain_one(
         problem=problem,
         selection=selection,
         provenance=provenance,
+        view=look.views[i],
     )
 
 
@@ -262,27 +252,6 @@ def _doubts(told: Mapping[str, Any], carried: float) -> tuple[str, ...]:
             "under 10 %: the map shows little of what the prediction rests on"
         )
     return tuple(found)
-
-
-def _check_names(class_names: Sequence[str] | None, classes: int) -> None:
-    if class_names is not None and len(class_names) != classes:
-        raise ArgumentError(
-            f"class_names: {len(class_names)} names, but the model has {classes} classes"
-        )
-
-
-def _as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
-    if not isinstance(image, Tensor) or image.ndim not in (3, 4) or not image.is_floating_point():
-        found = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
-        raise ArgumentError(
-            f"image: {found}; a floating-point tensor (3, H, W) or (n, 3, H, W), normalised, "
-            "as `preprocess` of load_model makes it"
-        )
-    return image if image.ndim == 4 else image[None]
-
-
-def _view(image: Float[Tensor, "channels height width"]) -> UInt8[Array, "h w 3"] | None:
-    return stretched(_array(image.float())) if len(image) == 3 else None
 
 
 def _array(values: Tensor) -> Array:

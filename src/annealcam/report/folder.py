@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from annealcam.explanation import FILES, MARKER, Explanation
+from annealcam.explanation import FILES, MARKER, PAGE, Explanation
 from annealcam.files import written_aside
 from annealcam.report.picture import save_report
 
@@ -21,8 +21,9 @@ def write_folder(
     *,
     comparison: list[dict[str, Any]] | None = None,
     checked: dict[str, Any] | None = None,
+    page: str | None = None,
 ) -> None:
-    """Write explanation.json, maps.npz, overlay.png, report.png; comparison and check if given.
+    """Write explanation.json, maps.npz, overlay.png, report.png; what else is given as well.
 
     Raises:
         OutputError: the folder cannot be written, or holds something else than a result.
@@ -36,6 +37,8 @@ def write_folder(
         if checked:
             text = json.dumps(checked, indent=2, ensure_ascii=False, allow_nan=False)
             (aside / "check.json").write_text(text + "\n", encoding="utf-8")
+        if page is not None:
+            (aside / PAGE).write_text(page, encoding="utf-8")
 
 
 def write_rows(rows: list[dict[str, Any]], path: Path) -> None:

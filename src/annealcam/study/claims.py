@@ -25,6 +25,20 @@ class Claim:
     cases: tuple[Case, ...]
     follows: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def verdict(self) -> str:
+        """How its cases end: all alike, or some of them so."""
+        verdicts = {case.verdict for case in self.cases}
+        if len(verdicts) == 1:
+            return verdicts.pop()
+        held = sum(case.verdict == HOLDS for case in self.cases)
+        return f"holds in {held} of {len(self.cases)} cases"
+
+    @property
+    def consequence(self) -> str:
+        """What follows, where all cases end alike; else nothing."""
+        return self.follows.get(self.verdict, "")
+
     def lines(self) -> Iterator[str]:
         """Yield the claim as an item of a Markdown list.
 
@@ -37,20 +51,14 @@ class Claim:
           - paper-16: 0.2 against 0.3: holds.
           - paper-24: 0.4 against 0.3: does not hold.
         """
-        verdicts = {case.verdict for case in self.cases}
-        if len(verdicts) > 1:
-            held = sum(case.verdict == HOLDS for case in self.cases)
-            yield f"- **{self.text}: holds in {held} of {len(self.cases)} cases.**"
-        else:
-            (verdict,) = verdicts
-            follows = self.follows.get(verdict, "")
-            one = f" {self._told(self.cases[0])}." if len(self.cases) == 1 else ""
-            yield f"- **{self.text}: {verdict}.**{one}{' ' * bool(follows)}{follows}"
-            if one:
-                return
+        one = f" {self._told(self.cases[0])}." if len(self.cases) == 1 else ""
+        follows = f" {self.consequence}" if self.consequence else ""
+        yield f"- **{self.text}: {self.verdict}.**{one}{follows}"
+        if one:
+            return
+        alike = self.verdict == self.cases[0].verdict
         for case in self.cases:
-            ending = f": {case.verdict}" if len(verdicts) > 1 else ""
-            yield f"  - {self._told(case)}{ending}."
+            yield f"  - {self._told(case)}{'' if alike else f': {case.verdict}'}."
 
     @staticmethod
     def _told(case: Case) -> str:

@@ -14,9 +14,9 @@ from annealcam.errors import ArgumentError, OutputError
 from annealcam.files import UNFINISHED, file_written_aside, make_folder
 from annealcam.study.columns import SCHEMA
 
-TABLE, LOG, FIGURES, HEADS = "table", "log", "figures", "heads"
+TABLE, LOG, FIGURES, HEADS, REPORT = "table", "log", "figures", "heads", "report"
 MANIFEST, SUMMARY = "manifest.json", "summary.md"
-OURS = frozenset((TABLE, LOG, FIGURES, HEADS, MANIFEST, SUMMARY))
+OURS = frozenset((TABLE, LOG, FIGURES, HEADS, REPORT, MANIFEST, SUMMARY))
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:

@@ -42,7 +42,7 @@ def summary(columns: dict[str, Columns], manifest: Mapping[str, Any]) -> str:
     """
     sections = [
         (f"# Study of {plain(manifest.get('data', {}).get('name', 'images'))}", []),
-        ("## What was done", list(_done(manifest))),
+        ("## What was done", [f"- {plain(name)}: {plain(text)}" for name, text in done(manifest)]),
         ("## Overlap of classes", list(_overlaps(columns.get("overlap") or {}))),
         ("## What holds, and what does not", list(_claims(columns))),
         ("## To be known", list(_notes(manifest))),
@@ -75,7 +75,12 @@ def table(header: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def _done(manifest: Mapping[str, Any]) -> Iterator[str]:
+def done(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a study was made of: what it is called, and the text.
+
+    >>> list(done({"data": {"name": "digits", "part": "test"}, "seed": 3}))
+    [('data', 'digits, part test'), ('seed', '3')]
+    """
     data = manifest.get("data") or {}
     if data:
         told = [str(data.get("name", ""))]
@@ -83,18 +88,18 @@ def _done(manifest: Mapping[str, Any]) -> Iterator[str]:
         told += [f"{data['images']} images"] if "images" in data else []
         told += [f"{len(data['classes'])} classes"] if "classes" in data else []
         told += [str(data["hash"])] if "hash" in data else []
-        yield f"- data: {plain(', '.join(told))}"
+        yield "data", ", ".join(told)
     for model in manifest.get("models") or ():
         told = [f"{name} {model[name]}" for name in ("layer", "channels", "hash") if name in model]
-        yield f"- network: {plain(', '.join([str(model.get('name', '')), *told]))}"
+        yield "network", ", ".join([str(model.get("name", "")), *told])
     for name, value in (manifest.get("config") or {}).items():
         if name not in ("seed", "shard") and _setting(value):
-            yield f"- asked for, {plain(name)}: {plain(_setting(value))}"
+            yield f"asked for, {name}", _setting(value)
     if "seed" in manifest:
-        yield f"- seed: {manifest['seed']}"
+        yield "seed", str(manifest["seed"])
     versions = manifest.get("versions") or (manifest.get("identity") or {}).get("versions")
     if versions:
-        yield f"- versions: {plain(_setting(versions))}"
+        yield "versions", _setting(versions)
 
 
 def _setting(value: Any) -> str:

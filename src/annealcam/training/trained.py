@@ -121,15 +121,32 @@ def train(
     frozen = base.pretrained and not finetune
     recipe = recipe or usual_recipe(data, finetune=base.pretrained and finetune)
     examples = _examples(base, sets, frozen, Path(cache or CACHE).expanduser(), progress)
-    classes = sets["train"].classes
+    return fitted(sets, base, examples, maps=maps, recipe=recipe, seed=seed, tell=tell)
+
+
+def fitted(
+    sets: Mapping[str, LabelledSet],
+    trunk: Trunk,
+    examples: Examples,
+    *,
+    maps: int,
+    recipe: Recipe,
+    seed: int,
+    tell: Tell | None = None,
+) -> Trained:
+    """Fit the paper's network to the examples of a set's parts: the second half of `train`.
+
+    The trunk is frozen where the examples are its features.
+    """
+    classes, frozen = sets["train"].classes, not examples["train"].of_trunk
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PaperNetwork(
-            base.layers, features=base.features, maps=maps, classes=len(classes), frozen=frozen
+            trunk.layers, features=trunk.features, maps=maps, classes=len(classes), frozen=frozen
         )
     epochs = fit(network, examples["train"], examples["validation"], recipe, seed=seed, tell=tell)
-    about = _about(sets, examples, base, network, recipe, epochs, seed)
-    return Trained(network, base, classes, epochs, about)
+    about = _about(sets, examples, trunk, network, recipe, epochs, seed)
+    return Trained(network, trunk, classes, epochs, about)
 
 
 def _examples(
@@ -148,7 +165,7 @@ def _examples(
 
 
 def _about(
-    sets: dict[str, LabelledSet],
+    sets: Mapping[str, LabelledSet],
     examples: Examples,
     trunk: Trunk,
     network: PaperNetwork,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 import warnings
 
 import numpy as np
@@ -36,33 +38,47 @@ def load_photo(name: str) -> Image.Image:
     return Image.fromarray(getattr(skimage.data, wanted)())
 
 
-def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def load_image(
+    source: str | os.PathLike[str] | io.BytesIO,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    formats: tuple[str, ...] | None = None,
+    name: str | None = None,
+) -> Image.Image:
     """Return the photo in a file, upright and RGB.
 
     The size is checked before anything is decoded. EXIF rotation is applied, transparency is
     laid over white, 16-bit grey is scaled to 8 bits, an animation gives its first frame.
 
+    Args:
+        source: a path, or a file in memory.
+        max_pixels: width times height may be no more.
+        formats: Pillow's names of those that are read, such as JPEG; None reads what it can.
+        name: how errors call it; None takes the path.
+
     Raises:
         ImageError: no such file, not an image, truncated, too many pixels, or floating point.
     """
+    path = name or (os.fspath(source) if isinstance(source, str | os.PathLike) else "image")
+    readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit decides
-            with Image.open(path) as opened:
+            with Image.open(source, formats=formats) as opened:
                 _refuse_huge(opened, path, max_pixels)
                 opened.load()
                 upright = ImageOps.exif_transpose(opened)
-                return to_rgb(upright, name=os.fspath(path), inverted=_white_is_zero(opened))
+                return to_rgb(upright, name=path, inverted=_white_is_zero(opened))
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not an image (JPEG, PNG, WebP, TIFF, ... are read)") from error
+        raise ImageError(f"{path}: not an image ({readable} are read)") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: too many pixels; at most {max_pixels}; scale it down") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ImageError(f"{path}: cannot be read ({reason})") from error
 
 
-def _refuse_huge(image: Image.Image, path: str | os.PathLike[str], max_pixels: int) -> None:
+def _refuse_huge(image: Image.Image, path: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(

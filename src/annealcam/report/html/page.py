@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from functools import cache
-from importlib import resources
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,18 @@ from annealcam.files import file_written_aside
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+ROOM = "annealcam.report.html"
 # The browser is told to load nothing but what is inside of the file.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def page(template: str, **values: Any) -> str:
-    """Return a page made of a template of `report/html/templates`; texts are escaped.
+def page(template: str, *, room: str = ROOM, policy: str = POLICY, **values: Any) -> str:
+    """Return a page made of a template of a room's `templates`, else of ours; texts are escaped.
 
     Templates extend `base.html.j2`, which holds the style, the theme's switch and the policy.
     """
-    return _environment().get_template(template).render(
-        version=__version__, policy=POLICY, **values
+    return _environment(room).get_template(template).render(
+        version=__version__, policy=policy, **values
     )  # fmt: skip
 
 
@@ -55,23 +55,23 @@ def picture_uri(picture: Image.Image, *, quality: int | None = 85) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def _environment(room: str) -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     made = Environment(
-        loader=PackageLoader("annealcam.report.html"),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((room, ROOM))]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["asset"] = _asset
+    made.globals["asset"] = partial(_asset, made)
     return made
 
 
-def _asset(name: str) -> Any:
+def _asset(environment: Environment, name: str) -> Any:
     """A style or a script of ours, to stand in the page as it is."""
     from markupsafe import Markup
 
-    text = (resources.files("annealcam.report.html") / "templates" / name).read_text("utf-8")
-    return Markup(text)
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])

@@ -1,0 +1,89 @@
+"""The annealing panel: success, gap and final states of the selection's problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from annealcam._words import chance, number
+from annealcam.app.answer import ROOM
+from annealcam.diagnosis import diagnosis
+from annealcam.hardness import Hardness
+from annealcam.report.html.annealing_panel import levels_figure
+from annealcam.report.html.page import page
+
+SHOWN = 8  # states
+
+
+def annealing_html(h: Hardness, *, finished: bool) -> str:
+    """Return the panel; until it is `finished`, gap and levels are still being looked for."""
+    return page(
+        "annealing.html.j2",
+        room=ROOM,
+        facts=_facts(h, finished),
+        levels=levels_figure(h) if h.curve is not None else None,
+        no_levels=h.no_gap if finished else "",
+        states=_states(h),
+        others=_others(h),
+        hits=_hits(h),
+        tau=f"{h.distribution.tau:g}",
+        sentences=diagnosis(h) if finished else [],
+        finished=finished,
+    )
+
+
+def _facts(h: Hardness, finished: bool) -> list[tuple[str, str]]:
+    run = h.runs[-1]
+    found = [
+        ("F, one shot", chance(run.success_probability)),
+        ("one guess", chance(run.guess)),
+        ("time to solution, 99 %", f"{number(run.tts99)} / energy"),
+    ]
+    if h.gap is not None:
+        found.append(("minimum gap", f"{number(h.gap.gap)} at s = {h.gap.s:.3g}"))
+    elif not finished:
+        found.append(("minimum gap", "…"))
+    return found
+
+
+def _states(h: Hardness) -> list[dict[str, Any]]:
+    """The likeliest final states, the likeliest first; bars are shares of the largest."""
+    shown = h.distribution
+    order = [int(i) for i in np.argsort(-shown.probability, kind="stable")[:SHOWN]]
+    best = next((i for i in order if shown.optimal[i]), None)
+    largest = max(float(shown.probability.max(initial=0.0)), 1e-300)
+    return [
+        {
+            "maps": _maps(h, i, best),
+            "energy": f"{shown.energy[i]:.4f}",
+            "probability": number(float(shown.probability[i])),
+            "width": f"{100 * float(shown.probability[i]) / largest:.1f}%",
+            "optimal": bool(shown.optimal[i]),
+        }
+        for i in order
+    ]
+
+
+def _maps(h: Hardness, i: int, best: int | None) -> str:
+    """The maps of a state; where the optimum is shown, what it has more (+) and less (−)."""
+    labels, n = h.source.labels, h.distribution.n
+    if best is None:
+        ones = [str(label) for label, one in zip(labels, n[i], strict=True) if one]
+        return " ".join(ones) or "none"
+    change = (n[i].astype(int) - n[best]).tolist()
+    more = [f"+{label}" for label, c in zip(labels, change, strict=True) if c > 0]
+    less = [f"−{label}" for label, c in zip(labels, change, strict=True) if c < 0]
+    return " ".join(more + less)
+
+
+def _others(h: Hardness) -> str:
+    shown = h.distribution
+    listed = sorted(map(float, shown.probability), reverse=True)[:SHOWN]
+    count = h.states - len(listed)
+    return f"{count} other states: {number(max(0.0, 1.0 - sum(listed)))}" if count else ""
+
+
+def _hits(h: Hardness) -> str:
+    run = h.runs[-1]
+    return f"{run.hits} of {run.shots} simulated shots found the optimum."

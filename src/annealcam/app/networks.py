@@ -1,0 +1,83 @@
+"""The networks that the page offers, each loaded at its first use and kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import Tensor
+
+from annealcam._checks import one_of
+from annealcam.app.photos import EXAMPLES
+from annealcam.errors import LayerError, ModelError, suggest
+from annealcam.vision.images import BUNDLED, load_photo
+from annealcam.vision.layers import Layer, default_layer, survey
+from annealcam.vision.models import DEFAULT_MODEL, SHIPPED, LoadedModel, load_model
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network, its layers as an example photo sees them, and the one explained by default."""
+
+    name: str
+    loaded: LoadedModel
+    layers: tuple[Layer, ...]
+    default: str
+
+    def seen(self, photo: Image.Image) -> Tensor:
+        """Return a photo as the network is given it.
+
+        Raises:
+            ModelError: the network's own preprocessing fails.
+        """
+        return _seen(self.name, self.loaded, photo)
+
+    def check_layer(self, layer: str) -> str:
+        """Return the layer's name, if it is one that can be explained.
+
+        Raises:
+            LayerError: it is not.
+        """
+        names = [known.name for known in self.layers]
+        if layer not in names:
+            raise LayerError(
+                f"layer={layer!r}: {self.name} has no such layer{suggest(layer, names)}"
+            )
+        return layer
+
+
+class Networks:
+    """Networks by name, from a list that the page's owner made.
+
+    >>> Networks(["digits"]).names[0]
+    'digits'
+    """
+
+    def __init__(self, first: Sequence[str] = ()) -> None:
+        self.names = tuple(dict.fromkeys([*first, DEFAULT_MODEL, *SHIPPED]))
+        self._loaded: dict[str, Network] = {}
+        self._loading = threading.Lock()
+
+    def __getitem__(self, name: str) -> Network:
+        one_of("network", name, self.names)
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = _load(name)
+            return self._loaded[name]
+
+
+def _load(name: str) -> Network:
+    loaded = load_model(name)
+    example = _seen(name, loaded, load_photo(BUNDLED + EXAMPLES[0]))[None]
+    layers = tuple(survey(loaded.model, example))
+    return Network(name, loaded, layers, default_layer(loaded.model, example))
+
+
+def _seen(name: str, loaded: LoadedModel, photo: Image.Image) -> Tensor:
+    try:
+        return loaded.preprocess(photo)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ModelError(f"model={name!r}: its preprocessing fails ({told})") from error

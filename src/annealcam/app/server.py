@@ -1,0 +1,146 @@
+"""The page on a socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from annealcam.errors import ArgumentError, ModelNameError
+
+if TYPE_CHECKING:
+    from annealcam.app.engine import Engine
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MOST_CONNECTIONS = 256
+
+
+def prepare_gradio() -> None:
+    """Tell gradio, before it is imported, to ask nobody anything.
+
+    Raises:
+        ModelNameError: it is not installed.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    if find_spec("gradio") is None:
+        raise ModelNameError("app: gradio is missing; pip install 'annealcam[app]'")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes any free one.
+
+    Raises:
+        ArgumentError: the address cannot be listened on.
+
+    >>> with listen("127.0.0.1", 0) as listening:
+    ...     only_here(listening)
+    True
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise ArgumentError(f"port={port}, host={host}: {told}; give another --port") from error
+
+
+def only_here(listening: socket.socket) -> bool:
+    """Return whether only this machine can reach a socket."""
+    return ip_address(listening.getsockname()[0]).is_loopback
+
+
+def serve(
+    engine: Engine, listening: socket.socket, *, ready: Callable[[str], None] = lambda _: None
+) -> None:
+    """Show the page on a socket until the process is interrupted.
+
+    Args:
+        engine: does the work.
+        listening: as `listen` returns it; it is closed at the end.
+        ready: called with the page's address once it can be opened.
+    """
+    with listening, _own_temporary_folder(), _interrupted_by_terminate():
+        _run(engine, listening, ready)
+
+
+def _run(engine: Engine, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    import uvicorn
+
+    host, port = listening.getsockname()[:2]
+    hosts = (*LOOPBACK, host) if only_here(listening) else None
+    config = uvicorn.Config(
+        door_before(engine, hosts=hosts), log_level="error", access_log=False,
+        server_header=False, limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready(address)
+
+    Server(config).run(sockets=[listening])
+
+
+def door_before(engine: Engine, *, hosts: tuple[str, ...] | None) -> Any:
+    """Return the page as an application, behind its door."""
+    prepare_gradio()
+    import gradio
+    from fastapi import FastAPI
+
+    from annealcam.app.door import Door
+    from annealcam.app.page import build
+    from annealcam.app.style import head, theme
+
+    inner = gradio.mount_gradio_app(
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
+        build(engine),
+        path="",
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        allowed_paths=[],
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        pwa=False,
+        max_file_size=1,
+        theme=theme(),
+        head=head(),
+    )
+    return Door(inner, engine.photos, hosts=hosts)
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Should gradio write anything after all, it is gone when the page is."""
+    folder = tempfile.mkdtemp(prefix="annealcam-app-")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _interrupted_by_terminate() -> Iterator[None]:
+    """A polite request to end is taken as Ctrl-C is, so that everything is tidied up."""
+
+    def interrupt(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,1 @@
+window.annealcamTheme = () => document.body.classList.toggle("dark");

@@ -1,0 +1,175 @@
+"""Tables that a reader can sort: what each cell shows, and what it is sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from annealcam.study.claims_annealing import run
+from annealcam.study.claims_overlap import spread
+from annealcam.study.figures.columns import Columns, filled, rows
+from annealcam.study.figures.gaps import interval
+from annealcam.study.figures.panels import selector_style, setting_names, settings_of
+from annealcam.study.figures.successes import ALL
+from annealcam.study.pages.text import UNKNOWN, figure_of, real
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, and the number or word that it is sorted by (None: last)."""
+
+    text: str
+    key: float | str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; `head` names the columns, `words` counts those that are words."""
+
+    caption: str
+    head: tuple[str, ...]
+    body: tuple[tuple[Cell, ...], ...]
+    words: int = 1
+
+
+def figure(value: Any, form: str = "") -> Cell:
+    """Return a number's cell.
+
+    >>> figure(0.1234567, ".2f"), figure(None)
+    (Cell(text='0.12', key=0.1234567), Cell(text='–', key=None))
+    """
+    return Cell(figure_of(value, form), value if isinstance(value, int) else real(value))
+
+
+def word(text: Any) -> Cell:
+    """Return a text's cell."""
+    return Cell(str(text), str(text))
+
+
+def truth(value: Any) -> Cell:
+    """Return a yes or a no; a dash where it is unknown."""
+    if value is None:
+        return Cell(UNKNOWN, None)
+    return Cell("yes" if value else "no", 1.0 if value else 0.0)
+
+
+def run_cell(convention: str | None, tau: float | None) -> Cell:
+    """Return a run of the annealer, sorted by its time."""
+    return Cell("", None) if convention is None or tau is None else Cell(run(convention, tau), tau)
+
+
+def overlap_table(columns: Columns) -> Table | None:
+    """Return the overlaps of every selector, of all settings."""
+    if not filled(columns):
+        return None
+    low = columns["threshold"][0]
+    zero = "zero pairs" if low is None else f"pairs below {low:g}"
+    head = (
+        "network", "selector", "run", "maps k", "overlap [95 %]", "shuffled labels [95 %]", "p",
+        zero, "split half", "ratio", "redundancy", "carried",
+    )  # fmt: skip
+    names = setting_names(settings_of(columns))
+    body = (
+        (word(names[row["model"], row["layer"]]), word(selector_style(row["selector"])[0]),
+         run_cell(row["convention"], row["tau"]), *_overlap_cells(row))
+        for row in rows(columns)
+    )  # fmt: skip
+    return _table(
+        "Overlap: mean Bhattacharyya coefficient of different classes. Split half: of two halves "
+        "of the same class; ratio: to it. Redundancy: mean |cosine| of the selected maps. "
+        "Carried: share of the positive contributions to the logit.",
+        head, body, words=3, several=len(names) > 1,
+    )  # fmt: skip
+
+
+def _overlap_cells(row: dict[str, Any]) -> tuple[Cell, ...]:
+    null = {"off_diagonal": row["null_mean"], "low": row["null_low"], "high": row["null_high"]}
+    return (
+        figure(row["k"], ".1f"),
+        Cell(spread(row), real(row["off_diagonal"])),
+        Cell(spread(null), real(row["null_mean"])),
+        figure(row["p_value"]),
+        figure(row["zero_share"], ".0%"),
+        figure(row["split_half"], ".3f"),
+        figure(row["ratio"], ".2f"),
+        figure(row["redundancy"], ".3f"),
+        figure(row["carried"], ".1%"),
+    )
+
+
+def gap_table(columns: Columns) -> Table | None:
+    """Return the minimum gaps of each setting and driver."""
+    if not filled(columns):
+        return None
+    head = (
+        "network", "driver", "problems", "least", "lower quartile", "median", "upper quartile",
+        "largest", "inside the run", "formula applies", "b of a exp(-b d) [95 %]",
+    )  # fmt: skip
+    names = setting_names(settings_of(columns))
+    body = (
+        (word(names[row["model"], row["layer"]]), word(row["convention"]), figure(row["images"]),
+         *(figure(row[name]) for name in ("least", "q25", "median", "q75", "largest")),
+         figure(row["interior_share"], ".0%"), figure(row["landau_zener_share"], ".0%"),
+         _slope(row, "fit_b"))
+        for row in rows(columns)
+    )  # fmt: skip
+    return _table(
+        "The minimum gap of each problem, in units of its energies. The formula is Landau and "
+        "Zener's.", head, body, words=2, several=len(names) > 1,
+    )  # fmt: skip
+
+
+def fit_table(columns: Columns) -> Table | None:
+    """Return how fast the success probability falls with d, in each run."""
+    if not filled(columns):
+        return None
+    settings = [setting for setting in settings_of(columns) if setting[0] != ALL]
+    names = {**setting_names(settings), (ALL, ALL): "all together"}
+    body = (
+        (word(names[row["model"], row["layer"]]), run_cell(row["convention"], row["tau"]),
+         figure(row["images"]), figure(row["a"]), _slope(row, "b"))
+        for row in rows(columns)
+    )  # fmt: skip
+    return _table(
+        "The success probability F of one shot, fitted by a exp(-b d); a uniform guess falls with "
+        "b = 0.693.", ("network", "run", "problems", "a", "b [95 %]"), body,
+        words=2, several=len(names) > 2,
+    )  # fmt: skip
+
+
+def class_table(columns: Columns) -> Table | None:
+    """Return the success probability class by class, in each run."""
+    if not filled(columns):
+        return None
+    head = ("network", "class", "run", "photos", "mean d", "least", "lower quartile", "median F",
+            "upper quartile", "largest")  # fmt: skip
+    names = setting_names(settings_of(columns))
+    body = (
+        (word(names[row["model"], row["layer"]]), word(row["class"]),
+         run_cell(row["convention"], row["tau"]), figure(row["images"]), figure(row["d"]),
+         *(figure(row[name]) for name in ("least", "q25", "median", "q75", "largest")))
+        for row in rows(columns)
+    )  # fmt: skip
+    return _table(
+        "Success probability F of one shot, class by class.", head, body, words=3,
+        several=len(names) > 1,
+    )  # fmt: skip
+
+
+def _slope(row: dict[str, Any], name: str) -> Cell:
+    b, low, high = (real(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    return Cell(UNKNOWN, None) if b is None else Cell(interval(b, low, high), b)
+
+
+def _table(
+    caption: str,
+    head: Sequence[str],
+    body: Iterable[tuple[Cell, ...]],
+    *,
+    words: int,
+    several: bool,
+) -> Table:
+    """The table, without its first column where there is one network."""
+    first = 0 if several else 1
+    return Table(caption, tuple(head[first:]), tuple(row[first:] for row in body), words - first)

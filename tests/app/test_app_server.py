@@ -1,0 +1,173 @@
+"""The running page without a browser: what it refuses, how many it serves, what it leaves."""
+
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import served
+from typer.testing import CliRunner
+
+from annealcam import cli
+from annealcam.app.limits import MAX_BYTES, MAX_WAITING
+from annealcam.app.server import only_here
+
+pytest.importorskip("gradio")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with httpx.Client(base_url=served.address(), timeout=60) as made:
+        yield made
+
+
+def post_photo(client, data, name="a.png", **headers):
+    return client.post("/photo", content=data, headers={"X-Name": name, **headers})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        f"/gradio_api/file={__file__}",
+        "/gradio_api/file=pyproject.toml",
+        "/gradio_api/file/etc/passwd",
+        "/gradio_api/file=http://example.org/",
+        "/gradio_api/proxy=http://example.org/",
+        "/file=/etc/passwd",
+        "/static/../../../../../../etc/passwd",
+        "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/..%2f..%2f..%2f..%2fetc/passwd",
+        "/gradio_api/stream/x/y/1/playlist.m3u8",
+        "/gradio_api/run-history/records",
+        "/gradio_api/deep_link",
+        "/monitoring",
+        "/docs",
+        "/openapi.json",
+    ],
+)
+def test_no_file_and_no_address_is_read_for_anyone(client, path):
+    answer = client.get(path)
+    assert answer.status_code in (403, 404)
+    assert "root:" not in answer.text
+    assert client.head(path).status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/gradio_api/upload", "/gradio_api/run/show", "/gradio_api/call/show", "/gradio_api/api/show",
+     "/gradio_api/component_server", "/gradio_api/process_recording", "/gradio_api/vibe-edit",
+     "/login"],
+)  # fmt: skip
+def test_nothing_is_written_or_run_past_the_queue(client, path):
+    assert client.post(path, json={"data": []}).status_code == 404
+
+
+def test_values_that_name_files_or_addresses_are_refused(client):
+    file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    for value in (file, [file], {"path": "http://example.org/x.png"}):
+        status, _ = served.ask(served.address(), served.asked(photo=value), session="f")
+        assert status == 400
+    for body in (b"", b"[]", b"nonsense", b'{"data": 3}'):
+        assert client.post("/gradio_api/queue/join", content=body).status_code in (400, 411)
+    assert client.post("/gradio_api/queue/join", content=bytes(300_000)).status_code == 413
+
+
+def test_foreign_names_and_origins_are_turned_away(client):
+    assert client.get("/", headers={"Host": "evil.example:80"}).status_code == 403
+    assert post_photo(client, b"x", Origin="http://evil.example").status_code == 403
+    assert client.get("/", headers={"Host": "localhost:1"}).status_code == 200
+
+
+def test_uploads_are_limited_and_errors_name_no_place(client):
+    assert post_photo(client, bytes(MAX_BYTES + 1)).status_code == 413
+    unannounced = client.post("/photo", content=iter([b"x"]))
+    assert unannounced.status_code == 411
+    refused = post_photo(client, b"words", name="%2Fhome%2Fme%2Fa.png").json()
+    assert refused == {"error": "a.png: not an image (JPEG, PNG, WEBP are read)"}
+    assert not list(served.temporary().rglob("*.png"))
+
+
+def test_an_uploaded_photo_is_explained_and_errors_are_one_line(client):
+    from test_app_photos import as_bytes, picture
+
+    token = post_photo(client, as_bytes(picture(40, 40)), name="my%20cat.png").json()["token"]
+    status, told = served.ask(served.address(), served.asked(photo=token), session="one")
+    assert (status, told["success"]) == (200, True)
+    assert "data:image/webp;base64," in told["output"]["data"][0]
+    _, told = served.ask(served.address(), served.asked(photo="gone"), session="two")
+    assert told["success"] is False
+    assert told["output"]["error"] == "photo: no longer kept; drop it again, or pick an example"
+    assert "Traceback" not in str(told)
+    assert ".py" not in str(told)
+
+
+def test_ten_at_once_get_answers_and_more_are_told_to_wait():
+    def visit(number):
+        values = served.asked(network="efficientnet-lite0", beta=round(0.3 + number / 100, 2))
+        return served.ask(served.address(), values, session=f"visitor-{number}")
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(visit, range(10)))
+    assert [status for status, _ in answers] == [200] * 10
+    assert all(told["success"] for _, told in answers)
+    assert len({told["output"]["data"][0] for _, told in answers}) > 1
+    with ThreadPoolExecutor(2 * MAX_WAITING) as pool:
+        crowd = list(pool.map(visit, range(10, 10 + 2 * MAX_WAITING)))
+    assert {status for status, _ in crowd} <= {200, 503}
+    assert all(told["success"] for status, told in crowd if status == 200)
+    assert all("Queue is full" in told["detail"] for status, told in crowd if status == 503)
+    assert served.ask(served.address(), served.asked(), session="after")[1]["success"]
+
+
+def test_a_page_that_ends_leaves_nothing(tmp_path):
+    process, address, told = served.start("--model", "digits", temporary=tmp_path)
+    assert address.startswith("http://127.0.0.1:")
+    assert len(told) == 1
+    port = int(address.rsplit(":", 1)[1])
+    again = run_app("--port", str(port), "--model", "digits")
+    assert again.returncode == 2
+    assert f"port={port}, host=127.0.0.1" in again.stderr
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert process.stdout.read() == ""
+    process.stdout.close()
+    assert not list(tmp_path.glob("annealcam*"))
+    with socket.socket() as caller:
+        assert caller.connect_ex(("127.0.0.1", port)) != 0
+
+
+def run_app(*options, before=""):
+    arguments = ["annealcam", "app", *options]
+    code = f"{before}\nimport sys\nfrom annealcam.cli import main\nsys.argv = {arguments}\nmain()"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_without_gradio_one_line_says_what_to_install():
+    hidden = """
+import importlib.util as util
+find = util.find_spec
+util.find_spec = lambda name: None if name == "gradio" else find(name)
+"""
+    told = run_app(before=hidden)
+    assert told.returncode == 2
+    assert told.stderr == "annealcam: app: gradio is missing; pip install 'annealcam[app]'\n"
+
+
+def test_other_hosts_are_warned_of(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "annealcam.app.server.serve", lambda _, listening, **__: asked.append(only_here(listening))
+    )
+    for host in ("127.0.0.1", "localhost", "0.0.0.0"):
+        options = ["app", "--model", "digits", "--host", host, "--port", "0"]
+        told = CliRunner().invoke(cli.app, options)
+        assert told.exit_code == 0
+        warned = "whoever reaches this machine can open the page" in told.output
+        assert warned == (host == "0.0.0.0")
+    assert asked == [True, True, False]

@@ -1,0 +1,120 @@
+"""An atlas as reports read it: classes, crops, and one clear line for what is damaged."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from synthetic_atlas import write_synthetic_atlas
+
+from annealcam.atlas import store
+from annealcam.atlas.atlas import CONTEXT, Portrait, Region, around, open_atlas
+from annealcam.errors import ArgumentError, OutputError
+
+
+@pytest.fixture
+def atlas(tmp_path):
+    return write_synthetic_atlas(tmp_path / "atlas")
+
+
+def test_what_was_written_is_read(atlas):
+    p = atlas.portrait(3)
+    assert (p.channel, [r.label for r in p.regions]) == (3, [0, 0, 0, 1])
+    assert [r.peak for r in p.regions] == [9, 8, 7, 6]
+    assert p.profile.tolist() == pytest.approx([4.0, 0.1, 0.1])
+    assert p.selected.tolist() == [1.0, 0.0, 0.0]
+    assert p.responds_to() == "mostly: church"
+    assert atlas.counts.tolist() == [6, 6, 6]
+    assert atlas.classes[2] == "tench"
+
+
+def test_usual_maps_are_ordered_by_how_often_they_are_selected(atlas):
+    assert atlas.usual("church") == [9, 3, 6, 0]  # all, all, half, half; then the larger profile
+    assert atlas.usual(0, most=2) == [9, 3]
+    assert atlas.usual("TENCH") == atlas.usual(2) == atlas.usual("2") == [5, 8, 2]
+
+
+def test_classes_are_found_by_name_before_number(tmp_path):
+    atlas = write_synthetic_atlas(tmp_path / "a", classes=("1", "0"))
+    assert atlas.label_of("1") == 0
+    assert atlas.label_of(1) == 1
+
+
+def test_unknown_classes_and_channels(atlas):
+    with pytest.raises(ArgumentError, match=r"no such class; did you mean 'church'\?; one of"):
+        atlas.usual("churhc")
+    with pytest.raises(ArgumentError, match="class=3: synthetic has classes 0 to 2"):
+        atlas.usual(3)
+    for asked in (-1, 12):
+        for of in (atlas.portrait, atlas.crops, atlas.photos):
+            with pytest.raises(ArgumentError, match=f"channel={asked}.*0 to 11"):
+                of(asked)
+
+
+def test_crops_are_squares_of_the_photo_that_hold_the_box(atlas):
+    for crop, photo, region in zip(
+        atlas.crops(4), atlas.photos(4), atlas.portrait(4).regions, strict=True
+    ):
+        left, top, right, bottom = around(region.box)
+        assert left <= region.box[0] + 1e-6
+        assert bottom >= region.box[3] - 1e-6
+        assert crop.size == (round(160 * CONTEXT), round(160 * CONTEXT))
+        cut = photo.crop([round(160 * place) for place in (left, top, right, bottom)])
+        assert np.array_equal(np.asarray(crop), np.asarray(cut))
+
+
+def test_it_fits_explanations_of_the_same_network_and_layer(atlas):
+    def explained(model, layer, channels):
+        told = {"model": model, "layer": layer}
+        return SimpleNamespace(provenance=told, importance=np.zeros(channels))
+
+    assert atlas.fits(explained("small", "3", 12))
+    for other in (("large", "3", 12), ("small", "4", 12), ("small", "3", 13)):
+        assert not atlas.fits(explained(*other))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [((), "nothing in these photos"), ((2,), "mostly: c"), ((1, 1, 1), "only: b"),
+     ((0, 1, 2, 3), "many classes: a, b, c, ..."), ((0, 0, 1, 1, 2, 3), "mostly: a, b"),
+     ((0, 0, 1, 2, 3, 4), "many classes: a, b, c, ...")],
+)  # fmt: skip
+def test_a_channel_in_words(labels, words):
+    regions = tuple(Region("x", label, 1.0, (0, 0, 1, 1)) for label in labels)
+    assert Portrait(0, regions, np.zeros(5), np.zeros(5), tuple("abcde")).responds_to() == words
+
+
+@pytest.mark.parametrize("name", store.FILES)
+def test_a_file_that_is_damaged_or_gone_is_told_of(atlas, name):
+    file = atlas.folder / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OutputError, match=r"cannot be read.*build the atlas again"):
+        open_atlas(atlas.folder)
+    file.unlink()
+    with pytest.raises(OutputError, match=r"cannot be read|holds no atlas"):
+        open_atlas(atlas.folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"format": 99}, "format 99, not 1"), ({"channels": 7}, "12 channels of 3 classes"),
+     ({"counts": [1]}, "counts other classes"), ({"classes": ["a"], "counts": [1]}, "12 channels")],
+)  # fmt: skip
+def test_a_manifest_that_does_not_fit_is_told_of(atlas, change, message):
+    file = atlas.folder / store.MANIFEST
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(OutputError, match=message):
+        open_atlas(atlas.folder)
+    file.write_text("[]")
+    with pytest.raises(OutputError, match="no manifest of an atlas"):
+        open_atlas(atlas.folder)
+
+
+def test_reading_needs_no_torch(atlas):
+    code = "import sys; from annealcam.atlas.atlas import open_atlas; "
+    code += f"open_atlas({str(atlas.folder)!r}).crops(0); print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
