@@ -56,8 +56,9 @@ class Run:
 class Distribution:
     """The most probable states at the end of the longest run, in order of their energy.
 
-    Energies include the penalty of a cardinality where the annealer had it. `rest` is the
-    probability of all other states, of which there are `others`.
+    Energies include the penalty of a cardinality where the annealer had it. `hits` counts the
+    simulated shots that found each. `rest` is the probability of all other states, of which there
+    are `others`.
     """
 
     tau: float
@@ -65,6 +66,7 @@ class Distribution:
     probability: Float[Array, " shown"]
     energy: Float[Array, " shown"]
     optimal: Bool[Array, " shown"]
+    hits: Int[Array, " shown"]
     rest: float
     others: int
 
@@ -166,7 +168,7 @@ def hardness(
         gap=gap,
         curve=curve,
         no_gap=no_gap,
-        distribution=_distribution(source.problem, result),
+        distribution=_distribution(source.problem, result, result.sample(shots, seed)),
         ground_energy=result.ground_energy,
         multiplicity=result.multiplicity,
         states=result.probabilities.size,
@@ -218,7 +220,9 @@ def _levels(
     return gap, curve, ""
 
 
-def _distribution(problem: SelectionProblem, result: AnnealResult) -> Distribution:
+def _distribution(
+    problem: SelectionProblem, result: AnnealResult, reads: Int[Array, "shots d"]
+) -> Distribution:
     p = result.probabilities
     shown = min(SHOWN_STATES, p.size)
     top = np.argpartition(p, p.size - shown)[p.size - shown :]
@@ -235,6 +239,7 @@ def _distribution(problem: SelectionProblem, result: AnnealResult) -> Distributi
         probability=p[top][order],
         energy=energy[order],
         optimal=optimal[order],
+        hits=np.array([(reads == state).all(axis=1).sum() for state in n[order]], dtype=np.int64),
         rest=max(0.0, 1.0 - math.fsum(p[top])) if shown < p.size else 0.0,
         others=p.size - shown,
     )

@@ -103,6 +103,13 @@ def test_bars_are_probabilities_and_the_optimum_is_marked(e):
     share = widths / max(widths) - np.array(shown) / max(shown)
     assert np.allclose(share[long], 0, atol=0.002)
     assert len(elements(figure.chart, "rect", "bar-strong")) == h.multiplicity
+    assert h.distribution.hits[h.distribution.optimal].sum() == h.runs[-1].hits
+    rings = np.array([float(ring.get("cx")) for ring in elements(figure.chart, "circle")])
+    start = float(elements(figure.chart, "rect")[0].get("x"))
+    unit = widths.max() / h.distribution.probability.max()
+    kept = np.sort(np.argsort(-h.distribution.probability, kind="stable")[: len(rings)])
+    shots = h.distribution.hits[kept] / h.runs[-1].shots
+    assert np.allclose(rings, start + unit * shots, atol=0.02)
     assert f"{h.runs[-1].hits} found the optimum" in figure.caption
 
 

@@ -59,6 +59,7 @@ def _states(h: Hardness) -> list[dict[str, Any]]:
             "energy": f"{shown.energy[i]:.4f}",
             "probability": number(float(shown.probability[i])),
             "width": f"{100 * float(shown.probability[i]) / largest:.1f}%",
+            "hits": int(shown.hits[i]),
             "optimal": bool(shown.optimal[i]),
         }
         for i in order

@@ -131,7 +131,9 @@ def states_figure(h: Hardness) -> Figure:
             f"+{number(above)}" if not optimal else "optimum",
             float(shown.probability[i]),
             "strong" if optimal else "plain",
-            _maps(h, shown.n[i]),
+            f"{_maps(h, shown.n[i])}: {chance(float(shown.probability[i]))}; "
+            f"{shown.hits[i]} of {last.shots} shots",
+            int(shown.hits[i]) / last.shots,
         )
         for i in kept
         for above, optimal in [(shown.energy[i] - h.ground_energy, bool(shown.optimal[i]))]
@@ -139,24 +141,34 @@ def states_figure(h: Hardness) -> Figure:
     others = h.states - len(kept)
     rest = f"{others} others together: {max(0.0, 1.0 - sum(bar[1] for bar in bars)):.1%}"
     told = (
-        f"Of {last.shots} simulated shots {last.hits} found the optimum: counted alone, they put "
+        f"Bars: exact chance of a shot. Rings: share of {last.shots} simulated shots, of which "
+        f"{last.hits} found the optimum: counted alone, they put "
         f"F between {last.interval[0]:.3f} and {last.interval[1]:.3f} (95 %)."
     )
-    key = (("block", "optimal"), ("plain", "not optimal, by energy above the optimum"))
+    key = (
+        ("block", "optimal"),
+        ("plain", "not optimal, by energy above the optimum"),
+        ("ball", f"of {last.shots} shots"),
+    )
     return Figure("What a shot finds", _bars(bars, rest if others else "", told), told, key)
 
 
-def _bars(bars: list[tuple[str, float, str, str]], rest: str, told: str) -> Markup:
-    left, width, most = 96.0, WIDTH, max(bar[1] for bar in bars) or 1.0
+def _bars(bars: list[tuple[str, float, str, str, float]], rest: str, told: str) -> Markup:
+    """A bar for each chance, and a ring at the share of shots that came out so."""
+    left, width = 96.0, WIDTH
+    unit = (width - left - 66) / (max(max(bar[1], bar[4]) for bar in bars) or 1.0)
     parts = []
-    for row, (name, p, kind, maps) in enumerate(bars):
+    for row, (name, p, kind, about, share) in enumerate(bars):
         top = 6 + ROW * row
-        length = max((width - left - 62) * p / most, 1.0)
+        length = max(unit * p, 1.0)
+        ring = left + unit * share
         parts += [
             tag("text", name, x=left - 8, y=top + 11, class_="tick end"),
-            tag("rect", tag("title", f"{maps}: {chance(p)}"), x=left, y=top, width=length,
-                height=BAR, class_=f"bar-{kind}"),
-            tag("text", f"{p:.1%}", x=left + length + 6, y=top + 11, class_="tick"),
+            tag("rect", tag("title", about), x=left, y=top, width=length, height=BAR,
+                class_=f"bar-{kind}"),
+            tag("circle", tag("title", about), cx=ring, cy=top + BAR / 2, r=3.5,
+                class_="mark-second"),
+            tag("text", f"{p:.1%}", x=max(left + length, ring + 4) + 6, y=top + 11, class_="tick"),
         ]  # fmt: skip
     parts.append(tag("text", rest, x=left, y=6 + ROW * len(bars) + 11, class_="label"))
     height = 12 + ROW * (len(bars) + (1 if rest else 0))
