@@ -186,7 +186,7 @@ def test_from_photo_to_photo(study):
         links = page.locator("#grid a")
         first, second = (links.nth(i).get_attribute("href") for i in range(2))
         links.first.click()
-        assert page.url.endswith(first)
+        page.wait_for_url(f"**/{first}")  # and for its script, which listens to the keys
         page.keyboard.press("ArrowRight")
         page.wait_for_url(f"**/{second}")
         page.keyboard.press("ArrowLeft")
