@@ -17,9 +17,19 @@ ANNEALING = [
 CHECKED = [
     *(
         f"annealcam.{room}"
-        for room in ("vision", "selection", "report", "metrics", "training", "evaluation", "atlas")
+        for room in (
+            "vision",
+            "selection",
+            "report",
+            "metrics",
+            "training",
+            "evaluation",
+            "atlas",
+            "audit",
+        )
     ),
     *(f"annealcam.{file}" for file in ("comparison", "drawing", "explanation", "photos", "seen")),
+    "annealcam.annealed",
     *(f"annealcam.{file}" for file in ("hardness", "diagnosis", "problems", "problem_formats")),
     *(f"annealcam.annealing.{file}" for file in ANNEALING),
     *(f"annealcam.data.{file}" for file in ("labelled", "splits", "folders", "imagenette")),

@@ -14,6 +14,7 @@ from annealcam import __version__, terminal
 from annealcam.cli_anneal import anneal
 from annealcam.cli_app import app as page
 from annealcam.cli_atlas import atlas
+from annealcam.cli_audit import audit
 from annealcam.cli_evaluate import evaluate
 from annealcam.cli_path import path
 from annealcam.cli_report import report
@@ -191,6 +192,7 @@ app.command()(figures)
 app.command("app")(page)
 app.add_typer(atlas, name="atlas")
 app.command()(report)
+app.command()(audit)
 
 
 def _atlas(folder: Path | None) -> Atlas | None:
