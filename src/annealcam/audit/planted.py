@@ -114,7 +114,9 @@ def few_of(photos: LabelledSet, per_class: int | None, *, seed: int = 0) -> Labe
 
 def _stamped_where(photos: LabelledSet, marked: Bool[Array, " n"], patch: Patch) -> Planted:
     """Without `files`: the fingerprint is of the pixels, patches and all."""
-    opened = partial(_open, photos.open, photos.images, frozenset(np.flatnonzero(marked)), patch)
+    opened = partial(
+        _open, photos.open, photos.images, frozenset(np.flatnonzero(marked).tolist()), patch
+    )
     return Planted(replace(photos, open=opened, files=()), marked, patch)
 
 

@@ -35,7 +35,7 @@ def mass_inside(
     positive = np.maximum(maps, 0.0).astype(np.float64)
     total = positive.sum(axis=(-2, -1))
     on = (positive * cover).sum(axis=(-2, -1))
-    return np.where(total > 0, on / np.where(total > 0, total, 1.0), np.nan)[()]
+    return np.where(total > 0, on / np.where(total > 0, total, 1.0), np.nan)
 
 
 def about_peak(maps: Float[Array, "n maps h w"]) -> Float[Array, "n maps"]:
