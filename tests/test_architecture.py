@@ -36,9 +36,9 @@ MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscor
     "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files", "atlas",
                "selection"},
     "atlas": {"atlas", "data", "vision", "selection", "annealing", "seen", "settings", "files",
-              "drawing", "explanation"},
+              "drawing", "explanation", "resumed"},
     "audit": {"audit", "atlas", "data", "training", "vision", "selection", "annealing", "metrics",
-              "seen", "settings", "files", "drawing", "report", "evaluation", "pipeline",
+              "seen", "settings", "files", "drawing", "report", "evaluation", "pipeline", "resumed",
               "explanation"},
 }  # fmt: skip
 FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}

@@ -110,8 +110,9 @@ def _audit(
     photos = load_set(data, part=part, root=root, download=download)
     from annealcam.atlas.atlas import open_atlas
     from annealcam.audit import audit as audits
-    from annealcam.audit import folder, store
+    from annealcam.audit import folder
     from annealcam.evaluation.masks import find_masks
+    from annealcam.resumed import remove_parts
 
     opened = None if atlas is None else open_atlas(atlas)
     where: Any = None if masks is None else find_masks(masks, photos.images, Path())
@@ -125,7 +126,7 @@ def _audit(
             folder.check_atlas(opened, found)
         tell("drawing", 1, 1)
         folder.write_audit(found, output, atlas=opened)
-    store.remove_parts(parts)
+    remove_parts(parts)
     _tell(found, output)
 
 

@@ -126,6 +126,7 @@ def test_sliders_move_by_keyboard_and_the_page_follows(page):
         slider.press("ArrowLeft")
     wait_for_change(page, before)
     page.wait_for_function("document.querySelector('#beta input[type=number]').value === '0.55'")
+    assert page.inner_text("#answer") != before
     settled(page)
 
 
@@ -136,6 +137,7 @@ def test_network_layer_and_sampler_can_be_chosen(page):
     page.wait_for_function("document.querySelector('#answer').innerText.includes('layer trunk.0')")
     choose(page, "sampler", "exact")
     page.wait_for_function("document.querySelector('#answer .facts').innerText.includes('exact')")
+    assert "layer trunk.0" in page.inner_text("#answer")
     settled(page)
 
 

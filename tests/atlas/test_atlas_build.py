@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 import annealcam as ac
-from annealcam.atlas import parts, store
+from annealcam import resumed
+from annealcam.atlas import store
 from annealcam.atlas.build import build_atlas
 from annealcam.data.labelled import set_of_pixels
 from annealcam.data.sets import load_set
@@ -230,7 +231,7 @@ def test_parts_of_another_atlas_are_refused(tmp_path):
         ArgumentError, match=r"holds parts of another atlas \(top 9, not 3\); remove"
     ):
         digits_atlas(tmp_path / "atlas", shard=2, top=3)
-    part = parts.part_file(tmp_path / "atlas.parts", 1)
+    part = resumed.part_file(tmp_path / "atlas.parts", 1)
     part.write_bytes(part.read_bytes()[:-50])
     with pytest.raises(OutputError, match=r"part-00001.npz: cannot be read .* remove it"):
         digits_atlas(tmp_path / "atlas", shard=2)

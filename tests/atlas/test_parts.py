@@ -7,9 +7,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from annealcam.atlas.parts import Part, open_parts, read_part, remove_parts, write_part
+from annealcam.atlas.parts import Part, read_part, write_part
 from annealcam.atlas.strongest import Strongest
 from annealcam.errors import ArgumentError, OutputError
+from annealcam.resumed import open_parts, remove_parts
 
 
 def some_part(seed):
@@ -84,18 +85,18 @@ def test_a_damaged_part_is_told_of(tmp_path, content):
 
 def test_a_folder_of_parts_is_for_one_atlas(tmp_path):
     folder = tmp_path / "a.parts"
-    open_parts(folder, {"top": 9, "settings": {"beta": 0.5, "seed": 0}})
-    open_parts(folder, {"top": 9, "settings": {"beta": 0.5, "seed": 0}})
+    open_parts(folder, {"top": 9, "settings": {"beta": 0.5, "seed": 0}}, of="atlas")
+    open_parts(folder, {"top": 9, "settings": {"beta": 0.5, "seed": 0}}, of="atlas")
     with pytest.raises(ArgumentError, match=r"settings \{'beta': 0.5\}, not \{'beta': 0.7\}"):
-        open_parts(folder, {"top": 9, "settings": {"beta": 0.7, "seed": 0}})
+        open_parts(folder, {"top": 9, "settings": {"beta": 0.7, "seed": 0}}, of="atlas")
     (folder / "parts.json").write_text("{")
     with pytest.raises(OutputError, match=r"parts\.json: cannot be read"):
-        open_parts(folder, {})
+        open_parts(folder, {}, of="atlas")
 
 
 def test_what_is_removed_is_ours_alone(tmp_path):
     folder = tmp_path / "a.parts"
-    open_parts(folder, {})
+    open_parts(folder, {}, of="atlas")
     write_part(some_part(1), folder / "part-00000.npz")
     (folder / "letter.txt").write_text("dear")
     remove_parts(folder)

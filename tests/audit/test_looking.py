@@ -14,9 +14,10 @@ from annealcam.audit.planted import planted, stamped
 from annealcam.audit.revealed import inside_of, paired
 from annealcam.audit.scores import dictionary, photo_scores, place_of, profiles, ranked
 from annealcam.audit.shares import about_peak, cells, mass_inside
-from annealcam.audit.store import in_parts, read_looked, remove_parts, write_looked
+from annealcam.audit.store import in_parts, read_looked, write_looked
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.metrics.localisation import energy_inside
+from annealcam.resumed import remove_parts
 from annealcam.settings import resolve
 
 EXACT = resolve(sampler="exact")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
+from annealcam import resumed
 from annealcam._checks import whole
 from annealcam._types import Array, Progress
 from annealcam._version import __version__
@@ -135,12 +136,12 @@ def build_atlas(
     done = Path(f"{target}.parts")
     if (target / store.MANIFEST).exists():
         told = store.read_manifest(target).get("identity")
-        parts.refuse_another(told, identity, f"{target}: holds")
+        resumed.refuse_another(told, identity, "atlas", f"{target}: holds")
     else:
         store.refuse_foreign(target)
-        parts.open_parts(done, {**identity, "shard": shard})
+        resumed.open_parts(done, {**identity, "shard": shard}, of="atlas")
         _write(target, work, identity, _do(work, done, batch, shard, tell))
-    parts.remove_parts(done)
+    resumed.remove_parts(done)
     return open_atlas(target)
 
 
@@ -168,7 +169,7 @@ def _do(work: _Work, folder: Path, batch: int, shard: int, tell: Progress) -> Pa
     count = len(work.data)
     batches = list(enumerate(np.split(np.arange(count), range(batch, count, batch))))
     shards = [batches[i : i + shard] for i in range(0, len(batches), shard)]
-    files = [parts.part_file(folder, number) for number in range(len(shards))]
+    files = [resumed.part_file(folder, number) for number in range(len(shards))]
     missing = [number for number, file in enumerate(files) if not file.exists()]
     photos_done = count - sum(len(numbers) for n in missing for _, numbers in shards[n])
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,10 +13,8 @@ from jaxtyping import Float, Int
 
 from annealcam._types import Array
 from annealcam.atlas.strongest import Strongest
-from annealcam.errors import ArgumentError, OutputError
-from annealcam.files import UNFINISHED, file_written_aside, make_folder
-
-IDENTITY = "parts.json"
+from annealcam.errors import OutputError
+from annealcam.files import file_written_aside
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,66 +67,6 @@ class Part:
         )
 
 
-def open_parts(folder: Path, identity: Mapping[str, Any]) -> None:
-    """Begin a folder of parts, or go on with one of the same identity.
-
-    Raises:
-        ArgumentError: it holds the parts of another atlas; the first difference is named.
-        OutputError: it cannot be read or written.
-    """
-    file = folder / IDENTITY
-    if file.exists():
-        try:
-            told = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{file}: cannot be read ({error}); remove {folder}") from error
-        refuse_another(told, identity, f"{folder}: holds parts of", "remove it, or ")
-        return
-    make_folder(folder)
-    with file_written_aside(file) as aside:
-        aside.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
-
-
-def refuse_another(told: Any, identity: Mapping[str, Any], where: str, mend: str = "") -> None:
-    """Refuse to go on with what was made of other photos, by another network or otherwise.
-
-    Raises:
-        ArgumentError: the two differ.
-
-    >>> refuse_another({"x": 1}, {"x": 2}, "a: holds")
-    Traceback (most recent call last):
-    annealcam.errors.ArgumentError: a: holds another atlas (x 1, not 2); choose another folder
-    """
-    told = told if isinstance(told, dict) else {}
-    mine = json.loads(json.dumps(identity))
-    for name in dict.fromkeys([*mine, *told]):
-        old, new = _leaf(told.get(name), mine.get(name))
-        if old != new:
-            raise ArgumentError(
-                f"{where} another atlas ({name} {_short(old)}, not {_short(new)}); "
-                f"{mend}choose another folder"
-            )
-
-
-def _leaf(old: Any, new: Any) -> tuple[Any, Any]:
-    """The first pair of values that differ within two mappings; else the two as they are."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*new, *old]):
-            if old.get(name) != new.get(name):
-                return {name: old.get(name)}, {name: new.get(name)}
-    return old, new
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def part_file(folder: Path, number: int) -> Path:
-    """Return the file of a shard's part: where it is, the shard is done."""
-    return folder / f"part-{number:05}.npz"
-
-
 def write_part(part: Part, file: Path) -> None:
     """Write a part, as a whole or not at all.
 
@@ -178,14 +114,3 @@ def read_part(file: Path) -> Part:
         )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise OutputError(f"{file}: cannot be read ({error}); remove it, to do it again") from error
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove a folder of parts, if it is there: what they hold is in the atlas."""
-    if not (folder / IDENTITY).exists():
-        return
-    ours = [*folder.glob("part-*.npz"), *folder.glob(UNFINISHED), folder / IDENTITY]
-    with suppress(OSError):  # what a user put there stays, and so does the folder then
-        for file in ours:
-            file.unlink(missing_ok=True)
-        folder.rmdir()

@@ -89,7 +89,7 @@ def audit(
         photos: the photos; best those that the network has not learned from.
         model: a name for `load_model`, or what it returns; `model_name` is for the record.
         layer: a module's name; None takes the default layer.
-        parts: a folder for what is done so far; the caller removes it (`store.remove_parts`).
+        parts: a folder for what is done so far; the caller removes it (`remove_parts`).
         masks: where the objects are, by the photos' names: then there is the score `outside`.
         explain: the class that is explained for a photo: its `label`, or the `predicted` one.
         photos_per_class: so many of each class, drawn by `seed`; None takes all.

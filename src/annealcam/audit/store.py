@@ -13,10 +13,10 @@ import numpy as np
 from annealcam._types import Array
 from annealcam.audit.looked import Looked, joined
 from annealcam.data.labelled import LabelledSet
-from annealcam.errors import ArgumentError, OutputError
-from annealcam.files import UNFINISHED, file_written_aside, make_folder
+from annealcam.errors import OutputError
+from annealcam.files import file_written_aside
+from annealcam.resumed import open_parts, part_file
 
-IDENTITY = "parts.json"
 SHARD = 128  # photos; a minute of work at most
 
 
@@ -73,10 +73,10 @@ def in_parts(
         ArgumentError: the folder holds the parts of another audit.
         OutputError: it cannot be read or written.
     """
-    _begin(folder, json.loads(json.dumps(identity)))
+    open_parts(folder, identity, of="audit")
     parts = []
     for number, start in enumerate(range(0, len(photos), SHARD)):
-        file = folder / f"part-{number:05}.npz"
+        file = part_file(folder, number)
         if not file.exists():
             shard = photos.subset(np.arange(start, min(start + SHARD, len(photos))))
             write_looked(seen(shard), file)
@@ -84,31 +84,3 @@ def in_parts(
         if done:
             done(min(start + SHARD, len(photos)))
     return joined(parts)
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove a folder of parts, if it is there; what a user put into it stays."""
-    if (folder / IDENTITY).exists():
-        for file in [*folder.glob("part-*.npz"), *folder.glob(UNFINISHED), folder / IDENTITY]:
-            file.unlink(missing_ok=True)
-        if not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _begin(folder: Path, identity: dict[str, Any]) -> None:
-    file = folder / IDENTITY
-    if not file.exists():
-        make_folder(folder)
-        with file_written_aside(file) as aside:
-            aside.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
-        return
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{file}: cannot be read ({error}); remove {folder}") from error
-    for name, value in identity.items():
-        if not isinstance(told, dict) or told.get(name) != value:
-            raise ArgumentError(
-                f"{folder}: holds parts of another audit ({name} differs); remove it, or choose "
-                "another folder"
-            )
