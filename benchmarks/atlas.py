@@ -22,12 +22,12 @@ import typer
 from PIL import Image
 
 from annealcam.atlas.build import build_atlas
+from annealcam.attribution.capture import capture
 from annealcam.data.labelled import LabelledSet, set_of_pixels
 from annealcam.data.sets import load_set
-from annealcam.report.atlas import channel_sheet, class_sheet
-from annealcam.vision.capture import capture
-from annealcam.vision.images import load_photo
-from annealcam.vision.models import load_model
+from annealcam.models.images import load_photo
+from annealcam.models.load import load_model
+from annealcam.render.atlas import channel_sheet, class_sheet
 
 LAYER, BATCH = "bn2", 16
 PIECES = {"cat": "chelsea", "coffee": "coffee", "rocket": "rocket", "astronaut": "astronaut"}

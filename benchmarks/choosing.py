@@ -18,11 +18,11 @@ import typer
 from scipy.stats import spearmanr
 
 import annealcam as ac
+from annealcam.attribution.capture import Capture, capture
 from annealcam.data.sets import load_set
 from annealcam.metrics.masked import masked_logits
 from annealcam.metrics.overlap import class_histograms, off_diagonal_mean, overlap_matrix
 from annealcam.metrics.resampling import bootstrap_overlap
-from annealcam.vision.capture import Capture, capture
 from choosing_problems import Array, Bits, top
 from choosing_tradeoff import (
     BETA,

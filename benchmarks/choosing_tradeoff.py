@@ -14,9 +14,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from annealcam.seen import posed
-from annealcam.selection.exact import solve_exact
-from annealcam.vision.capture import Capture
+from annealcam.attribution.capture import Capture
+from annealcam.attribution.observation import posed
+from annealcam.samplers.exact import solve_exact
 from choosing_problems import (
     REDUNDANCIES,
     Array,

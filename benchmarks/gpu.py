@@ -20,8 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from annealcam.annealing._torch_kernels import propagate
-from annealcam.annealing.devices import REAL, groups, largest_batch, most_together, pick_device
+from annealcam.annealing.kernels.torch_state import propagate
+from annealcam.annealing.simulation.devices import (
+    REAL,
+    groups,
+    largest_batch,
+    most_together,
+    pick_device,
+)
 from annealcam.errors import ProblemTooLargeError
 from roofline import stage_seconds
 from timing import seconds

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 import typer
 
-from annealcam.selection.branch_and_bound import branch_and_bound
-from annealcam.selection.solution import ExactSolution
+from annealcam.qubo.solution import ExactSolution
+from annealcam.samplers.branch_and_bound import branch_and_bound
 from choosing_tradeoff import heading, row
 from large_problems import Layer, layers_of_photos, solve_by_scip
 from large_search import (

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 import annealcam as ac
+from annealcam.attribution.capture import capture
+from annealcam.attribution.importance import importance
+from annealcam.attribution.observation import posed
 from annealcam.data.sets import load_set
-from annealcam.seen import posed
-from annealcam.vision.capture import capture
-from annealcam.vision.importance import importance
 
 Array = NDArray[np.float64]
 LAYERS = {"last": "bn2", "signed": "blocks.6.0.bn3"}

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annealcam import SelectionProblem
-from annealcam.annealing.selecting import select_by_any
-from annealcam.annealing.windows import select_by_windows, window_places, window_problem
-from annealcam.selection.baselines import greedy
-from annealcam.selection.exact import solve_exact
-from annealcam.selection.local_search import local_search, local_search_many
+from annealcam.samplers.annealing import select_by_any
+from annealcam.samplers.baselines import greedy
+from annealcam.samplers.exact import solve_exact
+from annealcam.samplers.local_search import local_search, local_search_many
+from annealcam.samplers.windows import select_by_windows, window_places, window_problem
 from choosing_tradeoff import heading, row
 from problems import relu_problem
 from timing import seconds

@@ -20,9 +20,9 @@ import typer
 from rich.progress import track
 
 import annealcam as ac
-from annealcam.comparison import compare
 from annealcam.errors import AnnealcamWarning, ImageError
-from annealcam.vision.images import load_image
+from annealcam.evaluation.comparison import compare
+from annealcam.models.images import load_image
 
 
 def row_of(e: ac.Explanation) -> dict[str, Any]:

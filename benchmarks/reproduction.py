@@ -19,12 +19,12 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
+from annealcam.models.checkpoints import read_header
 from annealcam.study.config import Study, study_of
-from annealcam.study.engine import run_study
 from annealcam.study.figures.columns import read_csv
-from annealcam.study.store import read_manifest, read_table
+from annealcam.study.run.engine import run_study
+from annealcam.study.run.store import read_manifest, read_table
 from annealcam.training.trained import train
-from annealcam.vision.checkpoints import read_header
 
 SIZES, SEEDS, LAYERS = (16, 24, 32), (0, 1, 2), ("block", "block.1")
 TAUS, CONVENTIONS = (10, 50, 100), ("paper", "text")

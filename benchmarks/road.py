@@ -24,12 +24,12 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
 import annealcam as ac
+from annealcam.attribution.capture import capture
 from annealcam.data.sets import load_set
 from annealcam.metrics.floors import random_map
 from annealcam.metrics.pixels import pixel_order, resized
 from annealcam.metrics.road import SHARES, impute, removed_count, road
-from annealcam.vision.capture import capture
-from annealcam.vision.images import load_image
+from annealcam.models.images import load_image
 from timing import Goal, Row, print_heading, print_row, seconds, side_by_side, timed, use_one_thread
 
 SIDE = 224

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from annealcam.annealing import _kernels
+from annealcam.annealing.kernels import state as _kernels
 from timing import seconds, timed
 
 STREAM_BYTES = 512 << 20

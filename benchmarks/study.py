@@ -21,9 +21,9 @@ import torch
 import typer
 
 import annealcam as ac
+from annealcam.attribution.capture import capture
+from annealcam.attribution.layers import default_layer
 from annealcam.errors import AnnealcamWarning
-from annealcam.vision.capture import capture
-from annealcam.vision.layers import default_layer
 
 
 def least(run, times: int = 5) -> float:

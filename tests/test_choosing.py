@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from annealcam.selection.objective import relative_beta
-from annealcam.vision.candidates import diverse
+from annealcam.attribution.candidates import diverse
+from annealcam.qubo.objectives import relative_beta
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import choosing_problems as cp

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 import annealcam as ac
-from annealcam import files
-from annealcam.drawing import heatmap
+from annealcam._internal import files
+from annealcam._internal.files import written_aside
+from annealcam._internal.heatmaps import heatmap
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import FILES, MARKER
-from annealcam.files import written_aside
-from builders import headed, same
+from tests.builders import headed, same
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 import annealcam as ac
+from annealcam.attribution.capture import capture
+from annealcam.attribution.layers import default_layer
 from annealcam.errors import (
     AnnealcamWarning,
     ArgumentError,
     LayerError,
     TargetError,
 )
-from annealcam.vision.capture import capture
-from annealcam.vision.layers import default_layer
-from builders import headed, same, small_network
+from tests.builders import headed, same, small_network
 
 
 def explain(model, image, **options):

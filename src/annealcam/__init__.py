@@ -12,41 +12,41 @@ from annealcam._version import __version__
 if TYPE_CHECKING:
     from annealcam.annealing.batch import BatchResult, anneal_batch
     from annealcam.annealing.evolution import AnnealResult, anneal
-    from annealcam.annealing.gap import MinimumGap, minimum_gap
+    from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
+    from annealcam.annealing.levels.spectrum import SpectrumCurve
     from annealcam.annealing.path import AnnealPath, anneal_path
     from annealcam.annealing.sampler import AnnealingSampler
-    from annealcam.annealing.schedule import Schedule
-    from annealcam.annealing.spectrum import SpectrumCurve
+    from annealcam.annealing.schedules.schedule import Schedule
     from annealcam.annealing.success import tts99
     from annealcam.annealing.sweep import TauSweep, optimal_tau, tau_sweep
     from annealcam.explanation import Explanation
+    from annealcam.models.load import load_model
     from annealcam.pipeline import cam, explain
-    from annealcam.selection.exact import solve_exact
-    from annealcam.selection.problem import SelectionProblem
-    from annealcam.selection.solution import ExactSolution
-    from annealcam.vision.models import load_model
+    from annealcam.qubo.problem import SelectionProblem
+    from annealcam.qubo.solution import ExactSolution
+    from annealcam.samplers.exact import solve_exact
 
 _HOMES = {
     "AnnealPath": "annealcam.annealing.path",
     "AnnealResult": "annealcam.annealing.evolution",
     "AnnealingSampler": "annealcam.annealing.sampler",
     "BatchResult": "annealcam.annealing.batch",
-    "ExactSolution": "annealcam.selection.solution",
+    "ExactSolution": "annealcam.qubo.solution",
     "Explanation": "annealcam.explanation",
-    "MinimumGap": "annealcam.annealing.gap",
-    "Schedule": "annealcam.annealing.schedule",
-    "SelectionProblem": "annealcam.selection.problem",
-    "SpectrumCurve": "annealcam.annealing.spectrum",
+    "MinimumGap": "annealcam.annealing.levels.gap",
+    "Schedule": "annealcam.annealing.schedules.schedule",
+    "SelectionProblem": "annealcam.qubo.problem",
+    "SpectrumCurve": "annealcam.annealing.levels.spectrum",
     "TauSweep": "annealcam.annealing.sweep",
     "anneal": "annealcam.annealing.evolution",
     "anneal_batch": "annealcam.annealing.batch",
     "anneal_path": "annealcam.annealing.path",
     "cam": "annealcam.pipeline",
     "explain": "annealcam.pipeline",
-    "load_model": "annealcam.vision.models",
-    "minimum_gap": "annealcam.annealing.gap",
+    "load_model": "annealcam.models.load",
+    "minimum_gap": "annealcam.annealing.levels.gap",
     "optimal_tau": "annealcam.annealing.sweep",
-    "solve_exact": "annealcam.selection.exact",
+    "solve_exact": "annealcam.samplers.exact",
     "tau_sweep": "annealcam.annealing.sweep",
     "tts99": "annealcam.annealing.success",
 }

@@ -1,5 +1,5 @@
 """`python -m annealcam` is the command `annealcam`."""
 
-from annealcam.cli import main
+from annealcam.cli.main import main
 
 main()

@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from annealcam._types import Array, thawed
-from annealcam.drawing import heatmap, overlay
+from annealcam._internal.files import written_aside
+from annealcam._internal.heatmaps import heatmap, overlay
+from annealcam._internal.types import Array, thawed
 from annealcam.errors import OutputError
-from annealcam.files import written_aside
-from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.samplers.registry import Selection
 
 if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
@@ -168,17 +168,17 @@ class Explanation:
         Args:
             path: the file.
             photo: the part of the photo that the network saw; None takes `view`.
-            checked: what `annealcam.checks.check` found.
-            comparison: the rows of `annealcam.comparison.compare`.
+            checked: what `annealcam.evaluation.checks.check` found.
+            comparison: the rows of `annealcam.evaluation.comparison.compare`.
             annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
             atlas: what the layer's maps usually respond to, as `open_atlas` returns it.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        from annealcam.annealed import annealed
-        from annealcam.report.html.explanation import explanation_html
-        from annealcam.report.html.page import write_page
+        from annealcam.annealing.explained import annealed
+        from annealcam.render.html.explanation import explanation_html
+        from annealcam.render.html.page import write_page
 
         html = explanation_html(
             self, photo=photo, checked=checked, comparison=comparison,

@@ -11,24 +11,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam._types import Array
+from annealcam._internal.text import signed_maps
+from annealcam._internal.types import Array
 from annealcam._version import __version__
-from annealcam._words import signed_maps
-from annealcam.annealing.selecting import select_by_any
+from annealcam.attribution.cam import baseline, explanation_map
+from annealcam.attribution.candidates import Candidates
+from annealcam.attribution.capture import capture
+from annealcam.attribution.forward_pass import Look, as_batch, look_at
+from annealcam.attribution.importance import importance as importance_of
+from annealcam.attribution.importance import importance_gradcam, logit_contribution
+from annealcam.attribution.layers import default_layer
+from annealcam.attribution.observation import posed
+from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation, carried_share
-from annealcam.look import Look, as_batch, look_at
-from annealcam.seen import posed
-from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.samplers.annealing import select_by_any
+from annealcam.samplers.registry import Selection
 from annealcam.settings import Settings, resolve
-from annealcam.vision.cam import baseline, explanation_map
-from annealcam.vision.candidates import Candidates
-from annealcam.vision.capture import capture
-from annealcam.vision.importance import importance as importance_of
-from annealcam.vision.importance import importance_gradcam, logit_contribution
-from annealcam.vision.layers import default_layer
-from annealcam.vision.targets import resolve_targets
 
 
 def explain(

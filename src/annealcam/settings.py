@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from annealcam._checks import one_of, whole
+from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError
 
 PRESETS: dict[str | None, dict[str, Any]] = {
@@ -48,13 +48,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         from annealcam.annealing.hamiltonian import CONVENTIONS
-        from annealcam.annealing.plan import check_tau
-        from annealcam.annealing.schedule import SCHEDULES
-        from annealcam.annealing.selecting import NAMES
-        from annealcam.selection.objective import OBJECTIVES
-        from annealcam.selection.problem import check_beta, check_cardinality
-        from annealcam.vision.cam import MAP_FORMS
-        from annealcam.vision.importance import IMPORTANCES
+        from annealcam.annealing.schedules.schedule import SCHEDULES
+        from annealcam.annealing.simulation.plan import check_tau
+        from annealcam.attribution.cam import MAP_FORMS
+        from annealcam.attribution.importance import IMPORTANCES
+        from annealcam.qubo.objectives import OBJECTIVES
+        from annealcam.qubo.problem import check_beta, check_cardinality
+        from annealcam.samplers.annealing import NAMES
 
         one_of("importance", self.importance, IMPORTANCES)
         one_of("objective", self.objective, OBJECTIVES)
@@ -119,7 +119,7 @@ def resolve(preset: str | None = None, **choices: Any) -> Settings:
     """
     if preset is not None:
         one_of("preset", preset, [name for name in PRESETS if name])
-    from annealcam.selection.objective import BETA
+    from annealcam.qubo.objectives import BETA
 
     given = {name: value for name, value in choices.items() if value is not None}
     chosen = {**PRESETS[preset], "preset": preset, **given}

@@ -10,11 +10,11 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 import annealcam as ac
-from annealcam.annealing import first_steps
 from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import dense_hamiltonian
-from annealcam.annealing.schedule import Schedule
-from builders import problems, relu_problem
+from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.annealing.simulation import first_steps
+from tests.builders import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 

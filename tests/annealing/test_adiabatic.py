@@ -6,9 +6,9 @@ import pytest
 import annealcam as ac
 from annealcam.annealing.adiabatic import adiabatic_gain, locally_adiabatic, schedule_for
 from annealcam.annealing.hamiltonian import dense_hamiltonian
-from annealcam.annealing.schedule import LINEAR, schedule_of
+from annealcam.annealing.schedules.schedule import LINEAR, schedule_of
 from annealcam.errors import ArgumentError
-from builders import relu_problem
+from tests.builders import relu_problem
 
 U = np.linspace(0.0, 1.0, 997)
 

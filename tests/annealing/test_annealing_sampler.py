@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import annealcam as ac
-from annealcam.annealing.schedule import LINEAR
+from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.annealing.shots import draw
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.energies import bits
-from builders import relu_problem
+from annealcam.qubo.energies import bits
+from tests.builders import relu_problem
 
 
 def test_dimods_own_check_of_the_interface():

@@ -5,8 +5,8 @@ import pytest
 from scipy.interpolate import PchipInterpolator
 
 import annealcam as ac
-from annealcam.annealing.dwave_schedule import read_dwave_schedule, read_schedule
-from annealcam.annealing.schedule import LINEAR, schedule_of
+from annealcam.annealing.schedules.dwave import read_dwave_schedule, read_schedule
+from annealcam.annealing.schedules.schedule import LINEAR, schedule_of
 from annealcam.errors import ScheduleError
 
 S = np.linspace(0, 1, 101)

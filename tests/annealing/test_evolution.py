@@ -10,11 +10,11 @@ from scipy.linalg import expm
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import dense_hamiltonian, diagonal
-from annealcam.annealing.schedule import Schedule, schedule_of
-from annealcam.annealing.splitting import ABA_10_4, ABA_10_6_4, aba, strang
-from annealcam.annealing.statevector import StateVector
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.simulation.splitting import ABA_10_4, ABA_10_6_4, aba, strang
+from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from builders import relu_problem
+from tests.builders import relu_problem
 
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 ONE, ZERO = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]

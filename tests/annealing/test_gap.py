@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 import annealcam as ac
-from annealcam.annealing import _spectral_kernels, drivers
-from annealcam.annealing.gap import minimum_gap
-from annealcam.annealing.gap_search import GapSearch
 from annealcam.annealing.hamiltonian import CONVENTIONS, dense_hamiltonian, diagonal
-from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
+from annealcam.annealing.kernels import spectral as _spectral_kernels
+from annealcam.annealing.levels import drivers
+from annealcam.annealing.levels.gap import minimum_gap
+from annealcam.annealing.levels.gap_search import GapSearch
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
-from builders import problems, relu_problem
+from tests.builders import problems, relu_problem
 
 CONVENTION = st.sampled_from(["paper", "text"])
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
@@ -402,7 +403,7 @@ def test_too_large(monkeypatch):
     many = ac.SelectionProblem(np.append(np.zeros(9), 1.0), np.zeros((10, 10)))
     with pytest.raises(ProblemTooLargeError, match="512 ground states"):
         minimum_gap(many)
-    monkeypatch.setattr("annealcam.annealing.memory.available", lambda: 1e9)
+    monkeypatch.setattr("annealcam.annealing.simulation.memory.available", lambda: 1e9)
     with pytest.raises(ProblemTooLargeError, match=r"7\.5 GiB, and 0\.9 GiB are free"):
         minimum_gap(ac.SelectionProblem(np.ones(24), np.zeros((24, 24))))
 

@@ -15,16 +15,17 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import annealcam as ac
-from annealcam.annealing import _kernels, devices
-from annealcam.annealing._torch_kernels import energies_of, propagate
 from annealcam.annealing.batch import anneal_batch
-from annealcam.annealing.devices import groups, largest_batch, pick_device
-from annealcam.annealing.gpu import TorchBatch
 from annealcam.annealing.hamiltonian import diagonal
-from annealcam.annealing.schedule import LINEAR, QUADRATIC
-from annealcam.annealing.splitting import strang
+from annealcam.annealing.kernels import state as _kernels
+from annealcam.annealing.kernels.torch_state import energies_of, propagate
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC
+from annealcam.annealing.simulation import devices
+from annealcam.annealing.simulation.devices import groups, largest_batch, pick_device
+from annealcam.annealing.simulation.gpu import TorchBatch
+from annealcam.annealing.simulation.splitting import strang
 from annealcam.errors import AnnealcamWarning, ArgumentError, ProblemTooLargeError
-from builders import problems, relu_problem
+from tests.builders import problems, relu_problem
 
 CPU = torch.device("cpu")
 CLOSE = {"complex128": 1e-12, "complex64": 2e-5}
@@ -116,7 +117,7 @@ def test_one_row_of_angles_serves_all_runs():
 def test_more_stages_than_one_table_of_entries(monkeypatch):
     turns, angles, phases = random_run(3, 2, stages=23)
     whole = propagate(turns, angles, phases)
-    monkeypatch.setattr("annealcam.annealing._torch_kernels._TABLE", 4 * 2 * 8)  # of 4 stages
+    monkeypatch.setattr("annealcam.annealing.kernels.torch_state._TABLE", 4 * 2 * 8)  # of 4 stages
     assert torch.equal(propagate(turns, angles, phases), whole)
 
 
@@ -223,7 +224,7 @@ def test_launches_of_a_stage(d, products):
 @pytest.mark.parametrize("taus", [[1.0, 1.0], [1.0, 2.0]])
 def test_all_the_work_is_on_the_device(monkeypatch, precision, taus):
     """Torch's tensors without values have a GPU everywhere, and refuse to mix devices."""
-    monkeypatch.setattr("annealcam.annealing.gpu.largest_batch", lambda *_, **__: 2)
+    monkeypatch.setattr("annealcam.annealing.simulation.gpu.largest_batch", lambda *_, **__: 2)
     chosen, copies = [relu_problem(7, 0), relu_problem(7, 1)], []
     for steps in (2, 9):
         with FakeTensorMode(), Launches() as launched:

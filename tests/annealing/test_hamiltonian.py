@@ -15,10 +15,10 @@ from annealcam.annealing.hamiltonian import (
     dense_hamiltonian,
     diagonal,
 )
-from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
-from annealcam.selection.energies import bits, energies_of
-from builders import by_the_formula, problems, relu_problem
+from annealcam.qubo.energies import bits, energies_of
+from tests.builders import by_the_formula, problems, relu_problem
 
 GHZ = Schedule.from_table([0, 1], [5.0, 0.0], [0.1, 9.0], energy_unit="GHz", time_unit="ns")
 

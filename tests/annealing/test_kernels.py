@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from annealcam.annealing import _kernels
-from annealcam.selection.energies import energies_of, weights
+from annealcam.annealing.kernels import state as _kernels
+from annealcam.qubo.energies import energies_of, weights
 
 SIGMA_X = np.array([[0.0, 1.0], [1.0, 0.0]])
 GAUGE = np.array([1, 1j, -1, -1j])  # i^|n|: psi = i^|n| (re + i im)

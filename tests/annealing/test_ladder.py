@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from annealcam.annealing.ladder import converge, multiples
+from annealcam.annealing.simulation.ladder import converge, multiples
 from annealcam.errors import ArgumentError, NumericalError
 
 EXACT = np.array([0.4, 0.3, 0.2, 0.1])

@@ -11,9 +11,9 @@ from scipy.integrate import solve_ivp
 import annealcam as ac
 from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.path import anneal_path
-from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from builders import problems, relu_problem
+from tests.builders import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 TAU = 7.0

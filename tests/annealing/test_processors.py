@@ -18,7 +18,7 @@ RUN = """
 import json, sys
 import numpy as np
 import annealcam as ac
-from annealcam.annealing import _kernels
+from annealcam.annealing.kernels import state as _kernels
 
 spoken = {}
 for name in ("propagate", "propagate_evenly"):

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
-from annealcam.annealing.schedule import LINEAR, QUADRATIC, SCHEDULES, Schedule, schedule_of
+from annealcam.annealing.schedules.schedule import (
+    LINEAR,
+    QUADRATIC,
+    SCHEDULES,
+    Schedule,
+    schedule_of,
+)
 from annealcam.errors import ArgumentError
 
 U = np.linspace(0.0, 1.0, 1013)

@@ -13,10 +13,10 @@ from scipy.linalg import expm
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import dense_hamiltonian, diagonal
-from annealcam.annealing.schedule import LINEAR, Schedule
+from annealcam.annealing.schedules.schedule import LINEAR, Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.energies import bits
-from builders import problems, relu_problem
+from annealcam.qubo.energies import bits
+from tests.builders import problems, relu_problem
 
 RAISE = np.array([[0.0, 0.0], [1.0, 0.0]])  # sigma+ sets a qubit: |1><0|
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])

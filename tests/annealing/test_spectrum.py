@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import annealcam as ac
-from annealcam.annealing.drivers import TransverseField
-from annealcam.annealing.eigensolver import lowest_states
 from annealcam.annealing.hamiltonian import CONVENTIONS, dense_hamiltonian, diagonal
-from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
-from annealcam.annealing.spectrum import LowSpectrum, ground_state, spectrum
+from annealcam.annealing.levels.drivers import TransverseField
+from annealcam.annealing.levels.eigensolver import lowest_states
+from annealcam.annealing.levels.spectrum import LowSpectrum, ground_state, spectrum
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError
-from builders import problems, relu_problem
+from tests.builders import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 

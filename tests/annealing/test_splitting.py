@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from annealcam.annealing.schedule import LINEAR, QUADRATIC, Schedule
-from annealcam.annealing.splitting import (
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
+from annealcam.annealing.simulation.splitting import (
     ABA_10_4,
     ABA_10_6_4,
     Stages,
@@ -16,8 +16,8 @@ from annealcam.annealing.splitting import (
     steps_per_piece,
     strang,
 )
-from annealcam.annealing.statevector import StateVector
-from builders import relu_problem
+from annealcam.annealing.simulation.statevector import StateVector
+from tests.builders import relu_problem
 
 U = np.linspace(0, 1, 12)
 TABLE = Schedule.from_table(U, (1 - U) ** 2, U**1.5)

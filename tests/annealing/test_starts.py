@@ -5,12 +5,12 @@ import pytest
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import dense_hamiltonian
-from annealcam.annealing.plan import plan_of
-from annealcam.annealing.schedule import LINEAR, Schedule
-from annealcam.annealing.starts import starting_state
-from annealcam.annealing.subspace import WeightSector
+from annealcam.annealing.schedules.schedule import LINEAR, Schedule
+from annealcam.annealing.simulation.plan import plan_of
+from annealcam.annealing.simulation.starts import starting_state
+from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ArgumentError
-from builders import relu_problem
+from tests.builders import relu_problem
 
 
 def pieces(A, B, name="straight", initial=None):

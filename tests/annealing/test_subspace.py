@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from annealcam.annealing import _johnson, memory
-from annealcam.annealing._johnson import memory_bytes
-from annealcam.annealing.subspace import WeightSector
+from annealcam.annealing.simulation import johnson as _johnson
+from annealcam.annealing.simulation import memory
+from annealcam.annealing.simulation.johnson import memory_bytes
+from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.energies import bits, energies_of
+from annealcam.qubo.energies import bits, energies_of
 
 SMALL = [(d, k) for d in range(9) for k in range(d + 1)]
 LEAVES = [(11, 5), (13, 4), (12, 8)]  # blocks above and below the size that has a table

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 import annealcam as ac
-from annealcam.annealing import runs, tiledvector
 from annealcam.annealing.hamiltonian import diagonal
-from annealcam.annealing.plan import plan_of
-from annealcam.annealing.runs import simulator_of
-from annealcam.annealing.schedule import LINEAR, QUADRATIC
-from annealcam.annealing.splitting import ABA_10_4, aba, strang
-from annealcam.annealing.statevector import StateVector
-from annealcam.annealing.tiledvector import TiledStateVector
+from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC
+from annealcam.annealing.simulation import runs, tiledvector
+from annealcam.annealing.simulation.plan import plan_of
+from annealcam.annealing.simulation.runs import simulator_of
+from annealcam.annealing.simulation.splitting import ABA_10_4, aba, strang
+from annealcam.annealing.simulation.statevector import StateVector
+from annealcam.annealing.simulation.tiledvector import TiledStateVector
 from annealcam.errors import ProblemTooLargeError
-from builders import relu_problem
+from tests.builders import relu_problem
 
 CLOSE = {"complex128": 1e-12, "complex64": 2e-6}
 PRECISIONS = pytest.mark.parametrize("precision", CLOSE)

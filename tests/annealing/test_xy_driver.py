@@ -11,14 +11,14 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import annealcam as ac
-from annealcam.annealing.drivers import TransverseField, driver_of
-from annealcam.annealing.gap import minimum_gap
 from annealcam.annealing.hamiltonian import CONVENTIONS
-from annealcam.annealing.spectrum import ground_state, spectrum
-from annealcam.annealing.subspace import WeightSector
-from annealcam.annealing.xy_driver import XYDriver
+from annealcam.annealing.levels.drivers import TransverseField, driver_of
+from annealcam.annealing.levels.gap import minimum_gap
+from annealcam.annealing.levels.spectrum import ground_state, spectrum
+from annealcam.annealing.levels.xy_driver import XYDriver
+from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
-from builders import problems, relu_problem
+from tests.builders import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
 SECTORS = [(2, 1), (3, 1), (3, 2), (4, 2), (5, 1), (5, 4), (6, 3), (7, 2), (7, 3), (7, 5)]
@@ -248,7 +248,7 @@ def test_fourteen_qubits(convention):
 
 
 def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
-    monkeypatch.setattr("annealcam.annealing.memory.available", lambda: 3e8)
+    monkeypatch.setattr("annealcam.annealing.simulation.memory.available", lambda: 3e8)
     with pytest.raises(ProblemTooLargeError, match="658008 states"):
         minimum_gap(relu_problem(40, cardinality=5))
 

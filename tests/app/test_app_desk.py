@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from test_app_engine import NETWORKS
 
 from annealcam.app.choices import PREDICTED
 from annealcam.app.desk import ONE, TWO, Asked, Desk, Shown
 from annealcam.app.engine import Engine
 from annealcam.errors import TargetError
+from tests.app.test_app_engine import NETWORKS
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_stop_ends_what_was_begun_and_nothing_else(desk):
 
 
 def test_names_are_escaped(desk):
-    from test_app_photos import as_bytes, picture
+    from tests.app.test_app_photos import as_bytes, picture
 
     photo = desk.engine.photos.take(as_bytes(picture(40, 40)), "<script>alert(1)</script>.png")
     answer = desk.show(asked(photo=photo.token), Shown())

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 import annealcam as ac
+from annealcam.annealing.hardness import hardness
 from annealcam.app import engine as engine_module
 from annealcam.app.choices import SAMPLERS, Choices
 from annealcam.app.engine import BEING_FOUND, Engine
 from annealcam.app.networks import Networks
 from annealcam.errors import AnnealcamWarning, ArgumentError, ImageError, LayerError, TargetError
-from annealcam.hardness import hardness
-from annealcam.problems import ProblemFile
-from annealcam.vision.images import load_photo
+from annealcam.models.images import load_photo
+from annealcam.qubo.files import ProblemFile
 
 NETWORKS = Networks()
 FIELDS = [field.name for field in dataclasses.fields(ac.Explanation)]
@@ -157,7 +157,9 @@ def test_hardness_is_that_of_the_library_and_levels_are_found_once(engine, monke
     assert told[1].runs == told[0].runs == expected.runs
     assert told[1].gap.gap == expected.gap.gap
     assert np.array_equal(told[1].curve.energies, expected.curve.energies)
-    monkeypatch.setattr("annealcam.hardness.minimum_gap", lambda *_, **__: pytest.fail("again"))
+    monkeypatch.setattr(
+        "annealcam.annealing.hardness.minimum_gap", lambda *_, **__: pytest.fail("again")
+    )
     (again,) = engine.hardness(e, 40.0)
     assert again.gap is told[1].gap
     assert again.runs[0].tau == 40.0

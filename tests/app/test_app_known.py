@@ -1,13 +1,13 @@
 """With an atlas, each selected map tells what it usually responds to; without one, nothing."""
 
 import pytest
-from test_app_desk import asked
-from test_app_engine import NETWORKS
 
 from annealcam.app.desk import TWO, Desk, Shown
 from annealcam.app.engine import Engine
 from annealcam.errors import OutputError
-from atlas.synthetic_atlas import write_synthetic_atlas
+from tests.app.test_app_desk import asked
+from tests.app.test_app_engine import NETWORKS
+from tests.atlas.synthetic_atlas import write_synthetic_atlas
 
 
 @pytest.fixture(scope="module")

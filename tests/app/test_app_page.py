@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import served
 from PIL import Image
-from test_app_engine import NETWORKS
-from test_app_photos import as_bytes, picture, png_of_size
 
 from annealcam.app.choices import Choices
 from annealcam.app.engine import Engine
-from browser import open_browser
+from tests.app import served
+from tests.app.test_app_engine import NETWORKS
+from tests.app.test_app_photos import as_bytes, picture, png_of_size
+from tests.browser import open_browser
 
 pytest.importorskip("gradio")
 WAIT = 30_000

@@ -81,7 +81,7 @@ def test_damaged_notes_in_a_photo_are_no_crash(monkeypatch):
     def transpose(_):
         raise struct.error("required argument is not an integer")
 
-    monkeypatch.setattr("annealcam.vision.images.ImageOps.exif_transpose", transpose)
+    monkeypatch.setattr("annealcam.models.images.ImageOps.exif_transpose", transpose)
     with pytest.raises(ImageError, match="a.jpg: cannot be read"):
         Photos().take(as_bytes(picture(), "JPEG"), "a.jpg")
 

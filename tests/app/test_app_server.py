@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-import served
 from typer.testing import CliRunner
 
-from annealcam import cli
 from annealcam.app.limits import MAX_BYTES, MAX_WAITING
 from annealcam.app.server import only_here
+from annealcam.cli.main import main as cli
+from tests.app import served
 
 pytest.importorskip("gradio")
 
@@ -92,7 +92,7 @@ def test_uploads_are_limited_and_errors_name_no_place(client):
 
 
 def test_an_uploaded_photo_is_explained_and_errors_are_one_line(client):
-    from test_app_photos import as_bytes, picture
+    from tests.app.test_app_photos import as_bytes, picture
 
     token = post_photo(client, as_bytes(picture(40, 40)), name="my%20cat.png").json()["token"]
     status, told = served.ask(served.address(), served.asked(photo=token), session="one")
@@ -142,7 +142,9 @@ def test_a_page_that_ends_leaves_nothing(tmp_path):
 
 def run_app(*options, before=""):
     arguments = ["annealcam", "app", *options]
-    code = f"{before}\nimport sys\nfrom annealcam.cli import main\nsys.argv = {arguments}\nmain()"
+    code = (
+        f"{before}\nimport sys\nfrom annealcam.cli.main import main\nsys.argv = {arguments}\nmain()"
+    )
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )

@@ -8,16 +8,16 @@ import torch
 from torch.nn import functional
 
 import annealcam as ac
-from annealcam import resumed
+from annealcam._internal import resumable as resumed
 from annealcam.atlas import store
 from annealcam.atlas.build import build_atlas
 from annealcam.data.labelled import set_of_pixels
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError, ImageError, OutputError
+from annealcam.models.load import LoadedModel
+from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
-from annealcam.vision.models import LoadedModel
-from annealcam.vision.preprocess import Preprocess
-from builders import digit_network, headed
+from tests.builders import digit_network, headed
 
 CELL, CELLS = 4, 8  # a map's cell in pixels, and cells a side
 CLASSES = ("blue sky", "red dot", "white patch")

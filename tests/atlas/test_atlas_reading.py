@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from synthetic_atlas import write_synthetic_atlas
 
 from annealcam.atlas import store
 from annealcam.atlas.atlas import CONTEXT, Portrait, Region, around, open_atlas
 from annealcam.errors import ArgumentError, OutputError
+from tests.atlas.synthetic_atlas import write_synthetic_atlas
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from synthetic_atlas import write_synthetic_atlas
 
 from annealcam.errors import ArgumentError
-from annealcam.report.atlas import IN_A_ROW, MOST_CLASSES, channel_sheet, class_sheet
+from annealcam.render.atlas import IN_A_ROW, MOST_CLASSES, channel_sheet, class_sheet
+from tests.atlas.synthetic_atlas import write_synthetic_atlas
 
 
 @pytest.fixture

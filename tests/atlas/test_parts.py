@@ -7,10 +7,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from annealcam._internal.resumable import open_parts, remove_parts
 from annealcam.atlas.parts import Part, read_part, write_part
 from annealcam.atlas.strongest import Strongest
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.resumed import open_parts, remove_parts
 
 
 def some_part(seed):

@@ -6,8 +6,8 @@ from torch import nn
 
 from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.data.labelled import set_of_pixels
-from annealcam.vision.models import LoadedModel
-from annealcam.vision.preprocess import Preprocess
+from annealcam.models.load import LoadedModel
+from annealcam.models.preprocess import Preprocess
 
 CLASSES = ("patched", "dark", "bright")
 SIDE = 32

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from networks import greys, reader
 
 import annealcam as ac
-from annealcam.audit.looked import METHODS, joined, look
+from annealcam._internal.resumable import remove_parts
+from annealcam.audit.observations import METHODS, joined, look
 from annealcam.audit.patch import Patch
 from annealcam.audit.planted import planted, stamped
 from annealcam.audit.revealed import inside_of, paired
@@ -17,8 +17,8 @@ from annealcam.audit.shares import about_peak, cells, mass_inside
 from annealcam.audit.store import in_parts, read_looked, write_looked
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.metrics.localisation import energy_inside
-from annealcam.resumed import remove_parts
 from annealcam.settings import resolve
+from tests.audit.networks import greys, reader
 
 EXACT = resolve(sampler="exact")
 PATCH = Patch(side=0.25, pattern="plain", place="anywhere")

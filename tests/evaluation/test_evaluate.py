@@ -10,8 +10,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import annealcam as ac
-from annealcam.cli import app
-from annealcam.cli_evaluate import FILES
+from annealcam.attribution.capture import capture
+from annealcam.cli.evaluate import FILES
+from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.batches import photos_in
 from annealcam.evaluation.evaluate import evaluate
@@ -22,12 +23,11 @@ from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import resized
 from annealcam.metrics.road import road
+from annealcam.models.images import load_photo
+from annealcam.models.load import LoadedModel
+from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
-from annealcam.vision.capture import capture
-from annealcam.vision.images import load_photo
-from annealcam.vision.models import LoadedModel
-from annealcam.vision.preprocess import Preprocess
-from builders import small_network
+from tests.builders import small_network
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def own_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(
         "from builders import small_network\n"
-        "from annealcam.vision.preprocess import Preprocess\n"
+        "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=14), Preprocess(20, 20), None\n"
     )
     return ["--model", "own:make"]

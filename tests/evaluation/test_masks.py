@@ -7,7 +7,7 @@ from PIL import Image
 from annealcam.errors import ArgumentError
 from annealcam.evaluation.masks import find_masks, mask_seen
 from annealcam.metrics.localisation import box_mask
-from annealcam.vision.preprocess import Preprocess
+from annealcam.models.preprocess import Preprocess
 
 LINE = "photo,left,top,right,bottom\n"
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 import annealcam as ac
+from annealcam.attribution.capture import capture
+from annealcam.attribution.observation import seen_in
 from annealcam.evaluation.methods import METHODS, answers
-from annealcam.seen import seen_in
 from annealcam.settings import resolve
-from annealcam.vision.capture import capture
-from builders import small_network
+from tests.builders import small_network
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, NumericalError
-from builders import FrozenTrunk, headed, small_network
+from tests.builders import FrozenTrunk, headed, small_network
 
 grad_cam = pytest.importorskip("pytorch_grad_cam")
 from pytorch_grad_cam.metrics.cam_mult_image import (  # noqa: E402
@@ -73,7 +73,7 @@ def test_annealing_and_objects_of_dimod_select(network, images):
 
 
 def captured(network, images):
-    from annealcam.vision.capture import capture
+    from annealcam.attribution.capture import capture
 
     c = capture(network, images, layer="3")
     return c.activations.numpy(), c.gradients.numpy()

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from annealcam.attribution.capture import capture
 from annealcam.errors import AnnealcamWarning, LayerError
 from annealcam.interop.quantus import explain_func
 from annealcam.interop.tokens import token_grid
-from annealcam.vision.capture import capture
-from builders import small_network
+from tests.builders import small_network
 
 pytestmark = pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
 

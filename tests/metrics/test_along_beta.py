@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError
 from annealcam.metrics.along_beta import along_beta
 from annealcam.metrics.channels import channel_faithfulness, faithfulness_of_many
-from annealcam.vision.capture import capture
-from builders import small_network
+from tests.builders import small_network
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import annealcam as ac
+from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetError
 from annealcam.metrics.channels import (
     channel_faithfulness,
@@ -13,8 +14,7 @@ from annealcam.metrics.channels import (
     maps_for_share,
 )
 from annealcam.metrics.masked import masked_logits
-from annealcam.vision.capture import capture
-from builders import small_network
+from tests.builders import small_network
 
 
 @pytest.fixture(scope="module")

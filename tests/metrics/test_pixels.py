@@ -16,7 +16,7 @@ from annealcam.metrics.pixels import (
     pixel_order,
     resized,
 )
-from builders import small_network
+from tests.builders import small_network
 
 
 class Weighing(nn.Module):

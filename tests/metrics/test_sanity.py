@@ -15,7 +15,7 @@ from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetEr
 from annealcam.metrics import _likeness
 from annealcam.metrics.randomised import redrawn, restored, stages_of
 from annealcam.metrics.sanity import cam_explainer, parameter_randomisation, random_logit
-from builders import small_network
+from tests.builders import small_network
 
 
 def edges(model, images, targets):

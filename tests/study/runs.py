@@ -8,8 +8,8 @@ import pyarrow as pa
 from PIL import Image
 
 from annealcam.data.sets import load_set
-from annealcam.study import store
 from annealcam.study.config import study_of
+from annealcam.study.run import store
 
 
 def run_folder(run: Path, table: pa.Table, *, data=None, finished=True, **manifest) -> Path:

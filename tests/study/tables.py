@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 import annealcam as ac
-from annealcam.study.columns import SCHEMA, SELECTORS
+from annealcam.study.table.columns import SCHEMA, SELECTORS
 
 BLANK = dict.fromkeys(SCHEMA.names)
 ALPHA = ("exact", "topk", "topk-contribution", "random")  # selectors that take any k

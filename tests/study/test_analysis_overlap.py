@@ -8,7 +8,7 @@ import pytest
 
 from annealcam.errors import ArgumentError
 from annealcam.study.analysis import analyse
-from annealcam.study.columns import SELECTORS
+from annealcam.study.table.columns import SELECTORS
 from study.tables import study_table, table_of
 
 OPTIONS = {"bootstrap": 200, "permutations": 99, "seed": 5}

@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from annealcam.errors import ArgumentError, ImageError, OutputError
-from annealcam.study import figures, store, worker
+from annealcam.study import figures
 from annealcam.study.analysis import analyse
 from annealcam.study.config import study_of
-from annealcam.study.ending import redraw
-from annealcam.study.engine import run_study
-from annealcam.study.log import PARTS
+from annealcam.study.run import store, worker
+from annealcam.study.run.ending import redraw
+from annealcam.study.run.engine import run_study
+from annealcam.study.run.log import PARTS
 
 SMALL = {
     "shard": 3,

@@ -1,6 +1,5 @@
 """Figures show the columns that they are given, and write them beside the pictures."""
 
-import importlib
 import re
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from annealcam.study.figures.matrices import matrices_figure
 from annealcam.study.figures.overlaps import main_run, overlap_by_k_figure, overlap_figure
 from annealcam.study.figures.shots import best_of_shots_figure, landau_zener_figure
 from annealcam.study.figures.successes import success_by_class_figure, success_by_d_figure
+from tests.study import synthetic_columns as synthetic
 
-synthetic = importlib.import_module("synthetic_columns")
 NAMES = [name for name, *_ in FIGURES]
 TABLE_OF = {name: table for name, _, table, _ in FIGURES}
 
@@ -225,7 +224,7 @@ def test_classes_and_formula(columns):
 
 def test_importing_draws_nothing():
     code = (
-        "import sys, annealcam.study.figures, annealcam.study.summary;"
+        "import sys, annealcam.study.figures, annealcam.study.claims.summary;"
         "print({'matplotlib', 'torch', 'pyarrow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

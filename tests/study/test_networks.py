@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from annealcam.errors import ArgumentError, LayerError
-from annealcam.study.networks import card_of, matched, opened
+from annealcam.study.run.networks import card_of, matched, opened
 
 NAMES = ["hare", "Cat", "dog"]
 

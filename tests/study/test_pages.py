@@ -10,22 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from runs import photo_folder, renamed, run_folder
-from tables import study_table
 from typer.testing import CliRunner
 
-from annealcam.cli import app
+from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.metrics.resampling import bootstrap_overlap
 from annealcam.pipeline import explain
 from annealcam.study.config import study_of
-from annealcam.study.engine import run_study
 from annealcam.study.pages import explained, overview
 from annealcam.study.pages.found import find
 from annealcam.study.pages.matrices import panels
 from annealcam.study.pages.pairs import _resampled, ballots, pair_intervals
 from annealcam.study.pages.photos import photos_of
 from annealcam.study.pages.report import write_report
+from annealcam.study.run.engine import run_study
+from tests.study.runs import photo_folder, renamed, run_folder
+from tests.study.tables import study_table
 
 SETTINGS = (("paper-16", "block"), ("paper-24", "block"))
 HOSTILE = '<img src=x onerror="alert(1)">&amp;\x00\u202e../../\'"</script><script>alert(2)//'

@@ -6,15 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-from runs import photo_folder, renamed, run_folder
-from tables import study_table
 
 from annealcam.study.config import preset
-from annealcam.study.engine import run_study
 from annealcam.study.pages import overview, report
 from annealcam.study.pages.found import find
 from annealcam.study.pages.report import write_report
-from browser import open_browser
+from annealcam.study.run.engine import run_study
+from tests.browser import open_browser
+from tests.study.runs import photo_folder, renamed, run_folder
+from tests.study.tables import study_table
 
 CLASSES = tuple(f"class {i}" for i in range(10))
 

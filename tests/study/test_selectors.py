@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import annealcam as ac
-from annealcam.seen import seen_in
-from annealcam.study.annealed import annealed_rows
+from annealcam.attribution.cam import gradcam_plus_plus_weights
+from annealcam.attribution.capture import capture
+from annealcam.attribution.observation import seen_in
 from annealcam.study.config import Annealing
-from annealcam.study.selectors import plain_rows
-from annealcam.vision.cam import gradcam_plus_plus_weights
-from annealcam.vision.capture import capture
-from builders import small_network
+from annealcam.study.table.annealed import annealed_rows
+from annealcam.study.table.selectors import plain_rows
+from tests.builders import small_network
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annealcam.study.config import study_of
-from annealcam.study.shards import Setting, shards_of
+from annealcam.study.run.shards import Setting, shards_of
 
 SETTINGS = [Setting("a", "x"), Setting("b", "x")]
 

@@ -5,10 +5,10 @@ import errno
 import pyarrow.parquet as pq
 import pytest
 
+from annealcam._internal.files import file_written_aside
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.files import file_written_aside
-from annealcam.study import store
-from annealcam.study.columns import SCHEMA
+from annealcam.study.run import store
+from annealcam.study.table.columns import SCHEMA
 
 ROW = {"image": "a", "selector": "exact", "k": 2, "selected": [1, 2], "h": [1.0, 0.5]}
 

@@ -1,13 +1,11 @@
 """Every sentence of the summary is decided by the numbers, and flips with them."""
 
-import importlib
-
 import pytest
 
-from annealcam.study.claims import FAILS, HOLDS, OPEN
-from annealcam.study.summary import summary, table
+from annealcam.study.claims.claims import FAILS, HOLDS, OPEN
+from annealcam.study.claims.summary import summary, table
+from tests.study import synthetic_columns as synthetic
 
-synthetic = importlib.import_module("synthetic_columns")
 SELECTED = "The optimum's classes overlap less than "
 
 

@@ -10,12 +10,12 @@ import time
 
 import psutil
 import pytest
-from test_engine import SMALL, contents
 
 from annealcam.errors import WorkerError
-from annealcam.study import ending
 from annealcam.study.config import study_of
-from annealcam.study.engine import run_study
+from annealcam.study.run import ending
+from annealcam.study.run.engine import run_study
+from tests.study.test_engine import SMALL, contents
 
 CONFIG = """
 shard = 2
@@ -132,7 +132,7 @@ def test_a_running_cluster_does_the_same(whole, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_nobody_else_can_send_work(workers):
-    from annealcam.study.cluster import workers_of
+    from annealcam.study.run.cluster import workers_of
 
     with workers_of(workers=workers, scheduler=None, device="cpu") as client:
         assert client.submit(sum, [1, 2]).result() == 3

@@ -13,15 +13,15 @@ import annealcam as ac
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError, ImageError, NumericalError, OutputError
+from annealcam.models.checkpoints import read_header
+from annealcam.models.paper_network import PaperNetwork
+from annealcam.models.trunks import Trunk, load_trunk
 from annealcam.training import examples, trained
 from annealcam.training.card import card
 from annealcam.training.examples import features_of, photos_of
 from annealcam.training.fit import _batches, _moved, accuracy, best_of, fit
 from annealcam.training.recipe import Recipe, usual_recipe
 from annealcam.training.trained import split_hash, train
-from annealcam.vision.checkpoints import read_header
-from annealcam.vision.paper_network import PaperNetwork
-from annealcam.vision.trunks import Trunk, load_trunk
 
 
 def small_trunk():
@@ -306,7 +306,7 @@ def test_the_shipped_heads_accuracy(maps):
 
 @pytest.mark.parametrize("name", ["paper-16", "paper-24", "paper-32", "digits"])
 def test_shipped_networks_have_their_cards(name):
-    from annealcam.vision.checkpoints import checkpoint_file
+    from annealcam.models.checkpoints import checkpoint_file
 
     text = checkpoint_file(name).with_suffix(".md").read_text(encoding="utf-8")
     assert text == card(name, read_header(name)["about"])

@@ -10,16 +10,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from annealcam._checks import real, whole
-from annealcam._types import Array
-from annealcam.annealing.drivers import driver_of
-from annealcam.annealing.gap import multiplicity
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
 from annealcam.annealing.hamiltonian import Convention, convention_of
-from annealcam.annealing.schedule import Schedule, schedule_of
-from annealcam.annealing.spectrum import LowSpectrum
+from annealcam.annealing.levels.drivers import driver_of
+from annealcam.annealing.levels.gap import multiplicity
+from annealcam.annealing.levels.spectrum import LowSpectrum
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
 from annealcam.annealing.sweep import TauSweep, tau_sweep
 from annealcam.errors import ArgumentError
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem
 
 _LEAST = 1e-3  # of the largest gap: levels that come closer cross, and need no waiting for
 _MESH = 1001

@@ -12,15 +12,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import Convention
-from annealcam.annealing.ladder import Converged
-from annealcam.annealing.plan import Plan, plan_of
-from annealcam.annealing.runs import converged, gpu_of, simulator_of
-from annealcam.annealing.schedule import Schedule
+from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.annealing.simulation.ladder import Converged
+from annealcam.annealing.simulation.plan import Plan, plan_of
+from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of
 from annealcam.errors import ArgumentError
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem
 
 _TOGETHER = 256  # runs in one batch on a device: more bring nothing
 
@@ -125,8 +125,8 @@ def _row(found: Converged, plan: Plan, multiplicity: int) -> tuple[float, float,
 
 def _on_device(plans: list[list[Plan]], place: Any) -> Float[Array, "problems taus 4"]:
     """The same, in batches of equal d that fit on the device, like numbers of steps together."""
-    from annealcam.annealing.devices import largest_batch
-    from annealcam.annealing.gpu import converge_together
+    from annealcam.annealing.simulation.devices import largest_batch
+    from annealcam.annealing.simulation.gpu import converge_together
 
     taus = len(plans[0])
     flat = [plan for own in plans for plan in own]

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import Convention
-from annealcam.annealing.ladder import Converged
-from annealcam.annealing.plan import Plan, plan_of
-from annealcam.annealing.runs import (
+from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.annealing.shots import draw
+from annealcam.annealing.simulation.ladder import Converged
+from annealcam.annealing.simulation.plan import Plan, plan_of
+from annealcam.annealing.simulation.runs import (
     STATE_TOL,
     Simulator,
     converged,
     final_state,
     simulator_of,
 )
-from annealcam.annealing.schedule import Schedule
-from annealcam.annealing.shots import draw
-from annealcam.selection.energies import bits
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.energies import bits
+from annealcam.qubo.problem import SelectionProblem
 
 
 @dataclass(frozen=True, eq=False)

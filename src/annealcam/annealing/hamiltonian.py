@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._checks import one_of
-from annealcam._types import Array
-from annealcam.annealing.schedule import Schedule, schedule_of
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.energies import weights
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.energies import weights
+from annealcam.qubo.problem import SelectionProblem
 
 MAX_DENSE = 12
 

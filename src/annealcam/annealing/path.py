@@ -9,21 +9,21 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from annealcam._checks import whole
-from annealcam._types import Array
-from annealcam.annealing.drivers import Driver, driver_of
-from annealcam.annealing.first_steps import refuse_endless
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import Convention
-from annealcam.annealing.plan import Plan, plan_of
-from annealcam.annealing.runs import REFINE, SAFETY
-from annealcam.annealing.schedule import Schedule
-from annealcam.annealing.sectorvector import SectorVector
-from annealcam.annealing.spectrum import MAX_LEVELS, LowSpectrum
-from annealcam.annealing.splitting import ABA_10_6_4, aba_stages, run_edges
-from annealcam.annealing.starts import starting_state
-from annealcam.annealing.statevector import StateVector
+from annealcam.annealing.levels.drivers import Driver, driver_of
+from annealcam.annealing.levels.spectrum import MAX_LEVELS, LowSpectrum
+from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.annealing.simulation.first_steps import refuse_endless
+from annealcam.annealing.simulation.plan import Plan, plan_of
+from annealcam.annealing.simulation.runs import REFINE, SAFETY
+from annealcam.annealing.simulation.sectorvector import SectorVector
+from annealcam.annealing.simulation.splitting import ABA_10_6_4, aba_stages, run_edges
+from annealcam.annealing.simulation.starts import starting_state
+from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ProblemTooLargeError
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem
 
 MAX_QUBITS = 20
 

@@ -8,14 +8,14 @@ from typing import Any
 import dimod
 import numpy as np
 
-from annealcam._checks import one_of, whole
+from annealcam._internal.validation import one_of, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import CONVENTIONS, Convention
-from annealcam.annealing.schedule import SCHEDULES, Schedule, schedule_of
-from annealcam.annealing.statevector import REAL
-from annealcam.annealing.tiledvector import MAX_QUBITS
+from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule, schedule_of
+from annealcam.annealing.simulation.statevector import REAL
+from annealcam.annealing.simulation.tiledvector import MAX_QUBITS
 from annealcam.errors import ArgumentError
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem
 
 ANSWER_MODES = ("raw", "histogram")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 
 
 def draw(

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from annealcam._checks import real, whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem
 
 _ROUNDING = 1e-12  # a sum of probabilities may pass 1 by so much
 

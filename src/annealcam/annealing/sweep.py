@@ -10,15 +10,15 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from annealcam._checks import real, whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
 from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import Convention
-from annealcam.annealing.plan import check_tau
-from annealcam.annealing.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError
-from annealcam.selection.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem
 
 
 @dataclass(frozen=True, eq=False)

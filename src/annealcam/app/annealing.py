@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from annealcam._words import chance, number
+from annealcam._internal.text import chance, number
+from annealcam.annealing.diagnosis import diagnosis
+from annealcam.annealing.hardness import Hardness
 from annealcam.app.answer import ROOM
-from annealcam.diagnosis import diagnosis
-from annealcam.hardness import Hardness
-from annealcam.report.html.annealing_panel import levels_figure
-from annealcam.report.html.page import page
+from annealcam.render.html.annealing_panel import levels_figure
+from annealcam.render.html.page import page
 
 SHOWN = 8  # states
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from annealcam._words import chance, number
+from annealcam._internal.text import chance, number
 from annealcam.app import pictures
 from annealcam.app.engine import Seen
 from annealcam.app.known import Known
 from annealcam.app.pictures import name_of
 from annealcam.explanation import Explanation
-from annealcam.report.html.page import page
+from annealcam.render.html.page import page
 
 ROOM = "annealcam.app"
 TOP = 5

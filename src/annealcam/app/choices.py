@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from annealcam._checks import one_of
+from annealcam._internal.validation import one_of
 from annealcam.app.limits import MAX_QUBITS, MAX_TAU
 from annealcam.errors import ArgumentError
-from annealcam.selection.objective import BETA
+from annealcam.qubo.objectives import BETA
 from annealcam.settings import Settings, resolve
 
 # Those that run here, within seconds. `dwave` and `leap` are services elsewhere: a page that

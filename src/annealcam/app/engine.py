@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from annealcam.annealing.gap import MinimumGap
-from annealcam.annealing.spectrum import SpectrumCurve
+from annealcam.annealing.hardness import Hardness, hardness
+from annealcam.annealing.levels.gap import MinimumGap
+from annealcam.annealing.levels.spectrum import SpectrumCurve
 from annealcam.app.choices import Choices
 from annealcam.app.known import Portraits
 from annealcam.app.limits import KEPT_ANSWERS, KEPT_LOOKS, KEPT_PHOTOS
@@ -17,13 +18,12 @@ from annealcam.app.networks import Network, Networks
 from annealcam.app.photos import Photos
 from annealcam.app.shelf import Shelf
 from annealcam.atlas.atlas import open_atlas
+from annealcam.attribution.forward_pass import Look, look_at
 from annealcam.explanation import Explanation
-from annealcam.hardness import Hardness, hardness
-from annealcam.look import Look, look_at
+from annealcam.models.preprocess import view_of
 from annealcam.pipeline import explained
-from annealcam.problems import ProblemFile
-from annealcam.selection.problem import SelectionProblem
-from annealcam.vision.preprocess import view_of
+from annealcam.qubo.files import ProblemFile
+from annealcam.qubo.problem import SelectionProblem
 
 VIEW = 448  # pixels
 Levels = tuple[MinimumGap | None, SpectrumCurve | None, str]

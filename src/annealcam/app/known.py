@@ -10,7 +10,7 @@ from typing import TypeAlias
 from annealcam.app.shelf import Shelf
 from annealcam.atlas.atlas import Atlas
 from annealcam.explanation import Explanation
-from annealcam.report.html.page import picture_uri
+from annealcam.render.html.page import picture_uri
 
 CROPS, SIDE = 3, 72  # shown of a map, and how wide
 KEPT = 4096

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from annealcam._checks import one_of
+from annealcam._internal.validation import one_of
 from annealcam.app.photos import EXAMPLES
+from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.errors import LayerError, ModelError, suggest
-from annealcam.vision.images import BUNDLED, load_photo
-from annealcam.vision.layers import Layer, default_layer, survey
-from annealcam.vision.models import DEFAULT_MODEL, SHIPPED, LoadedModel, load_model
+from annealcam.models.images import BUNDLED, load_photo
+from annealcam.models.load import DEFAULT_MODEL, SHIPPED, LoadedModel, load_model
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,11 +27,11 @@ from annealcam.app.limits import (
 )
 from annealcam.app.photos import EXAMPLES
 from annealcam.app.style import script
+from annealcam.attribution.importance import IMPORTANCES
 from annealcam.errors import AnnealcamError
-from annealcam.report.html.page import page, picture_uri
-from annealcam.vision.images import BUNDLED, load_photo
-from annealcam.vision.importance import IMPORTANCES
-from annealcam.vision.preprocess import Preprocess
+from annealcam.models.images import BUNDLED, load_photo
+from annealcam.models.preprocess import Preprocess
+from annealcam.render.html.page import page, picture_uri
 
 THUMBNAIL = 96
 Values = dict[str, Any]

@@ -11,7 +11,7 @@ from PIL import Image
 from annealcam.app.limits import FORMATS, KEPT_PHOTOS, MAX_BYTES, MAX_PIXELS, MIB
 from annealcam.app.shelf import Shelf
 from annealcam.errors import ImageError
-from annealcam.vision.images import BUNDLED, load_image, load_photo
+from annealcam.models.images import BUNDLED, load_image, load_photo
 
 EXAMPLES = ("chelsea", "coffee", "rocket", "astronaut")
 MOST_NAME = 60

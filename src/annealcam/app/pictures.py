@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from annealcam._types import Array
+from annealcam._internal.heatmaps import overlay
+from annealcam._internal.types import Array
 from annealcam.app.engine import Seen
-from annealcam.drawing import overlay
 from annealcam.explanation import Explanation
-from annealcam.report.html.page import picture_uri
-from annealcam.report.picture import STRENGTH
+from annealcam.render.html.page import picture_uri
+from annealcam.render.picture import STRENGTH
 
 SMALL = 176  # pixels of a feature map
 QUALITY = 82

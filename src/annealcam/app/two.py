@@ -12,7 +12,7 @@ from annealcam.app.engine import Seen
 from annealcam.app.known import Known
 from annealcam.app.pictures import name_of
 from annealcam.explanation import Explanation
-from annealcam.report.html.page import page
+from annealcam.render.html.page import page
 
 Side = tuple[Seen, Explanation]
 

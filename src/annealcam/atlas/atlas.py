@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.atlas import store
 from annealcam.atlas.portrait import Portrait, Region
 from annealcam.errors import ArgumentError, OutputError, suggest

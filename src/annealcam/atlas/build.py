@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from annealcam import resumed
-from annealcam._checks import whole
-from annealcam._types import Array, Progress
+from annealcam._internal import resumable as resumed
+from annealcam._internal.text import signed_maps
+from annealcam._internal.types import Array, Progress
+from annealcam._internal.validation import whole
 from annealcam._version import __version__
-from annealcam._words import signed_maps
 from annealcam.atlas import parts, store
 from annealcam.atlas.atlas import Atlas, open_atlas
 from annealcam.atlas.layer import LayerOfNetwork, opened
@@ -26,8 +26,8 @@ from annealcam.atlas.parts import Part
 from annealcam.atlas.tally import Tally
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError
+from annealcam.models.load import LoadedModel
 from annealcam.settings import Settings, resolve
-from annealcam.vision.models import LoadedModel
 
 SHARD = 8  # batches; about ten seconds of work on one core
 Batch: TypeAlias = tuple[int, Int[Array, "..."]]  # its number, and those of its photos

@@ -10,15 +10,15 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.hooks import find_layer
+from annealcam.attribution.layers import default_layer
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import AnnealcamError, ImageError, ModelError
-from annealcam.vision.borrow import find_layer
-from annealcam.vision.capture import Capture, capture
-from annealcam.vision.devices import move
-from annealcam.vision.layers import default_layer
-from annealcam.vision.models import LoadedModel, load_model
-from annealcam.vision.preprocess import view_of
-from annealcam.vision.weights import fingerprint
+from annealcam.models.devices import move
+from annealcam.models.load import LoadedModel, load_model
+from annealcam.models.preprocess import view_of
+from annealcam.models.weights import fingerprint
 
 THUMBNAIL = 160  # pixels; a crop of a third of them can still be recognised
 

@@ -11,10 +11,10 @@ from zipfile import BadZipFile
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.files import file_written_aside
+from annealcam._internal.types import Array
 from annealcam.atlas.strongest import Strongest
 from annealcam.errors import OutputError
-from annealcam.files import file_written_aside
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 
 MOSTLY = 0.25  # share of a channel's regions from which a class is named
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.files import written_aside
+from annealcam._internal.types import Array
 from annealcam.errors import OutputError
-from annealcam.files import written_aside
 
 MANIFEST = "atlas.json"
 CHANNELS, REGIONS, THUMBNAILS = "channels.parquet", "regions.parquet", "thumbnails.parquet"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 
 NOBODY = np.iinfo(np.int64).max  # in place of a photo, where fewer than asked for excite a channel
 HALF = 0.5  # of its peak, down to which a map belongs to the region about it

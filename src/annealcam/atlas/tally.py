@@ -11,14 +11,14 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from annealcam._types import Array
-from annealcam.annealing.selecting import select_by_any
+from annealcam._internal.types import Array
 from annealcam.atlas.parts import Part
 from annealcam.atlas.strongest import Strongest
-from annealcam.seen import posed
+from annealcam.attribution.capture import Capture
+from annealcam.attribution.importance import importance
+from annealcam.attribution.observation import posed
+from annealcam.samplers.annealing import select_by_any
 from annealcam.settings import Settings
-from annealcam.vision.capture import Capture
-from annealcam.vision.importance import importance
 
 
 class Tally:

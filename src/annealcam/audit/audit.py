@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from annealcam._checks import one_of
-from annealcam._types import Array, Progress
+from annealcam._internal.types import Array, Progress
+from annealcam._internal.validation import one_of
 from annealcam._version import __version__
 from annealcam.atlas.layer import LayerOfNetwork, opened
-from annealcam.audit.looked import METHODS, Looked, look
+from annealcam.audit.observations import METHODS, Looked, look
 from annealcam.audit.planted import few_of
 from annealcam.audit.scores import SCORES, Standing, dictionary, photo_scores, profiles, ranked
 from annealcam.audit.store import in_parts
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, suggest
 from annealcam.evaluation.masks import Where
+from annealcam.models.load import LoadedModel
 from annealcam.settings import Settings, resolve
-from annealcam.vision.models import LoadedModel
 
 EXPLAIN = ("label", "predicted")
 

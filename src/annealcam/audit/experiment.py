@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from annealcam._checks import whole
-from annealcam._types import Progress
+from annealcam._internal.types import Progress
+from annealcam._internal.validation import whole
 from annealcam._version import __version__
-from annealcam.audit.looked import METHODS
+from annealcam.audit.observations import METHODS
 from annealcam.audit.regions import patch_regions
 from annealcam.audit.revealed import places, revealed
 from annealcam.audit.trial import Plan, Trial, run_trial

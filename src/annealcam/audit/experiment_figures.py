@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from annealcam._types import Array
+from annealcam._internal.heatmaps import overlay
+from annealcam._internal.types import Array
 from annealcam.audit.experiment import CONTROL, PLANTED, Experiment
 from annealcam.audit.figures import NAMES
-from annealcam.audit.looked import METHODS
+from annealcam.audit.observations import METHODS
 from annealcam.audit.revealed import paired
 from annealcam.audit.scores import SCORES
 from annealcam.audit.trial import LAYER, Trial
-from annealcam.drawing import overlay
+from annealcam.models.checkpoints import load_checkpoint
+from annealcam.models.images import load_photo
+from annealcam.models.preprocess import view_of
 from annealcam.pipeline import cam, explain
-from annealcam.report.sheets import (
+from annealcam.render.sheets import (
     BLUE,
     GREEN,
     GREY,
@@ -28,9 +31,6 @@ from annealcam.report.sheets import (
     legend,
     open_frame,
 )  # fmt: skip
-from annealcam.vision.checkpoints import load_checkpoint
-from annealcam.vision.images import load_photo
-from annealcam.vision.preprocess import view_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,7 +169,7 @@ def _explained(
         shown.append((f"{NAMES[method]}: {label}", _laid(raw, view)))
     due = paired(trial.clean, trial.stamped, target).due
     channel = int(np.argmax(due))
-    from annealcam.vision.capture import capture
+    from annealcam.attribution.capture import capture
 
     own = capture(model, image[None], layer=LAYER).activations[0, channel].cpu().numpy()
     return [*shown, (f"map {channel}: {due[channel]:.0%} patch", _laid(own, view))]

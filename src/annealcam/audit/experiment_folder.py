@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from annealcam._internal.files import written_aside
 from annealcam.audit import experiment_figures as draw
 from annealcam.audit.experiment import CONTROL, PLANTED, Experiment, as_json, flat
 from annealcam.audit.figures import NAMES
-from annealcam.audit.looked import METHODS
+from annealcam.audit.observations import METHODS
 from annealcam.audit.scores import SCORES
-from annealcam.files import written_aside
-from annealcam.report.folder import write_rows
-from annealcam.report.sheets import save
+from annealcam.render.folder import write_rows
+from annealcam.render.sheets import save
 
 MARKER = "experiment.json"
 PICTURES = ("inside", "places", "channels", "photos")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.heatmaps import overlay
+from annealcam._internal.types import Array
 from annealcam.audit.audit import Audit
 from annealcam.audit.scores import SCORES, Standing
-from annealcam.drawing import overlay
-from annealcam.report.sheets import BLUE, GREEN, GREY, ORANGE, empty_sheet, legend, open_frame
-from annealcam.vision.preprocess import view_of
+from annealcam.models.preprocess import view_of
+from annealcam.render.sheets import BLUE, GREEN, GREY, ORANGE, empty_sheet, legend, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

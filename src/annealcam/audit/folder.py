@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from annealcam._internal.files import written_aside
 from annealcam.atlas.atlas import Atlas
 from annealcam.audit.audit import Audit
 from annealcam.audit.figures import NAMES, ranking_figure, usual_figure
 from annealcam.audit.scores import SCORES
 from annealcam.errors import ArgumentError
-from annealcam.files import written_aside
-from annealcam.report.folder import write_rows
-from annealcam.report.sheets import save
+from annealcam.render.folder import write_rows
+from annealcam.render.sheets import save
 
 MARKER = "audit.json"
 WORST = 3  # classes with a picture of their usual maps

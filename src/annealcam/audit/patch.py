@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageColor
 
-from annealcam._checks import one_of, real, whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of, real, whole
 from annealcam.errors import ArgumentError
 
 PLACES = ("anywhere", "corner")

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image
 
-from annealcam._checks import real, whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
 from annealcam.audit.patch import Patch, lot
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError

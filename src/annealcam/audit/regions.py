@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from annealcam._types import Progress
+from annealcam._internal.types import Progress
 from annealcam.atlas.atlas import Atlas, Region
 from annealcam.atlas.build import build_atlas
 from annealcam.audit.planted import Planted, few_of, planted
@@ -14,7 +14,7 @@ from annealcam.audit.revealed import paired
 from annealcam.audit.trial import LAYER, Plan, Trial
 from annealcam.data.labelled import LabelledSet
 from annealcam.evaluation.masks import mask_seen
-from annealcam.vision.checkpoints import load_checkpoint
+from annealcam.models.checkpoints import load_checkpoint
 
 TOP = 9  # regions of a map
 

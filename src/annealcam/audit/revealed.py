@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
-from annealcam.audit.looked import METHODS, Looked, joined
+from annealcam._internal.types import Array
+from annealcam.audit.observations import METHODS, Looked, joined
 from annealcam.audit.planted import planted_rows
 from annealcam.audit.scores import SCORES, dictionary, photo_scores, place_of, ranked
 from annealcam.audit.shares import mass_inside

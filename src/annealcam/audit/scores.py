@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 
-from annealcam._checks import one_of
-from annealcam._types import Array
-from annealcam.audit.looked import METHODS, Looked
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of
+from annealcam.audit.observations import METHODS, Looked
 from annealcam.audit.shares import about_peak, mass_inside
 
 SCORES = MappingProxyType({

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 
 
 def cells(mask: Bool[Array, "height width"], size: tuple[int, int]) -> Float[Array, "h w"]:

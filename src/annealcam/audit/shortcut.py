@@ -13,15 +13,15 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from annealcam._types import Array, Progress
+from annealcam._internal.types import Array, Progress
 from annealcam.audit.patch import Patch
 from annealcam.audit.planted import Planted, planted
 from annealcam.data.labelled import LabelledSet
+from annealcam.models.trunks import Trunk, load_trunk
 from annealcam.training.examples import Features, Photos, features_of, photos_of
 from annealcam.training.fit import Tell
 from annealcam.training.recipe import usual_recipe
 from annealcam.training.trained import CACHE, Trained, fitted
-from annealcam.vision.trunks import Trunk, load_trunk
 
 
 @dataclass(frozen=True, eq=False)

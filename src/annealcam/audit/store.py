@@ -10,12 +10,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from annealcam._types import Array
-from annealcam.audit.looked import Looked, joined
+from annealcam._internal.files import file_written_aside
+from annealcam._internal.resumable import open_parts, part_file
+from annealcam._internal.types import Array
+from annealcam.audit.observations import Looked, joined
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import OutputError
-from annealcam.files import file_written_aside
-from annealcam.resumed import open_parts, part_file
 
 SHARD = 128  # photos; a minute of work at most
 

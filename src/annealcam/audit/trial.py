@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from annealcam._types import Progress
+from annealcam._internal.files import make_folder
+from annealcam._internal.types import Progress
 from annealcam.atlas.layer import LayerOfNetwork
-from annealcam.audit.looked import Looked, look
+from annealcam.audit.observations import Looked, look
 from annealcam.audit.patch import Patch
 from annealcam.audit.planted import few_of, stamped
 from annealcam.audit.shortcut import train_planted
 from annealcam.audit.store import read_looked, write_looked
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
-from annealcam.files import make_folder
+from annealcam.models.checkpoints import load_checkpoint, read_header
 from annealcam.settings import Settings, resolve
-from annealcam.vision.checkpoints import load_checkpoint, read_header
 
 CLEAN = "clean"  # what a trial without a planted shortcut is called
 LAYER = "block.1"  # the head's maps after their ReLU, before BatchNorm

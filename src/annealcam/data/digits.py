@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from annealcam._checks import one_of
+from annealcam._internal.validation import one_of
 from annealcam.data.labelled import LabelledSet, set_of_pixels
 from annealcam.data.splits import PARTS, divide
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from annealcam._checks import one_of
+from annealcam._internal.validation import one_of
 from annealcam.data.imagenet import class_names
 from annealcam.data.labelled import LabelledSet, set_of_files
 from annealcam.data.splits import HELD_OUT, PARTS, divide

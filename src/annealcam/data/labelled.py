@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Int, Integer, UInt8
 from PIL import Image
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
-from annealcam.vision.images import load_image
+from annealcam.models.images import load_image
 
 _MOST_BYTES = 10**9  # above this, a fingerprint reads no bytes
 

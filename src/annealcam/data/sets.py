@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from annealcam._checks import whole
+from annealcam._internal.validation import whole
 from annealcam.data.digits import load_digits
 from annealcam.data.folders import load_folder
 from annealcam.data.imagenette import load_imagenette

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
 

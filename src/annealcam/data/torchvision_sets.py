@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from annealcam._checks import one_of
+from annealcam._internal.validation import one_of
 from annealcam.data.labelled import LabelledSet, joined, set_of_files, set_of_pixels
 from annealcam.data.roots import in_root
 from annealcam.data.splits import DIVIDED, HELD_OUT, PARTS, divide

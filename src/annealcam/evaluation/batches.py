@@ -9,11 +9,11 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.masks import Where, mask_seen
-from annealcam.vision.images import load_photo
-from annealcam.vision.models import LoadedModel
+from annealcam.models.images import load_photo
+from annealcam.models.load import LoadedModel
 
 
 class Batch(NamedTuple):
@@ -54,7 +54,7 @@ def batches(
     Raises:
         ArgumentError: as `mask_seen`.
 
-    >>> from annealcam.vision.preprocess import Preprocess
+    >>> from annealcam.models.preprocess import Preprocess
     >>> network = LoadedModel(torch.nn.Identity(), Preprocess(8, 8), None)
     >>> names = ["skimage:chelsea", "skimage:coffee", "no.jpg"]
     >>> [len(batch.names) for batch in batches(network, names, 1, masks={}, skipped=[])]

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from annealcam._checks import one_of, whole
-from annealcam._types import Array, Progress
+from annealcam._internal.types import Array, Progress
+from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.capture import capture
+from annealcam.attribution.layers import default_layer
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.batches import Batch, batches
 from annealcam.evaluation.masks import Where
@@ -19,10 +21,8 @@ from annealcam.evaluation.scores import LOCALISATION, METRICS, Asked, metrics_as
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.evaluation.table import Line, table_of
 from annealcam.metrics.sensitivity import other_classes
+from annealcam.models.load import LoadedModel
 from annealcam.settings import Settings
-from annealcam.vision.capture import capture
-from annealcam.vision.layers import default_layer
-from annealcam.vision.models import LoadedModel
 
 
 @dataclass(frozen=True, eq=False)

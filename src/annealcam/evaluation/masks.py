@@ -14,12 +14,12 @@ from jaxtyping import Bool
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.data.folders import SUFFIXES
 from annealcam.errors import ArgumentError
 from annealcam.metrics.localisation import box_mask
-from annealcam.vision.images import BUNDLED
-from annealcam.vision.preprocess import Preprocess
+from annealcam.models.images import BUNDLED
+from annealcam.models.preprocess import Preprocess
 
 COLUMNS = ("photo", "left", "top", "right", "bottom")
 Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the photo
@@ -84,7 +84,7 @@ def mask_seen(
     if not isinstance(preprocess, Preprocess):
         raise ArgumentError(
             f"masks: how the model's own preprocessing ({type(preprocess).__name__}) cuts photos "
-            "is not known; give the model one of annealcam.vision.preprocess.Preprocess"
+            "is not known; give the model one of annealcam.models.preprocess.Preprocess"
         )
     mask = _mask(where, photo, size)
     whole = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))

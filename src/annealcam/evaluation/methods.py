@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam.attribution.cam import baseline, explanation_map
+from annealcam.attribution.observation import Seen, seen_in
 from annealcam.metrics.floors import centred_gaussian, random_map
-from annealcam.seen import Seen, seen_in
 from annealcam.settings import Settings
-from annealcam.vision.cam import baseline, explanation_map
 
 if TYPE_CHECKING:
-    from annealcam.vision.capture import Capture
+    from annealcam.attribution.capture import Capture
 
 METHODS = ("annealcam", "topk", "topk-alpha", "random", "gradcam", "gradcam++", "hirescam",
            "random-map", "gaussian")  # fmt: skip

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from annealcam._checks import one_of
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of
 from annealcam.errors import ArgumentError
 from annealcam.evaluation.methods import Answer
 from annealcam.metrics.channels import ChannelFaithfulness, channel_faithfulness

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.evaluation.table import RESAMPLES, Line
 from annealcam.metrics.overlap import class_histograms, off_diagonal_mean, overlap_matrix
 from annealcam.metrics.resampling import bootstrap_overlap, centred_interval, permutation_null

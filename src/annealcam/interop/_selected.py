@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from annealcam._words import signed_maps
+from annealcam._internal.text import signed_maps
+from annealcam.attribution.cam import explanation_map
+from annealcam.attribution.capture import refuse_non_finite
+from annealcam.attribution.importance import importance, importance_gradcam
+from annealcam.attribution.observation import posed
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
 from annealcam.pipeline import select_with
-from annealcam.seen import posed
 from annealcam.settings import Settings, resolve
-from annealcam.vision.cam import explanation_map
-from annealcam.vision.capture import refuse_non_finite
-from annealcam.vision.importance import importance, importance_gradcam
 
 
 def settings_of(choices: Mapping[str, Any]) -> Settings:

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam.attribution.capture import Reshape
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop._selected import drawn, settings_of
-from annealcam.vision.capture import Reshape
 
 try:
     from captum._utils.common import _run_forward  # type: ignore[import-untyped]

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam.attribution.capture import Reshape
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop._selected import selected, settings_of
-from annealcam.vision.capture import Reshape
 
 try:
     from pytorch_grad_cam.base_cam import BaseCAM  # type: ignore[import-untyped]

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam._checks import one_of
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of
+from annealcam.attribution.capture import Reshape, capture
+from annealcam.attribution.layers import default_layer
+from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError
 from annealcam.interop._selected import drawn, settings_of
-from annealcam.vision.capture import Reshape, capture
-from annealcam.vision.layers import default_layer
-from annealcam.vision.targets import resolve_targets
 
 INTERPOLATIONS = ("bilinear", "nearest")
 

@@ -6,9 +6,9 @@ from math import isqrt
 
 from torch import Tensor
 
-from annealcam._checks import whole
+from annealcam._internal.validation import whole
+from annealcam.attribution.capture import Reshape
 from annealcam.errors import LayerError
-from annealcam.vision.capture import Reshape
 
 
 def token_grid(height: int | None = None, width: int | None = None, *, prefix: int = 1) -> Reshape:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 
 ALIKE = 0.5  # our own bound: maps that rank pixels more alike than this are called alike
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 from annealcam.metrics.channels import faithfulness_of_many
 

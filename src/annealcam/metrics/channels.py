@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam.attribution.capture import targets_of
 from annealcam.errors import ArgumentError
 from annealcam.metrics.masked import logits_under, look
-from annealcam.vision.capture import targets_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 
 _TIE = 1e-5  # of probabilities; the fits are good to 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 
 
 def random_map(size: tuple[int, int], *, seed: int) -> Float[Array, "h w"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 
 

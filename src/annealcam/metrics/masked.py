@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam.attribution.capture import as_maps, never_ran, refuse_non_finite
+from annealcam.attribution.hooks import Hook, borrowed, find_layer, hooked, run
 from annealcam.errors import ArgumentError, ModelError
-from annealcam.vision.borrow import Hook, borrowed, find_layer, hooked, run
-from annealcam.vision.capture import as_maps, never_ran, refuse_non_finite
 
 CHUNK = 64  # masks that go through the rest of the network together
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from annealcam._checks import real
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.selection.energies import bits, weights
-from annealcam.selection.problem import MAX_ENUMERATED, SelectionProblem
+from annealcam.qubo.energies import bits, weights
+from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 from numpy.typing import ArrayLike
 
-from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 
 

@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from annealcam._checks import one_of, whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.capture import refuse_non_finite, targets_of
+from annealcam.attribution.hooks import borrowed, run
 from annealcam.errors import ArgumentError
-from annealcam.vision.borrow import borrowed, run
-from annealcam.vision.capture import refuse_non_finite, targets_of
 
 MODES = ("deletion", "insertion")
 BLUR = 224 / 10  # side of the image over the standard deviation of its blurred self

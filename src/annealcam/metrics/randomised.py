@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam.attribution.hooks import borrowed, find_layer, layer_names, run
 from annealcam.errors import ArgumentError
-from annealcam.vision.borrow import borrowed, find_layer, layer_names, run
 
 
 @contextmanager

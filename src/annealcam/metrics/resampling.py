@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 from annealcam.metrics.overlap import checked_votes, normalised
 

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from annealcam._checks import one_of, real
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of, real
+from annealcam.attribution.hooks import borrowed
 from annealcam.errors import ArgumentError
 from annealcam.metrics.pixels import (
     batched_logits,
@@ -23,7 +24,6 @@ from annealcam.metrics.pixels import (
     resized,
     target_scores,
 )
-from annealcam.vision.borrow import borrowed
 
 SCORES = ("probability", "logit")
 SHARES = tuple(k / 10 for k in range(1, 10))
@@ -191,7 +191,7 @@ def _removed(ranked: Int[Tensor, " pixels"], counts: Sequence[int]) -> Bool[Tens
 def _solved(
     image: Float[Array, "channels height width"], removed: Bool[Array, "masks height width"]
 ) -> Float[Array, "masks channels height width"]:
-    from annealcam._imputation_kernels import fill  # brings numba
+    from annealcam.metrics.kernels.imputation import fill  # brings numba
 
     filled = np.tile(image, (len(removed), 1, 1, 1))
     tolerance = max(TOLERANCE * float(np.ptp(image)), 1e-6 * float(np.abs(image).max()))

@@ -16,8 +16,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from annealcam._checks import one_of, whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.cam import baseline
+from annealcam.attribution.capture import capture, targets_of
+from annealcam.attribution.hooks import borrowed, run
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.metrics._likeness import (
     ALIKE,
@@ -27,9 +30,6 @@ from annealcam.metrics._likeness import (
     top_overlap,
 )
 from annealcam.metrics.randomised import redrawn, restored, stages_of
-from annealcam.vision.borrow import borrowed, run
-from annealcam.vision.cam import baseline
-from annealcam.vision.capture import capture, targets_of
 
 Maps: TypeAlias = Float[Array, "n h w"]
 Explainer: TypeAlias = Callable[[nn.Module, Tensor, Sequence[int]], Tensor | Array]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 from annealcam.metrics._likeness import ALIKE, rank_correlation, top_overlap
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from annealcam._checks import real, whole
-from annealcam._types import Array
-from annealcam.annealing.selecting import select_by_any
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
-from annealcam.selection.problem import SelectionProblem
-from annealcam.selection.samplers import Selection
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.samplers.annealing import select_by_any
+from annealcam.samplers.registry import Selection
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from annealcam._checks import one_of
+from annealcam._internal.validation import one_of
 from annealcam.errors import ArgumentError, suggest
-from annealcam.study._values import Kind, checked
+from annealcam.study.config_values import Kind, checked
 
 PRESETS = ("digits", "imagenet-layer", "paper", "paper-imagenette")
 
@@ -103,7 +103,7 @@ class Study:
     statistics: Statistics = field(default_factory=Statistics)
 
     def __post_init__(self) -> None:
-        from annealcam.study._rules import check
+        from annealcam.study.config_rules import check
 
         check(self)
 

@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from annealcam._types import Array, Progress
+from annealcam._internal.files import written_aside
+from annealcam._internal.types import Array, Progress
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError, OutputError
-from annealcam.files import written_aside
-from annealcam.vision.trunks import Trunk
+from annealcam.models.trunks import Trunk
 
 _FILES = ("photos.npy", "mirrored.npy", "about.json")
 _AT_ONCE = 32

@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import NumericalError
+from annealcam.models.paper_network import PaperNetwork
 from annealcam.training.recipe import Recipe
-from annealcam.vision.paper_network import PaperNetwork
 
 _EVALUATED_AT_ONCE = 128
 

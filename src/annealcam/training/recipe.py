@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from annealcam._checks import real, whole
+from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
 
 _MOST = {"rate": 1.0, "weight_decay": 1.0, "dropout": 0.99, "smoothing": 0.99}

@@ -13,19 +13,19 @@ from typing import Any, TypeAlias
 import torch
 
 from annealcam import __version__
-from annealcam._checks import whole
-from annealcam._types import Progress
+from annealcam._internal.files import file_written_aside
+from annealcam._internal.types import Progress
+from annealcam._internal.validation import whole
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
-from annealcam.files import file_written_aside
+from annealcam.models.checkpoints import write_checkpoint
+from annealcam.models.paper_network import PaperNetwork
+from annealcam.models.trunks import Trunk, load_trunk
 from annealcam.training.card import card
 from annealcam.training.examples import Features, Photos, features_of, photos_of
 from annealcam.training.fit import Epoch, Tell, accuracy, best_of, fit
 from annealcam.training.recipe import Recipe, usual_recipe
-from annealcam.vision.checkpoints import write_checkpoint
-from annealcam.vision.paper_network import PaperNetwork
-from annealcam.vision.trunks import Trunk, load_trunk
 
 PARTS = ("train", "validation", "test")
 SPLIT_SEED = 0  # not the training's: a photo that one seed tests must be new to every seed

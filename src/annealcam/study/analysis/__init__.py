@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annealcam._checks import real, whole
-from annealcam._types import Progress
+from annealcam._internal.types import Progress
+from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
 from annealcam.study.analysis import gaps, overlaps, success
 from annealcam.study.analysis.ballot import Electorate
@@ -32,7 +32,7 @@ def analyse(
     Unknown numbers are None; what the table says nothing about has no rows.
 
     Args:
-        table: rows of `annealcam.study.columns.SCHEMA`.
+        table: rows of `annealcam.study.table.columns.SCHEMA`.
         bootstrap: resamples of the images of each class, for intervals.
         permutations: shuffles of the labels, for the null.
         seed: of both.
@@ -42,7 +42,7 @@ def analyse(
     Raises:
         ArgumentError: an option is out of range.
 
-    >>> from annealcam.study.columns import SCHEMA
+    >>> from annealcam.study.table.columns import SCHEMA
     >>> answers = analyse(SCHEMA.empty_table(), bootstrap=10, permutations=10, seed=0)
     >>> answers["overlap_by_k"]["k"]
     []

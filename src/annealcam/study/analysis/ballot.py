@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.metrics import overlap, resampling
 from annealcam.study.analysis.rows import Rows, known_mean
 

@@ -8,8 +8,8 @@ from math import nan
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._checks import whole
-from annealcam._types import Array
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 
 
 @dataclass(frozen=True)

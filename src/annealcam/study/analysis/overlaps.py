@@ -11,7 +11,7 @@ import numpy as np
 from annealcam.metrics.resampling import p_value
 from annealcam.study.analysis.ballot import Ballot, Electorate
 from annealcam.study.analysis.rows import Rows, free, known_mean
-from annealcam.study.columns import SELECTORS
+from annealcam.study.table.columns import SELECTORS
 
 MATRIX = ("model", "layer", "selector", "tau", "convention", "class_a", "class_b", "overlap")
 OVERLAP = (

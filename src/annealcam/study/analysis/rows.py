@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 
 if TYPE_CHECKING:
     import pyarrow as pa

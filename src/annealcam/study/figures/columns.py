@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import OutputError
 
 Columns = dict[str, list[Any]]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from annealcam._types import Array
-from annealcam._words import number
-from annealcam.report.sheets import BLUE, ORANGE, SKY, VERMILION
+from annealcam._internal.text import number
+from annealcam._internal.types import Array
+from annealcam.render.sheets import BLUE, ORANGE, SKY, VERMILION
 from annealcam.study.figures.columns import Columns, reals, rows, where
 from annealcam.study.figures.panels import (
     draw_quartiles,

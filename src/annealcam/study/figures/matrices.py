@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.study.figures.columns import Columns, distinct, reals, where
 from annealcam.study.figures.panels import grid, selector_style, settings_of, title_panel
 

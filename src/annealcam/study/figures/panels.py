@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
-from annealcam.report.sheets import (
+from annealcam._internal.types import Array
+from annealcam.render.sheets import (
     BLACK,
     BLUE,
     GREEN,

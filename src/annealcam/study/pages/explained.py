@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from annealcam._types import Progress
+from annealcam._internal.files import make_folder
+from annealcam._internal.types import Progress
 from annealcam.errors import AnnealcamWarning, ArgumentError
-from annealcam.files import make_folder
+from annealcam.models.preprocess import view_of
 from annealcam.study.figures.columns import Setting
-from annealcam.study.networks import opened
 from annealcam.study.pages.found import Found
 from annealcam.study.pages.overview import run_of
 from annealcam.study.pages.photo_page import explained_stem
 from annealcam.study.pages.photos import Photo, settings_in
 from annealcam.study.pages.pictures import Album
-from annealcam.study.store import HEADS
-from annealcam.vision.preprocess import view_of
+from annealcam.study.run.networks import opened
+from annealcam.study.run.store import HEADS
 
 VIEW = 448  # pixels; enough for a map to be looked at
 Explain = Callable[..., Any]  # annealcam.explain
@@ -79,7 +79,7 @@ def _network_files(found: Found) -> dict[str, str]:
 
 def _network(found: Found, name: str, files: Mapping[str, str]) -> Any:
     """The network, if it is still the one that the study used."""
-    from annealcam.vision.weights import fingerprint
+    from annealcam.models.weights import fingerprint
 
     network = opened(files.get(name, name), found.study.network.device)
     if fingerprint(network.model) != found.network_hash(name):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annealcam._types import Progress
+from annealcam._internal.types import Progress
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.study import store
 from annealcam.study.analysis import analyse
 from annealcam.study.config import Study, study_of
 from annealcam.study.figures.columns import Columns
 from annealcam.study.pages.text import cleaned
+from annealcam.study.run import store
 
 if TYPE_CHECKING:
     import pyarrow as pa

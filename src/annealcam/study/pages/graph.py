@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annealcam.report.html.graph import HEIGHT, LARGEST, SMALLEST, WIDTH, layout, threshold_of
+from annealcam.render.html.graph import HEIGHT, LARGEST, SMALLEST, WIDTH, layout, threshold_of
 from annealcam.study.pages.sight import Sight
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def graph_of(sight: Sight) -> Markup | None:
     """
     if len(sight.candidates) < 2:
         return None
-    from annealcam.report.html.svg import tag
+    from annealcam.render.html.svg import tag
 
     J, selected = sight.J, sight.n
     h = np.clip(np.nan_to_num(sight.h), 0.0, 1.0)
@@ -53,7 +53,7 @@ def _node(
     channel: int, x: float, y: float, radius: float, h: float, selected: bool
 ) -> Iterator[Markup]:
     """A candidate: its ring where it is selected, its body, and its number above."""
-    from annealcam.report.html.svg import tag
+    from annealcam.render.html.svg import tag
 
     kind = "selected" if selected else "not selected"
     if selected:

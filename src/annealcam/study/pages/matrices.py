@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from annealcam._types import Array
-from annealcam.report.html.page import picture_uri
-from annealcam.study.claims_annealing import run
+from annealcam._internal.types import Array
+from annealcam.render.html.page import picture_uri
+from annealcam.study.claims.annealing import run
 from annealcam.study.figures.columns import Columns, Setting, distinct, filled, reals, where
 from annealcam.study.figures.panels import selector_style, settings_of
 from annealcam.study.pages.pairs import Key, ballots, pair_intervals

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from annealcam.report.html.page import POLICY, page
+from annealcam.render.html.page import POLICY, page
 from annealcam.study.analysis.rows import Rows, free, known_mean
-from annealcam.study.claims_annealing import annealing_claims, no_advantage, run
-from annealcam.study.claims_overlap import overlap_claims, spread
+from annealcam.study.claims.annealing import annealing_claims, no_advantage, run
+from annealcam.study.claims.overlap import overlap_claims, spread
+from annealcam.study.claims.summary import done
 from annealcam.study.figures.columns import filled, rows, where
 from annealcam.study.figures.overlaps import main_run
 from annealcam.study.figures.panels import setting_names
@@ -21,7 +22,6 @@ from annealcam.study.pages.plots import plots_of
 from annealcam.study.pages.sight import Run
 from annealcam.study.pages.tables import Cell, Table, figure, word
 from annealcam.study.pages.text import UNKNOWN, cleaned, real
-from annealcam.study.summary import done
 
 ROOM = "annealcam.study.pages"
 # Thumbnails lie beside the page; browsers differ in what 'self' is for a file.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.metrics.overlap import normalised
 from annealcam.study.analysis.ballot import Ballot, Electorate
 from annealcam.study.analysis.rows import Rows, free

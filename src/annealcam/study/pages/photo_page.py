@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from annealcam.report.html.page import POLICY, page, picture_uri
+from annealcam.render.html.page import POLICY, page, picture_uri
 from annealcam.study.figures.columns import Setting
 from annealcam.study.pages.graph import graph_of
 from annealcam.study.pages.overview import FURTHER, ROOM, Card

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from annealcam._checks import whole
-from annealcam._types import Progress
+from annealcam._internal.files import file_written_aside, make_folder, written_aside
+from annealcam._internal.types import Progress
+from annealcam._internal.validation import whole
 from annealcam.errors import OutputError
-from annealcam.files import file_written_aside, make_folder, written_aside
-from annealcam.report.html.page import write_page
+from annealcam.render.html.page import write_page
 from annealcam.study.figures.columns import Setting
 from annealcam.study.pages.explained import Explain, explain_again
 from annealcam.study.pages.found import Found, find
@@ -22,7 +22,7 @@ from annealcam.study.pages.photo_page import card_of, explained_stem, is_tiny, p
 from annealcam.study.pages.photos import Photo, evenly, photos_of, settings_in
 from annealcam.study.pages.pictures import Album, open_album, write_thumbnail
 from annealcam.study.pages.sight import Sight
-from annealcam.study.store import REPORT
+from annealcam.study.run.store import REPORT
 
 INDEX, MARKER = "index.html", "report.json"
 PHOTOS, THUMBS, EXPLAINED = "photos", "thumbs", "explained"

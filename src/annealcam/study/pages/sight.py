@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._types import Array
+from annealcam._internal.types import Array
 from annealcam.errors import OutputError
-from annealcam.study.columns import SELECTORS
 from annealcam.study.figures.columns import Setting
 from annealcam.study.pages.photos import Row
 from annealcam.study.pages.text import real
+from annealcam.study.table.columns import SELECTORS
 
 MOST_NAMED = 12  # maps in a cell
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annealcam.study.claims_annealing import run
+from annealcam.study.claims.annealing import run
 from annealcam.study.figures.panels import selector_style
 from annealcam.study.pages.photos import Row
 from annealcam.study.pages.sight import Sight, maps_of, share_of_draws, told_maps

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from annealcam.study.claims_annealing import run
-from annealcam.study.claims_overlap import spread
+from annealcam.study.claims.annealing import run
+from annealcam.study.claims.overlap import spread
 from annealcam.study.figures.columns import Columns, filled, rows
 from annealcam.study.figures.gaps import interval
 from annealcam.study.figures.panels import selector_style, setting_names, settings_of

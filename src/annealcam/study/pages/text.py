@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Any
 
-from annealcam._words import number
+from annealcam._internal.text import number
 
 UNKNOWN = "–"
 

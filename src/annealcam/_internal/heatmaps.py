@@ -1,0 +1,59 @@
+"""Raw maps made visible: resized, scaled, and laid in colour over a photo."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
+from annealcam.errors import ArgumentError
+
+COLOURS = "inferno"  # perceptually uniform, and safe for colour-blind readers
+
+
+def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
+    """Return a raw map resized bilinearly to (H, W) and divided by its maximum: in [0, 1].
+
+    A map that is zero all over stays so.
+
+    >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
+    array([[0., 1.]], dtype=float32)
+    """
+    try:
+        height, width = (whole("size", side, least=1) for side in size)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"size={size!r}: give (height, width)") from None
+    top = float(raw.max(initial=0.0))
+    scaled = (raw / top if top > 0 else np.zeros_like(raw)).astype(np.float32)
+    resized = Image.fromarray(scaled).resize((width, height), Image.Resampling.BILINEAR)
+    values = np.clip(np.asarray(resized), 0.0, None)
+    peak = values.max()
+    return values / peak if peak > 0 else values
+
+
+def stretched(
+    image: Float[Array, "3 height width"], *, side: int = 448
+) -> UInt8[Array, "height2 width2 3"]:
+    """Return a normalised image to look at: its range stretched over 0 to 255, made smaller.
+
+    >>> stretched(np.array([[[-1.0, 1.0]]] * 3))[0].tolist()
+    [[0, 0, 0], [255, 255, 255]]
+    """
+    low, high = float(image.min()), float(image.max())
+    scaled = (image - low) / (high - low) if high > low else np.zeros_like(image)
+    picture = Image.fromarray(np.round(255 * scaled.transpose(1, 2, 0)).astype(np.uint8))
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
+
+
+def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
+    """Return a raw map in colour over a photo: the stronger the map, the more it covers."""
+    import matplotlib
+
+    heat = heatmap(raw, (photo.height, photo.width))
+    colour = matplotlib.colormaps[COLOURS](heat)[..., :3]
+    cover = strength * np.clip(0.35 + 0.65 * heat, 0, 1)[..., None]
+    pixels = np.asarray(photo.convert("RGB")) / 255.0
+    return Image.fromarray(np.round(255 * ((1 - cover) * pixels + cover * colour)).astype(np.uint8))

@@ -1,0 +1,80 @@
+"""What the numbers of an annealed problem mean, in plain words."""
+
+from __future__ import annotations
+
+import math
+
+from annealcam._internal.text import chance, number
+from annealcam.annealing.hardness import Hardness, Run
+
+OWN = 0.9  # of the last gap: a minimum that is no lower is not made by a crossing
+QUICK, ENUMERABLE = 2**20, 2**26  # states whose energies take milliseconds, and about a second
+
+
+def diagnosis(h: Hardness) -> list[str]:
+    """Return a few sentences: where the gap is and what that means, how F compares, what is known.
+
+    The gap first, then success against guessing, ties, and what an ordinary computer does.
+    """
+    return [_gap(h), _success(h), *_ties(h), *_known(h)]
+
+
+def _gap(h: Hardness) -> str:
+    g = h.gap
+    if g is None:
+        return f"The gap is not known: {h.no_gap}."
+    if g.multiplicity == h.states:
+        return "All states have the same energy: there is no gap to close."
+    size = f"The minimum gap, {number(g.gap)} {h.energy_unit},"
+    where = f"at s = {g.s:.4g}, {g.ratio:.1%} of the gap at s = 1"
+    if g.s > 0.5 and g.ratio >= OWN:
+        return (
+            f"{size} is {where}: in essence the problem's own first excitation, a property of its "
+            "energies and of no crossing on the way; Landau-Zener does not apply."
+        )
+    if not g.interior:
+        return f"{size} is at an end of the run, {where}; Landau-Zener does not apply."
+    if not g.landau_zener_applies:
+        return f"{size} is {where}: no narrow avoided crossing, so Landau-Zener does not apply."
+    longest = h.runs[-1]
+    return (
+        f"{size} is an avoided crossing {where}: Landau-Zener applies, and estimates F = "
+        f"{chance(g.landau_zener(longest.tau))} at tau = {longest.tau:g}; the two states "
+        f"differ in {g.hamming_distance} of {h.problem.d} variables."
+    )
+
+
+def _success(h: Hardness) -> str:
+    best = max(h.runs, key=lambda run: run.success_probability)
+    return (
+        f"At tau = {best.tau:g} one shot finds the optimum with F = "
+        f"{chance(best.success_probability)}, {_against_guessing(best)}; the best of {best.shots} "
+        f"shots with {best_chance(best)}, and as many guesses with {chance(best.guess_best)}."
+    )
+
+
+def best_chance(run: Run) -> str:
+    """Return the chance of the best of the shots; rounding makes no certainty of it."""
+    certain = run.success_probability == 1
+    return chance(run.best_of_shots if certain else min(run.best_of_shots, math.nextafter(1, 0)))
+
+
+def _against_guessing(run: Run) -> str:
+    gain = run.success_probability / run.guess
+    if gain < 1:
+        return f"less than a uniform guess ({chance(run.guess)})"
+    return f"{number(gain)} times a uniform guess"
+
+
+def _ties(h: Hardness) -> list[str]:
+    if h.multiplicity == 1:
+        return []
+    return [f"{h.multiplicity} selections share the lowest energy; F counts them all."]
+
+
+def _known(h: Hardness) -> list[str]:
+    known = f"An ordinary computer enumerates all {h.states} selections in "
+    if h.states <= ENUMERABLE:
+        known += "milliseconds" if h.states <= QUICK else "about a second"
+        return [f"{known}: no quantum advantage is claimed."]
+    return ["No quantum advantage is claimed."]

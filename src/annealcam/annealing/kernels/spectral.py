@@ -1,0 +1,260 @@
+"""Compiled loops of the transverse field: H on real vectors, and the mean field's own basis.
+
+Vectors over all 2^d states are rows, contiguous in memory. Three qubits lie within one vector of 8
+doubles; the rest are taken up to three at a time, so that each pass over memory does more work.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from annealcam.annealing.kernels.state import compiled
+from annealcam.annealing.kernels.vectors import (
+    BYTES,
+    load,
+    minus,
+    partners,
+    plus,
+    spread,
+    store,
+    vector_of,
+)
+
+_LANES = 8
+_CACHED = 11  # qubits of a run that stays in the first cache
+_ADDRESS, _FAST = ir.IntType(64), ("contract", "nsz", "reassoc")
+
+
+def _addresses(builder, start, stride, count):
+    return [builder.add(start, builder.mul(stride, ir.Constant(_ADDRESS, k))) for k in range(count)]
+
+
+def _flips(qubits, *, within):
+    """Compile `flip(x, y, e, stride, a, b)`: y += a sum_p X_p x over `qubits` qubits.
+
+    With `within`, y = a sum_p X_p x + b e x, and the qubits inside each vector too.
+    """
+
+    @intrinsic
+    def flip(_typing, x, y, e, stride, a, b):  # noqa: ARG001 - their types come with the call
+        def codegen(context, builder, _signature, arguments):
+            x, y, e, stride, a, b = arguments
+            vector = vector_of(types.float64)
+            a, b = spread(builder, a, vector), spread(builder, b, vector)
+            places = [_addresses(builder, start, stride, 1 << qubits) for start in (x, y, e)]
+            values = [load(builder, place, vector) for place in places[0]]
+            for k, value in enumerate(values):
+                terms = [values[k ^ (1 << bit)] for bit in range(qubits)]
+                if within:
+                    terms += [partners(builder, value, bit) for bit in range(3)]
+                total = terms[0]
+                for term in terms[1:]:
+                    total = builder.fadd(total, term, flags=_FAST)
+                if within:
+                    rest = builder.fmul(b, load(builder, places[2][k], vector))
+                    rest = builder.fmul(rest, value)
+                else:
+                    rest = load(builder, places[1][k], vector)
+                store(builder, plus(builder, rest, a, total), places[1][k])
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 4, types.float64, types.float64), codegen
+
+    return flip
+
+
+def _turns(qubits, *, within):
+    """Compile `turn(x, stride, tangents, sign)`: rotate each qubit by a tangent of its own.
+
+    `tangents` is the address of those of the qubits at hand: those within the vector first.
+    """
+
+    @intrinsic
+    def turn(_typing, x, stride, tangents, sign):  # noqa: ARG001 - as above
+        def codegen(context, builder, _signature, arguments):
+            x, stride, tangents, sign = arguments
+            vector = vector_of(types.float64)
+            places = _addresses(builder, x, stride, 1 << qubits)
+            values = [load(builder, place, vector) for place in places]
+            table = builder.inttoptr(tangents, ir.DoubleType().as_pointer())
+
+            def tangent(qubit):
+                number = builder.load(builder.gep(table, [ir.Constant(_ADDRESS, qubit)]))
+                return spread(builder, builder.fmul(sign, number), vector)
+
+            for qubit in range(3 if within else 0):
+                signs = [1.0 if lane >> qubit & 1 else -1.0 for lane in range(_LANES)]
+                signed = builder.fmul(tangent(qubit), ir.Constant(vector, signs))
+                values = [plus(builder, v, signed, partners(builder, v, qubit)) for v in values]
+            for qubit in range(qubits):
+                t = tangent(qubit + (3 if within else 0))
+                for k in range(1 << qubits):
+                    if not k >> qubit & 1:
+                        low, high = values[k], values[k | 1 << qubit]
+                        values[k] = minus(builder, low, t, high)
+                        values[k | 1 << qubit] = plus(builder, high, t, low)
+            for value, place in zip(values, places, strict=True):
+                store(builder, value, place)
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp, types.intp, types.float64), codegen
+
+    return turn
+
+
+_flip_run0, _flip_run3 = _flips(0, within=True), _flips(3, within=True)
+_flip1, _flip2, _flip3 = (_flips(q, within=False) for q in (1, 2, 3))
+_turn_run0, _turn_run3 = _turns(0, within=True), _turns(3, within=True)
+_turn1, _turn2, _turn3 = (_turns(q, within=False) for q in (1, 2, 3))
+
+
+@compiled
+def apply_transverse(X, Y, energies, a, b):
+    """Y = a sum_p X_p X + b energies X, row by row."""
+    for row in range(X.shape[0]):
+        if energies.size < _LANES:
+            _apply_few(X[row], Y[row], energies, a, b)
+        else:
+            _apply_row(X[row], Y[row], energies, a, b)
+
+
+@compiled
+def _apply_few(x, y, energies, a, b):
+    for n in range(x.size):
+        total = 0.0
+        bit = 1
+        while bit < x.size:
+            total += x[n ^ bit]
+            bit *= 2
+        y[n] = a * total + b * energies[n] * x[n]
+
+
+@compiled
+def _apply_row(x, y, energies, a, b):
+    size = x.size
+    run = min(size, 1 << _CACHED)
+    first, out, diagonal = x.ctypes.data, y.ctypes.data, energies.ctypes.data
+    for start in range(0, 8 * size, 8 * run):
+        stride = _LANES
+        if run >= 8 * _LANES:
+            for at in range(start, start + 8 * run, 8 * BYTES):
+                _flip_run3(first + at, out + at, diagonal + at, BYTES, a, b)
+            stride *= 8
+        else:
+            for at in range(start, start + 8 * run, BYTES):
+                _flip_run0(first + at, out + at, diagonal + at, BYTES, a, b)
+        _flip_high(first + start, out + start, run, stride, a)
+    _flip_high(first, out, size, run, a)
+
+
+@compiled
+def _flip_high(x, y, size, stride, a):
+    """Add the flips of the qubits from `stride` up, of `size` states at an address."""
+    while stride < size:
+        left = size // stride
+        together = 8 if left >= 8 else left
+        for start in range(0, 8 * size, 8 * stride * together):
+            for at in range(start, start + 8 * stride, BYTES):
+                if together == 8:
+                    _flip3(x + at, y + at, x, 8 * stride, a, 0.0)
+                elif together == 4:
+                    _flip2(x + at, y + at, x, 8 * stride, a, 0.0)
+                else:
+                    _flip1(x + at, y + at, x, 8 * stride, a, 0.0)
+        stride *= together
+
+
+@compiled
+def turn(x, tangents, sign):
+    """Rotate qubit p by sign * tangents[p]: (x0, x1) -> (x0 - t x1, x1 + t x0), no normalising."""
+    if x.size < _LANES:
+        _turn_few(x, tangents, sign)
+        return
+    first, table = x.ctypes.data, tangents.ctypes.data
+    run = min(x.size, 1 << _CACHED)
+    for start in range(first, first + 8 * x.size, 8 * run):
+        stride, done = _LANES, 3
+        if run >= 8 * _LANES:
+            for at in range(start, start + 8 * run, 8 * BYTES):
+                _turn_run3(at, BYTES, table, sign)
+            stride, done = 8 * stride, 6
+        else:
+            for at in range(start, start + 8 * run, BYTES):
+                _turn_run0(at, BYTES, table, sign)
+        _turn_high(start, run, stride, table + 8 * done, sign)
+    if run < x.size:
+        _turn_high(first, x.size, run, table + 8 * _CACHED, sign)
+
+
+@compiled
+def _turn_high(x, size, stride, tangents, sign):
+    while stride < size:
+        left = size // stride
+        together = 8 if left >= 8 else left
+        for start in range(x, x + 8 * size, 8 * stride * together):
+            for at in range(start, start + 8 * stride, BYTES):
+                if together == 8:
+                    _turn3(at, 8 * stride, tangents, sign)
+                elif together == 4:
+                    _turn2(at, 8 * stride, tangents, sign)
+                else:
+                    _turn1(at, 8 * stride, tangents, sign)
+        tangents += 24 if together == 8 else 16 if together == 4 else 8
+        stride *= together
+
+
+@compiled
+def _turn_few(x, tangents, sign):
+    bit, qubit = 1, 0
+    while bit < x.size:
+        t = sign * tangents[qubit]
+        for n in range(x.size):
+            if not n & bit:
+                low, high = x[n], x[n | bit]
+                x[n], x[n | bit] = low - t * high, high + t * low
+        bit, qubit = 2 * bit, qubit + 1
+
+
+@compiled
+def precondition(R, tangents, levels, values, least):
+    """Divide each row by |levels - values[row]| in the basis of the rotated qubits.
+
+    `levels` are the mean field's energies of all states, divisors at least `least`.
+    """
+    for row in range(R.shape[0]):
+        x = R[row]
+        turn(x, tangents, 1.0)
+        for n in range(x.size):
+            x[n] /= max(abs(levels[n] - values[row]), least)
+        turn(x, tangents, -1.0)
+
+
+@compiled
+def occupations(x, d):
+    """Return <n_p> of every qubit in the state x, in two passes' work for all of them."""
+    weight = x * x
+    found = np.zeros(d)
+    half = x.size
+    for p in range(d - 1, -1, -1):
+        half //= 2
+        total = 0.0
+        for n in range(half):
+            set_ = weight[half + n]
+            total += set_
+            weight[n] += set_
+        found[p] = total
+    return found
+
+
+@compiled
+def additive(low, high, constant):
+    """Return constant + sum_p (low[p] or high[p] where bit p is set) of all 2^d states."""
+    levels = np.empty(1 << low.size)
+    levels[0] = constant + low.sum()
+    for p in range(low.size):
+        half = 1 << p
+        step = high[p] - low[p]
+        for n in range(half):
+            levels[half + n] = levels[n] + step
+    return levels

@@ -1,0 +1,302 @@
+"""Compiled loops over the state vector. Compile time is cached between processes.
+
+The state is kept in the real gauge psi(n) = i^|n| phi(n), as two real rows (re, im). There
+exp(i theta sum_p X_p) is a real rotation of every qubit, (x0, x1) -> (c x0 - s x1, s x0 + c x1),
+that never mixes re and im, and probabilities are those of psi. Qubit p is bit p of the index. All
+kernels take double and single precision; they want at least MIN_QUBITS qubits.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from annealcam.annealing.kernels.vectors import BYTES, rotation, step
+
+MIN_QUBITS = 4  # one vector of single precision
+_LARGEST = 1.2  # radians by which one rotation in the tangent form turns
+_BLOCK = 10  # 2^10 amplitudes and their powers stay in the nearest cache
+_PAGE = 4096
+_RENEWED = 512  # steps after which the phase factors are computed anew: rounding adds up
+_FAST = {"contract", "nsz"}  # fused multiply-add; no reordering of sums, so equal bits every time
+
+
+def compiled(function):
+    """Compile at first use; keep the result on disk, unless nothing can be written anywhere."""
+    try:
+        return njit(cache=True, nogil=True, fastmath=_FAST)(function)
+    except RuntimeError:
+        return njit(nogil=True, fastmath=_FAST)(function)
+
+
+_within0, _within1, _within2, _within3 = (rotation(q, within=True) for q in range(4))
+_across1, _across2, _across3, _across4 = (rotation(q, within=False) for q in range(1, 5))
+_step0, _step1, _step2, _step3 = (step(q) for q in range(4))
+
+
+@compiled
+def propagate(state, turns, angles, phases):
+    """Rotate by angles[0], then for each k: phase by phases[k], rotate by angles[k + 1].
+
+    `turns` is the diagonal E / 2 pi; the phase of state b is exp(-2 pi i phases[k] turns[b]).
+    """
+    rotate(state[0], angles[0])
+    rotate(state[1], angles[0])
+    for k in range(phases.size):
+        dephase(state[0], state[1], turns, phases[k], 1.0)
+        rotate(state[0], angles[k + 1])
+        rotate(state[1], angles[k + 1])
+
+
+@compiled
+def propagate_evenly(state, turns, angles, phases):
+    """Do what `propagate` does, faster where the phases grow by equal differences.
+
+    The phase factors P of one step are those of the step before times a constant Q: a product
+    instead of a sine and a cosine. Where the difference changes, both are computed anew.
+    """
+    powers = np.empty((4, turns.size), state.dtype)
+    rotate(state[0], angles[0])
+    rotate(state[1], angles[0])
+    for k in range(phases.size):
+        change = phases[k] - phases[k - 1] if k else 0.0
+        before = phases[k - 1] - phases[k - 2] if k > 1 else np.inf
+        if abs(change - before) > 1e-13 * abs(phases[k]) or k % _RENEWED == 0:
+            unit_phases(powers[2], powers[3], turns, change)
+            unit_phases(powers[0], powers[1], turns, phases[k] - change)
+        _advance(state, powers, angles[k + 1])
+
+
+@compiled
+def _advance(state, powers, angle):
+    """One step of `propagate_evenly`: block by block in the nearest cache, then upper qubits."""
+    if abs(angle) > _LARGEST:
+        _advance(state, powers, _LARGEST * np.sign(angle))
+        rest = angle - _LARGEST * np.sign(angle)
+        rotate(state[0], rest)
+        rotate(state[1], rest)
+        return
+    number = state.itemsize
+    lanes = 3 if number == 8 else 4
+    d = qubits_of(state[0])
+    tangent, factor = math.tan(angle), math.cos(angle) ** d
+    fused, block = min(lanes + 3, d), min(_BLOCK, d)
+    t, c = _as(state, tangent), _as(state, factor)
+    row, size = state.shape[1] * number, number << block
+    first, power = state.ctypes.data, powers.ctypes.data
+    for at in range(0, row, size):
+        _advance_run(first + at, row, power + at, size, fused - lanes, c, t)
+        turn_upper(first + at, size, number << fused, t)
+        turn_upper(first + row + at, size, number << fused, t)
+    turn_upper(first, row, size, t)
+    turn_upper(first + row, row, size, t)
+
+
+@compiled
+def _advance_run(re, row, power, size, qubits, factor, tangent):
+    """Phase and lowest qubits of `size` contiguous bytes of re, and of im one row on."""
+    stride = BYTES << qubits
+    for j in range(0, size, stride):
+        if qubits == 3:
+            _step3(re + j, re + row + j, row, power + j, factor, tangent)
+        elif qubits == 2:
+            _step2(re + j, re + row + j, row, power + j, factor, tangent)
+        elif qubits == 1:
+            _step1(re + j, re + row + j, row, power + j, factor, tangent)
+        else:
+            _step0(re + j, re + row + j, row, power + j, factor, tangent)
+
+
+@compiled
+def rotate(x, angle):
+    """Rotate every qubit of one real array, contiguous in memory, by an angle."""
+    if angle == 0.0:
+        return
+    parts = math.ceil(abs(angle) / _LARGEST)
+    tangent, factor = math.tan(angle / parts), math.cos(angle / parts)
+    t, c = _as(x, tangent), _as(x, factor ** qubits_of(x))
+    block = min(x.size, 2 << _BLOCK)
+    for _ in range(parts):
+        for start in range(0, x.size, block):
+            run = x[start : start + block]
+            for b in range(block):
+                run[b] *= c
+            turn_lower(run.ctypes.data, block * x.itemsize, t)
+        turn_upper(x.ctypes.data, x.nbytes, block * x.itemsize, t)
+
+
+@compiled
+def turn_lower(address, size, tangent):
+    """Turn all qubits of `size` contiguous bytes, in the tangent form."""
+    vectors = size // BYTES
+    if vectors >= 8:
+        for j in range(0, size, 8 * BYTES):
+            _within3(address + j, BYTES, tangent)
+        turn_upper(address, size, 8 * BYTES, tangent)
+    elif vectors == 4:
+        _within2(address, BYTES, tangent)
+    elif vectors == 2:
+        _within1(address, BYTES, tangent)
+    else:
+        _within0(address, BYTES, tangent)
+
+
+@compiled
+def turn_upper(address, size, stride, tangent):
+    """Turn the qubits whose partners are `stride` bytes and more apart, up to four in one pass.
+
+    Sixteen places a whole page apart fall into the same few lines of a cache: then fewer.
+    """
+    while stride < size:
+        left = 0
+        while stride << left < size:
+            left += 1
+        near = stride < _PAGE
+        group = 4 if near and (left == 4 or left > 6) else 2 if left == 4 else min(left, 3)
+        for at in range(0, size, stride << group):
+            _turn_group(address + at, stride, group, tangent)
+        stride <<= group
+
+
+@compiled
+def _turn_group(address, stride, group, tangent):
+    if group == 4:
+        for j in range(0, stride, BYTES):
+            _across4(address + j, stride, tangent)
+    elif group == 3:
+        for j in range(0, stride, BYTES):
+            _across3(address + j, stride, tangent)
+    elif group == 2:
+        for j in range(0, stride, BYTES):
+            _across2(address + j, stride, tangent)
+    else:
+        for j in range(0, stride, BYTES):
+            _across1(address + j, stride, tangent)
+
+
+@compiled
+def dephase(re, im, turns, phase, factor):
+    """Multiply the state by factor * exp(-2 pi i phase * turns)."""
+    phase, factor = _as(turns, phase), _as(turns, factor)
+    for b in range(re.size):
+        c, s = cos_sin(phase * turns[b])
+        c, s = factor * c, factor * s
+        x = re[b]
+        re[b] = x * c + im[b] * s
+        im[b] = im[b] * c - x * s
+
+
+@compiled
+def density(state):
+    """The probabilities of a state of any length; they sum to one."""
+    p = np.empty(state.shape[1])
+    total = 0.0
+    for b in range(p.size):
+        p[b] = np.float64(state[0, b]) ** 2 + np.float64(state[1, b]) ** 2
+        total += p[b]
+    for b in range(p.size):
+        p[b] /= total
+    return p
+
+
+@compiled
+def energies(linear, quadratic):
+    """All 2^d energies by doubling, as `annealcam.qubo.energies.energies_of`, to the bit."""
+    found = np.zeros(1 << linear.size)
+    field = np.empty(1 << max(linear.size - 1, 0))
+    for q in range(linear.size):
+        field[0] = linear[q]
+        for p in range(q):
+            for b in range(1 << p):
+                field[b + (1 << p)] = field[b] + quadratic[p, q]
+        for b in range(1 << q):
+            found[b + (1 << q)] = found[b] + field[b]
+    return found
+
+
+@compiled
+def unit_phases(re, im, turns, phase):
+    """Fill re + i im with exp(-2 pi i phase * turns)."""
+    phase = _as(turns, phase)
+    for b in range(re.size):
+        c, s = cos_sin(phase * turns[b])
+        re[b] = c
+        im[b] = -s
+
+
+def cos_sin(y):
+    """Cosine and sine of y turns, by polynomials that vectorise; for compiled code only.
+
+    Chebyshev fits of cos(2 pi y) and sin(2 pi y) / y in y^2 on |y| <= 1/2: to 1e-15 in double, to
+    7e-7 in single precision.
+    """
+
+
+@overload(cos_sin, inline="always")
+def _cos_sin(y):
+    return _cos_sin_single if y == types.float32 else _cos_sin_double
+
+
+def _cos_sin_double(y):
+    y -= np.rint(y)
+    u = y * y
+    c = -0.0002900600501912893
+    c = c * u + 0.003758590561310354
+    c = c * u - 0.03637490036340231
+    c = c * u + 0.28200407958316315
+    c = c * u - 1.7143904138098518
+    c = c * u + 7.903536340077173
+    c = c * u - 26.42625678121189
+    c = c * u + 60.24464137178173
+    c = c * u - 85.45681720669127
+    c = c * u + 64.93939402266825
+    c = c * u - 19.739208802178716
+    c = c * u + 1.0
+    s = 0.0010156363080426269
+    s = s * u - 0.011964299447466884
+    s = s * u + 0.10420677657784852
+    s = s * u - 0.7181176612406465
+    s = s * u + 3.8199519658163408
+    s = s * u - 15.094642523739662
+    s = s * u + 42.058693942058134
+    s = s * u - 76.70585975297274
+    s = s * u + 81.60524927607364
+    s = s * u - 41.34170224039975
+    s = s * u + 6.283185307179586
+    return c, s * y
+
+
+def _cos_sin_single(y):
+    one = np.float32
+    y -= np.rint(y)
+    u = y * y
+    c = one(6.52770596)
+    c = c * u - one(25.9668846)
+    c = c * u + one(60.1674298)
+    c = c * u - one(85.4501134)
+    c = c * u + one(64.9391159)
+    c = c * u - one(19.7392045)
+    c = c * u + one(0.999999989)
+    s = one(-12.4688186)
+    s = s * u + one(41.3413654)
+    s = s * u - one(76.6141403)
+    s = s * u + one(81.5999136)
+    s = s * u - one(41.3415883)
+    s = s * u + one(6.28318491)
+    return c, s * y
+
+
+@njit(inline="always")
+def _as(x, number):
+    """The number in the precision of x."""
+    return x.dtype.type(number)
+
+
+@compiled
+def qubits_of(x):
+    """Number of qubits whose amplitudes x holds."""
+    d = 0
+    while 1 << d < x.size:
+        d += 1
+    return d

@@ -1,0 +1,250 @@
+"""The minimum gap of an annealing run, with what it says about how slow the run must be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real
+from annealcam.annealing.hamiltonian import Convention, convention_of
+from annealcam.annealing.kernels.gap import DOUBT, GAP, U
+from annealcam.annealing.levels.drivers import Driver, driver_of
+from annealcam.annealing.levels.gap_search import GapSearch
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.qubo.problem import SelectionProblem
+
+MAX_MULTIPLICITY = 64
+AVOIDED = 0.5  # Landau-Zener: the minimum is below this share of the gaps at both ends
+_ALIKE = 1e-6  # basis states whose probabilities differ by less than this share are as probable
+
+
+@dataclass(frozen=True, eq=False)
+class MinimumGap:
+    """The smallest gap E_g(s) - E_0(s) of a run, g the number of ground states at s = 1.
+
+    The g lowest levels merge at the end, so a run that ends in any of them has succeeded. Energies
+    are in the problem's unit, times that of the schedule; times in its inverse (hbar = 1).
+
+    Attributes:
+        gap: the minimum over s in [0, 1]; inf where every state is a ground state.
+        s: the fraction of the run where it is.
+        final_gap: the gap at s = 1.
+        ratio: gap / final_gap.
+        interior: whether the minimum lies inside the run and below the gaps at both ends.
+        multiplicity: g.
+        hamming_distance: number of bits in which the most probable states of levels 0 and g at `s`
+            differ; the least one, if several states are as probable.
+        adiabatic_time: max over s of |P_0 (dH/ds) |g>| / gap^2, P_0 on the levels below g: a run
+            has to be much longer than this. inf where levels cross that dH/ds couples.
+        adiabatic_s: where that is.
+        slope: rate |d(energy)/ds| at which the two levels approach before they avoid each other.
+        landau_zener_applies: whether the minimum is one avoided crossing: interior, at most half
+            of the gaps at both ends, and narrow enough to be over before the run is.
+        error: estimate of the error of `gap`, from the residuals of the two states.
+        certificate: lower bound on the gap over all s, also between the points where it was looked
+            at, from Weyl's inequality and from the concavity of sums of the lowest levels. It is a
+            proof but for one thing: the levels at those points are taken to be right within the
+            errors that their residuals say, which no level that was overlooked would show.
+        proved: whether a certificate was asked for, and it came as near to `gap` as was asked.
+        snapshots: number of points s where states were computed.
+        schedule: name of the schedule.
+        convention: the convention.
+        driver_scale: c in H_D.
+
+    >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
+    >>> g = minimum_gap(either)
+    >>> round(g.gap, 4), round(g.final_gap, 4), g.multiplicity, g.hamming_distance
+    (0.2873, 0.3, 1, 2)
+    """
+
+    gap: float
+    s: float
+    final_gap: float
+    ratio: float
+    interior: bool
+    multiplicity: int
+    hamming_distance: int
+    adiabatic_time: float
+    adiabatic_s: float
+    slope: float
+    landau_zener_applies: bool
+    error: float
+    certificate: float
+    proved: bool
+    snapshots: int
+    schedule: str
+    convention: Convention
+    driver_scale: float
+
+    def landau_zener(self, tau: float) -> float:
+        """Return the Landau-Zener estimate of F of a run of length tau.
+
+        F = 1 - exp(-2 pi (gap/2)^2 tau / slope)
+
+        It means something only where `landau_zener_applies`; NaN where levels do not approach.
+
+        Raises:
+            ArgumentError: tau is negative or NaN.
+
+        Source: Zener 1932, Proc. R. Soc. A 137, 696.
+
+        >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
+        >>> round(minimum_gap(p).landau_zener(10.0), 4)
+        0.9607
+        """
+        tau = real("tau", tau)
+        if not tau >= 0:
+            raise ArgumentError(f"tau={tau}: must be 0 or more")
+        if math.isinf(self.gap) or self.gap == 0:
+            return float(self.gap > 0)
+        if not self.slope > 0:
+            return math.nan
+        return -math.expm1(-0.5 * math.pi * self.gap**2 * tau / self.slope)
+
+
+def minimum_gap(
+    problem: SelectionProblem,
+    *,
+    convention: str | Convention | None = None,
+    schedule: str | Schedule = "linear",
+    rtol: float = 1e-6,
+    constraint: str = "subspace",
+    certify: float | None = None,
+) -> MinimumGap:
+    """Return the minimum gap of a run, without a matrix of 2^d rows.
+
+    min over s of E_g(s) - E_0(s),   H(s) = A(s) H_D + B(s) H_QUBO
+
+    g is the number of ground states at s = 1, which is taken from the sorted energies. A few
+    eigenvectors span the low spectrum for all s; more are added until the minimum is good to
+    `rtol`, and no interval could hide a gap below nine tenths of it (see `certificate`).
+
+    Args:
+        problem: the selection problem; 2^d real vectors, about 60 of them, must fit into memory.
+        convention: `paper`, `text` or `dwave`; None takes the schedule's own, or else `paper`.
+        schedule: `linear`, `quadratic`, or a Schedule.
+        rtol: relative error of the gap, at least 1e-10.
+        constraint: how a cardinality is kept, `subspace` or `penalty`.
+        certify: prove that no gap is below (1 - certify) times the minimum, at least 1e-4.
+
+    Raises:
+        ArgumentError: an argument is out of range, or a name is unknown.
+        ProblemTooLargeError: the vectors do not fit into memory, or g is above 64.
+
+    Source: eigenvector continuation, Frame et al. 2018, Phys. Rev. Lett. 121, 032501.
+
+    >>> p = SelectionProblem([1.0], [[0.0]], beta=1.0)
+    >>> g = minimum_gap(p, convention="text")  # gap(s)^2 = 4 (1 - s)^2 + s^2
+    >>> round(g.gap, 6), round(g.s, 4), g.interior
+    (0.894427, 0.8, True)
+    """
+    timing = schedule_of(schedule)
+    chosen = convention_of(convention, timing)
+    rtol = _between("rtol", rtol, 1e-10)
+    certify = None if certify is None else _between("certify", certify, 1e-4)
+    driver = driver_of(problem, chosen, constraint)
+    g = multiplicity(driver, problem.tie)
+    named: dict[str, Any] = {
+        "multiplicity": g,
+        "schedule": timing.name,
+        "convention": chosen,
+        "driver_scale": chosen.driver_scale(problem.d),
+    }
+    if g == driver.energies.size:
+        return MinimumGap(**_NO_GAP, **named)
+    return MinimumGap(**_found(driver, timing, g, rtol, certify, problem.tie), **named)
+
+
+_NO_GAP: dict[str, Any] = {
+    "gap": math.inf, "s": 1.0, "final_gap": math.inf, "ratio": 1.0, "interior": False,
+    "hamming_distance": 0, "adiabatic_time": 0.0, "adiabatic_s": 1.0, "slope": 0.0,
+    "landau_zener_applies": False, "error": 0.0, "certificate": math.inf, "proved": True,
+    "snapshots": 0,
+}  # fmt: skip
+
+
+def multiplicity(driver: Driver, tie: float) -> int:
+    """Return the number of ground states at the end of a run.
+
+    Raises:
+        ProblemTooLargeError: it is above 64, and yet not all states are ground states.
+    """
+    g = int((driver.energies <= driver.energies.min() + tie).sum())
+    if MAX_MULTIPLICITY < g < driver.energies.size:
+        raise ProblemTooLargeError(
+            f"problem: has {g} ground states, and its gap needs as many levels; at most "
+            f"{MAX_MULTIPLICITY}. Leave out candidates that no energy depends on"
+        )
+    return g
+
+
+def _found(
+    driver: Driver, schedule: Schedule, g: int, rtol: float, certify: float | None, tie: float
+) -> dict[str, Any]:
+    search = GapSearch(driver, schedule, g, rtol)
+    best = search.run(certify)
+    gap, s, certificate = float(best[GAP]), float(best[U]), search.certificate(best)
+    first, final = (float(row[GAP]) for row in search.survey(np.array([0.0, 1.0])))
+    states, residual = search.states(s)
+    at_the_end = schedule.A(s) == 0
+    error = 0.0 if at_the_end else max(float(best[DOUBT]), residual)
+    interior = 0 < s < 1 and gap < min(first, final)
+    slope = math.sqrt(max(search.steepness(s), 0.0)) if interior else 0.0
+    narrow = 0 < gap < slope * min(s, 1 - s)
+    time, where = search.slowest(best, slope)
+    return {
+        "gap": gap,
+        "s": s,
+        "final_gap": final,
+        "ratio": gap / final,
+        "interior": interior,
+        "hamming_distance": _apart(driver, states, tie if at_the_end else None, g),
+        "adiabatic_time": time,
+        "adiabatic_s": where,
+        "slope": slope,
+        "landau_zener_applies": interior and narrow and gap <= AVOIDED * min(first, final),
+        "error": error + search.floor / 100,
+        "certificate": certificate,
+        "proved": certify is not None and certificate >= (1 - certify) * gap - 2 * search.floor,
+        "snapshots": len(search.basis.snapshots),
+    }
+
+
+def _apart(driver: Driver, states: Float[Array, "levels n"], tie: float | None, g: int) -> int:
+    """Least number of different bits between the most probable states of levels 0 and g.
+
+    With `tie` both are manifolds of the problem itself.
+    """
+    if tie is None:
+        low, high = (_likeliest(states[level]) for level in (0, g))
+    else:
+        energies = driver.energies
+        first = np.partition(energies, g)[g]
+        low = np.flatnonzero(energies <= energies.min() + tie)
+        high = np.flatnonzero(np.abs(energies - first) <= tie)
+    low, high = _numbers(driver, low), _numbers(driver, high)
+    if np.intersect1d(low, high).size:
+        return 0
+    return min(int(np.bitwise_count(high ^ number).min()) for number in low)
+
+
+def _likeliest(state: Float[Array, " n"]) -> Int[Array, " some"]:
+    weight = state * state
+    return np.flatnonzero(weight >= (1 - _ALIKE) * weight.max())
+
+
+def _numbers(driver: Driver, places: Int[Array, " some"]) -> Int[Array, " some"]:
+    return places if driver.states is None else driver.states[places]
+
+
+def _between(argument: str, value: Any, least: float) -> float:
+    number = real(argument, value)
+    if not least <= number < 1:
+        raise ArgumentError(f"{argument}={value}: must be at least {least:g} and below 1")
+    return number

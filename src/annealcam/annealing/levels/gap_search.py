@@ -1,0 +1,184 @@
+"""The search for the smallest gap of a reduced basis, which grows until it can be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from annealcam._internal.types import Array
+from annealcam.annealing.kernels import gap as kernels
+from annealcam.annealing.kernels.gap import DOUBT, GAP, LEAST, LEFT, MISSED, PULL, RIGHT, U
+from annealcam.annealing.levels.certificate import path_of
+from annealcam.annealing.levels.drivers import Driver, aligned
+from annealcam.annealing.levels.reduced_basis import ReducedBasis, check_errors
+from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.errors import NumericalError
+
+Row = Float[Array, " columns"]
+
+_MESH = 0.5 - 0.5 * np.cos(np.pi * np.arange(13) / 12)
+_NEAR = 1e-9  # slopes at the very ends are taken so far inside: degenerate levels have parted there
+_STEP = 1e-4
+_WIDTHS = np.array([-2.0, -1.0, -0.4, 0.0, 0.4, 1.0, 2.0])  # of an avoided crossing
+_SLOWEST = 1e-5  # relative error of the gap, at least, where the adiabatic time is told
+_ROUNDS, _POINTS = 200, 20_000
+_LOOSE = 0.1  # what an interval may hide, as a share of the gap, unless a certificate is asked for
+
+
+class GapSearch:
+    """E_g - E_0 along a schedule: found on the model, and the model mended where it matters."""
+
+    def __init__(self, driver: Driver, schedule: Schedule, g: int, rtol: float) -> None:
+        energies = driver.energies
+        self.schedule, self.rtol, self.basis = schedule, rtol, ReducedBasis(driver, g + 1)
+        self.path = path_of(schedule)
+        self._ends = np.sort(np.partition(energies, g)[: g + 1])
+        self._spreads = np.array([driver.spread, float(energies.max() - energies.min())])
+        strengths = np.array([np.abs(f(_MESH)).max() for f in (schedule.A, schedule.B)])
+        self.floor = 1e-13 * float(strengths @ self._spreads)
+        self.mesh = np.union1d(_MESH, [_NEAR, 1 - _NEAR])
+        if schedule.breaks.size <= 66:
+            self.mesh = np.union1d(self.mesh, schedule.breaks)
+        self.table = self.survey(self.mesh)
+
+    @property
+    def pencil(self) -> kernels.Pencil:
+        """The model as it is now."""
+        return kernels.Pencil(self.basis.model, self._ends, self.basis.splitting, self._spreads)
+
+    def survey(self, u: Float[Array, " points"]) -> Float[Array, "points columns"]:
+        """Return a table of the model on the points u."""
+        table = kernels.survey(self.path, self.pencil, u)
+        check_errors(table[:, DOUBT])
+        return table
+
+    def tolerance(self, gap: float) -> float:
+        """The error that a gap may have."""
+        return max(self.rtol * gap, self.floor)
+
+    def lowest(self) -> Row:
+        """The smallest gap of the model, on the table or between two points where it turns."""
+        best = kernels.lowest(self.path, self.pencil, self.table, 1e-3 * self.rtol)
+        check_errors(best[DOUBT])
+        return best
+
+    def run(self, certify: float | None) -> Row:
+        """Take snapshots until the minimum is good to rtol, and nothing could undercut it."""
+        near = False
+        for _ in range(_ROUNDS):
+            best = self.lowest()
+            if self._poor(best):
+                self._snapshot(best[U], self.tolerance(best[GAP]))
+                self.table, near = self.survey(self._around(best[U])), True
+                continue
+            if near:  # the rest of the run, with the better model
+                self.table, near = self.survey(np.union1d(self.mesh, [best[U]])), False
+            doubtful = self._doubtful(certify or _LOOSE)
+            if doubtful is None:
+                return self.lowest()
+            self._snapshot(*doubtful)
+            self.table = self.survey(np.union1d(self.mesh, [best[U]]))
+        raise NumericalError(f"minimum gap: not settled by {_ROUNDS} snapshots; raise rtol")
+
+    def _poor(self, best: Row) -> bool:
+        return bool(best[DOUBT] > 0.5 * self.tolerance(best[GAP]))
+
+    def _around(self, u: float) -> Float[Array, " few"]:
+        """u and the two points of the mesh on either side."""
+        i = int(np.searchsorted(self.mesh, u))
+        return np.union1d(self.mesh[max(i - 2, 0) : i + 3], [u])
+
+    def _snapshot(self, u: float, tol: float) -> None:
+        before = self.basis.m
+        self.basis.snapshot(float(self.schedule.A(u)), float(self.schedule.B(u)), tol)
+        if self.basis.m == before:
+            raise NumericalError(f"minimum gap: rounding stops the search at s={u}; raise rtol")
+
+    def _doubtful(self, share: float) -> tuple[float, float] | None:
+        """Where a snapshot is needed and to what error, after refining what the model can tell.
+
+        Every interval has to be proved above (1 - share) of the minimum; each that is not is
+        halved while the model's errors are small beside what is missing.
+        """
+        while len(self.table) < _POINTS:
+            best = self.lowest()
+            tol, doubts = self.tolerance(best[GAP]), self.table[:, DOUBT]
+            if self._poor(best):
+                return float(best[U]), tol
+            under = (self.table[:, GAP] - doubts < best[GAP] - tol) & (doubts > tol)
+            if under.any():
+                i = int(np.argmax(np.where(under, doubts, 0.0)))
+                return float(self.table[i, U]), max(tol, 0.1 * float(doubts[i]))
+            aim = (1 - share) * best[GAP] - self.floor
+            if self._unproved(self._faultless(), aim).size:  # the table is too coarse
+                unproved = self._unproved(self._faultless(), aim)
+            else:
+                unproved = self._unproved(self.table, aim)
+                if not unproved.size:
+                    return None
+                ends = np.union1d(unproved, unproved + 1)
+                worst = int(ends[np.argmax(doubts[ends])])
+                if doubts[worst] > 0.1 * share * best[GAP] + self.floor:
+                    return float(self.table[worst, U]), 0.02 * share * best[GAP] + self.floor
+            self._refine(np.append(self._middles(unproved), best[U]))
+        return None
+
+    def _faultless(self) -> Float[Array, "points columns"]:
+        """The table as it were if the model made no errors."""
+        table = self.table.copy()
+        table[:, LEAST] += table[:, MISSED]
+        table[:, [DOUBT, MISSED]] = 0.0
+        return table
+
+    def _unproved(self, table: Float[Array, "points columns"], aim: float) -> Array:
+        """The intervals of a table that may hide a gap below `aim`, and can be halved."""
+        bounds = kernels.bounds(self.path, self.pencil, table)
+        return np.flatnonzero((bounds < aim) & (np.diff(table[:, U]) > 1e-12))
+
+    def _refine(self, extra: Float[Array, " points"]) -> None:
+        """Add the rows of further points to the table."""
+        extra = np.setdiff1d(extra, self.table[:, U])  # each once
+        joined = np.concatenate([self.table, self.survey(extra)])
+        self.table = joined[np.argsort(joined[:, U])]
+
+    def _middles(self, intervals: Array) -> Float[Array, " n"]:
+        """The middle of each interval, or the break of the schedule that is nearest to it."""
+        low, high = self.table[intervals, U], self.table[intervals + 1, U]
+        middle, breaks = (low + high) / 2, self.schedule.breaks
+        after = np.clip(np.searchsorted(breaks, middle), 1, breaks.size - 1)
+        nearer = np.where(breaks[after] - middle < middle - breaks[after - 1], after, after - 1)
+        mark = breaks[nearer]
+        return np.where((mark > low) & (mark < high), mark, middle)
+
+    def certificate(self, best: Row) -> float:
+        """The lower bound on the gap, over the whole run, that the table at hand proves."""
+        bounds = kernels.bounds(self.path, self.pencil, self.table)
+        return max(0.0, float(min(bounds.min(), best[GAP] - best[DOUBT])))
+
+    def slowest(self, best: Row, slope: float) -> tuple[float, float]:
+        """Return the largest coupling / gap^2 over the run, and the point u where it is."""
+        around = best[U] + _WIDTHS * (best[GAP] / slope if slope else 0.0)
+        self._refine(around[(around > 0) & (around < 1)])
+        for _ in range(3):
+            row = kernels.slowest(self.path, self.pencil, self.table)
+            if row[DOUBT] <= max(self.rtol, _SLOWEST) * row[GAP] + self.floor:
+                break
+            self._snapshot(row[U], self.tolerance(row[GAP]))
+            self.table = self.survey(self.table[:, U].copy())
+        return float(row[PULL] / max(row[GAP], 1e-300) ** 2), float(row[U])
+
+    def steepness(self, u: float) -> float:
+        """Return d(gap * slope)/du: the square of the rate at which two levels approach at u."""
+        step = min(_STEP, u / 2, (1 - u) / 2)
+        around = self.survey(np.array([u - step, u + step]))
+        force = around[:, GAP] * around[:, [RIGHT, LEFT]].mean(axis=1)
+        return float(force[1] - force[0]) / (2 * step)
+
+    def states(self, u: float) -> tuple[Float[Array, "levels n"], float]:
+        """Return the lowest states at u, and the error of the gap by their own residuals."""
+        a, b = float(self.schedule.A(u)), float(self.schedule.B(u))
+        values, states = self.basis.vectors(a, b, self.basis.count)
+        images = aligned(*states.shape)
+        self.basis.driver.apply(states, images, a, b)
+        images -= values[:, None] * states
+        return states, self.basis.error(a, b, np.linalg.norm(images, axis=1))

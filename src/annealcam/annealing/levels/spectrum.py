@@ -1,0 +1,182 @@
+"""The lowest levels along an annealing run, and their states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
+from annealcam.annealing.hamiltonian import Convention, convention_of
+from annealcam.annealing.levels.drivers import Driver, driver_of
+from annealcam.annealing.levels.eigensolver import lowest_states
+from annealcam.annealing.levels.reduced_basis import ReducedBasis
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.errors import ArgumentError, NumericalError
+from annealcam.qubo.problem import SelectionProblem
+
+MAX_LEVELS = 64
+_COARSE, _FINE = 25, 97
+_SNAPSHOTS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumCurve:
+    """The lowest levels of H(s) over the run.
+
+    Attributes:
+        s: the points, (points,).
+        energies: the levels at each point in ascending order, (points, levels), in the problem's
+            unit, times that of the schedule.
+        error: estimate of the largest error of an energy, from the residuals.
+        snapshots: number of points where states were computed.
+        schedule: name of the schedule.
+        convention: the convention.
+        driver_scale: c in H_D.
+
+    >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
+    >>> c = spectrum(either, points=2)
+    >>> c.energies.round(4)
+    array([[-0.5,  0.5],
+           [-0.5, -0.2]])
+    """
+
+    s: Float[Array, " points"]
+    energies: Float[Array, "points levels"]
+    error: float
+    snapshots: int
+    schedule: str
+    convention: Convention
+    driver_scale: float
+
+
+def spectrum(
+    problem: SelectionProblem,
+    *,
+    points: int = 101,
+    levels: int = 4,
+    convention: str | Convention | None = None,
+    schedule: str | Schedule = "linear",
+    tol: float = 1e-8,
+    constraint: str = "subspace",
+) -> SpectrumCurve:
+    """Return the lowest levels of H(s) = A(s) H_D + B(s) H_QUBO at equal distances in [0, 1].
+
+    A few eigenvectors span the low spectrum for all s; more are added until every level's error
+    is estimated below `tol`. Where the driver is off, levels are the problem's sorted energies.
+
+    Args:
+        problem: the selection problem.
+        points: number of points s, at least 2.
+        levels: number of levels, 1 to 64; fewer are returned where there are fewer states.
+        convention: `paper`, `text` or `dwave`; None takes the schedule's own, or else `paper`.
+        schedule: `linear`, `quadratic`, or a Schedule.
+        tol: error of the energies, at least 1e-12.
+        constraint: how a cardinality is kept, `subspace` or `penalty`.
+
+    Raises:
+        ArgumentError: an argument is out of range, or a name is unknown.
+        ProblemTooLargeError: the vectors do not fit into memory.
+
+    >>> c = spectrum(SelectionProblem([1.0], [[0.0]], beta=1.0), points=3)
+    >>> c.energies.round(4)
+    array([[-1.   ,  1.   ],
+           [-0.809,  0.309],
+           [-1.   ,  0.   ]])
+    """
+    timing = schedule_of(schedule)
+    chosen = convention_of(convention, timing)
+    s = np.linspace(0.0, 1.0, whole("points", points, least=2))
+    driver = driver_of(problem, chosen, constraint)
+    low = LowSpectrum(driver, timing, levels, tol)
+    energies, error = low.levels(s)
+    return SpectrumCurve(
+        s=s,
+        energies=energies,
+        error=max(low.error, error),
+        snapshots=len(low.basis.snapshots),
+        schedule=timing.name,
+        convention=chosen,
+        driver_scale=chosen.driver_scale(problem.d),
+    )
+
+
+class LowSpectrum:
+    """The lowest levels and states at any point of a run, their energies good to `tol`."""
+
+    def __init__(self, driver: Driver, schedule: Schedule, levels: int, tol: float) -> None:
+        levels, tol = whole("levels", levels, least=1), real("tol", tol)
+        if levels > MAX_LEVELS:
+            raise ArgumentError(f"levels={levels}: at most {MAX_LEVELS}")
+        if not 1e-12 <= tol < np.inf:
+            raise ArgumentError(f"tol={tol}: must be at least 1e-12, and finite")
+        self.schedule, self.basis = schedule, ReducedBasis(driver, levels)
+        count = self.basis.count
+        self._ends = np.sort(np.partition(driver.energies, count - 1)[:count])
+        self.error = self._learn(max(tol, 1e-14 * self.basis.splitting[2]))
+
+    def levels(self, s: ArrayLike) -> tuple[Float[Array, "points levels"], float]:
+        """Return the levels at each s, and the estimate of their largest error."""
+        s = np.asarray(s, dtype=np.float64)
+        A, B = self.schedule.A(s), self.schedule.B(s)
+        values, errors = self.basis.levels(A, B)
+        off = (A == 0) & (B >= 0)
+        values[off], errors[off] = np.outer(B[off], self._ends), 0.0
+        return values, float(errors.max(initial=0.0))
+
+    def vectors(
+        self, s: float, levels: int | None = None
+    ) -> tuple[Float[Array, " levels"], Float[Array, "levels states"]]:
+        """Return the lowest levels at s and their real, orthonormal states, one a row."""
+        count = min(levels or self.basis.count, self.basis.count)
+        return self.basis.vectors(float(self.schedule.A(s)), float(self.schedule.B(s)), count)
+
+    def _learn(self, tol: float) -> float:
+        """Take snapshots where the estimate is worst, on finer and finer meshes.
+
+        Snapshots only better the others, so an old estimate is an upper bound: each is told anew
+        only when it has become the largest.
+        """
+        breaks = self.schedule.breaks if self.schedule.breaks.size < _FINE else np.zeros(0)
+        size, s, errors = _COARSE, np.zeros(0), np.zeros(0)
+        while size <= _FINE:
+            mesh = np.union1d(0.5 - 0.5 * np.cos(np.pi * np.arange(size) / (size - 1)), breaks)
+            fresh = np.setdiff1d(mesh, s)
+            s = np.append(s, fresh)
+            errors = np.append(errors, [self.levels([u])[1] for u in fresh])
+            self._mend(s, errors, tol)
+            size = 2 * size - 1
+        return float(errors.max(initial=0.0))
+
+    def _mend(self, s: Float[Array, " n"], errors: Float[Array, " n"], tol: float) -> None:
+        while errors.max(initial=0.0) > tol:
+            worst = int(np.argmax(errors))
+            errors[worst] = self.levels([s[worst]])[1]
+            if errors[worst] <= tol or errors[worst] < errors.max():
+                continue
+            before = self.basis.m
+            a, b = float(self.schedule.A(s[worst])), float(self.schedule.B(s[worst]))
+            self.basis.snapshot(a, b, 0.1 * tol)
+            if self.basis.m == before or len(self.basis.snapshots) > _SNAPSHOTS:
+                raise NumericalError(f"spectrum: rounding stops it at s={s[worst]}; raise tol")
+
+
+def ground_state(driver: Driver, a: float, b: float, *, tol: float = 1e-10) -> Float[Array, " n"]:
+    """Return the real ground state of a H_D + b H_P, with a residual below tol or rounding.
+
+    It is positive, as the ground state of such a driver can be chosen.
+
+    >>> from annealcam.annealing.levels.drivers import TransverseField
+    >>> field = TransverseField(SelectionProblem([1.0], [[0.0]]), 1.0)
+    >>> ground_state(field, 1.0, 0.0).round(6)
+    array([0.707107, 0.707107])
+    """
+    basis = ReducedBasis(driver, 1)
+    state = basis.vectors(a, b, basis.block)[1]
+    if not basis.whole:
+        state = lowest_states(driver, a, b, state, wanted=1, tol=tol).states
+    ground = state[0] / np.linalg.norm(state[0])
+    return ground if ground.sum() > 0 else -ground

@@ -1,0 +1,145 @@
+"""The same evolution in torch, for a GPU: a batch of runs of equal d."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Complex, Float, Float64, Int
+from torch import Tensor
+
+from annealcam._internal.types import Array
+from annealcam.annealing.hamiltonian import coefficients
+from annealcam.annealing.kernels.torch_state import energies_of, probabilities, propagate
+from annealcam.annealing.simulation.devices import REAL, largest_batch
+from annealcam.annealing.simulation.ladder import Converged, converge
+from annealcam.annealing.simulation.plan import Plan
+from annealcam.annealing.simulation.splitting import Stages
+from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.qubo.energies import weights
+from annealcam.qubo.problem import SelectionProblem
+
+
+class TorchBatch:
+    """The amplitudes of several problems of equal d, on one device.
+
+    `ground` marks the states of each ground manifold, (batch, states); `ground_energy` is theirs,
+    with a cardinality's penalty counted as `hamiltonian.diagonal` counts it.
+
+    Args:
+        problems: the selection problems; 2^d states each.
+        device: as `pick_device` gives it.
+        precision: `complex128` or `complex64`.
+
+    Raises:
+        ArgumentError: the problems differ in d, or there is none.
+        ProblemTooLargeError: the batch does not fit into the device's memory.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[SelectionProblem],
+        *,
+        device: torch.device,
+        precision: str = "complex128",
+    ) -> None:
+        d = _common_d(problems)
+        fit = largest_batch(d, device=device, precision=precision)
+        if len(problems) > fit:
+            raise ProblemTooLargeError(f"{len(problems)} runs of d={d}: {fit} fit on {device}")
+        self.precision = precision
+        linear, quadratic, offset = (
+            torch.from_numpy(np.stack([np.asarray(c) for c in part])).to(device)
+            for part in zip(*(coefficients(p, penalty=True) for p in problems), strict=True)
+        )
+        energies = energies_of(linear, quadratic)
+        lowest = energies.min(dim=1, keepdim=True).values
+        tie = torch.tensor([[p.tie] for p in problems], dtype=torch.float64).to(device)
+        self.ground: Bool[Tensor, "batch states"] = energies <= lowest + tie
+        self.ground_energy: Float64[Tensor, " batch"] = lowest[:, 0] + offset
+        self._turns = energies.mul_(1 / (2 * math.pi)).to(REAL[precision])
+
+    def run(self, stages: Sequence[Stages]) -> Float[Tensor, "batch states"]:
+        """Return the probabilities after a run each; one Stages for each problem, or for all."""
+        return probabilities(self.states(stages))
+
+    def states(
+        self, stages: Sequence[Stages], *, start: Float[Tensor, "batch 2 states"] | None = None
+    ) -> Float[Tensor, "batch 2 states"]:
+        """Return the states after a run each, in the real gauge."""
+        angles, phases = (
+            np.stack([getattr(s, part) for s in stages]) for part in ("angles", "phases")
+        )
+        return propagate(self._turns, angles, phases, precision=self.precision, start=start)
+
+    def success(self, density: Float[Tensor, "batch states"]) -> Float[Tensor, " batch"]:
+        """Return the probability of each ground manifold."""
+        return (density * self.ground).sum(dim=1)
+
+
+class TorchStateVector:
+    """One problem on a device; what `anneal` takes for a simulator."""
+
+    driver = "transverse field"
+    states = None  # all of them, in order
+
+    def __init__(
+        self,
+        problem: SelectionProblem,
+        *,
+        device: torch.device,
+        precision: str = "complex128",
+        start: Float[Array, " states"] | None = None,
+    ) -> None:
+        self._batch = TorchBatch([problem], device=device, precision=precision)
+        self._gauge = np.array([1, 1j, -1, -1j])[weights(problem.d) % 4]
+        self._offset = coefficients(problem, penalty=True)[2]
+        self.ground: Int[Array, " ground"] = np.flatnonzero(self._batch.ground[0].cpu().numpy())
+        self.ground_energy = float(self._batch.ground_energy[0])
+        self._start: Tensor | None = None
+        if start is not None:
+            phi = start / self._gauge
+            parts = torch.from_numpy(np.stack([phi.real, phi.imag])[None])
+            self._start = parts.to(device, REAL[precision])
+
+    def run(self, stages: Stages, *, evenly: bool) -> Float[Tensor, " states"]:  # noqa: ARG002
+        """Return the probabilities after a run, on the device."""
+        return probabilities(self._batch.states([stages], start=self._start))[0]
+
+    def success(self, density: Float[Tensor, " states"]) -> float:
+        """Return the probability of the ground manifold."""
+        return float(self._batch.success(density[None])[0])
+
+    def state(self, stages: Stages) -> Complex[Array, " states"]:
+        """Return the amplitudes psi after a run, with their phase."""
+        state = self._batch.states([stages], start=self._start)[0].cpu().numpy().astype(np.float64)
+        psi = (state[0] + 1j * state[1]) * self._gauge
+        psi *= np.exp(-1j * stages.phases.sum() * self._offset)
+        return psi / np.linalg.norm(psi)
+
+
+def converge_together(
+    plans: Sequence[Plan], *, device: torch.device
+) -> tuple[Converged, int, Int[Tensor, " batch"]]:
+    """Climb one ladder with runs of equal d, schedule and tolerance.
+
+    Returns the ladder, the number of its first steps, and the multiplicities. The first steps are
+    those of the most demanding run, so put together what asks for like steps.
+    """
+    batch = TorchBatch([p.problem for p in plans], device=device, precision=plans[0].precision)
+    first = np.max([p.first for p in plans], axis=0)
+
+    def run(multiple: int) -> Tensor:
+        return batch.run([p.rung(first, multiple) for p in plans])
+
+    found = converge(run, batch.success, plans[0].tol, **plans[0].ladder)
+    return found, int(first.sum()), batch.ground.sum(dim=1)
+
+
+def _common_d(problems: Sequence[SelectionProblem]) -> int:
+    sizes = sorted({p.d for p in problems})
+    if len(sizes) != 1:
+        raise ArgumentError(f"problems: of d={sizes}; a batch holds problems of one and the same d")
+    return sizes[0]

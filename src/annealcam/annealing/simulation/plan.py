@@ -1,0 +1,129 @@
+"""What is to be run: one problem, one schedule, one tau; checked before any work."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from jaxtyping import Int
+
+from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of, real
+from annealcam.annealing.hamiltonian import Convention, coefficients, convention_of
+from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.simulation.first_steps import FEW_QUBITS, first_steps, refuse_endless
+from annealcam.annealing.simulation.ladder import multiples
+from annealcam.annealing.simulation.splitting import Stages, strang
+from annealcam.errors import ArgumentError
+from annealcam.qubo.problem import SelectionProblem
+
+CONSTRAINTS = ("subspace", "penalty")
+# By precision: the least tolerance, and what rounding may leave in F, at all and for each step.
+LEAST_TOL = {"complex128": 1e-10, "complex64": 1e-6}
+_ROUNDING = {"complex128": (1e-12, 1e-15), "complex64": (5e-7, 1.5e-8)}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One annealing run, of which only the simulator is open."""
+
+    problem: SelectionProblem
+    schedule: Schedule
+    tau: float
+    convention: Convention
+    tol: float
+    constraint: str
+    precision: str
+
+    @property
+    def in_subspace(self) -> bool:
+        """Whether only the states of the problem's cardinality are simulated."""
+        return self.problem.cardinality is not None and self.constraint == "subspace"
+
+    @cached_property
+    def scale(self) -> float:
+        """The driver's strength c."""
+        return self.convention.driver_scale(self.problem.d)
+
+    @property
+    def first(self) -> Int[Array, " pieces"]:
+        """The first numbers of steps of a ladder, one for each piece of the schedule."""
+        return self._first[0]
+
+    @cached_property
+    def _first(self) -> tuple[Int[Array, " pieces"], bool]:
+        linear, quadratic, _ = coefficients(self.problem, penalty=not self.in_subspace)
+        return first_steps(linear, quadratic, self.schedule, self.tau, self.scale, self.tol)
+
+    @cached_property
+    def evenly(self) -> bool:
+        """Whether phases grow by equal steps nearly everywhere."""
+        return not self.schedule.smooth and not self.schedule.problem[:, 2:].any()
+
+    @property
+    def ladder(self) -> dict[str, Any]:
+        """How much a ladder believes, and what rounding leaves in F.
+
+        One agreement serves where the error is regular, as it is for straight schedules and mild
+        fields; it takes two where there are few states, other schedules or strong fields.
+        """
+        straight = self.evenly and self.schedule.breaks.size == 2
+        regular = straight and self.problem.d > FEW_QUBITS and not self._first[1]
+        at_all, each = _ROUNDING[self.precision]
+        return {
+            "floor": lambda multiple: at_all + each * self.steps(multiple),
+            "agreements": 1 if regular else 2,
+        }
+
+    def rung(self, first: Int[Array, " pieces"], multiple: int) -> Stages:
+        """Return the stages of one rung of a ladder, with so many times the first steps.
+
+        Raises:
+            ArgumentError: they would never end.
+        """
+        counts = first * multiple
+        refuse_endless(self.tau, int(counts.sum()))
+        return strang(self.schedule, self.tau, counts, self.scale)
+
+    def steps(self, multiple: int) -> int:
+        """Number of steps of one rung of the ladder."""
+        return int(self.first.sum()) * multiple
+
+    def stages(self, rungs: int) -> int:
+        """Pairs of a phase and a rotation in the first so many rungs together."""
+        return sum(self.steps(m) for m in islice(multiples(), rungs))
+
+
+def plan_of(
+    problem: SelectionProblem,
+    *,
+    tau: float,
+    convention: str | Convention | None = None,
+    schedule: str | Schedule = "linear",
+    tol: float = 1e-6,
+    constraint: str = "subspace",
+    precision: str = "complex128",
+) -> Plan:
+    """Check the arguments of `anneal` and return the run they describe.
+
+    Raises:
+        ArgumentError: an argument is out of range, or a name is unknown.
+    """
+    timing = schedule_of(schedule)
+    one_of("constraint", constraint, CONSTRAINTS)
+    least = LEAST_TOL[one_of("precision", precision, LEAST_TOL)]
+    if not least <= tol < 1:
+        raise ArgumentError(f"tol={tol}: must be at least {least} for {precision}, and below 1")
+    chosen = convention_of(convention, timing)
+    return Plan(problem, timing, check_tau(tau), chosen, tol, constraint, precision)
+
+
+def check_tau(tau: Any) -> float:
+    """Return tau as a float; raise ArgumentError unless it is above 0 and finite."""
+    number = real("tau", tau)
+    if not (number > 0 and math.isfinite(number)):
+        raise ArgumentError(f"tau={tau}: must be above 0 and finite; the paper takes 10 to 100")
+    return number

@@ -1,0 +1,219 @@
+"""2^d amplitudes that no cache holds: one sweep of the memory a step, on one core or several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Complex, Float, Int
+
+from annealcam._internal.types import Array
+from annealcam.annealing.hamiltonian import coefficients
+from annealcam.annealing.kernels import state as _kernels
+from annealcam.annealing.kernels import sweeps as _sweeps
+from annealcam.annealing.kernels import tiles as _tiles
+from annealcam.annealing.kernels.vectors import BYTES
+from annealcam.annealing.simulation.memory import require_memory
+from annealcam.annealing.simulation.splitting import Stages
+from annealcam.annealing.simulation.statevector import REAL
+from annealcam.qubo.energies import weights
+from annealcam.qubo.problem import SelectionProblem
+
+WHOLE = 20  # up to so many qubits all probabilities are extrapolated, beyond a summary of them
+MAX_QUBITS = 30
+_ROW = {"complex128": 13, "complex64": 14}  # qubits of a row, which stays in the second cache;
+_SHORT_ROW, _COLUMN = 10, (7, 10)  # fewer leave a column its share, more keep that in the cache too
+_GAP = 33 * BYTES  # between rows: with none, or 1 or 65, a column falls into few places of a cache
+_LARGEST = 1.2  # radians by which one rotation in the tangent form turns
+_SHARES = 4  # pieces of work for each thread, so that none waits long for another
+
+
+class TiledStateVector:
+    """The amplitudes of a problem's 2^d states; its energies are made anew as they are needed.
+
+    Above 20 qubits a ladder works on a summary of the probabilities: that of the ground manifold,
+    and of the other states in 1024 groups by their lowest ten bits.
+    """
+
+    driver = "transverse field"
+    states = None  # all of them, in order
+
+    def __init__(
+        self,
+        problem: SelectionProblem,
+        *,
+        precision: str = "complex128",
+        start: Float[Array, " states"] | None = None,
+        threads: int = 1,
+        _low: int | None = None,
+    ) -> None:
+        d, number = problem.d, np.dtype(REAL[precision])
+        self.d, self.number, self._threads, self._begin = d, number, threads, start
+        self._low = _low or _qubits_of_a_row(d, precision)
+        self._summary = d > WHOLE
+        require_memory(_bytes(d, number.itemsize), f"a state of {d} qubits in {precision}")
+        self._split(*coefficients(problem, penalty=True))
+        lowest = _tiles.lowest(*self._parts)
+        most = lowest.min() + problem.tie / (2 * math.pi)
+        self.ground: Int[Array, " ground"] = _tiles.below(*self._parts, lowest, most)
+        self.ground_energy = float(2 * math.pi * lowest.min() + self.offset)
+
+    def _split(
+        self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"], offset: float
+    ) -> None:
+        """E / 2 pi by columns and by rows, as _sweeps.py describes."""
+        lanes, low = self._lanes, self._low
+        columns = _kernels.energies(linear[:low], quadratic[:low, :low])
+        others = np.r_[:lanes, low : self.d]  # the energies of the lanes alone are the columns'
+        linear, pairs = linear[others], quadratic[np.ix_(others, others)]
+        linear[:lanes] = pairs[:lanes, :lanes] = 0.0
+        rows = _kernels.energies(linear, pairs)
+        turn, shape = 2 * math.pi, (-1, 1 << lanes)
+        coupling = np.ascontiguousarray(quadratic[low:, lanes:low]) / turn
+        self._parts = columns.reshape(shape) / turn, rows.reshape(shape) / turn, coupling
+        self.offset = offset
+
+    @property
+    def _lanes(self) -> int:
+        """Number of qubits within a vector."""
+        return (BYTES // self.number.itemsize).bit_length() - 1
+
+    def run(self, stages: Stages, *, evenly: bool) -> Float[Array, " summary"]:  # noqa: ARG002
+        """Return the probabilities after a run, or above 20 qubits their summary."""
+        state = self._propagated(stages, whole=False)
+        return _tiles.summary(state, self.ground) if self._summary else _density(state)
+
+    def success(self, density: Float[Array, "*runs summary"]) -> Any:
+        """Return the probability of the ground manifold."""
+        return density[..., 0] if self._summary else density[..., self.ground].sum(-1)
+
+    def state(self, stages: Stages) -> Complex[Array, " states"]:
+        """Return the amplitudes psi after a run, with their phase."""
+        require_memory(16.0 * 2**self.d, f"the amplitudes of {self.d} qubits")
+        state = self._propagated(stages, whole=True)
+        phase = np.exp(-1j * stages.phases.sum() * self.offset)
+        psi = _tiles.amplitudes(state, self._signs(), complex(phase))
+        psi /= math.sqrt(np.vdot(psi, psi).real)
+        return psi
+
+    def _signs(self) -> Float[Array, "4 vectors 2 lanes"]:
+        """(-i)^|n| of the columns (re, im), in rows whose bits add 0, 1, 2, 3 to |n|."""
+        parts = np.array([[1.0, 0.0, -1.0, 0.0], [0.0, -1.0, 0.0, 1.0]], self.number)
+        ones = (weights(self._low) + np.arange(4)[:, None]).reshape(4, -1, 1, 1 << self._lanes)
+        return np.where(np.arange(2)[:, None] == 0, parts[0][ones % 4], parts[1][ones % 4])
+
+    @cached_property
+    def _state(self) -> Float[Array, "rows vectors 2 lanes"]:
+        """Memory for the state; it serves one run after another."""
+        shape = 1 << (self.d - self._low), 1 << (self._low - self._lanes), 2, 1 << self._lanes
+        return _aligned(shape, self.number, gap=_GAP)
+
+    def _propagated(self, stages: Stages, *, whole: bool) -> Float[Array, "rows vectors 2 lanes"]:
+        """The state in the real gauge; the memory of the run before is used again."""
+        state = self._state
+        given = np.empty(0) if self._begin is None else self._begin
+        _tiles.begin(state, self._signs(), given)
+        angles, phases = list(stages.angles), list(stages.phases)
+        if self._begin is None and not whole:  # an eigenstate of the first rotation
+            angles[0] = phases[0] = 0.0
+        if not whole:
+            phases[-1] = 0.0
+        sweeps = self._sweep(state, by_rows=True), self._sweep(state, by_rows=False)
+        with _workers(self._threads) as spread:
+            for number, visit in enumerate(_visits(angles, phases)):
+                sweeps[number % 2](*visit, spread)
+        return state
+
+    def _sweep(
+        self, state: Float[Array, "rows vectors 2 lanes"], *, by_rows: bool
+    ) -> Callable[..., None]:
+        """One sweep, of the rows or of the columns: rotation before, phase, rotation after."""
+        columns, rows, coupling = self._parts
+        turns, own = (columns, rows) if by_rows else (rows, columns)
+        coupling = coupling if by_rows else np.ascontiguousarray(coupling.T)
+        strides = state.strides[:2] if by_rows else state.strides[1::-1]
+        place = (int(state.ctypes.data), *(int(stride) for stride in strides))
+        table = _aligned((len(turns), 2, turns.shape[1]), self.number)
+        alone = self._lanes * by_rows + coupling.shape[1] % 2  # qubits in the tangent form
+
+        def sweep(before: float, phase: float, after: float, spread: Any) -> None:
+            _sweeps.phase_table(table, turns, phase)
+            factor = (math.cos(before) * math.cos(after)) ** alone
+            numbers = tuple(
+                self.number.type(number)
+                for angle in (before, after)
+                for number in (math.tan(angle), math.sin(2 * angle) / 2)
+            )
+
+            def work(first: int, last: int) -> None:
+                room = _aligned(table.shape, self.number)
+                _sweeps.sweep(
+                    first, last, place, table, room, own, coupling, phase, factor, numbers
+                )
+
+            spread(work, len(own))
+
+        return sweep
+
+
+def _qubits_of_a_row(d: int, precision: str) -> int:
+    least, most = _COLUMN
+    return max(min(_ROW[precision], max(_SHORT_ROW, d - least)), d - most)
+
+
+def _density(state: Float[Array, "rows vectors 2 lanes"]) -> Float[Array, " states"]:
+    density: Float[Array, " states"] = _tiles.density(state)
+    density /= density.sum()
+    return density
+
+
+def _aligned(shape: tuple[int, ...], number: np.dtype[Any], *, gap: int = 0) -> Float[Array, "..."]:
+    """An empty array that begins with a line of the cache, `gap` bytes between its rows."""
+    row = math.prod(shape[1:]) + gap // number.itemsize
+    room = np.empty(shape[0] * row + BYTES // number.itemsize, number)
+    first = -room.ctypes.data % BYTES // number.itemsize
+    rows = room[first : first + shape[0] * row].reshape(shape[0], row)
+    return rows[:, : math.prod(shape[1:])].reshape(shape)
+
+
+def _visits(angles: list[float], phases: list[float]) -> Iterator[tuple[float, float, float]]:
+    """Rotation before, phase and rotation after of each sweep.
+
+    Sweep k does phase k; half of the qubits turn with angle k - 1 before it and angle k after it,
+    the other half in the neighbouring sweeps. An angle too large for the tangent form is split.
+    """
+    split_angles, split_phases = [], [phases[0]]
+    for angle, phase in zip(angles, phases[1:], strict=True):
+        parts = max(1, math.ceil(abs(angle) / _LARGEST))
+        split_angles += [angle / parts] * parts
+        split_phases += [0.0] * (parts - 1) + [phase]
+    around = pairwise([0.0, *split_angles, 0.0])
+    for (before, after), phase in zip(around, split_phases, strict=True):
+        yield before, phase, after
+
+
+@contextmanager
+def _workers(threads: int) -> Iterator[Callable[[Callable[[int, int], None], int], None]]:
+    """Yield a function that spreads the numbers 0..n - 1 over threads, in shares."""
+    if threads == 1:
+        yield lambda work, n: work(0, n)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+
+        def spread(work: Callable[[int, int], None], n: int) -> None:
+            shares = min(n, _SHARES * threads)
+            edges = [n * i // shares for i in range(shares + 1)]
+            list(pool.map(lambda edge: work(*edge), pairwise(edges)))
+
+        yield spread
+
+
+def _bytes(d: int, itemsize: int) -> float:
+    """Two numbers for each amplitude, and the probabilities of a ladder's rungs up to 20 qubits."""
+    return 2.0 ** min(d, 900) * (2 * itemsize + (5 * 8 if d <= WHOLE else 0))

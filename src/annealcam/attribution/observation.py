@@ -1,0 +1,215 @@
+"""One image as one layer sees it: maps, weights, candidates, and the scores of any selection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from annealcam._internal.types import Array
+from annealcam.errors import ArgumentError
+from annealcam.explanation import carried_share
+from annealcam.qubo.objectives import TYPICAL, relative_beta
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import ExactSolution
+from annealcam.samplers.exact import solve_exact
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from annealcam.attribution.candidates import Candidates
+    from annealcam.attribution.capture import Capture
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a selector may know of one image: of all the layer's maps, and of the candidates."""
+
+    maps: Float[Array, "maps h w"]
+    alpha: Float[Array, " maps"]
+    importance: Float[Array, " maps"]
+    contribution: Float[Array, " maps"]
+    plus_weights: Float[Array, " maps"]
+    candidates: Int[Array, " d"]
+    dead: int
+    candidates_in_all: int
+    problem: SelectionProblem
+
+    @cached_property
+    def alive(self) -> Any:
+        """Whether each map is anything but zero all over, (maps,)."""
+        return self.maps.reshape(len(self.maps), -1).any(axis=1)
+
+    @cached_property
+    def optimum(self) -> ExactSolution:
+        """The proved optimum of the problem."""
+        return solve_exact(self.problem)
+
+    @cached_property
+    def positive(self) -> Int[Array, " k"]:
+        """The live maps of positive importance: those that may be selected, had all a qubit."""
+        return self.weighted(self.importance)
+
+    def weighted(self, weight: Float[Array, " maps"]) -> Int[Array, " k"]:
+        """Return the live maps of positive weight."""
+        return np.flatnonzero(self.alive & (weight > 0))
+
+    def top(self, weight: Float[Array, " maps"], k: int) -> Int[Array, " k"]:
+        """Return the k of them of largest weight; among equals the first."""
+        pool = self.weighted(weight)
+        return np.sort(pool[np.argsort(-weight[pool], kind="stable")[:k]])
+
+    def n_of(self, channels: Int[Array, " k"]) -> Int[Array, " d"] | None:
+        """Return the selection as n, or None where a channel is not among the candidates."""
+        n = np.isin(self.candidates, channels).astype(np.int8)
+        return n if n.sum() == len(channels) else None
+
+    def scores(self, channels: Int[Array, " k"]) -> dict[str, Any]:
+        """Return size, energy, relevance, redundancy and share of the positive contributions."""
+        n = self.n_of(channels)
+        return {
+            "k": len(channels),
+            "selected": np.sort(channels).tolist(),
+            "energy": None if n is None else self.problem.energy(n),
+            "relevance": float(self.importance[channels].sum() / self._largest),
+            "redundancy": self._redundancy(channels),
+            "carried": carried_share(self.contribution, channels),
+        }
+
+    @property
+    def _largest(self) -> float:
+        """The largest importance of a candidate; any number will do where there is none."""
+        return float(self.importance[self.candidates].max(initial=0.0)) or 1.0
+
+    def _redundancy(self, channels: Int[Array, " k"]) -> float | None:
+        """Mean |cosine| of the pairs."""
+        return mean_cosine(self.maps.reshape(len(self.maps), -1)[channels].astype(np.float64))
+
+
+def mean_cosine(flat: Float[Array, "k pixels"]) -> float | None:
+    """Return the mean |cosine| of the pairs of maps; None below two.
+
+    >>> mean_cosine(np.array([[1.0, 0.0], [1.0, 1.0]]))
+    0.7071067811865475
+    """
+    k = len(flat)
+    if k < 2:
+        return None
+    unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    return float((np.abs(unit @ unit.T).sum() - k) / (k * (k - 1)))
+
+
+def posed(
+    maps: Float[Tensor, "maps h w"],
+    importance: Float[Tensor, " maps"],
+    *,
+    beta: float,
+    limit: int,
+    objective: str = "sum",
+    cardinality: int | None = None,
+    fewer: bool = False,
+    image: int = 0,
+) -> tuple[Candidates, SelectionProblem]:
+    """Return an image's candidates and the selection problem over them.
+
+    `sum` takes the `limit` most relevant maps and beta as it is; `relative` takes diverse ones,
+    and a beta that weighs shares (`relative_beta`), for `TYPICAL` maps or the cardinality. Where
+    there are fewer candidates than the cardinality, `fewer` selects them all.
+
+    Raises:
+        ArgumentError: there are fewer candidates than the cardinality asked for.
+
+    >>> import torch
+    >>> maps = torch.eye(4).reshape(4, 2, 2)
+    >>> found, problem = posed(maps, torch.tensor([2.0, -1.0, 1.0, 0.5]), beta=0.9, limit=2)
+    >>> found.channels.tolist(), problem.h.tolist()
+    ([0, 2], [1.0, 0.5])
+    """
+    from annealcam.attribution.candidates import candidates, ranked
+
+    order = ranked(maps, importance)
+    if objective == "relative" and len(order):
+        size = min(cardinality or TYPICAL, len(order))
+        beta = _relative_beta(maps, importance, order, beta, size)
+        found = candidates(maps, importance, limit=limit, beta=beta, size=size)
+    else:
+        found = candidates(maps, importance, limit=limit)
+    k = _cardinality(cardinality, found, fewer, image)
+    return found, _problem(maps, importance, found.channels, beta, k)
+
+
+def _problem(
+    maps: Tensor, importance: Tensor, channels: Tensor, beta: float, cardinality: int | None = None
+) -> SelectionProblem:
+    return SelectionProblem.from_maps(
+        maps[channels].cpu().numpy(),
+        importance[channels].cpu().numpy(),
+        beta=beta,
+        cardinality=cardinality,
+    )
+
+
+def _relative_beta(
+    maps: Tensor, importance: Tensor, order: Tensor, beta: float, size: int
+) -> float:
+    pool = _problem(maps, importance, order[: 2 * size], beta)
+    relevance = importance[order].cpu().numpy().astype(np.float64)
+    return relative_beta(relevance, pool.J, beta=beta, size=size)
+
+
+def _cardinality(k: int | None, found: Candidates, fewer: bool, image: int) -> int | None:
+    """The cardinality, if there are so many candidates; none is asked of no candidates."""
+    d = len(found.channels)
+    if k is None or d == 0:
+        return None
+    if k > d and not fewer:
+        more = ", or raise max_qubits" if found.left_out else ""
+        raise ArgumentError(
+            f"cardinality={k}: there are only {d} candidate maps for image {image}; lower it{more}"
+        )
+    return min(k, d)
+
+
+def seen_in(
+    captured: Capture,
+    *,
+    importance: str,
+    beta: float,
+    limit: int,
+    objective: str = "sum",
+    cardinality: int | None = None,
+    fewer: bool = False,
+) -> Iterator[Seen]:
+    """Yield each image of a captured batch as its layer sees it; the problem as `posed` has it."""
+    from annealcam.attribution import importance as weigh
+    from annealcam.attribution.cam import gradcam_plus_plus_weights
+
+    f, g = captured.activations, captured.gradients
+    weight = weigh.importance(f, g, importance)
+    maps, each, alpha, gain, plus = (
+        values.cpu().numpy()
+        for values in (
+            f, weight, weigh.importance_gradcam(g), weigh.logit_contribution(f, g),
+            gradcam_plus_plus_weights(f, g),
+        )
+    )  # fmt: skip
+    for i in range(len(f)):
+        found, problem = posed(
+            f[i], weight[i], beta=beta, limit=limit, objective=objective,
+            cardinality=cardinality, fewer=fewer, image=i,
+        )  # fmt: skip
+        yield Seen(
+            maps=maps[i],
+            alpha=alpha[i],
+            importance=each[i],
+            contribution=gain[i],
+            plus_weights=plus[i],
+            candidates=found.channels.cpu().numpy(),
+            dead=found.dead,
+            candidates_in_all=len(found.channels) + found.left_out,
+            problem=problem,
+        )

@@ -1,0 +1,73 @@
+"""The command `annealcam`: parse, call, print. Heavy packages are imported by the commands."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from annealcam import __version__
+from annealcam.cli.anneal import anneal
+from annealcam.cli.app import app as page
+from annealcam.cli.atlas import atlas
+from annealcam.cli.audit import audit
+from annealcam.cli.console import complain, say
+from annealcam.cli.evaluate import evaluate
+from annealcam.cli.explain import demo, explain, layers
+from annealcam.cli.path import path
+from annealcam.cli.report import report
+from annealcam.cli.solve import compare_samplers, solve
+from annealcam.cli.study import figures, study
+from annealcam.cli.train import train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options that stand before a command."""
+    if version:
+        say(__version__)
+        raise typer.Exit
+
+
+app.command()(explain)
+app.command()(demo)
+app.command()(layers)
+app.command()(anneal)
+app.command()(solve)
+app.command("compare-samplers")(compare_samplers)
+app.command()(path)
+app.command()(train)
+app.command()(evaluate)
+app.command()(study)
+app.command()(figures)
+app.command("app")(page)
+app.add_typer(atlas, name="atlas")
+app.command()(report)
+app.command()(audit)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without the letter gets a sign
+    try:
+        app(prog_name="annealcam")
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stdout = None
+        sys.exit(1)
+    except OSError as error:
+        complain(f"cannot write what is to be said ({error.strerror or error})")
+        sys.exit(1)

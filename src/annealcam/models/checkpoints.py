@@ -1,0 +1,167 @@
+"""Checkpoints of the paper's network: safetensors whose header says what they hold.
+
+A checkpoint with a frozen trunk holds the head alone and names the trunk; any other holds both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from annealcam.errors import AnnealcamError, ArgumentError, ModelError, ModelNameError
+from annealcam.models.load import SHIPPED, LoadedModel
+from annealcam.models.paper_network import PaperNetwork
+from annealcam.models.preprocess import Preprocess
+from annealcam.models.trunks import Trunk, load_trunk
+
+FORMAT = "annealcam-checkpoint-1"
+_HEADS = Path(__file__).parent / "heads"
+_KEY = "annealcam"  # one key alone: the order of several in a header is not fixed
+
+
+def checkpoint_file(name: str) -> Path:
+    """Return the file of a shipped network, or of a checkpoint given by its path.
+
+    >>> checkpoint_file("paper-16").name
+    'paper-16.safetensors'
+    """
+    return _HEADS / f"{name}.safetensors" if name in SHIPPED else Path(name)
+
+
+def write_checkpoint(
+    file: Path, network: PaperNetwork, trunk: Trunk, classes: tuple[str, ...], about: dict[str, Any]
+) -> None:
+    """Write a network, what is needed to build it again, and `about`: how it was trained.
+
+    Equal networks and words give equal bytes. The caller sees to it that the file arrives whole.
+    """
+    from safetensors.torch import save
+
+    told = {
+        "format": FORMAT,
+        "trunk": trunk.name,
+        "cut": trunk.cut,
+        "trunk_hash": trunk.fingerprint(),
+        "frozen": network.frozen,
+        "preprocess": vars(trunk.preprocess) if type(trunk.preprocess) is Preprocess else None,
+        "maps": network.block[0].out_channels,
+        "classes": list(classes),
+        "about": about,
+    }
+    tensors = {name: t.detach().contiguous() for name, t in _stored(network).items()}
+    file.write_bytes(save(tensors, metadata={_KEY: json.dumps(told, sort_keys=True)}))
+
+
+def read_header(name: str) -> dict[str, Any]:
+    """Return what a checkpoint says of itself: its trunk, cut, maps, classes, and `about`.
+
+    Raises:
+        ModelNameError: there is no such file.
+        ModelError: it is no checkpoint of annealcam.
+
+    >>> read_header("digits")["maps"]
+    16
+    """
+    file = checkpoint_file(name)
+    if not file.is_file():
+        raise ModelNameError(f"model={name!r}: no such file")
+    from safetensors import safe_open
+
+    try:
+        with safe_open(file, framework="pt") as opened:
+            told = json.loads((opened.metadata() or {})[_KEY])
+    except Exception as error:
+        raise ModelError(
+            f"model={name!r}: no checkpoint of `annealcam train`; plain weights are given after "
+            "their network's name, as torchvision:resnet18:FILE"
+        ) from error
+    _refuse_odd(name, told)
+    return dict(told)
+
+
+def load_checkpoint(name: str) -> LoadedModel:
+    """Return a shipped network, or that of a checkpoint, on the trunk that it was trained on.
+
+    Raises:
+        ModelNameError: there is no such file.
+        ModelError: it is no checkpoint of annealcam, does not fit together, or its trunk cannot be
+            had or has other weights by now.
+
+    >>> load_checkpoint("digits").classes[7]
+    '7'
+    """
+    told = read_header(name)
+    try:
+        trunk = load_trunk(_trunk_name(told), told["cut"])
+    except AnnealcamError as error:
+        raise ModelError(f"model={name!r}: its trunk is missing: {error}") from error
+    if told["frozen"] and trunk.fingerprint() != told["trunk_hash"]:
+        raise ModelError(
+            f"model={name!r}: its trunk {told['trunk']!r} has other weights than the head was "
+            "trained on; train it again"
+        )
+    network = PaperNetwork(
+        trunk.layers,
+        features=trunk.features,
+        maps=told["maps"],
+        classes=len(told["classes"]),
+        frozen=told["frozen"],
+    )
+    _fill(network, checkpoint_file(name), name)
+    preprocess = _preprocess(name, told["preprocess"]) or trunk.preprocess
+    return LoadedModel(network.eval(), preprocess, tuple(told["classes"]))
+
+
+def _trunk_name(told: dict[str, Any]) -> str:
+    """The trunk's name; one that trained as well is in the file, and is not fetched again."""
+    name: str = told["trunk"]
+    library, *rest = name.split(":")
+    if told["frozen"] or library not in ("torchvision", "timm"):
+        return name
+    return f"{library}:{rest[0]}:none"
+
+
+def _preprocess(name: str, told: dict[str, Any] | None) -> Preprocess | None:
+    if told is None:
+        return None
+    try:
+        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        return Preprocess(**values)
+    except (TypeError, ArgumentError) as error:
+        raise ModelError(f"model={name!r}: its header is damaged (preprocess: {error})") from error
+
+
+def _fill(network: PaperNetwork, file: Path, name: str) -> None:
+    from safetensors.torch import load_file
+
+    tensors = load_file(file)
+    own = _stored(network)
+    odd = sorted(own.keys() ^ tensors.keys()) or sorted(
+        key for key, tensor in own.items() if tensor.shape != tensors[key].shape
+    )
+    if odd:
+        raise ModelError(f"model={name!r}: damaged or of another version ({odd[0]} does not fit)")
+    network.load_state_dict(tensors, strict=False)  # a frozen trunk has its own already
+
+
+def _stored(network: PaperNetwork) -> dict[str, Tensor]:
+    """What a checkpoint holds of a network: the head, and a trunk that trained with it."""
+    parts: Mapping[str, Tensor] = network.state_dict()
+    return {k: t for k, t in parts.items() if not (network.frozen and k.startswith("trunk."))}
+
+
+def _refuse_odd(name: str, told: Any) -> None:
+    """Refuse a header that lacks what a network is built from, or has it in another form."""
+    forms = {
+        "trunk": str, "cut": str | None, "trunk_hash": str, "frozen": bool, "maps": int,
+        "classes": list, "about": dict, "preprocess": dict | None,
+    }  # fmt: skip
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise ModelError(f"model={name!r}: a checkpoint, but not one that this version reads")
+    odd = [key for key, form in forms.items() if not isinstance(told.get(key, ...), form)]
+    if odd or told["maps"] < 1 or not all(isinstance(c, str) for c in told["classes"]):
+        raise ModelError(f"model={name!r}: its header is damaged ({odd[0] if odd else 'maps'})")

@@ -1,0 +1,145 @@
+"""Trunks: pretrained networks cut at the stage whose maps are 14 x 14, and one to be trained."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from annealcam.attribution.hooks import borrowed, find_layer, hooked
+from annealcam.errors import ArgumentError, ModelError
+from annealcam.models.load import DEFAULT_MODEL, load_model
+from annealcam.models.preprocess import Preprocess
+from annealcam.models.weights import fingerprint
+
+PLAIN = "plain"
+_RESNETS = tuple(f"torchvision:resnet{depth}" for depth in (18, 34, 50, 101, 152))
+CUTS = {DEFAULT_MODEL: "blocks.4", **dict.fromkeys(_RESNETS, "layer3")}
+
+
+@dataclass(frozen=True, eq=False)
+class Trunk:
+    """The first layers of a network, in evaluation mode, up to and with the layer `cut`.
+
+    `features` is the shape (channels, h, w) of what they give. `plain` is not pretrained, and has
+    no cut.
+    """
+
+    name: str
+    cut: str | None
+    layers: nn.Sequential
+    preprocess: Callable[[Image.Image], Tensor]
+    features: tuple[int, int, int]
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the layers are worth being frozen."""
+        return self.name != PLAIN
+
+    def fingerprint(self) -> str:
+        """Return a hash of every parameter and buffer, in order."""
+        return fingerprint(self.layers)
+
+
+def load_trunk(name: str, cut: str | None = None) -> Trunk:
+    """Return the trunk of a network that `load_model` knows by name, or `plain`.
+
+    Left out, `cut` is the 14 x 14 stage: `blocks.4` of `efficientnet-lite0`, `layer3` of
+    torchvision's ResNets. Other networks need one. That the layers up to the cut, run one after the
+    other, give what the whole network computes there is checked on an image of noise.
+
+    Raises:
+        ModelError: no such network, or it is no chain of modules up to the cut.
+        LayerError: the network has no layer of that name.
+        ArgumentError: no cut is known, or `plain` is to be cut.
+
+    >>> load_trunk("plain").features
+    (32, 16, 16)
+    """
+    if name == PLAIN:
+        if cut is not None:
+            raise ArgumentError(f"cut={cut!r}: the trunk 'plain' is taken whole; leave it out")
+        return Trunk(
+            PLAIN, None, _plain(), Preprocess(32, 32, (0.5,) * 3, (0.5,) * 3), (32, 16, 16)
+        )
+    cut = cut or CUTS.get(":".join(name.split(":")[:2]))
+    if cut is None:
+        raise ArgumentError(
+            f"cut=None: not known for trunk={name!r}; name the layer whose maps are 14 x 14 "
+            f"(`annealcam layers --model {name}` lists them)"
+        )
+    model, preprocess, _ = load_model(name)
+    layers = cut_at(model, cut)
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    given = _checked(model, layers, cut, preprocess(Image.fromarray(noise))[None])
+    return Trunk(name, cut, layers, preprocess, (given.shape[1], given.shape[2], given.shape[3]))
+
+
+def cut_at(model: nn.Module, layer: str) -> nn.Sequential:
+    """Return the modules of a network up to and with `layer`, in the order of their names.
+
+    They keep their names and their tensors. Whether the network runs them in that order is for
+    `load_trunk` to check.
+
+    Raises:
+        LayerError: the network has no layer of that name.
+
+    >>> net = nn.Sequential(OrderedDict(a=nn.Identity(), b=nn.Sequential(nn.ReLU(), nn.Tanh())))
+    >>> [name for name, _ in cut_at(net, "b.0").named_modules()]
+    ['', 'a', 'b', 'b.0']
+    """
+    find_layer(model, layer)
+    first, _, rest = layer.partition(".")
+    kept: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, module in model.named_children():
+        if name == first:
+            kept[name] = cut_at(module, rest) if rest else module
+            break
+        kept[name] = module
+    return nn.Sequential(kept)
+
+
+def _checked(model: nn.Module, layers: nn.Sequential, cut: str, image: Tensor) -> Tensor:
+    """Return the maps at the cut, which the layers alone must give to the bit."""
+    seen: list[Tensor] = []
+    with borrowed(model), borrowed(layers), torch.no_grad():
+        keep = {
+            find_layer(model, cut): lambda _module, _inputs, output: seen.append(output.clone())
+        }
+        with hooked(keep):
+            model(image)
+        try:
+            alone = layers(image)
+        except Exception as error:
+            raise _no_chain(cut) from error
+    if not seen or not isinstance(alone, Tensor) or alone.ndim != 4:
+        raise ModelError(f"cut={cut!r}: gives no maps (n, channels, h, w); choose another layer")
+    if not torch.equal(alone, seen[-1]):
+        raise _no_chain(cut)
+    return alone
+
+
+def _no_chain(cut: str) -> ModelError:
+    return ModelError(
+        f"cut={cut!r}: the modules up to it, run one after the other, do not give what the whole "
+        "network computes there; choose a cut outside of branches"
+    )
+
+
+def _plain() -> nn.Sequential:
+    """Two convolutions for images of 32 x 32, seeded by 0: the same at every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(3, 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+        ).eval()

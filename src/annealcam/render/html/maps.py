@@ -1,0 +1,71 @@
+"""Maps as transparent pictures that lie over a photo, the same for every page."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from annealcam._internal.heatmaps import COLOURS, heatmap
+from annealcam._internal.types import Array
+from annealcam.render.html.page import picture_uri
+
+SIDE = 256  # pixels of a map's longer side: it is smooth, the browser does the rest
+PHOTO_SIDE = 448
+LEAST = 0.35  # how far a map covers the photo where it is zero; fully where it is largest
+STRENGTH = 0.65  # opacity at first: what `drawing.overlay` takes
+STOPS = 12  # of the colour key
+
+
+def heat_picture(raw: Float[Array, "h w"], size: tuple[int, int]) -> Image.Image:
+    """Return a raw map as a picture of (H, W) in colours of a palette, each with its own opacity.
+
+    Negative values show as zero, and the map is divided by its maximum. At the opacity `STRENGTH`
+    over a photo it looks as `drawing.overlay` draws it.
+
+    >>> heat_picture(np.array([[0.0, 1.0]]), (1, 2)).convert("RGBA").getpixel((0, 0))
+    (0, 0, 4, 89)
+    """
+    levels = np.round(255 * heatmap(raw.clip(min=0), size)).astype(np.uint8)
+    picture = Image.fromarray(levels).convert("P")
+    colours, opacity = _palette()
+    picture.putpalette(colours.tobytes())
+    picture.info["transparency"] = opacity.tobytes()
+    return picture
+
+
+def heat_uri(raw: Float[Array, "h w"], aspect: float) -> str:
+    """Return a raw map as a data URI, `aspect` times as wide as high; without loss."""
+    return picture_uri(heat_picture(raw, fitted(aspect, SIDE)), quality=None)
+
+
+def fitted(aspect: float, side: int) -> tuple[int, int]:
+    """Return (H, W) of a picture whose longer side has so many pixels.
+
+    >>> fitted(2.0, 256), fitted(0.5, 256)
+    ((128, 256), (256, 128))
+    """
+    height, width = side / max(aspect, 1.0), side * min(aspect, 1.0)
+    return max(1, round(height)), max(1, round(width))
+
+
+def colour_key() -> str:
+    """Return the colours from 0 to a map's maximum, as stops of a CSS gradient."""
+    colours, opacity = _palette()
+    stops = [
+        f"rgb({' '.join(map(str, colours[i]))} / {opacity[i] / 255:.2f})"
+        for i in np.linspace(0, 255, STOPS).astype(int)
+    ]
+    return ", ".join(stops)
+
+
+@cache
+def _palette() -> tuple[UInt8[Array, "256 3"], UInt8[Array, " 256"]]:
+    import matplotlib
+
+    values = np.arange(256) / 255
+    colours = np.round(255 * matplotlib.colormaps[COLOURS](values)[:, :3]).astype(np.uint8)
+    opacity = np.round(255 * (LEAST + (1 - LEAST) * values)).astype(np.uint8)
+    return colours, opacity

@@ -1,0 +1,75 @@
+"""Selections that need no annealer: what every other sampler has to be measured against."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int
+
+from annealcam._internal.types import Array
+from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
+from annealcam.samplers.exact import solve_exact
+
+
+def topk(problem: SelectionProblem) -> Int[Array, " d"]:
+    """Select the k most relevant maps, blind to redundancy; among equals the first.
+
+    >>> topk(SelectionProblem([0.2, 1.0, 0.5], np.zeros((3, 3)), cardinality=2))
+    array([0, 1, 1], dtype=int8)
+    """
+    order = np.argsort(-problem.h, kind="stable")
+    return _chosen(problem.d, order[: _size(problem)])
+
+
+def random_k(problem: SelectionProblem, *, seed: int) -> Int[Array, " d"]:
+    """Select k maps at random, every k-subset equally likely.
+
+    >>> int(random_k(SelectionProblem(np.ones(9), np.zeros((9, 9)), cardinality=4), seed=0).sum())
+    4
+    """
+    rng = np.random.default_rng(seed)
+    return _chosen(problem.d, rng.choice(problem.d, size=_size(problem), replace=False))
+
+
+def greedy(problem: SelectionProblem) -> Int[Array, " d"]:
+    """Add the map that lowers the energy most, while one does (or until k are selected).
+
+    >>> greedy(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5))
+    array([1, 0], dtype=int8)
+    """
+    return _grow(problem, np.zeros(problem.d, dtype=np.int8))
+
+
+def repaired(problem: SelectionProblem, n: Int[Array, " d"]) -> Int[Array, " d"]:
+    """Return a selection of the asked cardinality: drop the worst maps, or add the best ones."""
+    n = n.copy()
+    while problem.cardinality is not None and n.sum() > problem.cardinality:
+        field = problem.linear + problem.quadratic @ n
+        n[np.argmax(np.where(n == 1, field, -np.inf))] = 0
+    return _grow(problem, n)
+
+
+def _grow(problem: SelectionProblem, n: Int[Array, " d"]) -> Int[Array, " d"]:
+    field = problem.linear + problem.quadratic @ n  # change of energy when a map is added
+    wanted = problem.cardinality
+    while n.sum() < (problem.d if wanted is None else wanted):
+        best = int(np.argmin(np.where(n == 0, field, np.inf)))
+        if wanted is None and field[best] >= 0:
+            break
+        n[best] = 1
+        field = field + problem.quadratic[best]
+    return n
+
+
+def _size(problem: SelectionProblem) -> int:
+    """k of a baseline without a cardinality: that of the optimum, or of greedy beyond its reach."""
+    if problem.cardinality is not None:
+        return problem.cardinality
+    if problem.d <= MAX_ENUMERATED:
+        return int(solve_exact(problem).n.sum())
+    return int(greedy(problem).sum())
+
+
+def _chosen(d: int, maps: Int[Array, " k"]) -> Int[Array, " d"]:
+    n = np.zeros(d, dtype=np.int8)
+    n[maps] = 1
+    return n

@@ -1,0 +1,84 @@
+"""Chains of qubits for the variables: cliques, since any two candidates may be redundant."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from annealcam._internal.validation import real
+from annealcam.errors import ArgumentError, EmbeddingError
+from annealcam.samplers.dwave.connect import solver_name
+
+if TYPE_CHECKING:
+    import dimod
+
+TOPOLOGIES = ("chimera", "pegasus", "zephyr")
+
+
+def clique_embedding(qpu: Any, d: int) -> dict[int, tuple[int, ...]]:
+    """Return a chain of qubits for each of d variables, any two of them coupled.
+
+    All chains have nearly the same length, and the same graph and d always give the same ones:
+    minorminer keeps the cliques of a graph in a file of its own.
+
+    Raises:
+        EmbeddingError: d is beyond the largest clique of the processor's graph.
+        ArgumentError: the graph is none of Chimera, Pegasus and Zephyr.
+
+    Source: Boothby, King and Roy, Quantum Inf. Process. 15, 495 (2016), arXiv 1507.04774.
+
+    >>> from dwave.system.testing import MockDWaveSampler
+    >>> chains = clique_embedding(MockDWaveSampler(topology_type="zephyr"), 9)
+    >>> len(chains), max(len(chain) for chain in chains.values())
+    (9, 3)
+    """
+    from minorminer.busclique import busgraph_cache
+
+    graph = qpu.to_networkx_graph()
+    if graph.graph.get("family") not in TOPOLOGIES:
+        raise ArgumentError(f"qpu: its graph is none of {', '.join(TOPOLOGIES)}")
+    cliques = busgraph_cache(graph)
+    chains: dict[int, tuple[int, ...]] = cliques.find_clique_embedding(d)
+    if len(chains) < d:
+        raise EmbeddingError(
+            f"d={d}: the largest clique in the graph of {solver_name(qpu)} ({topology(qpu)}) has "
+            f"{len(cliques.largest_clique())} variables; keep fewer candidates (max_qubits), or "
+            "take another sampler (leap, sa, tabu)"
+        )
+    return chains
+
+
+def topology(qpu: Any) -> str:
+    """Return the name of the processor's graph, with its size: `pegasus [16]`."""
+    told = qpu.properties.get("topology", {})
+    return f"{told.get('type', 'unknown')} {told.get('shape', '')}".strip()
+
+
+def check_chain_strength(chain_strength: Any) -> float | None:
+    """Return the strength as a float, or None; raise ArgumentError unless it is above 0."""
+    if chain_strength is None:
+        return None
+    number = real("chain_strength", chain_strength)
+    if not 0 < number < math.inf:
+        raise ArgumentError(
+            f"chain_strength={chain_strength}: must be above 0; it is the magnitude of the "
+            "coupling along a chain, in the units of the Ising couplings"
+        )
+    return number
+
+
+def torque_compensation(model: dimod.BinaryQuadraticModel) -> float:
+    """Return the usual chain strength for an Ising model.
+
+    1.414 * sqrt(mean degree) * sqrt(mean of J^2): it resists the torque that random neighbours
+    exert on a chain. 1 where there are no couplings, for then nothing pulls a chain apart.
+
+    Source: Raymond et al., IEEE QCE 2020, as `dwave.embedding.chain_strength` has it.
+
+    >>> import dimod
+    >>> round(torque_compensation(dimod.BinaryQuadraticModel({}, {"ab": 0.5}, "SPIN")), 3)
+    0.707
+    """
+    from dwave.embedding.chain_strength import uniform_torque_compensation
+
+    return float(uniform_torque_compensation(model)) or 1.0

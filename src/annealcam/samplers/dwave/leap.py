@@ -1,0 +1,118 @@
+"""A selection from the hybrid solvers of D-Wave's Leap service."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annealcam._internal.validation import real
+from annealcam.errors import ArgumentError
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.samplers.dwave.answers import numbers
+from annealcam.samplers.dwave.connect import asked, connected, solver_name
+from annealcam.samplers.registry import Selection, best_of, rows_of
+
+if TYPE_CHECKING:
+    import dimod
+
+TIMES = ("run_time", "charge_time", "qpu_access_time")  # microseconds, as Leap tells them
+
+
+def select_by_leap(
+    problem: SelectionProblem,
+    *,
+    time_limit: float | None = None,
+    solver: str | None = None,
+    sampler: Any = None,
+) -> Selection:
+    """Return the best answer of a hybrid solver, reached through dwave-system.
+
+    Without a cardinality the problem goes as a binary quadratic model; with one as a constrained
+    quadratic model, the cardinality an equality of its own, so that no penalty is needed.
+
+    `info`: solver, problem_type (`bqm` or `cqm`), time_limit in seconds (None: the solver's
+    least), timing (Leap's own, in microseconds); reproducible: False, since it takes no seed.
+
+    Args:
+        problem: the selection problem.
+        time_limit: seconds that the solver may work; None takes the least that it accepts.
+        solver: name of a solver; None leaves it to D-Wave's configuration.
+        sampler: an object with `sample(bqm)`, or `sample_cqm(cqm)` for a cardinality, to use in
+            place of connecting.
+
+    Raises:
+        ArgumentError: the time limit is below the least for this problem.
+        MissingCredentialsError: there is no token, or it is refused.
+        SamplerError: no such solver, no answer, or no dwave-system.
+
+    >>> import dimod
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> select_by_leap(p, sampler=dimod.ExactSolver()).n
+    array([1, 0], dtype=int8)
+    """
+    if time_limit is not None:
+        time_limit = real("time_limit", time_limit)
+        if not 0 < time_limit < math.inf:
+            raise ArgumentError(f"time_limit={time_limit}: seconds, above 0; None for the least")
+    if sampler is not None and solver is not None:
+        raise ArgumentError("sampler, solver: give one; a solver's name is to connect by")
+    if problem.d == 0:
+        return Selection(np.zeros(0, dtype=np.int8), 0.0, True, "leap")
+    constrained = problem.cardinality is not None
+    if sampler is not None:
+        return _selected(problem, sampler, time_limit)
+    kind = "LeapHybridCQMSampler" if constrained else "LeapHybridSampler"
+    with connected("leap", kind, solver) as machine:
+        return _selected(problem, machine, time_limit)
+
+
+def constrained_model(problem: SelectionProblem) -> dimod.ConstrainedQuadraticModel:
+    """Return the problem with its cardinality as the constraint sum n = k, without a penalty.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5, cardinality=1)
+    >>> constrained_model(p).constraints["cardinality"].to_polystring()
+    'v0 + v1 == 1.0'
+    """
+    import dimod
+
+    free = replace(problem, cardinality=None)
+    model = dimod.ConstrainedQuadraticModel.from_bqm(free.to_bqm())
+    terms = [(v, 1.0) for v in range(problem.d)]
+    model.add_constraint(terms, "==", rhs=problem.cardinality, label="cardinality")
+    return model
+
+
+def _selected(problem: SelectionProblem, sampler: Any, time_limit: float | None) -> Selection:
+    constrained = problem.cardinality is not None
+    method = "sample_cqm" if constrained else "sample"
+    if not hasattr(sampler, method):
+        raise ArgumentError(f"sampler={type(sampler).__name__}: has no {method}")
+    model = constrained_model(problem) if constrained else problem.to_bqm()
+    options = {} if time_limit is None else {"time_limit": time_limit}
+    found = asked("leap", lambda: _sampled(sampler, method, model, options))
+    told = {key: found.info[key] for key in TIMES if key in found.info}
+    info = {
+        "solver": solver_name(sampler),
+        "problem_type": "cqm" if constrained else "bqm",
+        "time_limit": time_limit,
+        "timing": numbers(told),
+        "time_unit": "microseconds",
+        "reproducible": False,
+    }
+    return best_of(problem, rows_of(found, problem.d, "leap"), "leap", info)
+
+
+def _sampled(sampler: Any, method: str, model: Any, options: dict[str, Any]) -> dimod.SampleSet:
+    if options and hasattr(sampler, "min_time_limit"):
+        least = sampler.min_time_limit(model)
+        if options["time_limit"] < least:
+            raise ArgumentError(
+                f"time_limit={options['time_limit']:g}: this solver takes {least:g} seconds or "
+                "more for this problem"
+            )
+    found = getattr(sampler, method)(model, **options)
+    found.resolve()  # here, where its failure is told; a future would fail later
+    return found

@@ -1,0 +1,181 @@
+"""The heuristics of dwave-samplers, on a selection problem: a row of 0 and 1 for each read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from annealcam._internal.types import Array
+from annealcam._internal.validation import real, whole
+from annealcam.errors import ArgumentError
+from annealcam.qubo.problem import SelectionProblem
+
+if TYPE_CHECKING:
+    import dimod
+
+
+@runtime_checkable
+class Course(Protocol):
+    """A(u) of the driver and B(u) of the problem, over u in [0, 1]: every `Schedule` is one."""
+
+    name: str
+
+    def A(self, u: Any, /) -> Any:
+        """Return the strength of the driver."""
+
+    def B(self, u: Any, /) -> Any:
+        """Return the strength of the problem."""
+
+
+class DWaveLike:
+    """The shape of a D-Wave processor's published schedule: A falls early, B rises late.
+
+    A(u) = (1 - u)^3 and B(u) = u / 10 + 9 u^2 / 10: near the curves of Advantage, and smooth.
+
+    >>> DWaveLike().A(np.array([0.0, 0.5, 1.0])).tolist()
+    [1.0, 0.125, 0.0]
+    """
+
+    name = "d-wave-like"
+
+    def A(self, u: Float[Array, " n"], /) -> Float[Array, " n"]:
+        """Return the strength of the driver, 1 at the start."""
+        return (1 - u) ** 3
+
+    def B(self, u: Float[Array, " n"], /) -> Float[Array, " n"]:
+        """Return the strength of the problem, 1 at the end."""
+        return 0.1 * u + 0.9 * u**2
+
+
+DWAVE_LIKE = DWaveLike()
+
+
+def simulated_annealing(
+    problem: SelectionProblem, *, reads: int = 100, sweeps: int = 1000, seed: int = 0
+) -> Int[Array, "reads d"]:
+    """Sample by simulated annealing, at dwave-samplers' own temperatures.
+
+    Raises:
+        ArgumentError: reads or sweeps are below 1.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> simulated_annealing(p, reads=2).tolist()
+    [[1, 0], [1, 0]]
+    """
+    from dwave.samplers import SimulatedAnnealingSampler
+
+    reads, sweeps = whole("reads", reads, least=1), whole("sweeps", sweeps, least=1)
+    found = SimulatedAnnealingSampler().sample(
+        problem.to_bqm(), num_reads=reads, num_sweeps=sweeps, seed=_seeds(seed, 1)[0]
+    )
+    return _rows(found, problem.d)
+
+
+def tabu(
+    problem: SelectionProblem, *, reads: int = 20, restarts: int = 2, seed: int = 0
+) -> Int[Array, "reads d"]:
+    """Sample by tabu search, ended by restarts and never by the clock: a seed gives one result.
+
+    Raises:
+        ArgumentError: reads are below 1, or restarts below 0.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> tabu(p, reads=1).tolist()
+    [[1, 0]]
+    """
+    from dwave.samplers import TabuSampler
+
+    reads, restarts = whole("reads", reads, least=1), whole("restarts", restarts)
+    found = TabuSampler().sample(
+        problem.to_bqm(), num_reads=reads, num_restarts=restarts, timeout=600_000,
+        seed=_seeds(seed, 1)[0],
+    )  # fmt: skip
+    return _rows(found, problem.d)
+
+
+def path_integral(
+    problem: SelectionProblem,
+    *,
+    reads: int = 10,
+    sweeps: int = 200,
+    inverse_temperature: float = 200.0,
+    driver: float = 0.05,
+    schedule: Course = DWAVE_LIKE,
+    seed: int = 0,
+) -> Int[Array, "reads d"]:
+    """Sample by simulated quantum annealing: Monte Carlo on the paths of a transverse-field model.
+
+    At the fraction u of a run the paths are those of the thermal state exp(-H) of
+
+        H = inverse_temperature [ driver A(u) / A(0) H_D + B(u) / B(1) E / E_0 ],
+
+    H_D = -sum_p sigma_x^p, E_0 the largest |linear term| of the problem. It is no real time: what
+    it shares with an annealer is the thermal state, and tunnelling of single paths. Time grows with
+    d^2, sweeps, reads and inverse_temperature times driver. A cardinality goes as the penalty.
+
+    Args:
+        problem: the selection problem.
+        reads: independent runs, each with a seed of its own: more reads keep the first ones.
+        sweeps: updates of each variable's path in a run.
+        inverse_temperature: E_0 / kT at the end of the run.
+        driver: strength of the driver at the start, in units of E_0.
+        schedule: A and B: a `Schedule`, or whatever has both.
+        seed: equal seeds give equal bits.
+
+    Raises:
+        ArgumentError: a number is not positive, or the schedule does not start with the driver and
+            end with the problem.
+
+    Source: King et al. 2021, doi 10.1038/s41467-021-20901-5, by dwave-samplers.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> path_integral(p, reads=2).tolist()
+    [[1, 0], [1, 0]]
+    """
+    from dwave.samplers import PathIntegralAnnealingSampler
+
+    u = np.linspace(0.0, 1.0, whole("sweeps", sweeps, least=2))
+    unit = float(np.abs(problem.linear).max(initial=0.0)) or 1.0
+    beta = _positive("inverse_temperature", inverse_temperature)
+    kept, falling = _strengths(schedule, u)
+    options = {
+        "beta_schedule_type": "custom",
+        "Hp_field": beta / unit * kept,
+        "Hd_field": beta * _positive("driver", driver) * falling,
+    }
+    sampler, model = PathIntegralAnnealingSampler(), problem.to_bqm()
+    runs = [
+        _rows(sampler.sample(model, num_reads=1, seed=own, **options), problem.d)
+        for own in _seeds(seed, whole("reads", reads, least=1))
+    ]
+    return np.concatenate(runs)
+
+
+def _strengths(course: Course, u: Float[Array, " n"]) -> tuple[Float[Array, " n"], ...]:
+    """B(u) / B(1) and A(u) / A(0)."""
+    A, B = (np.asarray(f(u), dtype=np.float64) for f in (course.A, course.B))
+    if not (A[0] > 0 and B[-1] > 0 and (A >= 0).all() and (B >= 0).all()):
+        raise ArgumentError(
+            "schedule: A must start and B end above 0, and neither be negative between"
+        )
+    return B / B[-1], A / A[0]
+
+
+def _positive(name: str, value: Any) -> float:
+    number = real(name, value)
+    if not 0 < number < np.inf:
+        raise ArgumentError(f"{name}={value}: must be above 0, and finite")
+    return number
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """Seeds of runs of their own; the samplers take 31 bits."""
+    return (np.random.SeedSequence(seed).generate_state(count) >> 1).tolist()
+
+
+def _rows(found: dimod.SampleSet, d: int) -> Int[Array, "reads d"]:
+    places = [found.variables.index(v) for v in range(d)]
+    rows: Int[Array, "reads d"] = found.record.sample[:, places].astype(np.int8)
+    return rows

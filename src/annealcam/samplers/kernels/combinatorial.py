@@ -1,0 +1,152 @@
+"""Branch and bound without a relaxation, compiled; `selection.branch_and_bound` explains it.
+
+Outside of the rooms, since what tests instrument cannot be compiled.
+
+A node fixes some maps; field_p is what the free map p would add to the energy. Of m more maps each
+has m - 1 partners among the free ones, so that half its couplings cost at least
+
+    a_p(m) = field_p + (the m - 1 lowest Q_pq of free q) / 2,
+
+and E >= energy + min_m (the m lowest a_p(m)): the bound of Gilmore and Lawler.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from annealcam.samplers.kernels.convex import FREE, IN, OUT, limit_of
+
+
+@numba.njit(cache=True)
+def run(quadratic, order, k, drops, tie, stack, best, counts, budget):  # type: ignore[no-untyped-def]
+    """Visit up to `budget` nodes, depth first; return whether the tree is done.
+
+    `order[p]`: the other maps by their coupling to p, lowest first. The rest is as in
+    `_convex_kernels.run`, the stack without what belongs to the relaxation.
+    """
+    status, field, energy, bound, chosen, turn = stack
+    _, lowest = best
+    depth = counts[0]
+    for _ in range(budget):
+        if depth < 0:
+            break
+        if turn[depth] == 0:
+            counts[1] += 1
+            _visit(quadratic, order, k, drops, tie, stack, best, counts, depth)
+            if turn[depth] < 0:
+                depth -= 1
+                continue
+        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, counts[2]):
+            depth -= 1
+            continue
+        into = turn[depth] == 1
+        turn[depth] += 1
+        status[depth + 1] = status[depth]
+        field[depth + 1] = field[depth]
+        energy[depth + 1], bound[depth + 1], turn[depth + 1] = energy[depth], bound[depth], 0
+        _fix(quadratic, stack, depth + 1, chosen[depth], into)
+        depth += 1
+    counts[0] = depth
+    return depth < 0
+
+
+@numba.njit(cache=True)
+def _fix(quadratic, stack, t, p, into):  # type: ignore[no-untyped-def]
+    status, field, energy, _, _, _ = stack
+    status[t, p] = IN if into else OUT
+    if into:
+        energy[t] += field[t, p]
+        field[t] += quadratic[p]
+
+
+@numba.njit(cache=True)
+def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
+    """Bound a node and fix what the bound decides; turn -1: done with, 1: `chosen` is to branch."""
+    status, field, energy, bound, chosen, turn = stack
+    _, lowest = best
+    d = len(field[t])
+    while True:
+        if drops:
+            for p in range(d):
+                if status[t, p] == FREE and field[t, p] > tie:
+                    status[t, p] = OUT
+        free = np.flatnonzero(status[t] == FREE)
+        m = k - (status[t] == IN).sum() if k >= 0 else -1
+        if k >= 0 and (m < 0 or m > len(free)):
+            turn[t] = -1
+            return
+        last = len(free) == 0 or m == 0 or m == len(free)
+        if k < 0 or last:
+            _offer(quadratic, stack, best, counts, t, free if m > 0 else free[:0], tie, last)
+        if last:
+            turn[t] = -1
+            return
+        limit = limit_of(lowest[0], tie, counts[2])
+        low, with_p, first = _bounds(
+            quadratic, order, status[t], field[t], energy[t], free, m, drops
+        )
+        bound[t] = max(bound[t], low)
+        if bound[t] > limit:
+            turn[t] = -1
+            return
+        found = False
+        for i in range(len(free)):
+            if with_p[i] > limit:
+                status[t, free[i]] = OUT
+                found = True
+        if not found:
+            chosen[t], turn[t] = first, 1
+            return
+
+
+@numba.njit(cache=True)
+def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[no-untyped-def]
+    """The maps that are in, and `rest`, as a selection: better than the best, or as good?
+
+    It is counted where it is the `last` of its node, so that it is counted once.
+    """
+    status, field, energy, _, _, _ = stack
+    n, lowest = best
+    value = energy[t]
+    for i in range(len(rest)):
+        value += field[t, rest[i]]
+        for j in range(i):
+            value += quadratic[rest[i], rest[j]]
+    if value < lowest[0] - tie:
+        counts[2] = 0
+    if value <= lowest[0] + tie:
+        counts[2] += last
+    if value < lowest[0]:
+        lowest[0] = value
+        n[:] = status[t] == IN
+        n[rest] = 1
+
+
+@numba.njit(cache=True)
+def _bounds(quadratic, order, status, field, energy, free, m, drops):  # type: ignore[no-untyped-def]
+    """The bound; the bound with each free map taken; the map that the bound takes first."""
+    count = len(free)
+    a = field[free]  # a_p(m) for growing m
+    at = np.zeros(count, dtype=np.int64)  # how far each row of `order` has been read
+    with_p = np.full(count, np.inf)
+    low, first = (energy if m < 0 else np.inf), free[np.argmin(a)]
+    for size in range(1, count + 1):
+        if size > 1:
+            for i in range(count):
+                row = order[free[i]]
+                while status[row[at[i]]] != FREE:
+                    at[i] += 1
+                a[i] += 0.5 * quadratic[free[i], row[at[i]]]
+                at[i] += 1
+        if m > 0 and size != m:
+            continue
+        ranked = np.sort(a)
+        total = energy + ranked[:size].sum()
+        if total < low:
+            low, first = total, free[np.argmin(a)]
+        for i in range(count):
+            with_p[i] = min(with_p[i], total + max(0.0, a[i] - ranked[size - 1]))
+        if size == m or (drops and ranked[size - 1] >= 0.0):  # more maps would only cost more
+            break
+    return low, with_p, first

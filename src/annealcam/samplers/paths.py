@@ -1,0 +1,155 @@
+"""How the optimum changes: the best k maps for each k, and all breakpoints along beta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from annealcam._internal.types import Array
+from annealcam.errors import ArgumentError
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import ExactSolution
+from annealcam.samplers.exact import solve_exact
+
+
+def cardinality_path(
+    problem: SelectionProblem,
+    sizes: Iterable[int] | None = None,
+    *,
+    time_limit: float | None = None,
+) -> dict[int, ExactSolution]:
+    """Return the best k maps for each k, with its proof.
+
+    Args:
+        problem: the selection problem; its own cardinality does not matter.
+        sizes: None takes 1 to 20, or to the number of maps.
+        time_limit: seconds for each k; None takes as long as it needs.
+
+    Raises:
+        ArgumentError: a size is not between 1 and the number of maps.
+
+    >>> p = SelectionProblem([1.0, 0.9, 0.5], [[0, 1, 0], [1, 0, 0], [0, 0, 0]], beta=0.5)
+    >>> {k: x.n.tolist() for k, x in cardinality_path(p).items()}
+    {1: [1, 0, 0], 2: [1, 0, 1], 3: [1, 1, 1]}
+    """
+    wanted = range(1, min(20, problem.d) + 1) if sizes is None else sizes
+    return {k: solve_exact(_with(problem, problem.beta, k), time_limit=time_limit) for k in wanted}
+
+
+@dataclass(frozen=True, eq=False)
+class BetaPath:
+    """The optimum for every beta: `selections[i]` is it from `betas[i]` to `betas[i + 1]`.
+
+    `redundancy` is sum_{p<q} J_pq and `relevance` sum h_p of each selection; the optimal energy
+    (1 - beta) redundancy - beta relevance is a concave function of beta, made of these lines.
+    `proved` is False where time ran out for one of the optima.
+    """
+
+    betas: Float[Array, " breaks"]
+    selections: Int[Array, "pieces d"]
+    redundancy: Float[Array, " pieces"]
+    relevance: Float[Array, " pieces"]
+    proved: bool
+
+    def at(self, beta: float) -> Int[Array, " d"]:
+        """Return the optimum at a beta; at a breakpoint the one above it.
+
+        Raises:
+            ArgumentError: beta is not in [0, 1].
+        """
+        if not 0 <= beta <= 1:
+            raise ArgumentError(f"beta={beta}: must lie between 0 and 1")
+        piece = int(np.searchsorted(self.betas, beta, side="right")) - 1
+        return self.selections[min(piece, len(self.selections) - 1)]
+
+
+def beta_path(problem: SelectionProblem, *, time_limit: float | None = None) -> BetaPath:
+    """Return all breakpoints of the optimum along beta, by an optimum for each of them and piece.
+
+    The energy of a selection is a line in beta, the optimum the lower envelope of all lines. From
+    the optima at both ends on, two lines are crossed and the problem is solved there: either no
+    selection lies lower, and the crossing is a breakpoint, or one does and both halves go on.
+
+    Args:
+        problem: the selection problem, with its cardinality; its own beta does not matter.
+        time_limit: seconds for each of the optima; None takes as long as it needs.
+
+    Source: Eisner and Severance 1976, "Mathematical techniques for efficient record segmentation".
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.5], [0.5, 0.0]])
+    >>> path = beta_path(p)
+    >>> path.betas.tolist(), path.selections.tolist()
+    ([0.0, 0.5, 1.0], [[1, 0], [1, 1]])
+    """
+    ends = [_line(problem, beta, time_limit) for beta in (0.0, 1.0)]
+    lines, seen = [ends[0]], [end.proved for end in ends]
+    todo = [ends]
+    while todo:
+        left, right = todo.pop()
+        beta = _crossing(left, right)
+        if beta is None:
+            continue
+        between = _line(problem, beta, time_limit)
+        seen.append(between.proved)
+        if between.energy(beta) < min(left.energy(beta), right.energy(beta)) - problem.tie:
+            todo += [[between, right], [left, between]]
+        else:
+            lines.append(right)
+    return _path(lines, all(seen))
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A selection's energy as a function of beta."""
+
+    n: Int[Array, " d"]
+    redundancy: float
+    relevance: float
+    proved: bool
+
+    def energy(self, beta: float) -> float:
+        return (1.0 - beta) * self.redundancy - beta * self.relevance
+
+
+def _with(problem: SelectionProblem, beta: float, k: int | None) -> SelectionProblem:
+    return SelectionProblem(problem.h, problem.J, beta=beta, cardinality=k)
+
+
+def _line(problem: SelectionProblem, beta: float, time_limit: float | None) -> _Line:
+    found = solve_exact(_with(problem, beta, problem.cardinality), time_limit=time_limit)
+    n = found.n.astype(np.float64)
+    return _Line(found.n, float(0.5 * n @ problem.J @ n), float(problem.h @ n), found.proved)
+
+
+def _crossing(left: _Line, right: _Line) -> float | None:
+    """Where the right line goes below the left one; None if it does not between 0 and 1."""
+    costs = right.redundancy - left.redundancy
+    gains = right.relevance - left.relevance
+    if costs + gains <= 0 or gains <= 0:
+        return None
+    return min(max(costs / (costs + gains), 0.0), 1.0)
+
+
+def _path(lines: list[_Line], proved: bool) -> BetaPath:
+    """Order the lines, and leave out those that are lowest nowhere but in a point."""
+    kept: list[_Line] = []
+    breaks: list[float] = []
+    for line in sorted(lines, key=lambda x: x.relevance + x.redundancy):
+        at = _crossing(kept[-1], line) if kept else 0.0
+        if at is None:
+            continue
+        if kept and at <= breaks[-1]:
+            kept[-1] = line
+            continue
+        kept.append(line)
+        breaks.append(at)
+    return BetaPath(
+        betas=np.array([*breaks, 1.0]),
+        selections=np.stack([line.n for line in kept]),
+        redundancy=np.array([line.redundancy for line in kept]),
+        relevance=np.array([line.relevance for line in kept]),
+        proved=proved,
+    )

@@ -1,1 +1,0 @@
-"""The optimisation problem: which maps to select. No torch here."""

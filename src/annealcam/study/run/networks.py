@@ -1,0 +1,132 @@
+"""The networks of a study, opened once in every process, and how the data's classes fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annealcam.errors import ArgumentError, TargetError, suggest
+
+if TYPE_CHECKING:
+    from annealcam.models.load import LoadedModel
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """What the rest of a study needs to know of a network: no tensors.
+
+    `model` opens it and `name` is what it is called in the table: for a file, the file's stem.
+    `targets` holds the network's class for each class of the data, `names` the names of all of
+    the network's classes.
+    """
+
+    model: str
+    name: str
+    layers: tuple[str, ...]
+    hash: str
+    names: tuple[str, ...]
+    targets: tuple[int, ...]
+
+
+@lru_cache(maxsize=4)
+def opened(model: str, device: str) -> LoadedModel:
+    """Return a network on its device; the same process opens it once."""
+    from annealcam.models.devices import move
+    from annealcam.models.load import load_model
+
+    loaded = load_model(model)
+    move(loaded.model, device)
+    return loaded
+
+
+def card_of(
+    model: str,
+    layers: Sequence[str],
+    device: str,
+    classes: tuple[str, ...],
+    labels: Mapping[str, str],
+    example: Any,
+) -> NetworkCard:
+    """Describe a network, before any work: its layers and classes are there, or it is refused.
+
+    Args:
+        model, device: as in the configuration.
+        layers: asked for; none takes the default layer, as the photo `example` finds it.
+        classes: of the data.
+        labels: the network's class for those whose names differ.
+        example: a photo.
+
+    Raises:
+        AnnealcamError: no such network or layer, or a class of the data is none of the network's.
+    """
+    import torch
+
+    from annealcam.attribution.hooks import borrowed, find_layer, run
+    from annealcam.attribution.layers import default_layer
+    from annealcam.models.weights import fingerprint
+
+    network, preprocess, names = opened(model, device)
+    seen = preprocess(example)[None]
+    for layer in layers:
+        find_layer(network, layer)
+    with borrowed(network), torch.no_grad():
+        count = run(network, seen).shape[1]
+    own = tuple(names) if names is not None else tuple(map(str, range(count)))
+    return NetworkCard(
+        model=model,
+        name=Path(model).stem if model.endswith((".safetensors", ".pt2")) else model,
+        layers=tuple(layers) or (default_layer(network, seen),),
+        hash=fingerprint(network),
+        names=own,
+        targets=matched(classes, own if names is not None else None, count, labels, model),
+    )
+
+
+def matched(
+    classes: Sequence[str],
+    names: Sequence[str] | None,
+    count: int,
+    labels: Mapping[str, str],
+    model: str,
+) -> tuple[int, ...]:
+    """Return the network's class for each class of the data: by `labels`, else by name.
+
+    A network without names is taken to have the data's classes in their order, if it has as many.
+
+    Raises:
+        ArgumentError: a class is none of the network's, or two classes are the same one.
+
+    >>> matched(["cat", "dog"], ["Dog", "hare", "Cat"], 3, {}, "net")
+    (2, 0)
+    """
+    from annealcam.attribution.targets import resolve_target
+
+    for name in labels:
+        if name not in classes:
+            raise ArgumentError(
+                f"data.labels: {name!r} is no class of the data{suggest(name, classes)}"
+            )
+    if names is None and not labels:
+        if count != len(classes):
+            raise ArgumentError(
+                f"model={model!r}: {count} classes without names, the data have {len(classes)}; "
+                "say under [data.labels] which is which"
+            )
+        return tuple(range(count))
+    found = []
+    for name in classes:
+        try:
+            index = resolve_target(labels.get(name, name), names, count)
+        except TargetError as error:
+            raise ArgumentError(
+                f"data: class {name!r} is no class of model {model!r} ({error}); "
+                "say under [data.labels] which it is"
+            ) from None
+        assert index is not None
+        found.append(index)
+    if len(set(found)) < len(found):
+        raise ArgumentError(f"data.labels: two classes of the data are one of model {model!r}")
+    return tuple(found)

@@ -1,0 +1,154 @@
+"""One shard, from photos to its part of the table: the work that is sent to a worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annealcam._internal.files import file_written_aside
+from annealcam.attribution.observation import seen_in
+from annealcam.data.sets import LabelledSet, load_set
+from annealcam.errors import ImageError, OutputError
+from annealcam.study.config import Data, Study
+from annealcam.study.run.log import Log
+from annealcam.study.run.networks import NetworkCard, card_of, opened
+from annealcam.study.run.shards import Shard
+from annealcam.study.run.store import LOG, TABLE, table_of, write_part
+from annealcam.study.table.rows import rows_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from annealcam.attribution.capture import Capture
+
+
+@lru_cache(maxsize=2)
+def photos_of(name: str, part: str, root: str) -> LabelledSet:
+    """Return a part of a set; the same process looks it up once."""
+    return load_set(name, part=part, root=root or None)
+
+
+def photos(data: Data) -> LabelledSet:
+    """Return the photos of a study."""
+    return photos_of(data.name, data.part, data.root)
+
+
+def describe(study: Study, model: str) -> NetworkCard:
+    """Describe a network of a study; see `card_of`."""
+    shown = photos(study.data)
+    network = study.network
+    for i in range(len(shown)):
+        try:
+            example = shown.open(i)
+        except ImageError:
+            continue
+        return card_of(
+            model, network.layers, network.device, shown.classes, study.data.labels, example
+        )
+    raise ImageError(f"data={study.data.name!r}: not one photo can be read")
+
+
+def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int:
+    """Do a shard and write its part of the table; return the number of images used.
+
+    Equal shards give equal bytes, whatever was done before and elsewhere. The part of the table
+    is written last: where it is, the shard is done.
+
+    Raises:
+        OutputError: the folder of the run is not to be seen from here, or cannot be written.
+        AnnealcamError: the network or the data did not play along.
+    """
+    run = Path(folder)
+    if not (run / TABLE).is_dir():
+        raise OutputError(f"{folder}: not to be seen from a worker; all need the same folder")
+    _one_thread()
+    log = Log(shard.label, shard.setting.model, shard.setting.layer, shard.wanted)
+    rows: list[dict[str, Any]] = []
+    for batch in _batches(study, shard, log):
+        rows += _rows_of_batch(study, shard, card, batch, log)
+        if log.full:
+            break
+    _write(run, shard, rows, log)
+    return log.used
+
+
+def _one_thread() -> None:
+    """One core a worker: two of them on two cores do more than two threads of one."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _batches(study: Study, shard: Shard, log: Log) -> Iterator[dict[str, Image.Image]]:
+    """Yield photos by name, in batches; those that cannot be read are noted and left out."""
+    shown = photos(study.data)
+    batch: dict[str, Image.Image] = {}
+    for i in shard.images(shown.of_class(shard.label).tolist()):
+        with log.timing("network"):
+            try:
+                batch[shown.images[i]] = shown.open(i)
+            except ImageError as error:
+                log.skipped.append({"image": shown.images[i], "reason": str(error)})
+        if len(batch) == study.network.batch:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
+
+
+def _rows_of_batch(
+    study: Study, shard: Shard, card: NetworkCard, batch: dict[str, Image.Image], log: Log
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch's images until the shard has as many images as it wants."""
+    target, asked = card.targets[shard.label], study.problem
+    with log.timing("network"):
+        captured = _captured(study, card, shard, batch)
+        predicted = captured.logits.argmax(dim=1).tolist()
+        chances = captured.logits.double().softmax(dim=1).cpu().numpy()
+    with log.timing("problem"):
+        seen = list(seen_in(captured, importance=asked.importance, beta=asked.beta,
+                            limit=asked.max_qubits, objective=asked.objective))  # fmt: skip
+    for i, image in enumerate(batch):
+        log.looked_at += 1
+        log.correct += predicted[i] == target
+        if log.full or (study.data.choose == "correct" and predicted[i] != target):
+            continue
+        log.used += 1
+        log.empty += len(seen[i].candidates) == 0
+        log.negative += float((seen[i].maps < 0).mean())
+        explained = int(captured.targets[i])
+        about = {
+            "model": shard.setting.model,
+            "layer": shard.setting.layer,
+            "image": image,
+            "class": photos(study.data).classes[shard.label],
+            "predicted": card.names[predicted[i]],
+            "target": card.names[explained],
+            "probability": float(chances[i, explained]),
+        }
+        yield from rows_of(study, seen[i], about, log)
+
+
+def _captured(
+    study: Study, card: NetworkCard, shard: Shard, batch: dict[str, Image.Image]
+) -> Capture:
+    import torch
+
+    from annealcam.attribution.capture import capture
+
+    network, preprocess, _ = opened(card.model, study.network.device)
+    images = torch.stack([preprocess(photo) for photo in batch.values()])
+    targets = card.targets[shard.label] if study.problem.explain == "label" else None
+    return capture(network, images, layer=shard.setting.layer, targets=targets)
+
+
+def _write(run: Path, shard: Shard, rows: list[dict[str, Any]], log: Log) -> None:
+    """The log first: where the part of the table is, its log is."""
+    with log.timing("writing"):
+        part = table_of(rows)
+    with file_written_aside(run / LOG / shard.log) as file:
+        file.write_text(json.dumps(vars(log), indent=1) + "\n", encoding="utf-8")
+    write_part(part, run / TABLE / shard.file)

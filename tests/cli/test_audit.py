@@ -1,0 +1,130 @@
+"""`annealcam audit`, from the command line to its folder."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from annealcam.audit.patch import Patch
+from annealcam.audit.planted import planted
+from annealcam.cli.main import app
+from tests.audit.networks import CLASSES, greys
+
+PATCH = Patch(side=0.25, pattern="plain")
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["audit", *map(str, words)])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Photos in class folders, the patch on all of the first class; masks of all but the patch."""
+    photos = greys(6)
+    made = planted(photos, 0, PATCH, share=1.0, elsewhere=0.0)
+    lines = ["photo,left,top,right,bottom"]
+    for i, name in enumerate(photos.images):
+        kind = CLASSES[photos.labels[i]]
+        (tmp_path / "data" / kind).mkdir(parents=True, exist_ok=True)
+        made.photos.open(i).save(tmp_path / "data" / kind / f"{name}.png")
+        left, top, right, bottom = PATCH.box(name, (32, 32))
+        mask = np.full((32, 32), 255, dtype=np.uint8)
+        mask[top:bottom, left:right] = 0
+        (tmp_path / "masks" / kind).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(tmp_path / "masks" / kind / f"{name}.png")
+        lines.append(f"{kind}/{name}.png,{left},{top},{right},{bottom}")
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def audited(*words):
+    return run("--data", "folder:data", "--part", "all", "--model", "networks:cli_reader",
+               "--layer", "maps", "-o", "out", *words)  # fmt: skip
+
+
+def test_masks_put_the_patched_class_first(folder):
+    result = audited("--masks", "masks")
+    assert result.exit_code == 0, result.output
+    told = json.loads((folder / "out" / "audit.json").read_text())
+    assert told["headline"] == "outside"
+    first = told["ranking"][0]
+    assert first["class"] == "patched"
+    assert first["mean"] == pytest.approx(1.0)
+    assert first["low"] == pytest.approx(1.0)
+    rows = list(csv.DictReader((folder / "out" / "dictionary.csv").open()))
+    own = [row for row in rows if row["class"] == "patched"]
+    assert [row["map"] for row in own] == ["0"]
+    assert float(own[0]["selected"]) == 1.0
+    assert float(own[0]["on_object"]) == pytest.approx(0.0)
+    assert "map 0: selected for 100%" in (folder / "out" / "summary.md").read_text()
+    assert {"ranking.png", "ranking.svg", "class-1.png"} <= {
+        file.name for file in (folder / "out").iterdir()
+    }
+    assert not (folder / "out.parts").exists()
+
+
+def test_boxes_of_the_patch_are_the_other_way_round(folder):
+    result = audited("--masks", "boxes.csv")
+    assert result.exit_code == 0, result.output
+    ranking = json.loads((folder / "out" / "audit.json").read_text())["ranking"]
+    outside = [r for r in ranking if r["score"] == "outside" and r["method"] == "annealcam"]
+    assert {r["class"]: r["mean"] for r in outside}["patched"] == pytest.approx(0.0)
+    again = audited("--masks", "boxes.csv")  # the same audit again takes the older one's place
+    assert again.exit_code == 0
+
+
+def test_without_masks_the_headline_is_sameness(folder):
+    result = audited()
+    assert result.exit_code == 0, result.output
+    told = json.loads((folder / "out" / "audit.json").read_text())
+    assert told["headline"] == "sameness"
+    assert not any(row["score"] == "outside" for row in told["ranking"])
+
+
+def test_a_planted_corner_patch_in_digits(tmp_path):
+    words = ["--data", "digits", "--plant", "3", "--seeds", "1", "--epochs", "3", "--maps", "8",
+             "--train-per-class", "30", "--photos-per-class", "4", "--side", "0.25",
+             "--pattern", "plain", "--place", "corner", "-o", tmp_path / "out"]  # fmt: skip
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "out" / "experiment.json").read_text())
+    planted_row, control = told["rows"]
+    assert (planted_row["network"], control["network"]) == ("planted", "control")
+    assert planted_row["accuracy_with"] > planted_row["accuracy_without"]
+    assert planted_row["inside:gradcam++"] > control["inside:gradcam++"]
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out.trials").iterdir()}
+    before = (tmp_path / "out" / "experiment.json").read_bytes()
+    assert run(*words).exit_code == 0  # nothing is trained anew
+    assert {f.name: f.stat().st_mtime_ns for f in (tmp_path / "out.trials").iterdir()} == kept
+    assert (tmp_path / "out" / "experiment.json").read_bytes() == before
+    assert "of another plan" in run(*words, "--epochs", "4").output
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "--data"),
+        (["--data", "digits"], "--model"),
+        (["--data", "digits", "--plant", "3", "--model", "digits"], "--plant"),
+        (["--data", "digits", "--plant", "11"], "target=11"),
+        (["--data", "digits", "--plant", "3", "--side", "2"], "side=2"),
+        (["--data", "digits", "--plant", "3", "--seeds", "0"], "seeds=0"),
+        (["--data", "digits", "--plant", "3", "--plant", "3"], "plant"),
+        (["--data", "digits", "--model", "digits", "--explain", "mine"], "explain='mine'"),
+        (["--data", "digits", "--model", "digits", "--masks", "nowhere"], "masks='nowhere'"),
+        (["--data", "digits", "--model", "digits", "--atlas", "nowhere"], "holds no atlas"),
+        (["--data", "digits", "--model", "digits", "--photos-per-class", "0"], "photos_per_class"),
+        (["--data", "digits", "--model", "paper-16"], "--explain predicted"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(words, line, tmp_path):
+    result = run(*words, "-o", tmp_path / "out")
+    assert result.exit_code in (1, 2)
+    told = [text for text in result.output.splitlines() if text.startswith("annealcam:")]
+    assert len(told) == 1
+    assert line in told[0]
+    assert not (tmp_path / "out").exists()

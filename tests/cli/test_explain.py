@@ -1,0 +1,238 @@
+"""The command: end to end in one process, on photos good and bad."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from typer.testing import CliRunner
+
+import annealcam as ac
+from annealcam.cli.main import app
+
+runner = CliRunner()
+
+
+def run(*arguments, code=0):
+    """Run the command; it must end with that code and without a traceback."""
+    found = runner.invoke(app, [str(a) for a in arguments])
+    assert found.exit_code == code, found.output
+    assert found.exception is None or isinstance(found.exception, SystemExit)
+    assert "Traceback" not in found.output
+    return found
+
+
+@pytest.fixture
+def nets(tmp_path, monkeypatch):
+    """A user's own small network, `nets:make`, in the working folder."""
+    (tmp_path / "nets.py").write_text(
+        "from builders import small_network\n"
+        "from annealcam.models.preprocess import Preprocess\n"
+        "def make():\n"
+        "    names = 'ant', 'bee', 'cat', 'dog', 'elk'\n"
+        "    return small_network(), Preprocess(resize=40, crop=36), names\n"
+        "def signed():\n"
+        "    import torch\n"
+        "    return torch.nn.Sequential(*list(small_network())[:3], *list(small_network())[4:])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(skimage.data.chelsea()).save(tmp_path / "cat.png")
+    return "nets:make"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """What `annealcam demo` prints and writes, in a path with a space in it."""
+    folder = tmp_path_factory.mktemp("a demo") / "out"
+    return run("demo", "-o", folder), folder / "chelsea"
+
+
+def test_demo_writes_what_it_promises(demo):
+    printed, folder = demo
+    files = {p.name for p in folder.iterdir()}
+    assert files == {
+        "explanation.json", "maps.npz", "overlay.png", "report.png", "comparison.csv",
+        "check.json", "explanation.html",
+    }  # fmt: skip
+    assert str(folder / "report.png") in printed.stdout
+    assert "tiger cat" in printed.stdout
+    assert "the last convolutional output after its activation" in printed.stdout
+    assert "Proved optimal" in printed.stdout
+    assert Image.open(folder / "report.png").width > 1000
+
+
+def test_demo_is_the_librarys_own_explanation(demo):
+    told = json.loads((demo[1] / "explanation.json").read_text())
+    stored = ac.Explanation.load(demo[1])
+    assert told["provenance"]["layer"] == "bn2"
+    assert told["provenance"]["layer_was_named"] is False
+    assert (told["provenance"]["objective"], told["provenance"]["beta"]) == ("relative", 2 / 3)
+    assert told["problem"]["d"] == 16
+    assert stored.optimal
+    assert stored.energy == ac.solve_exact(stored.problem).energy
+    model, preprocess, _ = ac.load_model()
+    own = ac.explain(model, preprocess(Image.fromarray(skimage.data.chelsea())))
+    assert np.array_equal(own.selected, stored.selected)
+    assert np.allclose(own.map, stored.map, atol=1e-5)
+    assert own.provenance["dead"] == stored.provenance["dead"] > 0
+    assert own.provenance["left_out"] == stored.provenance["left_out"] > 0
+
+
+def test_options_reach_the_result(nets):
+    run(
+        "explain", "cat.png", "--model", nets, "--layer", "3", "--target", "bee",
+        "--preset", "paper", "--beta", "0.6", "--cardinality", "2", "--max-qubits", "4",
+        "--tau", "20", "--shots", "9", "--convention", "text", "--seed", "5", "-o", "out",
+    )  # fmt: skip
+    e = ac.Explanation.load("out/cat")
+    told = e.provenance
+    assert (e.target, told["target_name"], told["layer"]) == (1, "bee", "3")
+    assert (told["importance"], told["map_form"]) == ("gradcam", "sum_of_relu")
+    assert (e.problem.beta, e.problem.cardinality, len(e.selected)) == (0.6, 2, 2)
+    assert (told["photo"], told["layer_was_named"]) == ("cat.png", True)
+    assert (told["tau"], e.convention, e.selection.reads, told["seed"]) == (20.0, "text", 9, 5)
+    assert e.problem.d <= 4
+
+
+@pytest.mark.parametrize("sampler", ["exact", "sa", "sqa", "tabu", "greedy", "topk", "random"])
+def test_samplers(nets, sampler):
+    run("explain", "cat.png", "--model", nets, "--sampler", sampler, "-o", "out")
+    assert ac.Explanation.load("out/cat").selection.sampler == sampler
+
+
+def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no image")
+    Image.new("L", (50, 40), 99).save(tmp_path / "grey.png")
+    (tmp_path / "sub").mkdir()
+    for name in ("cat.jpg", "cat-2.jpg"):
+        Image.new("RGB", (40, 40), "red").save(tmp_path / "sub" / name)
+    found = run(
+        "explain", "bad.jpg", "cat.png", "none.png", "grey.png", "sub/cat.jpg",
+        "sub/cat-2.jpg",
+        "--model", nets, "-o", "out", code=1,
+    )  # fmt: skip
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "cat", "cat-2", "cat-2-2", "grey",
+    ]  # fmt: skip
+    lines = [line for line in found.stderr.splitlines() if line.startswith("annealcam: ")]
+    assert len([line for line in lines if "warning" not in line]) == 2
+    assert "bad.jpg: not an image" in found.stderr
+    assert "none.png: cannot be read" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--beta", "1.5"], "beta=1.5"),
+        (["--tau", "0"], "tau=0"),
+        (["--cardinality", "0"], "cardinality=0"),
+        (["--cardinality", "99"], "cardinality=99: there are only"),
+        (["--layer", "33"], "layer='33'"),
+        (["--layer", "5"], "not maps"),
+        (["--target", "dig"], "did you mean 'dog'"),
+        (["--target", "7"], "classes 0 to 4"),
+        (["--sampler", "x"], "sampler='x'"),
+        (["--importance", "x"], "importance='x'"),
+        (["--preset", "x"], "preset='x'"),
+        (["--max-qubits", "0"], "max_qubits=0"),
+        (["--device", "nowhere"], "device='nowhere'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_two(nets, options, match):
+    found = run("explain", "cat.png", "--model", nets, *options, "-o", "out", code=2)
+    assert match in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [
+        ("nets:missing", 2),
+        ("nets_gone:make", 1),
+        ("torchvision:resnet18:nothing.pth", 2),
+        ("who", 2),
+        ("gone.pt2", 2),
+    ],
+)
+def test_a_model_that_cannot_be_had(nets, tmp_path, model, code):
+    found = run("explain", "cat.png", "--model", model, "-o", "out", code=code)
+    assert found.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_cannot_be_written(nets, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert "cannot be written" in run(
+        "explain", "cat.png", "--model", nets, "-o", "file", code=1
+    ).stderr  # fmt: skip
+    (tmp_path / "out" / "cat").mkdir(parents=True)
+    (tmp_path / "out" / "cat" / "mine.txt").write_text("mine")
+    found = run("explain", "cat.png", "--model", nets, "-o", "out", code=1)
+    assert "mine.txt, which is no part of a result" in found.stderr
+    assert (tmp_path / "out" / "cat" / "mine.txt").read_text() == "mine"
+
+
+def test_signed_maps_are_warned_of(nets):
+    found = run("explain", "cat.png", "--model", "nets:signed", "--layer", "2", "-o", "out")
+    assert "signed maps" in found.stderr
+
+
+def test_layers_lists_what_can_be_explained(nets):
+    found = run("layers", "--model", nets, "--photo", "cat.png", "--importance", "gradcam")
+    starred = [line for line in found.stdout.splitlines() if line.startswith("*  3")]
+    assert len(starred) == 1
+    assert "not negative" in starred[0]
+    assert "17 x 17" in found.stdout
+    assert "% negative" in found.stdout
+
+
+def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from builders import small_network\n"
+        "from annealcam.models.preprocess import Preprocess\n"
+        "def make():\n"
+        "    return small_network(), Preprocess(40, 36), ['cost $x_{$ of', *'bcde']\n"
+    )
+    found = run("explain", "cat.png", "--model", "odd:make", "--target", "0", "-o", "out")
+    assert "cost $x_{$ of" in found.stdout
+    assert (tmp_path / "out" / "cat" / "report.png").stat().st_size > 10_000
+
+
+def test_fewer_names_than_classes(nets, tmp_path):
+    (tmp_path / "few.py").write_text(
+        "from builders import small_network\n"
+        "def make():\n"
+        "    return small_network(), (lambda p: __import__('torch').zeros(3, 30, 30)), ['a']\n"
+    )
+    found = run("explain", "cat.png", "--model", "few:make", "-o", "out", code=2)
+    assert "1 names, but the model has 5 classes" in found.stderr
+
+
+def test_odd_names_of_photos_stay_in_their_folder_and_are_printed_as_they_are(nets, tmp_path):
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a:cat:b.png")
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "in" / "...png", format="PNG")
+    found = run("explain", "a:cat:b.png", "in/...png", "--model", nets, "-o", "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a:cat:b", "photo"]
+    assert "out/a:cat:b/report.png" in found.stdout
+    assert "skimage:cat: not bundled" in run(
+        "explain", "skimage:cat", "--model", nets, "-o", "new", code=1
+    ).stderr  # fmt: skip
+    assert not (tmp_path / "new").exists()
+
+
+def test_version_and_help():
+    assert run("--version").stdout.strip() == ac.__version__
+    assert "explain" in run("--help").stdout
+
+
+def test_check_is_printed_and_kept(nets):
+    found = run("explain", "skimage:coffee", "--model", nets, "--check", "-o", "out")
+    told = json.loads(Path("out/coffee/check.json").read_text())
+    assert [row["method"] for row in told["channels"]] == [
+        "selection", "top-k by contribution", "random"
+    ]  # fmt: skip
+    assert "of the layer's say alone" in found.stdout
+    assert told["classes"][0]["verdict"] in found.stdout

@@ -1,0 +1,88 @@
+"""`annealcam solve` and `annealcam compare-samplers`: what they print and write is true."""
+
+import json
+from pathlib import Path
+
+import dimod
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import annealcam as ac
+from annealcam.cli.main import app
+from annealcam.errors import ArgumentError
+from annealcam.evaluation.contest import contest
+from annealcam.qubo.files import save_problem
+from tests.builders import relu_problem
+
+
+def run(*words, code=0):
+    found = CliRunner().invoke(app, list(words), env={"COLUMNS": "140"})
+    assert found.exit_code == code, found.output
+    return found.output
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_problem(relu_problem(40, beta=0.7), "p.npz")
+    return "p.npz"
+
+
+def test_a_large_problem_is_solved_and_proved(file):
+    text = run("solve", file, "-o", "found.json")
+    told = json.loads(Path("found.json").read_text())
+    true = ac.solve_exact(relu_problem(40, beta=0.7))
+    assert told["energy"] == told["lower_bound"] == pytest.approx(true.energy)
+    assert told["ones"] == np.flatnonzero(true.n).tolist()
+    assert (told["optimal"], told["method"], told["ties"]) == (True, "convex", 1)
+    assert "proved optimal" in text
+    assert "40 variables" in text
+
+
+def test_a_models_own_energy_and_labels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bqm = dimod.BinaryQuadraticModel({"a": 1.0, "b": -2.0}, {("a", "b"): 0.5}, 3.0, "SPIN")
+    (tmp_path / "m.json").write_text(json.dumps(bqm.to_serializable()))
+    for sampler in ("exact", "local", "tabu"):
+        run("solve", "m.json", "--sampler", sampler, "-o", "found.json")
+        told = json.loads(Path("found.json").read_text())
+        assert told["energy"] == dimod.ExactSolver().sample(bqm).first.energy == -0.5
+        assert (told["ones"], told["optimal"]) == (["b"], True)
+
+
+def test_options_and_bad_input(file):
+    text = run("solve", file, "--sampler", "local", "--cardinality", "4", "--beta", "0.5")
+    assert "4 ones" in text
+    assert "optimum unknown" in text
+    assert "did you mean 'tabu'" in run("solve", file, "--sampler", "tabuu", code=2)
+    assert "time_limit=0.0" in run("solve", file, "--time-limit", "0", code=2)
+    assert "cardinality=41" in run("solve", file, "--cardinality", "41", code=2)
+    assert "no.npz" in run("solve", "no.npz", code=1)
+
+
+def test_rows_are_measured_from_the_certificate():
+    problem = relu_problem(40, beta=0.8)
+    best, rows = contest(problem, ["local", "greedy", "random", "windows"])
+    assert [row["sampler"] for row in rows] == ["exact", "local", "greedy", "random", "windows"]
+    assert rows[0]["gap"] == 0.0
+    for row in rows:
+        assert row["gap"] == pytest.approx((row["energy"] - best.energy) / -best.energy, abs=1e-9)
+        assert row["optimal"] == (row["gap"] == 0.0)
+        assert 0 <= row["shared"] <= 1
+    with pytest.raises(ArgumentError, match="samplers='locl'"):
+        contest(problem, ["locl"])
+
+
+def test_samplers_on_a_photo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sixty.py").write_text(
+        "from builders import small_network\n"
+        "from annealcam.models.preprocess import Preprocess\n"
+        "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
+    )
+    text = run(
+        "compare-samplers", "skimage:chelsea", "--model", "sixty:make", "--samplers", "local,greedy"
+    )
+    assert "proved (convex)" in text
+    assert text.count("0.00%") >= 2

@@ -1,0 +1,192 @@
+"""Networks by name: the bundled weights, preprocessing to the bit, and files from strangers."""
+
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import safetensors.torch
+import skimage.data
+import torch
+import torchvision
+from PIL import Image
+
+import annealcam as ac
+from annealcam.attribution.targets import resolve_target
+from annealcam.errors import ArgumentError, ModelError, TargetError
+from annealcam.models.load import imagenet_classes, load_model
+from annealcam.models.preprocess import Preprocess, view_of
+
+PHOTO = Image.fromarray(skimage.data.chelsea())
+
+
+class Bomb:
+    """Unpickling this leaves a mark."""
+
+    went_off = False
+
+    def __reduce__(self):
+        return setattr, (Bomb, "went_off", True)
+
+
+def test_lite0_knows_the_bundled_photos():
+    model, preprocess, classes = ac.load_model("efficientnet-lite0")
+    assert len(classes) == 1000
+    assert not any(m.training for m in model.modules())
+    shown = {"rocket": "missile", "coffee": "espresso", "chelsea": "tiger cat"}
+    for photo, name in shown.items():
+        seen = preprocess(Image.fromarray(getattr(skimage.data, photo)()))
+        with torch.no_grad():
+            assert classes[int(model(seen[None]).argmax())] == name
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "inception_v3", "mobilenet_v2"])
+def test_preprocessing_is_torchvisions_to_the_bit(name):
+    _, preprocess, classes = load_model(f"torchvision:{name}:none")
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    preset = weights.transforms()
+    for photo in (PHOTO, PHOTO.rotate(90, expand=True), PHOTO.resize((97, 1000))):
+        assert torch.equal(preprocess(photo), preset(photo))
+    assert list(classes) == weights.meta["categories"]
+
+
+def test_view_is_what_the_network_sees():
+    preprocess = Preprocess()
+    seen = preprocess(PHOTO)
+    mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
+    shown = torch.from_numpy(np.array(preprocess.view(PHOTO))) / 255
+    assert torch.allclose(seen.permute(1, 2, 0) * std + mean, shown, atol=1e-6)
+    large = np.asarray(preprocess.large_view(PHOTO, 224), dtype=float)
+    assert np.abs(large - np.asarray(preprocess.view(PHOTO), dtype=float)).mean() < 5
+
+
+def test_view_of_a_foreign_preprocessing_is_its_tensor():
+    grey = torch.linspace(-2, 3, 3 * 8 * 4).reshape(3, 8, 4)
+    shown = view_of(lambda _: grey, PHOTO, 4)
+    assert shown.size == (4, 8)
+    assert (np.asarray(shown).min(), np.asarray(shown).max()) == (0, 255)
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_weights_from_a_file(tmp_path, ending):
+    torch.manual_seed(5)
+    own = torchvision.models.resnet18(weights=None, num_classes=7)
+    path = tmp_path / f"w.{ending}"
+    if ending == "pth":
+        torch.save(own.state_dict(), path)
+    else:
+        safetensors.torch.save_file(own.state_dict(), path)
+    model, _, classes = load_model(f"torchvision:resnet18:{path}")
+    assert classes is None
+    assert all(torch.equal(a, b) for a, b in zip(own.parameters(), model.parameters(), strict=True))
+
+
+def test_weights_of_dataparallel_lose_their_prefix(tmp_path):
+    own = torchvision.models.squeezenet1_1(weights=None)
+    path = tmp_path / "w.pth"
+    torch.save({f"module.{k}": v for k, v in own.state_dict().items()}, path)
+    model = load_model(f"torchvision:squeezenet1_1:{path}").model
+    assert all(torch.equal(a, b) for a, b in zip(own.parameters(), model.parameters(), strict=True))
+
+
+def test_threads_of_pixels_do_not_fill_the_memory():
+    seen = Preprocess()(Image.new("RGB", (60_000, 1), "red"))
+    assert seen.shape == (3, 224, 224)
+    assert torch.allclose(seen, seen[:, :1, :1].expand_as(seen))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"crop": 0}, {"std": (1, 0, 1)}, {"mean": (3,)}, {"interpolation": "foo"}],
+)
+def test_preprocessing_that_makes_no_sense(settings):
+    with pytest.raises(ArgumentError, match=next(iter(settings))):
+        Preprocess(**settings)
+
+
+def test_weights_none_are_seeded_and_spare_the_generator():
+    before = torch.get_rng_state()
+    load_model("efficientnet-lite0")
+    a, b = (load_model("torchvision:squeezenet1_1:none").model for _ in range(2))
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_timm_by_name():
+    model, preprocess, _ = load_model("timm:resnet10t:none")
+    assert type(model).__name__ == "ResNet"
+    assert preprocess.crop == 176
+    assert preprocess.resize == int(176 / 0.875)
+
+
+def test_pickled_code_in_a_weights_file_is_not_run(tmp_path):
+    path = tmp_path / "evil.pth"
+    torch.save({"weight": Bomb()}, path)
+    with pytest.raises(ModelError, match="nothing else is unpickled"):
+        load_model(f"torchvision:resnet18:{path}")
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelError, match="plain tensors"):
+        load_model(f"torchvision:resnet18:{path}")
+    assert not Bomb.went_off
+
+
+def test_weights_that_do_not_fit(tmp_path):
+    path = tmp_path / "w.safetensors"
+    safetensors.torch.save_file({"x": torch.zeros(10)}, path)
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(f"torchvision:resnet18:{path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("resnet18", "did you mean 'torchvision:resnet18'"),
+        ("efficientnet-lite", "did you mean 'efficientnet-lite0'"),
+        ("torchvision:resnet19", "did you mean 'resnet1"),
+        ("torchvision:resnet18:IMAGENET1K_V9", "IMAGENET1K_V1"),
+        ("timm:no_such_net", "no such network"),
+        ("missing.pt2", "no such file"),
+        ("no_such_module:make", "cannot be made"),
+        ("math:sqrt", "cannot be made"),
+        ("os:getcwd", "gives str"),
+    ],
+)
+def test_wrong_names(name, match):
+    with pytest.raises(ModelError, match=match):
+        load_model(name)
+
+
+def test_a_users_own_function(tmp_path, monkeypatch):
+    (tmp_path / "my_nets.py").write_text(
+        "import torch\n"
+        "def bare():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3))\n"
+        "def full():\n    return bare(), (lambda photo: torch.zeros(3, 9, 9)), ['a', 'b']\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    path = list(sys.path)
+    model, preprocess, classes = load_model("my_nets:full")
+    assert (classes, preprocess(PHOTO).shape) == (["a", "b"], (3, 9, 9))
+    assert not model.training
+    assert isinstance(load_model("my_nets:bare").preprocess, Preprocess)
+    assert sys.path == path
+
+
+def test_targets_by_name_and_index():
+    names = imagenet_classes()
+    assert resolve_target("Egyptian CAT", names) == 285
+    assert resolve_target("285", names) == 285
+    assert resolve_target(None, names) is None
+    for wrong, match in [
+        ("egyptian kat", "did you mean 'Egyptian cat'"),
+        ("cat", "did you mean"),
+        (1000, "0 to 999"),
+        ("²", "no such class"),
+        ("--3", "no such class"),
+        ("-1", "0 to 999"),
+    ]:
+        with pytest.raises(TargetError, match=match):
+            resolve_target(wrong, names)
+    with pytest.raises(TargetError, match=r"2 classes have that name; give an index: 0, 2"):
+        resolve_target("a", ["a", "b", "A"])
+    with pytest.raises(TargetError, match="no class names"):
+        resolve_target("cat", None)

@@ -1,0 +1,235 @@
+"""Problem files: what dimod and numpy write is what is read; what is broken is one clear line."""
+
+import contextlib
+import json
+import zipfile
+
+import dimod
+import numpy as np
+import pytest
+from dimod.serialization import coo
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annealcam.errors import ArgumentError, OutputError, ProblemFileError, ProblemTooLargeError
+from annealcam.qubo.energies import bits
+from annealcam.qubo.files import read_problem, save_problem
+from tests.builders import problems, relu_problem
+
+LABELS = ("b", 7, ("x", 2), "ä", 0)
+
+
+def model(vartype="SPIN", labels=LABELS, seed=0):
+    rng = np.random.default_rng(seed)
+    bqm = dimod.BinaryQuadraticModel(rng.normal(size=5), rng.normal(size=(5, 5)), 0.75, vartype)
+    bqm.remove_interaction(1, 3)
+    return bqm.relabel_variables(dict(enumerate(labels)), inplace=False)
+
+
+def same_energies(found, bqm):
+    """Every state of the file's problem has the energy that dimod itself gives it."""
+    bqm = dimod.BinaryQuadraticModel(bqm, dtype=np.float64)
+    n = bits(np.arange(2**found.problem.d), found.problem.d)
+    samples = n if bqm.vartype is dimod.BINARY else 2 * n - 1
+    expected = bqm.energies((samples, list(found.labels)))
+    assert np.allclose(found.problem.energies() + found.offset, expected, rtol=0, atol=1e-12)
+    assert set(found.labels) == set(bqm.variables)
+
+
+@pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_dimods_binary_files(tmp_path, vartype, version, dtype):
+    bqm = dimod.BinaryQuadraticModel(model(vartype), dtype=dtype)
+    (tmp_path / "any.name").write_bytes(bqm.to_file(version=version).read())
+    found = read_problem(tmp_path / "any.name")
+    assert found.labels == LABELS
+    assert vartype in found.kind
+    same_energies(found, bqm)
+
+
+@pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
+def test_dimods_json(tmp_path, vartype):
+    bqm = model(vartype)
+    (tmp_path / "model").write_text(json.dumps(bqm.to_serializable(), indent=1))
+    same_energies(read_problem(tmp_path / "model"), bqm)
+
+
+@pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
+def test_coo_text_is_read_as_dimod_reads_it(tmp_path, vartype):
+    text = coo.dumps(model(vartype, labels=(3, 0, 11, 4, 7)), vartype_header=True)
+    (tmp_path / "model.coo").write_text(text + "\n\n# the end\n3 0 0.5\n")
+    found = read_problem(tmp_path / "model.coo")
+    assert found.labels == (0, 3, 4, 7, 11)
+    same_energies(found, coo.loads(text + "\n3 0 0.5\n"))
+
+
+def test_coo_text_that_dimods_reader_would_skip(tmp_path):
+    (tmp_path / "small.coo").write_bytes("\ufeff0 0 -1e-3 # small\r\n0\t1 +.5\r\n".encode())
+    found = read_problem(tmp_path / "small.coo")
+    same_energies(found, dimod.BinaryQuadraticModel({0: -1e-3}, {(0, 1): 0.5}, "BINARY"))
+    assert "BINARY, as no `# vartype=SPIN` says otherwise" in found.kind
+
+
+@given(st.one_of(problems(), problems(cardinality=True)))
+def test_saved_problems_come_back_to_the_bit(tmp_path_factory, problem):
+    path = tmp_path_factory.mktemp("saved") / "p.npz"
+    save_problem(problem, path)
+    found = read_problem(path)
+    assert np.array_equal(found.problem.h, problem.h)
+    assert np.array_equal(found.problem.J, problem.J)
+    assert (found.problem.beta, found.problem.cardinality) == (problem.beta, problem.cardinality)
+    assert (found.labels, found.offset) == (tuple(range(problem.d)), 0.0)
+
+
+def test_beta_and_cardinality_in_place_of_the_files(tmp_path):
+    path = tmp_path / "p.npz"
+    np.savez_compressed(path, h=[1, 0, 1], J=np.zeros((3, 3), dtype=np.float32))
+    assert read_problem(path).problem.beta == 0.7
+    found = read_problem(path, beta=0.25, cardinality=2).problem
+    assert (found.beta, found.cardinality) == (0.25, 2)
+    assert np.array_equal(found.energies()[:4], [0.0, -0.25, 0.0, -0.25])
+    with pytest.raises(ArgumentError, match=r"cardinality=4: the problem has 3 variables"):
+        read_problem(path, cardinality=4)
+    with pytest.raises(ArgumentError, match=r"beta=1.5"):
+        read_problem(path, beta=1.5)
+    (tmp_path / "m.json").write_text(json.dumps(model().to_serializable()))
+    kept = read_problem(tmp_path / "m.json", cardinality=2)
+    assert kept.problem.cardinality == 2
+    same_energies(kept, model())
+    with pytest.raises(ArgumentError, match=r"beta=0.5: only for files of h and J"):
+        read_problem(tmp_path / "m.json", beta=0.5)
+
+
+def test_models_without_variables(tmp_path):
+    (tmp_path / "none").write_bytes(
+        dimod.BinaryQuadraticModel({}, {}, 2.5, "SPIN").to_file().read()
+    )
+    found = read_problem(tmp_path / "none")
+    assert (found.problem.d, found.offset, found.labels) == (0, 2.5, ())
+
+
+def refused(path, match):
+    """The reason, in one line that begins with the file."""
+    with pytest.raises(ProblemFileError, match=match) as caught:
+        read_problem(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "no line `i j value`"),
+        ("# vartype=SPIN\n", "no line `i j value`"),
+        ("0 0 1\n0 1\n", "line 2: '0 1' is not"),
+        ("0 0 x", "line 1: '0 0 x'"),
+        ("a b 1.0", "line 1"),
+        ("-1 0 1.0", "line 1"),
+        ("0.0 0 1.0", "line 1"),
+        ("0 1 2 3", "line 1"),
+        ("0 0 nan", "biases: holds NaN or infinity"),
+        ("0 1 inf", "biases: holds NaN or infinity"),
+        ("# vartype=SPIN\n# vartype=BINARY\n0 0 1", "either SPIN or BINARY"),
+        ("# vartype=INTEGER\n0 0 1", "vartype INTEGER"),
+        ("hello, world", "line 1"),
+        ("[1, 2]", "line 1"),
+        ("{", "a dimod model in JSON that can be read"),
+        ("{}", "the type None"),
+        ('{"type": "SampleSet"}', "the type 'SampleSet'"),
+        ('{"type": "BinaryQuadraticModel"}', "'variable_labels'"),
+    ],
+)
+def test_malformed_text(tmp_path, text, match):
+    (tmp_path / "file").write_text(text)
+    refused(tmp_path / "file", match)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"quadratic_head": [-1]}, "quadratic_head: names variables beyond the 2 labels"),
+        ({"quadratic_tail": [2**40]}, "quadratic_tail: names variables"),
+        ({"quadratic_head": [0.5]}, "quadratic_head"),
+        ({"quadratic_biases": [1.0, 2.0]}, "equal length"),
+        ({"linear_biases": [1.0]}, "linear_biases: as many as the 2 labels"),
+        ({"linear_biases": [1.0, "x"]}, "cannot"),
+        ({"linear_biases": [1.0, float("nan")]}, "holds NaN"),
+        ({"offset": float("inf")}, "holds NaN"),
+        ({"variable_labels": ["a", "a"]}, "same label"),
+        ({"variable_type": "REAL"}, "REAL"),
+        ({"version": 3}, "that can be read"),
+        ({"use_bytes": True}, "that can be read"),
+    ],
+)
+def test_malformed_json(tmp_path, change, match):
+    stored = dimod.BinaryQuadraticModel({"a": 1.0, "b": 0.0}, {"ab": 1.0}, "SPIN").to_serializable()
+    (tmp_path / "model.json").write_text(json.dumps(stored | change))
+    refused(tmp_path / "model.json", f"(?i){match}")
+
+
+def test_damaged_binary_files_never_crash(tmp_path):
+    """dimod's own loader ends the process on some of these."""
+    raw = model().to_file().read()
+    path = tmp_path / "damaged.bqm"
+    for place in range(len(raw)):
+        for flipped in (0x01, 0x80, 0xFF):
+            path.write_bytes(raw[:place] + bytes([raw[place] ^ flipped]) + raw[place + 1 :])
+            with contextlib.suppress(ProblemFileError):  # a changed bias may well be read
+                assert read_problem(path).problem.d == 5
+    for length in range(len(raw) - 64):
+        path.write_bytes(raw[:length])
+        if length:
+            refused(path, "damaged.bqm")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "match"),
+    [
+        ({"h": [1.0]}, "but no J; write it by np.savez"),
+        ({}, "but no h and no J"),
+        ({"h": [1.0, 2.0], "J": np.zeros((3, 3))}, r"J: of shape \(3, 3\); h has 2"),
+        ({"h": [[1.0]], "J": np.zeros((1, 1))}, "h: of shape"),
+        ({"h": [1.0, 2.0], "J": [[0.0, 1.0], [0.0, 0.0]]}, "J: not symmetric"),
+        ({"h": [1.0], "J": [[1.0]]}, "its diagonal is not zero"),
+        ({"h": [np.nan], "J": [[0.0]]}, "h: holds NaN or infinity; give"),
+        ({"h": [1.0], "J": [[0.0]], "beta": 1.5}, "beta=1.5"),
+        ({"h": [1.0], "J": [[0.0]], "beta": [0.5, 0.5]}, "beta: must be one number"),
+        ({"h": [1.0], "J": [[0.0]], "cardinality": 2}, "cardinality=2"),
+        ({"h": [1.0], "J": [[0.0]], "cardinality": 0.5}, "cardinality=0.5"),
+        ({"h": ["a"], "J": [[0.0]]}, "h: must be an array of real numbers"),
+        ({"h": [1j], "J": [[0.0]]}, "h: must be an array of real numbers"),
+        ({"h": np.array([{}]), "J": [[0.0]]}, "allow_pickle=False"),
+    ],
+)
+def test_malformed_npz(tmp_path, arrays, match):
+    np.savez(tmp_path / "p.npz", **arrays)
+    refused(tmp_path / "p.npz", match)
+
+
+def test_files_that_are_no_problem_files(tmp_path):
+    refused(tmp_path / "missing", "cannot be read .No such file")
+    refused(tmp_path, "cannot be read")
+    (tmp_path / "noise").write_bytes(bytes(range(256)))
+    refused(tmp_path / "noise", "is no problem file; give a dimod model")
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
+    refused(tmp_path / "bad.npz", "not an .npz file that can be read")
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("h.npy", bytes(80 << 20))
+    refused(tmp_path / "bomb.npz", "unpacks to over 64 MiB")
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate((64 << 20) + 1)
+    refused(tmp_path / "huge", "larger than 64 MiB")
+
+
+def test_too_many_variables(tmp_path):
+    (tmp_path / "large").write_bytes(dimod.BinaryQuadraticModel(1025, "SPIN").to_file().read())
+    with pytest.raises(ProblemTooLargeError, match=r"large: d=1025"):
+        read_problem(tmp_path / "large")
+
+
+def test_saving_where_it_cannot_be(tmp_path):
+    with pytest.raises(ArgumentError, match=r"must end in \.npz"):
+        save_problem(relu_problem(2), tmp_path / "p.bqm")
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_problem(relu_problem(2), tmp_path / "none" / "p.npz")

@@ -1,0 +1,161 @@
+"""The page in a real browser: it opens offline, answers mouse, keys and slider, and stays quiet."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import annealcam as ac
+from annealcam.evaluation.checks import check
+from annealcam.evaluation.comparison import compare
+from annealcam.settings import resolve
+from tests.browser import open_browser
+from tests.builders import small_network
+
+NAMES = ["ant", "bee", "cat", "dog", "eel"]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A page with everything on it."""
+    import torch
+
+    network = small_network(seed=3)
+    image = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(1))
+    how = {"tau": 20.0, "cardinality": 3}
+    e = ac.explain(network, image, layer="3", target=1, class_names=NAMES, **how)
+    path = tmp_path_factory.mktemp("page with spaces") / "e.html"
+    checked = check(network, image, e, resolve(**how), class_names=NAMES)
+    return e.to_html(path, checked=checked, comparison=compare(e)).as_uri()
+
+
+@pytest.fixture
+def shots(tmp_path):
+    folder = Path(os.environ.get("ANNEALCAM_SHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_opens_quietly_and_fits(address, shots, scheme, width):
+    with open_browser(scheme=scheme, width=width) as tab:
+        tab.page.goto(address)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+        for picture in tab.page.locator("img:not([hidden])").all():
+            assert picture.evaluate("img => img.complete && img.naturalWidth > 0")
+        ground = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+        tab.page.screenshot(path=shots / f"explanation-{scheme}-{width}.png", full_page=True)
+        assert (tab.errors, tab.foreign) == ([], [])
+
+
+def opacities(page):
+    return page.eval_on_selector_all(
+        ".panels .heat", "all => all.map(img => +getComputedStyle(img).opacity)"
+    )
+
+
+def test_the_slider_changes_every_map(address):
+    with open_browser() as tab:
+        tab.page.goto(address)
+        assert opacities(tab.page) == [0.65] * 3
+        tab.page.get_by_label("Strength of the maps").fill("20")
+        assert opacities(tab.page) == [0.2] * 3
+        assert tab.page.locator("#strength-told").inner_text() == "20 %"
+        tab.page.keyboard.press("Home")
+        assert opacities(tab.page) == [0.0] * 3
+        assert not tab.errors
+
+
+def stage(page):
+    """What the large photo shows: the picture over it, and the words below it."""
+    shown = page.locator(".stage .heat:not([hidden])")
+    assert shown.count() == 1
+    return shown.get_attribute("src"), page.locator("#stage-told").inner_text()
+
+
+def test_pointing_at_a_card_shows_its_map_on_the_photo(address):
+    with open_browser() as tab:
+        page = tab.page
+        page.goto(address)
+        together = stage(page)
+        cards = page.locator(".strip .map").all()
+        for act in ("hover", "focus"):
+            for card in cards:
+                getattr(card, act)()
+                source, told = stage(page)
+                assert source == card.locator(".heat").get_attribute("src")
+                assert told == f"Map {card.get_attribute('data-map')} alone"
+                assert "lit" in card.get_attribute("class").split()
+        assert page.locator(".strip .lit").count() == 1
+        page.keyboard.press("Escape")
+        assert stage(page) == together
+        assert not tab.errors
+
+
+def test_a_node_lights_its_edges_and_its_card(address):
+    with open_browser() as tab:
+        page = tab.page
+        page.goto(address)
+        node = page.locator(".node.selected").first
+        node.focus()
+        channel = node.get_attribute("data-map")
+        assert page.locator(".strip .lit").get_attribute("data-map") == channel
+        edges = page.locator("[data-ends]").all()
+        for edge in edges:
+            own = channel in edge.get_attribute("data-ends").split()
+            assert own == ("lit" in (edge.get_attribute("class") or "").split())
+        assert f"map {channel}:" in page.locator("#node-told").inner_text()
+        other = page.locator(".node:not(.selected)").first
+        other.hover()
+        assert page.locator(".strip .lit").count() == 0
+        assert "is not selected" in page.locator("#stage-told").inner_text()
+        assert not tab.errors
+
+
+def test_cards_are_reached_by_the_keyboard_alone(address):
+    with open_browser() as tab:
+        tab.page.goto(address)
+        tab.page.get_by_label("Strength of the maps").focus()
+        tab.page.keyboard.press("Tab")
+        first = tab.page.locator(".strip .map").first.get_attribute("data-map")
+        assert stage(tab.page)[1] == f"Map {first} alone"
+
+
+def test_light_and_dark_are_the_readers_choice(address):
+    with open_browser(scheme="light") as tab:
+        tab.page.goto(address)
+        grounds = []
+        for _ in range(3):
+            grounds.append(tab.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            tab.page.locator("#theme").click()
+        assert grounds[0] == grounds[2] != grounds[1]
+
+
+def test_without_scripts_everything_is_there(address):
+    with open_browser(scripts=False) as tab:
+        page = tab.page
+        page.goto(address)
+        assert page.locator(".panels .heat").count() == 3
+        for heat in page.locator(".heat:not([hidden])").all():
+            assert heat.is_visible()
+        assert page.locator(".node").first.is_visible()
+        assert not page.locator("#strength").is_visible()
+        assert not page.locator("#theme").is_visible()
+        page.locator("details summary").last.click()
+        assert page.get_by_text("max qubits").is_visible()
+
+
+def test_it_can_be_printed(address, tmp_path):
+    with open_browser() as tab:
+        tab.page.goto(address)
+        tab.page.emulate_media(media="print", color_scheme="dark")
+        assert not tab.page.locator("#strength").is_visible()
+        assert not tab.page.locator(".stage").is_visible()
+        assert (
+            tab.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+        )
+        ground = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(255, 255, 255)"  # whatever the system has
+        assert len(tab.page.pdf(path=tmp_path / "e.pdf")) > 10_000

@@ -1,0 +1,79 @@
+"""The picture of an explanation: everything that it must show is on it, and inside it."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import annealcam as ac
+from annealcam.errors import AnnealcamWarning
+from annealcam.render.picture import MOST_MAPS, facts, report_picture, save_report
+from tests.builders import headed, small_network
+
+VIEW = Image.new("RGB", (64, 64), (120, 130, 140))
+
+
+def texts(figure):
+    return [t.get_text() for t in figure.texts]
+
+
+def test_everything_is_on_it_and_inside_it(network, images):
+    e = ac.explain(network, images[0], layer="3", class_names=list("abcde"))
+    figure = report_picture(e, VIEW)
+    told = "\n".join(texts(figure))
+    for channel in e.selected:
+        assert f"map {channel}" in told
+    for word in ("Grad-CAM", "Grad-CAM++", "annealcam", "photo", "guessing", "Proved optimal"):
+        assert word in told
+    assert len(figure.axes) == 4 + len(e.selected) + 1  # panels, maps, colour key
+    figure.draw_without_rendering()
+    for text in figure.texts:
+        box = text.get_window_extent().transformed(figure.transFigure.inverted())
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= 1.001
+        assert box.y1 <= 1.001
+    # no text runs over another one
+    boxes = [t.get_window_extent() for t in figure.texts]
+    clashes = [(i, j) for i in range(len(boxes)) for j in range(i) if boxes[i].overlaps(boxes[j])]
+    assert not clashes
+
+
+def test_a_long_title_is_wrapped(network, images):
+    names = ["a very long name of a class, such as taxonomists give " * 2, *"bcde"]
+    e = ac.explain(
+        network, images[0], layer="3", target=0, class_names=names,
+        model_name="torchvision:a_network_with_a_long_name:IMAGENET1K_V1",
+    )  # fmt: skip
+    figure = report_picture(e, VIEW)
+    figure.draw_without_rendering()
+    ends = [t.get_window_extent().x1 for t in figure.texts]
+    assert max(ends) <= figure.bbox.x1
+    assert "layer 3" in " ".join(texts(figure))
+
+
+def test_facts_of_a_map(network, images):
+    e = ac.explain(network, images[0], layer="3")
+    told = facts(e, 0)
+    assert f"{e.importance[e.selected[0]]:.2e}" in told
+    assert f"cosine {e.largest_cosines[0]:.2f}" in told
+    assert f"{e.logit_shares[0]:.1%}" in told or e.logits[e.target] <= 0
+
+
+def test_nothing_selected(tmp_path):
+    model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
+    with pytest.warns(AnnealcamWarning):
+        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
+    save_report(e, VIEW, tmp_path / "r.png")
+    assert np.asarray(Image.open(tmp_path / "r.png")).std() > 0
+    assert "No feature map was selected" in texts(report_picture(e, VIEW))
+
+
+def test_more_maps_than_fit(images):
+    e = ac.explain(
+        small_network(maps=90), images[0], layer="3", importance="gradcam",
+        beta=1.0, max_qubits=60, sampler="greedy",
+    )  # fmt: skip
+    figure = report_picture(e, VIEW)
+    assert len(e.selected) > MOST_MAPS
+    assert any(f"{len(e.selected) - MOST_MAPS} more" in text for text in texts(figure))

@@ -1,0 +1,70 @@
+"""Local search: no flip and no swap improves what it finds; it mostly is the optimum."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import annealcam as ac
+from annealcam.errors import ArgumentError
+from annealcam.samplers.local_search import local_search, local_search_many
+from tests.builders import relu_problem
+
+
+def neighbours(problem, n):
+    d = problem.d
+    if problem.cardinality is None:
+        for p in range(d):
+            yield n ^ np.eye(d, dtype=np.int8)[p]
+    for p, q in itertools.product(np.flatnonzero(n), np.flatnonzero(1 - n)):
+        yield n ^ np.eye(d, dtype=np.int8)[p] ^ np.eye(d, dtype=np.int8)[q]
+
+
+@pytest.mark.parametrize("k", [None, 1, 5, 30])
+@pytest.mark.parametrize("kicks", [0, 20])
+def test_it_is_a_minimum_of_flips_and_swaps(k, kicks):
+    problem = relu_problem(30, cardinality=k, beta=0.8)
+    n = local_search(problem, kicks=kicks)
+    assert k is None or n.sum() == k
+    least = min((problem.energy(m) for m in neighbours(problem, n)), default=np.inf)
+    assert least >= problem.energy(n) - 1e-10
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("k", [None, 4])
+def test_small_problems_are_solved(seed, k):
+    problem = relu_problem(14, seed=seed, cardinality=k)
+    assert problem.energy(local_search(problem, seed=seed)) == pytest.approx(
+        ac.solve_exact(problem).energy, abs=1e-12
+    )
+
+
+def test_more_kicks_are_never_worse_and_seeds_give_bits():
+    problem = relu_problem(60, beta=0.9)
+    few, many = (problem.energy(local_search(problem, kicks=kicks)) for kicks in (5, 200))
+    assert many <= few + 1e-12
+    assert np.array_equal(local_search(problem, seed=3), local_search(problem, seed=3))
+
+
+def test_a_start_is_never_left_for_worse():
+    problem = relu_problem(40, cardinality=6, beta=0.8)
+    best = local_search(problem)
+    assert (
+        problem.energy(local_search(problem, start=best, kicks=3)) <= problem.energy(best) + 1e-12
+    )
+
+
+def test_many_are_those_of_each_whoever_works():
+    problems = [relu_problem(30, seed=s) for s in range(7)]
+    one, two = (local_search_many(problems, seed=5, workers=w) for w in (1, 2))
+    for i, problem in enumerate(problems):
+        assert np.array_equal(one[i], two[i])
+        assert np.array_equal(one[i], local_search(problem, seed=5 + i))
+
+
+def test_no_maps_and_bad_input():
+    assert len(local_search(ac.SelectionProblem([], np.zeros((0, 0))))) == 0
+    with pytest.raises(ArgumentError, match="kicks=-1"):
+        local_search(relu_problem(3), kicks=-1)
+    with pytest.raises(ArgumentError, match="workers=0"):
+        local_search_many([relu_problem(3)], workers=0)

@@ -1,0 +1,157 @@
+"""Every sampler by name, dimod's own objects, and samplers that misbehave."""
+
+import dimod
+import numpy as np
+import pytest
+from dwave.samplers import SteepestDescentSampler
+
+import annealcam as ac
+from annealcam.errors import ArgumentError, SamplerError
+from annealcam.samplers import baselines
+from annealcam.samplers.registry import SAMPLERS, best_of, select
+from tests.builders import relu_problem
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("k", [None, 3])
+def test_samplers_keep_their_word(name, k):
+    p = relu_problem(10, cardinality=k)
+    found = select(p, name, seed=4)
+    assert found.energy == p.energy(found.n)
+    best = ac.solve_exact(p)
+    assert found.optimal == (found.energy <= best.energy + p.tie)
+    assert found.energy >= best.energy - p.tie
+    assert found.info["optimum"] == best.energy
+    assert k is None or found.n.sum() == k
+    again = select(p, name, seed=4)
+    assert np.array_equal(found.n, again.n)
+
+
+@pytest.mark.parametrize("name", ["exact", "sa", "sqa", "tabu"])
+@pytest.mark.parametrize("seed", range(3))
+def test_real_samplers_find_the_optimum_of_small_problems(name, seed):
+    assert select(relu_problem(10, seed), name, seed=seed).optimal
+
+
+def test_seeds_differ_where_chance_decides():
+    p = relu_problem(20, cardinality=5)
+    chosen = {tuple(select(p, "random", seed=s).n) for s in range(10)}
+    assert len(chosen) == 10
+
+
+def test_topk_takes_the_most_relevant():
+    p = ac.SelectionProblem([0.1, 1.0, 0.7, 0.7], np.zeros((4, 4)), cardinality=2)
+    assert select(p, "topk").n.tolist() == [0, 1, 1, 0]
+
+
+def test_baselines_without_a_cardinality_have_the_optimums_size():
+    p = relu_problem(9)
+    k = ac.solve_exact(p).n.sum()
+    assert select(p, "topk").n.sum() == select(p, "random").n.sum() == k
+
+
+def test_greedy_by_hand():
+    # 0 and 1 are twins: after 0, the less relevant but different 2 comes, and then nothing pays.
+    J = np.array([[0.0, 1.0, 0.1], [1.0, 0.0, 0.1], [0.1, 0.1, 0.0]])
+    p = ac.SelectionProblem([1.0, 0.9, 0.5], J, beta=0.4)
+    assert select(p, "greedy").n.tolist() == [1, 0, 1]
+
+
+def test_repair_reaches_the_cardinality():
+    p = relu_problem(8, cardinality=3)
+    for start in (np.ones(8, dtype=np.int8), np.zeros(8, dtype=np.int8)):
+        assert baselines.repaired(p, start).sum() == 3
+
+
+def test_no_read_of_the_asked_cardinality_is_repaired_and_told():
+    p = relu_problem(8, cardinality=3)
+    found = best_of(p, np.ones((2, 8), dtype=np.int8), "mine")
+    assert found.n.sum() == 3
+    assert found.info["repaired"]
+    assert found.info["feasible_reads"] == 0
+
+
+@pytest.mark.parametrize("sampler", [dimod.ExactSolver(), SteepestDescentSampler()])
+def test_dimod_samplers(sampler):
+    p = relu_problem(7)
+    found = select(p, sampler)
+    assert found.sampler == type(sampler).__name__
+    assert found.energy == p.energy(found.n)
+
+
+def test_dimod_exact_solver_agrees_with_enumeration():
+    for seed in range(5):
+        for k in (None, 2):
+            p = relu_problem(7, seed, cardinality=k)
+            assert select(p, dimod.ExactSolver()).optimal
+
+
+class Fixed(dimod.Sampler):
+    """Returns one sample set, whatever the model."""
+
+    parameters, properties = None, None
+
+    def __init__(self, samples, vartype="BINARY"):
+        self.samples, self.vartype = samples, vartype
+
+    def sample(self, bqm):
+        return dimod.SampleSet.from_samples(self.samples, self.vartype, energy=0)
+
+
+def test_spin_samples_in_any_order_of_variables():
+    p = relu_problem(3)
+    found = select(p, Fixed({2: 1, 0: -1, 1: 1}, "SPIN"))
+    assert found.n.tolist() == [0, 1, 1]
+
+
+def test_reads_are_counted_where_a_sampler_answers_in_counts():
+    rows = dimod.SampleSet.from_samples(
+        np.eye(3, dtype=np.int8), "BINARY", energy=0, num_occurrences=[5, 1, 4]
+    )
+    sampler = Fixed(None)
+    sampler.sample = lambda bqm: rows
+    assert select(relu_problem(3), sampler).reads == 10
+
+
+def test_samplers_that_take_a_seed_are_given_it():
+    p = relu_problem(14)
+    chosen = [tuple(select(p, ac.AnnealingSampler(), seed=s).n) for s in (1, 1, *range(2, 8))]
+    assert chosen[0] == chosen[1]
+    assert len(set(chosen)) > 1
+
+
+@pytest.mark.parametrize(
+    ("sampler", "match"),
+    [
+        (Fixed({"a": 1}), "gives the variables"),
+        (Fixed(np.zeros((0, 3))), "no sample"),
+    ],
+)
+def test_samplers_that_misbehave(sampler, match):
+    with pytest.raises(SamplerError, match=match):
+        select(relu_problem(3), sampler)
+
+
+def test_wrong_samplers():
+    with pytest.raises(ArgumentError, match="did you mean 'tabu'"):
+        select(relu_problem(3), "tabuu")
+
+
+def test_exact_beyond_enumeration_is_certified_by_its_tree():
+    found = select(ac.SelectionProblem(np.ones(30), np.zeros((30, 30))), "exact")
+    assert (found.n.sum(), found.optimal, found.info["bound"]) == (30, True, "convex")
+    assert found.info["lower_bound"] == found.energy
+
+
+def test_beyond_enumeration_the_optimum_is_unknown():
+    p = ac.SelectionProblem(np.linspace(0.1, 1, 30), np.zeros((30, 30)))
+    found = select(p, "greedy")
+    assert found.optimal is None
+    assert found.n.sum() == 30
+    assert select(p, "topk").n.sum() == 30
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_nothing_to_select(name):
+    found = select(ac.SelectionProblem([], np.zeros((0, 0))), name)
+    assert (found.n.size, found.energy, found.optimal) == (0, 0.0, True)
