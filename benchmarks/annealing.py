@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/annealing.py [--quick]      (`make bench` runs it with the rest)
 
 One process, one thread, ours and the peer in turn after a warm-up, medians and minima. A goal is
-judged by medians. Both conventions are shown: the driver of the paper's code (1/d) is weak and its
+judged by medians. Both normalisations are shown: the driver of the paper's code (1/d) is weak and its
 states change slowly, that of the text (1) costs QuTiP several times as much. Every row of many
 problems gives the time of one of them.
 """
@@ -27,38 +27,38 @@ from roofline import measure_roofline
 from timing import Goal, Row, Timing, alone, print_heading, print_row, side_by_side, use_one_thread
 
 OUT = Path(__file__).parent / "annealing.json"
-CONVENTIONS = ("paper", "text")
+NORMALISATIONS = ("per_qubit", "unit")
 EVOLUTION = {8: Goal(50, 100), 10: Goal(90, 200), 12: Goal(140, 300), 14: Goal(200, 500)}
 TIGHT = {"atol": 1e-10, "rtol": 1e-8, "nsteps": 10**6}
 TRUTH = {"method": "vern9", "atol": 1e-12, "rtol": 1e-10, "nsteps": 10**6}
 STUDY_TAUS = [10.0, 30.0, 50.0, 70.0, 100.0]
 
 
-def driver_scale(convention: str, d: int) -> float:
-    return 1.0 / d if convention == "paper" else 1.0
+def driver_scale(normalisation: str, d: int) -> float:
+    return 1.0 / d if normalisation == "per_qubit" else 1.0
 
 
-def evolution_rows(convention: str, *, quick: bool) -> list[Row]:
+def evolution_rows(normalisation: str, *, quick: bool) -> list[Row]:
     """From (h, J) to F at tau = 50 and tol 1e-6 against QuTiP: its defaults, then tightened."""
     rows = []
     for d in (8, 10) if quick else EVOLUTION:
         problems = [relu_problem(d, seed) for seed in range(2 if quick else 3)]
-        scale = driver_scale(convention, d)
+        scale = driver_scale(normalisation, d)
         truth = [qutip_sesolve(p, TAU, scale, **TRUTH)() for p in problems]
-        rows.append(_against_qutip(problems, convention, truth, {}, quick=quick))
-        if convention == "paper":  # where QuTiP's defaults are far from 1e-6
-            rows.append(_against_qutip(problems, convention, truth, TIGHT, quick=quick))
+        rows.append(_against_qutip(problems, normalisation, truth, {}, quick=quick))
+        if normalisation == "per_qubit":  # where QuTiP's defaults are far from 1e-6
+            rows.append(_against_qutip(problems, normalisation, truth, TIGHT, quick=quick))
     return rows
 
 
 def _against_qutip(
-    problems: list[Any], convention: str, truth: list[float], options: Any, *, quick: bool
+    problems: list[Any], normalisation: str, truth: list[float], options: Any, *, quick: bool
 ) -> Row:
     d, many = problems[0].d, len(problems)
-    peers = [qutip_sesolve(p, TAU, driver_scale(convention, d), **options) for p in problems]
+    peers = [qutip_sesolve(p, TAU, driver_scale(normalisation, d), **options) for p in problems]
 
     def ours() -> list[ac.AnnealResult]:
-        return [ac.anneal(p, tau=TAU, convention=convention) for p in problems]
+        return [ac.anneal(p, tau=TAU, normalisation=normalisation) for p in problems]
 
     def theirs() -> list[float]:
         return [peer() for peer in peers]
@@ -70,7 +70,7 @@ def _against_qutip(
     mine, peer = side_by_side(ours, theirs, runs=3 if quick or d > 12 else 7)
     how = "atol 1e-10, rtol 1e-8" if options else "defaults"
     return Row(
-        what=f"anneal d={d}, {convention}",
+        what=f"anneal d={d}, {normalisation}",
         ours=mine.divided(many),
         peer=f"qutip.sesolve, {how}, error of F {their_off:.0e}",
         theirs=peer.divided(many),
@@ -79,23 +79,23 @@ def _against_qutip(
     )
 
 
-def reference_row(convention: str, *, quick: bool) -> Row:
+def reference_row(normalisation: str, *, quick: bool) -> Row:
     """F and the minimum gap against the per-step method, extrapolated from sampled steps."""
     d, sample = (10, 8) if quick else (14, 16)
     p = relu_problem(d)
-    peer = PerStepReference(p, TAU, driver_scale(convention, d), sample)
+    peer = PerStepReference(p, TAU, driver_scale(normalisation, d), sample)
     measured = peer.seconds()
 
     def ours() -> tuple[ac.AnnealResult, ac.MinimumGap]:
-        run = ac.anneal(p, tau=TAU, convention=convention)
-        return run, ac.minimum_gap(p, convention=convention, rtol=1e-6)
+        run = ac.anneal(p, tau=TAU, normalisation=normalisation)
+        return run, ac.minimum_gap(p, normalisation=normalisation, rtol=1e-6)
 
     run, gap = ours()
-    check = abs(gap_by_eigsh(p, gap.s, driver_scale(convention, d)) / gap.gap - 1)
+    check = abs(gap_by_eigsh(p, gap.s, driver_scale(normalisation, d)) / gap.gap - 1)
     total = peer.total(measured)
     share = measured.mean(axis=0) * 1e3
     return Row(
-        what=f"F and minimum gap d={d}, {convention}",
+        what=f"F and minimum gap d={d}, {normalisation}",
         ours=alone(ours, 3 if quick else 9),
         peer=f"per-step method, extrapolated from {sample} of {peer.steps} steps, "
         f"expm_multiply {share[0]:.3g} ms + eigsh {share[1]:.3g} ms a step",
@@ -106,11 +106,11 @@ def reference_row(convention: str, *, quick: bool) -> Row:
     )
 
 
-def study_rows(convention: str, *, quick: bool) -> list[Row]:
+def study_rows(normalisation: str, *, quick: bool) -> list[Row]:
     """Many small problems: 200 x 5 evolutions in a batch, and 200 minimum gaps."""
     problems = study(20, largest=8) if quick else study()
     many, runs = len(problems), 3 if quick else 5
-    options = {"convention": convention}
+    options = {"normalisation": normalisation}
 
     def gaps() -> list[ac.MinimumGap]:
         return [ac.minimum_gap(p, rtol=1e-6, **options) for p in problems]
@@ -123,13 +123,13 @@ def study_rows(convention: str, *, quick: bool) -> list[Row]:
     sizes = f"d = 4..{max(p.d for p in problems)}"
     return [
         Row(
-            what=f"{many * len(STUDY_TAUS)} runs, {sizes}, {convention}",
+            what=f"{many * len(STUDY_TAUS)} runs, {sizes}, {normalisation}",
             ours=alone(evolutions, runs),
             goal=None if quick else Goal(4.0, 1.0, "s"),
             note=f"{many} problems x tau 10..100; largest estimated error of F {worst:.0e}",
         ),
         Row(
-            what=f"{many} minimum gaps, {sizes}, {convention}",
+            what=f"{many} minimum gaps, {sizes}, {normalisation}",
             ours=alone(gaps, runs),
             goal=None if quick else Goal(5.0, 1.0, "s"),
             note=f"largest estimated relative error {worst_gap:.0e}",
@@ -137,9 +137,9 @@ def study_rows(convention: str, *, quick: bool) -> list[Row]:
     ]
 
 
-def large_rows(convention: str) -> list[Row]:
+def large_rows(normalisation: str) -> list[Row]:
     """20, 24 and 26 qubits, each in a process of its own, where its peak memory is seen."""
-    c128, c64 = ("complex128", convention), ("complex64", convention)
+    c128, c64 = ("complex128", normalisation), ("complex64", normalisation)
     return [
         _time_row(20, *c128, Goal(1.5, 0.6, "s")),
         _time_row(24, *c128, Goal(25.0, 12.0, "s")),
@@ -149,16 +149,16 @@ def large_rows(convention: str) -> list[Row]:
     ]
 
 
-def _time_row(d: int, precision: str, convention: str, goal: Goal) -> Row:
-    run = large_run(d, precision, convention)
+def _time_row(d: int, precision: str, normalisation: str, goal: Goal) -> Row:
+    run = large_run(d, precision, normalisation)
     told = f"F = {run.success_probability:.3e}, estimated error {run.error:.0e}"
-    return Row(f"anneal d={d}, {precision}, {convention}", run.timing, goal=goal, note=told)
+    return Row(f"anneal d={d}, {precision}, {normalisation}", run.timing, goal=goal, note=told)
 
 
-def _memory_row(d: int, precision: str, convention: str, goal: Goal) -> Row:
-    run = large_run(d, precision, convention)
+def _memory_row(d: int, precision: str, normalisation: str, goal: Goal) -> Row:
+    run = large_run(d, precision, normalisation)
     told = f"peak {run.peak_gb:.2f} GB; {run.before_gb:.2f} GB before the run: interpreter, kernels"
-    name = f"memory, d={d}, {precision}, {convention}"
+    name = f"memory, d={d}, {precision}, {normalisation}"
     return Row(name, run.timing, goal=goal, note=told, memory_gb=run.peak_gb)
 
 
@@ -171,10 +171,10 @@ def measure(*, quick: bool = False) -> dict[str, Any]:
         print(f"first calls beyond second ones, {state} kernel cache: {told}")
     print_heading("annealing")
     rows: list[Row] = []
-    for convention in CONVENTIONS:
+    for normalisation in NORMALISATIONS:
         for part in (evolution_rows, lambda c, quick: [reference_row(c, quick=quick)], study_rows):
-            rows += _printed(part(convention, quick=quick))
-        rows += [] if quick else _printed(large_rows(convention))
+            rows += _printed(part(normalisation, quick=quick))
+        rows += [] if quick else _printed(large_rows(normalisation))
     points = measure_curve(quick=quick)
     fitted = fit(points)
     draw(points, fitted["a_ns"])

@@ -1,6 +1,6 @@
 """What needs a process of its own: the peak memory of a large run, and the compile time.
 
-    python benchmarks/children.py anneal '{"d": 24, "convention": "paper", ...}'
+    python benchmarks/children.py anneal '{"d": 24, "normalisation": "per_qubit", ...}'
     python benchmarks/children.py compile
 
 Each prints one line of JSON; `large_run` and `compile_times` start them and read it.
@@ -36,10 +36,10 @@ class LargeRun:
 
 
 @cache
-def large_run(d: int, precision: str, convention: str) -> LargeRun:
+def large_run(d: int, precision: str, normalisation: str) -> LargeRun:
     """Anneal d qubits over tau = 50 in a fresh process, once in a benchmark."""
     tol = {"complex128": 1e-6, "complex64": 1e-3}[precision]
-    options = {"precision": precision, "convention": convention, "tol": tol}
+    options = {"precision": precision, "normalisation": normalisation, "tol": tol}
     told = _child("anneal", json.dumps({"d": d, "runs": 5 if d <= 20 else 2, **options}))
     return LargeRun(Timing.of(told.pop("seconds")), **told)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from annealcam.attribution.capture import Capture
-from annealcam.attribution.observation import posed
+from annealcam.attribution.layer_maps import build_problem
 from annealcam.samplers.exact import solve_exact
 from choosing_problems import (
     REDUNDANCIES,
@@ -244,7 +244,7 @@ def table_of_free_sizes(photos: list[Photo]) -> None:
 def _free(p: Photo, d: int) -> Bits:
     maps = torch.from_numpy(p.maps).reshape(len(p.maps), 1, -1)
     weight = torch.from_numpy(p.contribution)
-    found, problem = posed(maps, weight, beta=BETA, limit=d, objective="relative")
+    found, problem = build_problem(maps, weight, beta=BETA, limit=d, objective="relative")
     n = np.zeros(len(p.maps), dtype=np.int8)
     n[found.channels.numpy()] = solve_exact(problem).n
     return n

@@ -21,7 +21,7 @@ from problems import relu_problem
 from timing import Timing, alone, seconds
 
 FIGURE = Path(__file__).parent / "annealing_time.png"
-CONVENTION = "paper"
+CONVENTION = "per_qubit"
 DOUBLE, SINGLE = "annealcam, complex128, tol 1e-6", "annealcam, complex64, tol 1e-3"
 QUTIP, PER_STEP = "qutip.sesolve, defaults", "per-step method (with eigsh), extrapolated"
 # The colours of Okabe and Ito, which colour-blind readers tell apart.
@@ -42,13 +42,13 @@ class Point:
     timing: Timing
 
     def as_json(self) -> dict[str, Any]:
-        told = {"series": self.series, "d": self.d, "convention": CONVENTION}
+        told = {"series": self.series, "d": self.d, "normalisation": CONVENTION}
         return told | {"s": self.timing.median, "least_s": self.timing.minimum}
 
 
 def measure_curve(*, quick: bool) -> list[Point]:
     """Points of all series, printed as they come."""
-    print(f"\ntime of one evolution, tau = {TAU:g}, convention {CONVENTION}")
+    print(f"\ntime of one evolution, tau = {TAU:g}, normalisation {CONVENTION}")
     points = []
     for series, measured in (
         (DOUBLE, _ours("complex128", 1e-6, 12 if quick else 24)),
@@ -64,7 +64,7 @@ def measure_curve(*, quick: bool) -> list[Point]:
 
 
 def _ours(precision: str, tol: float, largest: int) -> Iterator[tuple[int, Timing]]:
-    options = {"tau": TAU, "convention": CONVENTION, "precision": precision, "tol": tol}
+    options = {"tau": TAU, "normalisation": CONVENTION, "precision": precision, "tol": tol}
     for d in range(4, largest + 1, 1 if precision == "complex128" and largest < 20 else 2):
         p = relu_problem(d)
         if d < 20:
@@ -112,7 +112,7 @@ def draw(points: list[Point], a_ns: float) -> None:
     label = f"{a_ns:.3g} ns × $d\\,2^d$"
     axes.plot(d, 1e-9 * a_ns * d * 2**d, color="0.5", linestyle="--", label=label, zorder=0)
     axes.set(yscale="log", xlabel="number of qubits $d$", ylabel="time of one evolution (s)")
-    axes.set_title(f"One annealing run, τ = {TAU:g}, convention {CONVENTION}, one thread")
+    axes.set_title(f"One annealing run, τ = {TAU:g}, normalisation {CONVENTION}, one thread")
     axes.xaxis.set_major_locator(MultipleLocator(2))
     axes.grid(color="0.9")
     axes.legend(frameon=False)

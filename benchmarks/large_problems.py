@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import annealcam as ac
 from annealcam.attribution.capture import capture
 from annealcam.attribution.importance import importance
-from annealcam.attribution.observation import posed
+from annealcam.attribution.layer_maps import build_problem
 from annealcam.data.sets import load_set
 
 Array = NDArray[np.float64]
@@ -54,7 +54,7 @@ def _layers(model: Any, images: torch.Tensor, layer: str) -> list[Layer]:
     found = []
     weights = importance(seen.activations, seen.gradients, "gradcam")
     for maps, weight in zip(seen.activations, weights, strict=True):
-        chosen, problem = posed(maps, weight, beta=0.7, limit=10**6)
+        chosen, problem = build_problem(maps, weight, beta=0.7, limit=10**6)
         flat = maps[chosen.channels].flatten(1).double().numpy()
         unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
         found.append(Layer(problem.h, problem.J, unit))

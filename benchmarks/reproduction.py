@@ -27,7 +27,7 @@ from annealcam.study.run.store import read_manifest, read_table
 from annealcam.training.trained import train
 
 SIZES, SEEDS, LAYERS = (16, 24, 32), (0, 1, 2), ("block", "block.1")
-TAUS, CONVENTIONS = (10, 50, 100), ("paper", "text")
+TAUS, NORMALISATIONS = (10, 50, 100), ("per_qubit", "unit")
 PUBLISHED_F = {  # read off the paper's figure: d, and F there
     10: {4: 0.19, 5: 0.12, 7: 0.043, 8: 0.021, 9: 0.0135, 11: 0.0042, 12: 0.0023, 13: 0.0012,
          14: 0.0007},
@@ -72,7 +72,9 @@ def print_networks(heads: list[Path]) -> None:
 
 def print_overlaps(rows: list[Row]) -> None:
     longest = [
-        r for r in rows if r["tau"] in (None, TAUS[-1]) and r["convention"] in (None, "paper")
+        r
+        for r in rows
+        if r["tau"] in (None, TAUS[-1]) and r["normalisation"] in (None, "per_qubit")
     ]
     for layer in LAYERS:
         print(f"\n### Layer {layer}")
@@ -128,14 +130,14 @@ def print_success(rows: list[Row]) -> None:
     """Medians over all images of a size d, seeds and networks together."""
     for tau in TAUS:
         own = [r for r in rows if r["selector"] == "anneal" and r["tau"] == tau]
-        columns = [(c, layer) for c in CONVENTIONS for layer in LAYERS]
+        columns = [(c, layer) for c in NORMALISATIONS for layer in LAYERS]
         lines = []
         for d in sorted({r["d"] for r in own}):
             line = [str(d), f"{PUBLISHED_F[tau][d]:.4g}" if d in PUBLISHED_F[tau] else "-"]
             for column in columns:
                 F = [
                     r["success_probability"] for r in own
-                    if r["d"] == d and (r["convention"], r["layer"]) == column
+                    if r["d"] == d and (r["normalisation"], r["layer"]) == column
                 ]  # fmt: skip
                 low, middle, high = np.quantile(F, [0.25, 0.5, 0.75])
                 line.append(f"{middle:.2g} ({low:.2g}-{high:.2g})")
@@ -147,15 +149,15 @@ def print_success(rows: list[Row]) -> None:
 
 def print_gaps(rows: list[Row]) -> None:
     for layer in LAYERS:
-        for convention in CONVENTIONS:
+        for normalisation in NORMALISATIONS:
             own = [
                 r for r in rows
                 if r["selector"] == "anneal" and r["layer"] == layer and r["tau"] == TAUS[0]
-                and r["convention"] == convention and r["gap"] is not None
+                and r["normalisation"] == normalisation and r["gap"] is not None
             ]  # fmt: skip
             quantiles = {"least": 0.0, "median": 0.5, "most": 1.0}
             table(
-                [f"gap, {layer}, {convention}", *(f"N_f = {n}" for n in SIZES)],
+                [f"gap, {layer}, {normalisation}", *(f"N_f = {n}" for n in SIZES)],
                 [
                     *(
                         [name, *(over_seeds(own, n, lambda rs, q=q: float(np.quantile(
@@ -173,10 +175,10 @@ def print_gaps(rows: list[Row]) -> None:
 def print_shots(rows: list[Row]) -> None:
     own = [
         r for r in rows
-        if r["selector"] == "anneal" and r["layer"] == "block" and r["convention"] == "paper"
+        if r["selector"] == "anneal" and r["layer"] == "block" and r["normalisation"] == "per_qubit"
     ]  # fmt: skip
     table(
-        ["best of d^2 shots, `paper`", *(f"N_f = {n}" for n in SIZES)],
+        ["best of d^2 shots, `per_qubit`", *(f"N_f = {n}" for n in SIZES)],
         [
             *(
                 [f"tau = {tau}", *(over_seeds([r for r in own if r["tau"] == tau], n,
@@ -200,7 +202,7 @@ def main(
         {
             "data": {"name": "imagenette", "root": str(root)},
             "network": {"models": [str(f.resolve()) for f in files], "layers": list(LAYERS)},
-            "annealing": {"tau": list(TAUS), "conventions": list(CONVENTIONS)},
+            "annealing": {"tau": list(TAUS), "normalisations": list(NORMALISATIONS)},
             "baselines": {"sizes": [1, 2, 3, 4, 5, 6, 7, 8]},
         }
     )

@@ -94,19 +94,19 @@ def test_beta_weighs_shares_of_what_the_most_relevant_maps_have(network, images)
 
 
 def test_annealing_reports_its_chances(network, images):
-    e = explain(network, images[0], tau=20.0, shots=30, convention="text")
-    own = ac.anneal(e.problem, tau=20.0, convention="text")
+    e = explain(network, images[0], tau=20.0, shots=30, normalisation="unit")
+    own = ac.anneal(e.problem, tau=20.0, normalisation="unit")
     info = e.selection.info
     assert info["success_probability"] == own.success_probability
     assert info["best_of_shots_probability"] == pytest.approx(
         1 - (1 - own.success_probability) ** 30
     )
     assert info["guess_probability"] == pytest.approx(1 - (1 - 2.0**-e.problem.d) ** 30)
-    assert (e.selection.reads, e.convention, e.provenance["tau"]) == (30, "text", 20.0)
+    assert (e.selection.reads, e.normalisation, e.provenance["tau"]) == (30, "unit", 20.0)
     best = own.sample(30, seed=0)
     assert e.energy == pytest.approx(e.problem.energy(best).min())
     assert explain(network, images[0]).selection.reads == e.problem.d**2
-    assert explain(network, images[0], sampler="exact").convention is None
+    assert explain(network, images[0], sampler="exact").normalisation is None
 
 
 def test_equal_seeds_give_equal_bits(network, images):
@@ -292,7 +292,7 @@ def test_baselines_come_along(network, images):
         ({"max_qubits": 0}, ArgumentError, "max_qubits=0"),
         ({"shots": 0}, ArgumentError, "shots=0"),
         ({"seed": -1}, ArgumentError, "seed=-1"),
-        ({"convention": "x"}, ArgumentError, "convention='x'"),
+        ({"normalisation": "x"}, ArgumentError, "normalisation='x'"),
         ({"schedule": "x"}, ArgumentError, "schedule='x'"),
         ({"map_form": "x"}, ArgumentError, "map_form='x'"),
         ({"layer": "conv"}, LayerError, "layer='conv'"),

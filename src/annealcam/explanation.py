@@ -94,9 +94,9 @@ class Explanation:
         return self.selection.optimal
 
     @property
-    def convention(self) -> str | None:
-        """Convention of the annealing; None where nothing was annealed."""
-        return self.provenance["convention"]
+    def normalisation(self) -> str | None:
+        """Normalisation of the annealing; None where nothing was annealed."""
+        return self.provenance["normalisation"]
 
     @property
     def probability(self) -> float:

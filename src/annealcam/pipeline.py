@@ -11,17 +11,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array
 from annealcam._version import __version__
 from annealcam.attribution.cam import baseline, explanation_map
 from annealcam.attribution.candidates import Candidates
 from annealcam.attribution.capture import capture
-from annealcam.attribution.forward_pass import Look, as_batch, look_at
+from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.importance import importance as importance_of
 from annealcam.attribution.importance import importance_gradcam, logit_contribution
+from annealcam.attribution.layer_maps import build_problem
 from annealcam.attribution.layers import default_layer
-from annealcam.attribution.observation import posed
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation, carried_share
@@ -31,6 +32,7 @@ from annealcam.samplers.registry import Selection
 from annealcam.settings import Settings, resolve
 
 
+@renamed_arguments(convention="normalisation")
 def explain(
     model: nn.Module,
     image: Float[Tensor, "*batch channels height width"],
@@ -47,7 +49,7 @@ def explain(
     seed: int = 0,
     max_qubits: int = 16,
     tau: float | None = None,
-    convention: str = "paper",
+    normalisation: str = "per_qubit",
     schedule: str = "linear",
     shots: int | None = None,
     map_form: str | None = None,
@@ -84,7 +86,7 @@ def explain(
         max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
             `sum` the most relevant; the result says how many were left out and what share of the
             relevance they carry.
-        tau, convention, schedule: of the annealing; see `annealcam.anneal`. tau is 100 if not
+        tau, normalisation, schedule: of the annealing; see `annealcam.anneal`. tau is 100 if not
             given, with the preset `paper` 50.
         shots: measurements of the annealed state; None takes d^2.
         map_form: `relu_of_sum` (default) or `sum_of_relu` (the paper's code).
@@ -107,9 +109,9 @@ def explain(
     settings = resolve(
         preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
         sampler=sampler, sampler_options=sampler_options, seed=seed, max_qubits=max_qubits, tau=tau,
-        convention=convention, schedule=schedule, shots=shots, map_form=map_form,
+        normalisation=normalisation, schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
-    look = look_at(
+    look = run_forward(
         model, image, layer=layer, target=target, model_name=model_name, photo_name=photo_name,
         class_names=class_names,
     )  # fmt: skip
@@ -119,11 +121,11 @@ def explain(
     return found if image.ndim == 4 else found[0]
 
 
-def explained(look: Look, settings: Settings) -> list[Explanation]:
+def explained(look: ForwardPass, settings: Settings) -> list[Explanation]:
     """Explain each image that was looked at; the network is not run again.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> look = look_at(net, torch.randn(3, 8, 8), layer="1")
+    >>> look = run_forward(net, torch.randn(3, 8, 8), layer="1")
     >>> [len(explained(look, resolve(beta=beta))[0].selected) for beta in (0.0, 1.0)]
     [0, 3]
     """
@@ -157,13 +159,13 @@ def cam(
     return maps if image.ndim == 4 else maps[0]
 
 
-def _explain_one(look: Look, i: int, settings: Settings) -> Explanation:
+def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
     """Explain image i of a batch that was looked at."""
     captured, class_names = look.captured, look.class_names
     maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
     weight = importance_of(maps, gradients, settings.importance)[0]
     alpha = importance_gradcam(gradients)[0]
-    found, problem = posed(
+    found, problem = build_problem(
         maps[0], weight, beta=settings.beta, limit=settings.max_qubits,
         objective=settings.objective, cardinality=settings.cardinality, image=i,
     )  # fmt: skip
@@ -219,7 +221,7 @@ def select_with(
         options=settings.sampler_options,
         seed=settings.seed if seed is None else seed,
         tau=settings.tau,
-        convention=settings.convention,
+        normalisation=settings.normalisation,
         schedule=settings.schedule,
         shots=settings.shots,
     )

@@ -42,12 +42,12 @@ class Settings:
     sampler_options: Mapping[str, Any] | None = None
     seed: int = 0
     tau: float = 50.0
-    convention: str = "paper"
+    normalisation: str = "per_qubit"
     schedule: str = "linear"
     shots: int | None = None
 
     def __post_init__(self) -> None:
-        from annealcam.annealing.hamiltonian import CONVENTIONS
+        from annealcam.annealing.hamiltonian import check_normalisation
         from annealcam.annealing.schedules.schedule import SCHEDULES
         from annealcam.annealing.simulation.plan import check_tau
         from annealcam.attribution.cam import MAP_FORMS
@@ -69,7 +69,7 @@ class Settings:
             "beta": check_beta(self.beta),
             "cardinality": check_cardinality(self.cardinality),
             "tau": check_tau(self.tau),
-            "convention": one_of("convention", self.convention, CONVENTIONS),
+            "normalisation": check_normalisation(self.normalisation),
             "schedule": one_of("schedule", self.schedule, SCHEDULES),
             "max_qubits": whole("max_qubits", self.max_qubits, least=1),
             "seed": whole("seed", self.seed),
@@ -89,7 +89,7 @@ class Settings:
         told["sampler"] = self.sampler_name
         told["sampler_options"] = _plain(self.sampler_options)
         if self.sampler_name != "anneal":
-            told |= dict.fromkeys(("tau", "convention", "schedule", "shots"))
+            told |= dict.fromkeys(("tau", "normalisation", "schedule", "shots"))
         return told
 
 

@@ -16,7 +16,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation import first_steps
 from tests.builders import problems, relu_problem
 
-BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def constant_pieces(breaks, A, B):
     return Schedule("stairs", breaks, *rows)
 
 
-def hamiltonians(p, convention):
+def hamiltonians(p, normalisation):
     """The driver, and the diagonal of the problem: the two ends of the linear schedule."""
-    D, Q = (dense_hamiltonian(p, u, convention=convention) for u in (0.0, 1.0))
+    D, Q = (dense_hamiltonian(p, u, normalisation=normalisation) for u in (0.0, 1.0))
     return D, Q.diagonal().copy()
 
 
-def integrated(p, tau, convention):
+def integrated(p, tau, normalisation):
     """The linear schedule by an eighth-order Runge-Kutta method."""
-    D, q = hamiltonians(p, convention)
+    D, q = hamiltonians(p, normalisation)
 
     def right(t, psi):
         return -1j * ((1 - t / tau) * (D @ psi) + t / tau * q * psi)
@@ -61,9 +61,13 @@ def random_problem(seed, largest=6, kind=None):
 
 def random_options(seed):
     rng = np.random.default_rng([18, seed])
-    convention = str(rng.choice(["paper", "text"]))
+    normalisation = str(rng.choice(["per_qubit", "unit"]))
     schedule = str(rng.choice(["linear", "quadratic", "pause:0.4:0.3"]))
-    return {"tau": float(10 ** rng.uniform(-1, 2)), "convention": convention, "schedule": schedule}
+    return {
+        "tau": float(10 ** rng.uniform(-1, 2)),
+        "normalisation": normalisation,
+        "schedule": schedule,
+    }
 
 
 def distance(a, b):
@@ -76,15 +80,16 @@ STAIRS = constant_pieces([0.0, 1e-12, 0.3, 0.7, 1.0], [1.0, 1.0, 0.6, 0.2], [0.0
 
 
 @pytest.mark.parametrize(
-    ("d", "convention"), [(d, c) for d in range(9) for c in ("paper", "text")] + [(10, "paper")]
+    ("d", "normalisation"),
+    [(d, c) for d in range(9) for c in ("per_qubit", "unit")] + [(10, "per_qubit")],
 )
-def test_eigenvectors_of_dense_hamiltonians(d, convention, few_steps):
+def test_eigenvectors_of_dense_hamiltonians(d, normalisation, few_steps):
     """Three Hamiltonians one after the other, each by its eigenvectors."""
     p, tau = relu_problem(d) if d else ac.SelectionProblem([], np.zeros((0, 0))), 4.0
-    run = ac.anneal(p, tau=tau, convention=convention, schedule=STAIRS, tol=1e-10)
+    run = ac.anneal(p, tau=tau, normalisation=normalisation, schedule=STAIRS, tol=1e-10)
     psi = np.full(2**d, 2 ** (-d / 2), dtype=complex)
     for u, length in ((0.1, 0.3), (0.5, 0.4), (0.9, 0.3)):
-        H = dense_hamiltonian(p, u, convention=convention, schedule=STAIRS)
+        H = dense_hamiltonian(p, u, normalisation=normalisation, schedule=STAIRS)
         values, vectors = np.linalg.eigh(H)
         psi = vectors @ (np.exp(-1j * tau * length * values) * (vectors.T @ psi))
     assert np.abs(run.probabilities - np.abs(psi) ** 2).max() < 1e-9
@@ -95,29 +100,29 @@ def test_eigenvectors_of_dense_hamiltonians(d, convention, few_steps):
 def test_exponential_of_a_dense_hamiltonian(d):
     p, tau = relu_problem(d), 3.0
     schedule = constant_pieces([0.0, 1e-12, 1.0], [1.0, 1.0], [0.0, 1.0])
-    run = ac.anneal(p, tau=tau, convention="text", schedule=schedule, tol=1e-10)
-    H = dense_hamiltonian(p, 0.5, convention="text", schedule=schedule)
+    run = ac.anneal(p, tau=tau, normalisation="unit", schedule=schedule, tol=1e-10)
+    H = dense_hamiltonian(p, 0.5, normalisation="unit", schedule=schedule)
     psi = expm(-1j * tau * H) @ np.full(2**d, 2 ** (-d / 2))
     assert np.abs(run.probabilities - np.abs(psi) ** 2).max() < 1e-9
 
 
 @BOTH
 @pytest.mark.parametrize(("d", "tau"), [(1, 30.0), (2, 3.0), (3, 80.0), (4, 20.0), (6, 10.0)])
-def test_the_linear_schedule_integrated(d, tau, convention):
+def test_the_linear_schedule_integrated(d, tau, normalisation):
     p = relu_problem(d)
     run, psi = (
-        ac.anneal(p, tau=tau, convention=convention, tol=1e-10),
-        integrated(p, tau, convention),
+        ac.anneal(p, tau=tau, normalisation=normalisation, tol=1e-10),
+        integrated(p, tau, normalisation),
     )
     assert np.abs(run.probabilities - np.abs(psi) ** 2).max() < 1e-9
     assert np.abs(run.state - psi).max() < 1e-8
 
 
-@given(problems(4), st.sampled_from([0.3, 2.0, 9.0]), st.sampled_from(["paper", "text"]))
+@given(problems(4), st.sampled_from([0.3, 2.0, 9.0]), st.sampled_from(["per_qubit", "unit"]))
 @settings(max_examples=30)
-def test_any_small_problem_integrated(p, tau, convention):
+def test_any_small_problem_integrated(p, tau, normalisation):
     """Signs, zeros, ties and all; F on the whole ground manifold."""
-    run, psi = ac.anneal(p, tau=tau, convention=convention), integrated(p, tau, convention)
+    run, psi = ac.anneal(p, tau=tau, normalisation=normalisation), integrated(p, tau, normalisation)
     exact, E = np.abs(psi) ** 2, p.energies()
     assert abs(run.success_probability - exact[E.min() + p.tie >= E].sum()) <= run.error + 1e-10
     assert run.error <= 1e-6
@@ -139,8 +144,8 @@ def test_landau_zener(speed):
     p = ac.SelectionProblem([-f], [[0.0]], beta=1.0)  # energy f n, times B from -1 to 1
     rows = [[[1.0, 0.0, 0.0, 0.0]], [[-1.0, 2.0, 0.0, 0.0]]]
     crossing = Schedule("crossing", [0.0, 1.0], *rows)
-    run = ac.anneal(p, tau=2 * f / speed, convention="text", schedule=crossing, tol=1e-9)
-    _, vectors = np.linalg.eigh(dense_hamiltonian(p, 1.0, convention="text", schedule=crossing))
+    run = ac.anneal(p, tau=2 * f / speed, normalisation="unit", schedule=crossing, tol=1e-9)
+    _, vectors = np.linalg.eigh(dense_hamiltonian(p, 1.0, normalisation="unit", schedule=crossing))
     excited = abs(vectors[:, 1] @ run.state) ** 2
     asymptote = math.exp(-2 * math.pi / speed)
     off = speed / f**3
@@ -149,11 +154,11 @@ def test_landau_zener(speed):
 
 
 @BOTH
-def test_adiabatic_limit(convention):
+def test_adiabatic_limit(normalisation):
     """To leading order 1 - F <= sum (both ends' couplings / gap^2)^2 / tau^2: boundary terms."""
     J = 0.3 * (np.ones((3, 3)) - np.eye(3))
     p = ac.SelectionProblem([1.0, 0.7, 0.4], J)
-    D, q = hamiltonians(p, convention)
+    D, q = hamiltonians(p, normalisation)
     bound = np.zeros(8)
     for H in (D, np.diag(q)):
         values, vectors = np.linalg.eigh(H)
@@ -161,7 +166,10 @@ def test_adiabatic_limit(convention):
         gaps = np.where(values > values[0] + 1e-9, values - values[0], np.inf)
         bound[: len(gaps)] += np.sort(coupling / gaps**2)  # any order is no less in all
     taus = np.array([1e3, 4e3, 1.6e4, 6.4e4])
-    lost = 1 - anneal_batch([p], tau=taus, convention=convention, tol=1e-10).success_probability[0]
+    lost = (
+        1
+        - anneal_batch([p], tau=taus, normalisation=normalisation, tol=1e-10).success_probability[0]
+    )
     assert (np.diff(lost) < 0).all()
     assert (lost * taus**2 < 1.05 * 2 * (bound**2).sum()).all()
     assert lost[-1] < 1e-5
@@ -187,12 +195,12 @@ def test_published_success_probabilities(tau, published):
         assert least < own.success_probability.mean() / chance < most, d
 
 
-def test_the_conventions_are_told_apart():
+def test_the_normalisations_are_told_apart():
     """At d = 11, tau = 10 the driver of scale 1 finds several times more than that of scale 1/d."""
     some = [relu_problem(11, seed) for seed in range(12)]
     paper, text = (
-        anneal_batch(some, tau=10.0, convention=c, tol=1e-5).success_probability.mean()
-        for c in ("paper", "text")
+        anneal_batch(some, tau=10.0, normalisation=c, tol=1e-5).success_probability.mean()
+        for c in ("per_qubit", "unit")
     )
     assert text > 3 * paper
 
@@ -201,7 +209,7 @@ def test_the_conventions_are_told_apart():
 
 
 def test_reported_errors_are_bounds():
-    """300 random problems of 1 to 6 qubits, any beta, tau, convention and schedule."""
+    """300 random problems of 1 to 6 qubits, any beta, tau, normalisation and schedule."""
     late = {}
     for seed in range(300):
         p, options = random_problem(seed), random_options(seed)
@@ -220,8 +228,12 @@ def test_reported_errors_are_bounds_for_larger_problems():
         rng = np.random.default_rng([7, seed])
         p = relu_problem(int(rng.integers(5, 10)), seed, beta=rng.uniform(0.05, 1))
         schedule = ["linear", "quadratic", "pause:0.4:0.3"][seed % 3]
-        convention = ["paper", "text"][seed // 3 % 2]
-        options = {"tau": 10 ** rng.uniform(0, 2.3), "convention": convention, "schedule": schedule}
+        normalisation = ["per_qubit", "unit"][seed // 3 % 2]
+        options = {
+            "tau": 10 ** rng.uniform(0, 2.3),
+            "normalisation": normalisation,
+            "schedule": schedule,
+        }
         own, fine = (ac.anneal(p, **options, tol=tol) for tol in (1e-6, 1e-10))
         off = abs(own.success_probability - fine.success_probability)
         if off > own.error + fine.error:

@@ -22,7 +22,7 @@ def test_one_qubit(field):
     For k = 1 this is Roland and Cerf's schedule for a database of two entries.
     """
     p, k = ac.SelectionProblem([field], [[0.0]], beta=1.0), field / 2
-    schedule = locally_adiabatic(p, convention="text")
+    schedule = locally_adiabatic(p, normalisation="unit")
     a = np.arctan(1 / k)
     s = (1 + k * np.tan(U * (np.arctan(k) + a) - a)) / (1 + k**2)
     np.testing.assert_allclose(schedule.B(U), s, atol=1e-7)
@@ -30,7 +30,7 @@ def test_one_qubit(field):
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0])
-@pytest.mark.parametrize("options", [{}, {"convention": "text", "schedule": "quadratic"}])
+@pytest.mark.parametrize("options", [{}, {"normalisation": "unit", "schedule": "quadratic"}])
 def test_the_pace_follows_the_gap(power, options):
     """(ds/du) / gap^power is the same everywhere, with the gap from dense eigenvalues."""
     p = relu_problem(5)
@@ -53,10 +53,10 @@ def test_power_zero_changes_nothing():
 def test_ties_count_as_one_ground_state():
     """Two equal maps that exclude each other: the gap to the third level sets the pace."""
     p = ac.SelectionProblem([1.0, 1.0], [[0.0, 3.0], [3.0, 0.0]], beta=0.5)
-    local = locally_adiabatic(p, convention="text")
+    local = locally_adiabatic(p, normalisation="unit")
     s = np.linspace(0.02, 0.98, 31)
     u = np.interp(s, local.B(np.linspace(0, 1, 100_001)), np.linspace(0, 1, 100_001))
-    energies = [np.linalg.eigvalsh(dense_hamiltonian(p, x, convention="text")) for x in s]
+    energies = [np.linalg.eigvalsh(dense_hamiltonian(p, x, normalisation="unit")) for x in s]
     gap = np.array([e[2] - e[0] for e in energies])
     ratio = local.dB(u) / gap**2
     np.testing.assert_allclose(ratio / ratio.mean(), 1.0, atol=5e-3)
@@ -70,13 +70,13 @@ def test_all_ties_leave_the_schedule_as_it_is():
 def test_gain_at_equal_tau():
     """With the driver of scale 1 the gap is large for most of the run, and small at its end."""
     p = relu_problem(6, seed=1)
-    before, after = adiabatic_gain(p, [20.0, 50.0, 100.0], convention="text")
+    before, after = adiabatic_gain(p, [20.0, 50.0, 100.0], normalisation="unit")
     assert before.tau.tolist() == after.tau.tolist()
     assert (after.success_probability > before.success_probability).all()
     assert before.schedule is LINEAR
     assert after.schedule.name == "linear+adiabatic:2.0"
     for sweep in (before, after):
-        run = ac.anneal(p, tau=50.0, convention="text", schedule=sweep.schedule)
+        run = ac.anneal(p, tau=50.0, normalisation="unit", schedule=sweep.schedule)
         assert abs(run.success_probability - sweep.success_probability[1]) < 2e-6
 
 
@@ -106,7 +106,7 @@ def test_by_name():
         ({"points": 2}, "^points=2: must be 3 or more"),
         ({"schedule": "reverse:0.5:111"}, "a reverse run has no gap to adapt to"),
         ({"schedule": "lineer"}, "did you mean 'linear'"),
-        ({"convention": "papr"}, "did you mean 'paper'"),
+        ({"normalisation": "papr"}, "did you mean 'per_qubit'"),
     ],
 )
 def test_bad_arguments(options, said):

@@ -28,7 +28,7 @@ def test_energies_are_the_models_own(vartype):
     rng = np.random.default_rng(0)
     bqm = dimod.BinaryQuadraticModel(rng.normal(size=5), rng.normal(size=(5, 5)), vartype)
     bqm.relabel_variables(dict(enumerate("edcba")))
-    found = ac.AnnealingSampler().sample(bqm, tau=100.0, num_reads=50, seed=3, convention="text")
+    found = ac.AnnealingSampler().sample(bqm, tau=100.0, num_reads=50, seed=3, normalisation="unit")
     dimod.testing.assert_response_energies(found, bqm)
     best = dimod.ExactSolver().sample(bqm).first
     assert found.first.energy == pytest.approx(best.energy)
@@ -81,16 +81,16 @@ def test_info_says_its_units(vartype):
     bqm = relu_problem(5).to_bqm()
     bqm.offset = 2.5
     bqm.change_vartype(vartype, inplace=True)
-    info = ac.AnnealingSampler().sample(bqm, tau=20.0, convention="text", tol=1e-4).info
-    own = ac.anneal(relu_problem(5), tau=20.0, convention="text", tol=1e-4)
+    info = ac.AnnealingSampler().sample(bqm, tau=20.0, normalisation="unit", tol=1e-4).info
+    own = ac.anneal(relu_problem(5), tau=20.0, normalisation="unit", tol=1e-4)
     assert info["tau_per_energy_unit"] == 20.0
     assert info["driver_scale_in_energy_units"] == 1.0
     assert info["success_probability"] == pytest.approx(own.success_probability, abs=2e-4)
     assert 0 <= info["success_probability_error"] <= 1e-4
     lowest = dimod.ExactSolver().sample(bqm).first.energy
     assert info["ground_energy_in_energy_units"] == pytest.approx(lowest)
-    assert (info["convention"], info["schedule"], info["ground_multiplicity"]) == (
-        "text", "linear", 1,
+    assert (info["normalisation"], info["schedule"], info["ground_multiplicity"]) == (
+        "unit", "linear", 1,
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_reverse_annealing_from_a_state(vartype):
     p, n = relu_problem(4), [1, 0, 0, 1]
     bqm = p.to_bqm().change_vartype(vartype, inplace=False)
     state = {v: n[v] if vartype == "BINARY" else 2 * n[v] - 1 for v in bqm.variables}
-    options = {"tau": 7.0, "convention": "text", "tol": 1e-8}
+    options = {"tau": 7.0, "normalisation": "unit", "tol": 1e-8}
     found = ac.AnnealingSampler().sample(bqm, initial_state=state, turn=0.6, **options)
     own = ac.anneal(p, schedule=LINEAR.reverse(n, 0.6), **options)
     assert found.info["success_probability"] == pytest.approx(own.success_probability, abs=1e-7)
@@ -130,7 +130,7 @@ def processor():
         topology_type="chimera",
         topology_shape=[1, 1, 4],
         substitute_sampler=ac.AnnealingSampler(),
-        substitute_kwargs={"tau": 100.0, "convention": "text", "seed": 1},
+        substitute_kwargs={"tau": 100.0, "normalisation": "unit", "seed": 1},
     )
 
 
@@ -139,7 +139,7 @@ def test_as_the_physics_of_dwaves_mock(processor):
     found = processor.sample_ising(h, J, num_reads=50, answer_mode="raw", label="mine")
     assert found.info["problem_label"] == "mine"
     own = ac.AnnealingSampler().sample_ising(
-        h, J, tau=100.0, convention="text", seed=1, num_reads=50
+        h, J, tau=100.0, normalisation="unit", seed=1, num_reads=50
     )
     assert np.array_equal(found.record.sample, own.record.sample)
     assert found.info["success_probability"] == own.info["success_probability"]

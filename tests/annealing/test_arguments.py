@@ -18,7 +18,7 @@ def test_nearly_nothing_to_do():
         assert (run.success_probability, run.multiplicity) == (pytest.approx(1, abs=1e-9), g)
         assert np.allclose(run.probabilities, 2.0**-p.d)
     twins = ac.SelectionProblem([1.0] * 4, np.ones((4, 4)) - np.eye(4), beta=0.5)
-    run = ac.anneal(twins, tau=500.0, convention="text")
+    run = ac.anneal(twins, tau=500.0, normalisation="unit")
     assert run.multiplicity == ac.solve_exact(twins).multiplicity == 10  # one map, or any pair
     assert np.ptp(run.probabilities[[1, 2, 4, 8]]) < 1e-12
     assert np.ptp(run.probabilities[[3, 5, 6, 9, 10, 12]]) < 1e-12
@@ -63,7 +63,7 @@ def test_tolerance_out_of_range(tol, precision):
     ("options", "told"),
     [
         ({"tau": 1e12}, r"tau=1e\+12: would take over 1e\+07 steps; give a smaller tau"),
-        ({"convention": "papers"}, "did you mean 'paper'"),
+        ({"normalisation": "papers"}, "did you mean 'per_qubit'"),
         ({"schedule": "linaer"}, "did you mean 'linear'"),
         ({"precision": "complex32"}, "did you mean 'complex"),
         ({"constraint": "subspaces"}, "did you mean 'subspace'"),

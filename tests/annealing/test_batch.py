@@ -31,7 +31,7 @@ def check(batch, runs):
     "options",
     [
         {},
-        {"convention": "text", "tol": 1e-4},
+        {"normalisation": "unit", "tol": 1e-4},
         {"schedule": "quadratic+pause:0.5:0.2"},
         {"precision": "complex64", "tol": 1e-4},
     ],
@@ -41,7 +41,7 @@ def test_batch_is_its_runs(options):
     batch = anneal_batch(problems, tau=TAUS, **options)
     runs = single(problems, TAUS, **options)
     check(batch, runs)
-    assert (batch.convention, batch.schedule) == (runs[0][0].convention, runs[0][0].schedule)
+    assert (batch.normalisation, batch.schedule) == (runs[0][0].normalisation, runs[0][0].schedule)
     assert batch.tau.tolist() == TAUS
 
 
@@ -112,8 +112,8 @@ def test_wrong_arguments():
         anneal_batch([p], tau=1.0, device="quantum")
     with pytest.raises(ArgumentError, match="device='quantum'"):
         anneal_batch([relu_problem(3, cardinality=1)], tau=1.0, device="quantum")
-    with pytest.raises(ArgumentError, match="did you mean 'text'"):
-        anneal_batch([p], tau=1.0, convention="texts")
+    with pytest.raises(ArgumentError, match="did you mean 'unit'"):
+        anneal_batch([p], tau=1.0, normalisation="texts")
     with pytest.raises(ArgumentError, match="did you mean 'penalty'"):
         anneal_batch([p], tau=1.0, constraint="penalti")
     with pytest.raises(ProblemTooLargeError, match="GiB"):

@@ -74,7 +74,7 @@ def test_ends_that_are_rounded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("unit", "said"),
     [
         ("", "no column s in its first line"),
         ("0.0,9.0,0.2\n1.0,0.0,8.0\n", "no column s in its first line"),

@@ -16,7 +16,7 @@ from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from tests.builders import relu_problem
 
-BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 ONE, ZERO = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]
 # The problem comes at once, then A = B = 1: H does not change, so the evolution has closed forms.
 CONSTANT = Schedule("constant", [0.0, 1e-12, 1.0], [ONE, ONE], [ZERO, ONE])
@@ -47,9 +47,9 @@ def by_qutip(p, tau, scale):
 @BOTH
 @pytest.mark.parametrize("d", range(4, 9))
 @pytest.mark.parametrize("tau", [10.0, 50.0])
-def test_qutip(d, tau, convention):
+def test_qutip(d, tau, normalisation):
     p = relu_problem(d)
-    own = ac.anneal(p, tau=tau, convention=convention)
+    own = ac.anneal(p, tau=tau, normalisation=normalisation)
     psi = by_qutip(p, tau, own.driver_scale)
     exact = np.abs(psi) ** 2
     ground = p.energies() <= p.energies().min() + p.tie
@@ -59,9 +59,9 @@ def test_qutip(d, tau, convention):
 
 
 @BOTH
-def test_qutip_with_a_cardinality(convention):
+def test_qutip_with_a_cardinality(normalisation):
     p = relu_problem(6, cardinality=2)
-    own = ac.anneal(p, tau=20.0, convention=convention, constraint="penalty")
+    own = ac.anneal(p, tau=20.0, normalisation=normalisation, constraint="penalty")
     exact = np.abs(by_qutip(p, 20.0, own.driver_scale)) ** 2
     assert 0.5 * np.abs(own.probabilities - exact).sum() < 1e-6
     assert own.multiplicity == ac.solve_exact(p).multiplicity
@@ -75,7 +75,7 @@ def test_one_qubit_of_constant_hamiltonian_precesses(field, tau):
     P(n = 1) = 1/2 + f / (4 w^2) (1 - cos 2 w tau),   w^2 = 1 + f^2 / 4
     """
     p = ac.SelectionProblem([field], [[0.0]], beta=1.0)
-    own = ac.anneal(p, tau=tau, convention="text", schedule=CONSTANT)
+    own = ac.anneal(p, tau=tau, normalisation="unit", schedule=CONSTANT)
     w = math.sqrt(1 + field**2 / 4)
     expected = 0.5 + field / (4 * w**2) * (1 - math.cos(2 * w * tau))
     assert own.probabilities[1] == pytest.approx(expected, abs=1e-6)
@@ -85,7 +85,7 @@ def test_one_qubit_of_constant_hamiltonian_precesses(field, tau):
 def test_two_coupled_qubits_in_closed_form(coupling):
     """H = -X1 - X2 + g n1 n2 keeps the triplet apart; its 3 x 3 block is diagonalised by hand."""
     p = ac.SelectionProblem([0.0, 0.0], [[0.0, coupling], [coupling, 0.0]], beta=0.0)
-    own = ac.anneal(p, tau=4.0, convention="text", schedule=CONSTANT)
+    own = ac.anneal(p, tau=4.0, normalisation="unit", schedule=CONSTANT)
     r = -math.sqrt(2.0)
     triplet = np.array([[0, r, 0], [r, 0, r], [0, r, coupling]])  # |00>, (|01>+|10>)/sqrt 2, |11>
     values, vectors = np.linalg.eigh(triplet)
@@ -96,16 +96,16 @@ def test_two_coupled_qubits_in_closed_form(coupling):
 
 
 @BOTH
-def test_dense_propagator(convention):
+def test_dense_propagator(normalisation):
     """The linear schedule by an eighth-order Runge-Kutta method, on the dense Hamiltonian."""
     p, tau = relu_problem(4), 6.0
 
     def right(u, psi):
-        return -1j * tau * (dense_hamiltonian(p, u, convention=convention) @ psi)
+        return -1j * tau * (dense_hamiltonian(p, u, normalisation=normalisation) @ psi)
 
     start = np.full(16, 0.25, dtype=complex)
     psi = solve_ivp(right, (0, 1), start, method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
-    own = ac.anneal(p, tau=tau, convention=convention, tol=1e-9)
+    own = ac.anneal(p, tau=tau, normalisation=normalisation, tol=1e-9)
     assert np.abs(own.state - psi).max() < 1e-8
     assert np.abs(own.probabilities - np.abs(psi) ** 2).max() < 1e-8
 
@@ -114,9 +114,9 @@ def test_dense_propagator(convention):
 def test_phase_of_the_state(d):
     """psi itself, not only up to a phase, with fewer qubits than a vector register holds too."""
     p = relu_problem(d)
-    H = dense_hamiltonian(p, 0.5, convention="text", schedule=CONSTANT)
+    H = dense_hamiltonian(p, 0.5, normalisation="unit", schedule=CONSTANT)
     psi = expm(-3j * H) @ np.full(2**d, 2 ** (-d / 2))
-    own = ac.anneal(p, tau=3.0, convention="text", schedule=CONSTANT, tol=1e-9)
+    own = ac.anneal(p, tau=3.0, normalisation="unit", schedule=CONSTANT, tol=1e-9)
     assert np.abs(own.state - psi).max() < 1e-8
 
 
@@ -151,14 +151,14 @@ def test_bit_order():
 
 
 @BOTH
-def test_independent_qubits_factorise(convention):
+def test_independent_qubits_factorise(normalisation):
     """With J = 0 every qubit evolves for itself, and permuting them permutes the outcome."""
     h = np.array([0.3, 1.0, 0.6])
-    scale = 1 / 3 if convention == "paper" else 1.0
-    own = ac.anneal(ac.SelectionProblem(h, np.zeros((3, 3))), tau=15.0, convention=convention)
+    scale = 1 / 3 if normalisation == "per_qubit" else 1.0
+    own = ac.anneal(ac.SelectionProblem(h, np.zeros((3, 3))), tau=15.0, normalisation=normalisation)
     ones = [
         ac.anneal(  # the same field and driver, in units of the driver
-            ac.SelectionProblem([x / scale], [[0.0]]), tau=15.0 * scale, convention="text"
+            ac.SelectionProblem([x / scale], [[0.0]]), tau=15.0 * scale, normalisation="unit"
         ).probabilities[1]
         for x in h
     ]
@@ -176,12 +176,12 @@ def test_relabelling_maps_relabels_the_state():
 
 
 @pytest.mark.parametrize("s", [0.0, 0.2, 0.7, 1.0])
-def test_scale_identity_of_the_conventions(s):
+def test_scale_identity_of_the_normalisations(s):
     """With H_c(s) = (1-s) c H_D + s H_Q: levels_c(s) = k levels_1(s / k), k = (1-s) c + s."""
     p = relu_problem(6)
     k = (1 - s) / 6 + s
-    paper = np.linalg.eigvalsh(dense_hamiltonian(p, s, convention="paper"))
-    text = np.linalg.eigvalsh(dense_hamiltonian(p, s / k, convention="text"))
+    paper = np.linalg.eigvalsh(dense_hamiltonian(p, s, normalisation="per_qubit"))
+    text = np.linalg.eigvalsh(dense_hamiltonian(p, s / k, normalisation="unit"))
     assert np.allclose(paper, k * text, atol=1e-12)
 
 
@@ -194,7 +194,7 @@ def test_sign_of_the_driver_is_a_gauge():
     for sign, psi in ((-1, np.full(16, 0.25 + 0j)), (1, flip * 0.25 + 0j)):
         for k in range(n):
             s = (k + 0.5) / n
-            h = dense_hamiltonian(p, s, convention="text") - s * diag
+            h = dense_hamiltonian(p, s, normalisation="unit") - s * diag
             psi = expm(-1j * tau / n * (-sign * h + s * diag)) @ psi
         ends.append(np.abs(psi) ** 2)
     assert np.allclose(ends[0], ends[1], atol=1e-12)
@@ -202,7 +202,7 @@ def test_sign_of_the_driver_is_a_gauge():
 
 def test_success_on_the_whole_ground_manifold():
     twins = ac.SelectionProblem([1.0, 1.0], [[0.0, 2.0], [2.0, 0.0]], beta=0.5)
-    own = ac.anneal(twins, tau=100.0, convention="text")
+    own = ac.anneal(twins, tau=100.0, normalisation="unit")
     assert own.multiplicity == 2
     assert own.success_probability == pytest.approx(own.probabilities[[1, 2]].sum(), abs=1e-12)
     assert own.probabilities[1] == pytest.approx(own.probabilities[2], abs=1e-9)
@@ -210,11 +210,11 @@ def test_success_on_the_whole_ground_manifold():
 
 
 @BOTH
-def test_success_tends_to_one_with_time(convention):
+def test_success_tends_to_one_with_time(normalisation):
     J = 0.3 * (np.ones((3, 3)) - np.eye(3))  # no level near the ground state at the end
     p = ac.SelectionProblem([1.0, 0.7, 0.4], J)
     chances = [
-        ac.anneal(p, tau=t, convention=convention).success_probability
+        ac.anneal(p, tau=t, normalisation=normalisation).success_probability
         for t in (1.0, 30.0, 10_000.0)
     ]
     assert chances == sorted(chances)
@@ -242,8 +242,8 @@ def test_units_of_energy_and_time_cancel(unit):
     p = relu_problem(4)
     q = ac.SelectionProblem(p.h * unit, p.J * unit)
     same = Schedule("scaled", [0, 1], [[unit, -unit, 0, 0]], [[0, 1, 0, 0]])
-    a = ac.anneal(p, tau=20.0, convention="text").probabilities
-    b = ac.anneal(q, tau=20.0 / unit, convention="text", schedule=same).probabilities
+    a = ac.anneal(p, tau=20.0, normalisation="unit").probabilities
+    b = ac.anneal(q, tau=20.0 / unit, normalisation="unit", schedule=same).probabilities
     assert np.allclose(a, b, atol=2e-6)
 
 
@@ -251,8 +251,8 @@ def test_error_estimate_holds_for_hard_problems():
     """Strong couplings at small beta: the estimate is compared with a much finer run."""
     for seed in range(4):
         p = relu_problem(7, seed, beta=0.3)
-        own = ac.anneal(p, tau=40.0, convention="text", tol=1e-5)
-        fine = ac.anneal(p, tau=40.0, convention="text", tol=1e-10)
+        own = ac.anneal(p, tau=40.0, normalisation="unit", tol=1e-5)
+        fine = ac.anneal(p, tau=40.0, normalisation="unit", tol=1e-10)
         off = abs(own.success_probability - fine.success_probability)
         assert off <= own.error <= 1e-5
         distance = 0.5 * np.abs(own.probabilities - fine.probabilities).sum()
@@ -307,8 +307,8 @@ def test_wrong_arguments():
         ac.anneal(p, tau=1e12)
     with pytest.raises(ArgumentError, match="tol=0"):
         ac.anneal(p, tol=0.0)
-    with pytest.raises(ArgumentError, match="did you mean 'paper'"):
-        ac.anneal(p, convention="papre")
+    with pytest.raises(ArgumentError, match="did you mean 'per_qubit'"):
+        ac.anneal(p, normalisation="papre")
     with pytest.raises(ArgumentError, match="schedule='cubic'"):
         ac.anneal(p, schedule="cubic")
     with pytest.raises(ArgumentError, match="shots=0"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 import annealcam as ac
-from annealcam.annealing.hamiltonian import CONVENTIONS, dense_hamiltonian, diagonal
+from annealcam.annealing.hamiltonian import NORMALISATIONS, dense_hamiltonian, diagonal
 from annealcam.annealing.kernels import spectral as _spectral_kernels
 from annealcam.annealing.levels import drivers
 from annealcam.annealing.levels.gap import minimum_gap
@@ -18,15 +18,15 @@ from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from tests.builders import problems, relu_problem
 
-CONVENTION = st.sampled_from(["paper", "text"])
-BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+CONVENTION = st.sampled_from(["per_qubit", "unit"])
+BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 
 
 class Dense:
     """Everything by full diagonalisation, from the sorted energies where the driver is off."""
 
-    def __init__(self, p, convention, schedule=LINEAR):
-        self.H_D = dense_hamiltonian(p, 0.0, convention=convention)
+    def __init__(self, p, normalisation, schedule=LINEAR):
+        self.H_D = dense_hamiltonian(p, 0.0, normalisation=normalisation)
         self.energies, self.schedule = diagonal(p), schedule
         self.g = int((self.energies <= self.energies.min() + p.tie).sum())
 
@@ -66,10 +66,10 @@ class Dense:
 
 @BOTH
 @pytest.mark.parametrize("d", range(2, 9))
-def test_dense(d, convention):
+def test_dense(d, normalisation):
     p = relu_problem(d)
-    gap, s = Dense(p, convention).minimum(41 if d < 8 else 21)
-    own = minimum_gap(p, convention=convention)
+    gap, s = Dense(p, normalisation).minimum(41 if d < 8 else 21)
+    own = minimum_gap(p, normalisation=normalisation)
     assert own.gap == pytest.approx(gap, rel=1e-6)
     assert own.s == pytest.approx(s, abs=2e-3)
     assert abs(own.gap - gap) <= own.error + 1e-10
@@ -79,19 +79,19 @@ def test_dense(d, convention):
 
 @BOTH
 @pytest.mark.parametrize("seed", range(1, 4))
-def test_dense_with_other_problems(seed, convention):
+def test_dense_with_other_problems(seed, normalisation):
     for d in (5, 6, 7):
         p = relu_problem(d, seed)
-        own = minimum_gap(p, convention=convention)
-        assert own.gap == pytest.approx(Dense(p, convention).minimum()[0], rel=1e-6)
+        own = minimum_gap(p, normalisation=normalisation)
+        assert own.gap == pytest.approx(Dense(p, normalisation).minimum()[0], rel=1e-6)
 
 
 @BOTH
 @pytest.mark.parametrize("d", [3, 6, 7])
-def test_quadratic_schedule(d, convention):
+def test_quadratic_schedule(d, normalisation):
     p = relu_problem(d)
-    own = minimum_gap(p, convention=convention, schedule="quadratic", certify=0.05)
-    gap = Dense(p, convention, QUADRATIC).minimum()[0]
+    own = minimum_gap(p, normalisation=normalisation, schedule="quadratic", certify=0.05)
+    gap = Dense(p, normalisation, QUADRATIC).minimum()[0]
     assert own.gap == pytest.approx(gap, rel=1e-6)
     assert own.proved
     assert 0.95 * own.gap <= own.certificate <= gap * (1 + 1e-9)
@@ -109,8 +109,8 @@ def test_quadratic_schedule(d, convention):
 )
 def test_any_schedule(schedule):
     p = relu_problem(5)
-    own = minimum_gap(p, convention="text", schedule=schedule, certify=0.05)
-    gap = Dense(p, "text", schedule).minimum(61)[0]
+    own = minimum_gap(p, normalisation="unit", schedule=schedule, certify=0.05)
+    gap = Dense(p, "unit", schedule).minimum(61)[0]
     assert own.gap == pytest.approx(gap, rel=1e-6)
     assert own.proved
     assert own.certificate <= gap * (1 + 1e-9)
@@ -120,7 +120,7 @@ def test_any_schedule(schedule):
 def test_one_qubit(field):
     """H = -(1-s) sigma_x - s f n: gap^2 = 4 (1-s)^2 + (s f)^2, smallest at s = 4 / (4 + f^2)."""
     p = ac.SelectionProblem([field], [[0.0]], beta=1.0)
-    own = minimum_gap(p, convention="text", certify=0.01)
+    own = minimum_gap(p, normalisation="unit", certify=0.01)
     assert own.gap == pytest.approx(2 * field / math.sqrt(4 + field**2), rel=1e-12)
     assert own.s == pytest.approx(4 / (4 + field**2), abs=1e-5)
     assert own.final_gap == pytest.approx(field, rel=1e-15)
@@ -147,19 +147,19 @@ def test_two_qubits():
         return levels[2] - levels[0]  # two ground states: the third level counts
 
     found = minimize_scalar(gap, bounds=(0.3, 1.0), method="bounded", options={"xatol": 1e-12})
-    own = minimum_gap(p, convention="text")
+    own = minimum_gap(p, normalisation="unit")
     assert own.multiplicity == 2
     assert own.gap == pytest.approx(min(found.fun, gap(1.0)), rel=1e-9)
 
 
 @BOTH
 @pytest.mark.parametrize("d", [2, 4, 6, 9])
-def test_independent_qubits(d, convention):
+def test_independent_qubits(d, normalisation):
     """Without couplings the gap is that of the qubit with the weakest field."""
     fields = np.random.default_rng(d).uniform(0.2, 1.0, d)
     p = ac.SelectionProblem(fields, np.zeros((d, d)), beta=0.7)
-    f, c = 0.7 * fields.min(), CONVENTIONS[convention].driver_scale(d)
-    own = minimum_gap(p, convention=convention)
+    f, c = 0.7 * fields.min(), NORMALISATIONS[normalisation].driver_scale(d)
+    own = minimum_gap(p, normalisation=normalisation)
     assert own.gap == pytest.approx(2 * c * f / math.hypot(2 * c, f), rel=1e-6)
     assert own.hamming_distance == 1
 
@@ -169,11 +169,11 @@ def test_scale_identity(d):
     """gap_c(s) = k gap_1(s / k), k = (1-s) c + s, so both minima are bounded by each other's."""
     p = relu_problem(d, 2)
     c = 1 / d
-    paper, text = (Dense(p, convention) for convention in ("paper", "text"))
+    paper, text = (Dense(p, normalisation) for normalisation in ("per_qubit", "unit"))
     for s in (0.2, 0.6, 0.9):
         k = (1 - s) * c + s
         assert paper.gap(s) == pytest.approx(k * text.gap(s / k), rel=1e-9)
-    one, other = (minimum_gap(p, convention=name) for name in ("paper", "text"))
+    one, other = (minimum_gap(p, normalisation=name) for name in ("per_qubit", "unit"))
     k = (1 - one.s) * c + one.s
     assert one.gap == pytest.approx(k * text.gap(one.s / k), rel=1e-6)
     assert one.gap >= k * other.gap * (1 - 1e-6)
@@ -190,11 +190,11 @@ def test_units(factor):
 
 
 @BOTH
-def test_permutation_of_qubits(convention):
+def test_permutation_of_qubits(normalisation):
     p = relu_problem(7, 4)
     order = np.random.default_rng(0).permutation(7)
     q = ac.SelectionProblem(p.h[order], p.J[np.ix_(order, order)], beta=p.beta)
-    one, other = (minimum_gap(x, convention=convention, rtol=1e-8) for x in (p, q))
+    one, other = (minimum_gap(x, normalisation=normalisation, rtol=1e-8) for x in (p, q))
     assert one.gap == pytest.approx(other.gap, rel=1e-8)
     assert one.hamming_distance == other.hamming_distance
     assert one.adiabatic_time == pytest.approx(other.adiabatic_time, rel=1e-3)
@@ -217,10 +217,10 @@ def tied(kind):
 
 @BOTH
 @pytest.mark.parametrize("kind", ["duplicate", "alike", "one of six", "free qubit"])
-def test_ties(kind, convention):
+def test_ties(kind, normalisation):
     p = tied(kind)
-    dense = Dense(p, convention)
-    own = minimum_gap(p, convention=convention)
+    dense = Dense(p, normalisation)
+    own = minimum_gap(p, normalisation=normalisation)
     assert own.multiplicity == dense.g == ac.solve_exact(p).multiplicity
     assert own.gap == pytest.approx(dense.minimum()[0], rel=1e-6)
     assert own.certificate <= own.gap
@@ -229,7 +229,7 @@ def test_ties(kind, convention):
 def test_a_minimum_at_the_end_is_that_of_the_sorted_energies():
     p = ac.SelectionProblem([1.0], [[0.0]], beta=1.0)
     fading = Schedule.from_table([0, 0.5, 1], [1, 0, 0], [0, 1, 0.25])
-    own = minimum_gap(p, convention="text", schedule=fading, certify=0.01)
+    own = minimum_gap(p, normalisation="unit", schedule=fading, certify=0.01)
     assert (own.s, own.gap, own.final_gap, own.ratio) == (1.0, 0.25, 0.25, 1.0)
     assert own.error < 1e-14
     assert own.proved
@@ -254,7 +254,9 @@ def test_kernels_on_both_sides_of_a_vector(d):
     X = rng.normal(size=(3, 2**d))
     Y = np.empty_like(X)
     field.apply(X, Y, 0.3, 0.6)
-    dense = 0.3 * 0.7 * dense_hamiltonian(p, 0.0, convention="text") + 0.6 * np.diag(field.energies)
+    dense = 0.3 * 0.7 * dense_hamiltonian(p, 0.0, normalisation="unit") + 0.6 * np.diag(
+        field.energies
+    )
     assert np.allclose(Y, X @ dense, atol=1e-13)
     turned, tangents = X[0].copy(), rng.uniform(-1, 1, d)
     _spectral_kernels.turn(turned, tangents, 1.0)
@@ -268,7 +270,7 @@ def test_preconditioner_inverts_what_it_stands_for():
     """Without couplings the mean field is the Hamiltonian itself."""
     p = ac.SelectionProblem(np.linspace(-1, 1, 6), np.zeros((6, 6)), beta=0.6)
     field = drivers.TransverseField(p, 0.4)
-    H = 0.3 * dense_hamiltonian(p, 0.0, convention="text") * 0.4 + 0.7 * np.diag(field.energies)
+    H = 0.3 * dense_hamiltonian(p, 0.0, normalisation="unit") * 0.4 + 0.7 * np.diag(field.energies)
     R = np.random.default_rng(0).normal(size=(2, 64))
     far = np.array([-9.0, -7.0])  # below every level: nothing is cut off
     solved = R.copy()
@@ -279,9 +281,9 @@ def test_preconditioner_inverts_what_it_stands_for():
 
 @settings(max_examples=60)
 @given(problems(largest=5), CONVENTION, st.sampled_from(["linear", "quadratic"]))
-def test_any_problem(p, convention, schedule):
-    dense = Dense(p, convention, {"linear": LINEAR, "quadratic": QUADRATIC}[schedule])
-    own = minimum_gap(p, convention=convention, schedule=schedule, certify=0.1)
+def test_any_problem(p, normalisation, schedule):
+    dense = Dense(p, normalisation, {"linear": LINEAR, "quadratic": QUADRATIC}[schedule])
+    own = minimum_gap(p, normalisation=normalisation, schedule=schedule, certify=0.1)
     if dense.g == 2**p.d:
         assert own.gap == math.inf
         return
@@ -300,8 +302,8 @@ def test_certificate_with_a_reduced_basis(seed):
     rng = np.random.default_rng(seed)
     J = np.triu(rng.uniform(-1, 1, (7, 7)), 1)
     p = ac.SelectionProblem(rng.uniform(-1, 1, 7), J + J.T, beta=0.5)
-    loose, tight = (minimum_gap(p, convention="text", certify=c) for c in (None, 0.01))
-    dense = Dense(p, "text")
+    loose, tight = (minimum_gap(p, normalisation="unit", certify=c) for c in (None, 0.01))
+    dense = Dense(p, "unit")
     gap = min(dense.gap(s) for s in np.linspace(0, 1, 31))
     for own in (loose, tight):
         assert own.certificate <= own.gap <= gap + own.error
@@ -312,10 +314,10 @@ def test_certificate_with_a_reduced_basis(seed):
 
 @BOTH
 @pytest.mark.parametrize("d", [3, 5, 6])
-def test_adiabatic_time(d, convention):
+def test_adiabatic_time(d, normalisation):
     p = relu_problem(d, 1)
-    dense = Dense(p, convention)
-    own = minimum_gap(p, convention=convention)
+    dense = Dense(p, normalisation)
+    own = minimum_gap(p, normalisation=normalisation)
     near = own.adiabatic_s + np.linspace(-1e-3, 1e-3, 41)
     mesh = np.union1d(np.linspace(0.001, 0.9999, 101), near)
     slowest = max(dense.slowness(s) for s in mesh[(mesh > 0) & (mesh < 1)])
@@ -331,7 +333,7 @@ def test_landau_zener():
     g, tau = 0.1, 40.0
     p = ac.SelectionProblem([-1.0], [[0.0]], beta=1.0)
     sweep = Schedule("sweep", np.array([0.0, 1.0]), [[g, 0, 0, 0]], [[-2.0, 4.0, 0, 0]])
-    own = minimum_gap(p, convention="text", schedule=sweep)
+    own = minimum_gap(p, normalisation="unit", schedule=sweep)
     assert own.gap == pytest.approx(2 * g, rel=1e-9)
     assert own.s == pytest.approx(0.5, abs=1e-6)
     assert own.slope == pytest.approx(4.0, rel=1e-6)
@@ -348,22 +350,22 @@ def test_hamming_distance_of_two_deep_minima():
     J = np.where(half[:, None] == half, -1.0, 1.0)
     np.fill_diagonal(J, 0.0)
     p = ac.SelectionProblem(np.where(half == 0, 0.02, 0.0), J, beta=0.5)
-    own = minimum_gap(p, convention="text")
+    own = minimum_gap(p, normalisation="unit")
     assert own.hamming_distance == 6
     assert own.gap < 0.05
-    assert own.gap == pytest.approx(Dense(p, "text").minimum(61)[0], rel=1e-6)
+    assert own.gap == pytest.approx(Dense(p, "unit").minimum(61)[0], rel=1e-6)
 
 
 def test_cardinality_as_a_penalty():
     p = relu_problem(6, cardinality=2)
     own = minimum_gap(p, constraint="penalty")
-    assert own.gap == pytest.approx(Dense(p, "paper").minimum()[0], rel=1e-6)
+    assert own.gap == pytest.approx(Dense(p, "per_qubit").minimum()[0], rel=1e-6)
     assert own.multiplicity == ac.solve_exact(p).multiplicity
 
 
 def test_twelve_qubits_agree_with_a_tighter_run():
     p = relu_problem(12)
-    own, tight = (minimum_gap(p, convention="text", rtol=r) for r in (1e-6, 1e-9))
+    own, tight = (minimum_gap(p, normalisation="unit", rtol=r) for r in (1e-6, 1e-9))
     assert own.gap == pytest.approx(tight.gap, rel=1e-6)
     assert own.error < 1e-6 * own.gap
 
@@ -380,7 +382,7 @@ def test_two_runs_are_the_same_to_the_bit():
         ({"rtol": float("nan")}, "rtol=nan"),
         ({"certify": 1.0}, "certify=1"),
         ({"certify": 1e-9}, "certify=1e-09"),
-        ({"convention": "papre"}, "did you mean 'paper'"),
+        ({"normalisation": "papre"}, "did you mean 'per_qubit'"),
         ({"schedule": "linaer"}, "linaer"),
         ({"constraint": "none"}, "constraint='none'"),
     ],

@@ -279,7 +279,7 @@ def test_without_a_gpu_the_cpu_does_the_work(name):
 
 
 @pytest.mark.parametrize(
-    ("count", "works", "text"),
+    ("count", "works", "unit"),
     [(1, True, "torch finds 1 GPUs, counted from 0"), (3, False, "does not work with torch")],
 )
 def test_a_gpu_that_cannot_be_used(monkeypatch, count, works, text):

@@ -1,4 +1,4 @@
-"""The Hamiltonian and its conventions, against Kronecker products and QuTiP."""
+"""The Hamiltonian and its normalisations, against Kronecker products and QuTiP."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import (
-    CONVENTIONS,
-    Convention,
+    NORMALISATIONS,
+    Normalisation,
     coefficients,
-    convention_of,
     dense_hamiltonian,
     diagonal,
+    normalisation_of,
 )
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
@@ -43,16 +43,16 @@ def by_kronecker(p, a, b, scale):
 
 
 @pytest.mark.parametrize("schedule", [LINEAR, QUADRATIC], ids=lambda s: s.name)
-@pytest.mark.parametrize("convention", ["paper", "text"])
+@pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 @pytest.mark.parametrize("u", [0.0, 0.3, 1.0])
 @given(p=problems(5), constrained=st.booleans())
-def test_dense_hamiltonian(p, constrained, u, convention, schedule):
+def test_dense_hamiltonian(p, constrained, u, normalisation, schedule):
     if constrained:
         p = ac.SelectionProblem(p.h, p.J, beta=p.beta, cardinality=1)
-    scale = 1 / p.d if convention == "paper" else 1.0
+    scale = 1 / p.d if normalisation == "per_qubit" else 1.0
     power = 1 if schedule is LINEAR else 2
     expected = by_kronecker(p, (1 - u) ** power, u**power, scale)
-    own = dense_hamiltonian(p, u, convention=convention, schedule=schedule)
+    own = dense_hamiltonian(p, u, normalisation=normalisation, schedule=schedule)
     assert np.allclose(own, expected, rtol=0, atol=1e-12 * max(1, np.abs(expected).max()))
 
 
@@ -72,12 +72,12 @@ def test_against_qutip():
 
 
 def test_gap_of_the_driver_is_twice_its_scale():
-    """Of all conventions, and of any number of qubits: levels -d c, -(d - 2) c, ..."""
+    """Of all normalisations, and of any number of qubits: levels -d c, -(d - 2) c, ..."""
     for d in (1, 2, 3, 6):
-        for convention in ("paper", "text"):
-            c = CONVENTIONS[convention].driver_scale(d)
+        for normalisation in ("per_qubit", "unit"):
+            c = NORMALISATIONS[normalisation].driver_scale(d)
             levels = np.linalg.eigvalsh(
-                dense_hamiltonian(relu_problem(d), 0, convention=convention)
+                dense_hamiltonian(relu_problem(d), 0, normalisation=normalisation)
             )
             assert levels[0] == pytest.approx(-d * c)
             assert levels[1] - levels[0] == pytest.approx(2 * c)
@@ -113,41 +113,45 @@ def test_no_qubit_and_one():
     assert dense_hamiltonian(one, 0.5).tolist() == [[0.0, -0.5], [-0.5, -0.25]]
 
 
-# Conventions
+# Normalisations
 
 
 def test_scales():
     for d in (1, 2, 8):
-        assert CONVENTIONS["paper"].driver_scale(d) == 1 / d
-        assert CONVENTIONS["text"].driver_scale(d) == CONVENTIONS["dwave"].driver_scale(d) == 1
-    assert CONVENTIONS["paper"].driver_scale(0) == 1
+        assert NORMALISATIONS["per_qubit"].driver_scale(d) == 1 / d
+        assert (
+            NORMALISATIONS["unit"].driver_scale(d) == NORMALISATIONS["dwave"].driver_scale(d) == 1
+        )
+    assert NORMALISATIONS["per_qubit"].driver_scale(0) == 1
 
 
-def test_results_name_their_convention():
-    for name in ("paper", "text"):
-        run = ac.anneal(relu_problem(4), tau=1.0, convention=name)
-        assert run.convention is CONVENTIONS[name]
-        assert run.driver_scale == run.convention.driver_scale(4)
-    assert ac.anneal(relu_problem(4), tau=1.0).convention.name == "paper"
-    own = Convention("mine", False)
-    assert ac.anneal(relu_problem(4), tau=1.0, convention=own).convention is own
+def test_results_name_their_normalisation():
+    for name in ("per_qubit", "unit"):
+        run = ac.anneal(relu_problem(4), tau=1.0, normalisation=name)
+        assert run.normalisation is NORMALISATIONS[name]
+        assert run.driver_scale == run.normalisation.driver_scale(4)
+    assert ac.anneal(relu_problem(4), tau=1.0).normalisation.name == "per_qubit"
+    own = Normalisation("mine", False)
+    assert ac.anneal(relu_problem(4), tau=1.0, normalisation=own).normalisation is own
 
 
 def test_schedules_in_units_bring_their_own():
-    assert convention_of(None, GHZ).name == "dwave"
-    assert convention_of("dwave", GHZ).time_unit == "ns"
-    assert convention_of(None, LINEAR).name == "paper"
-    with pytest.raises(ArgumentError, match="'paper'.* leave the convention out"):
-        convention_of("paper", GHZ)
+    assert normalisation_of(None, GHZ).name == "dwave"
+    assert normalisation_of("dwave", GHZ).time_unit == "ns"
+    assert normalisation_of(None, LINEAR).name == "per_qubit"
+    with pytest.raises(ArgumentError, match="'per_qubit'.* leave the normalisation out"):
+        normalisation_of("per_qubit", GHZ)
     with pytest.raises(ArgumentError, match="'dwave'.* give a schedule read from a file"):
-        convention_of("dwave", LINEAR)
+        normalisation_of("dwave", LINEAR)
 
 
 def test_unknown_names():
-    with pytest.raises(ArgumentError, match="convention='papr': one of .*did you mean 'paper'"):
-        convention_of("papr")
-    with pytest.raises(ArgumentError, match="convention='': one of paper, text, dwave"):
-        convention_of("")
+    with pytest.raises(
+        ArgumentError, match="normalisation='papr': one of .*did you mean 'per_qubit'"
+    ):
+        normalisation_of("papr")
+    with pytest.raises(ArgumentError, match="normalisation='': one of paper, text, dwave"):
+        normalisation_of("")
 
 
 def test_too_large_for_a_matrix():

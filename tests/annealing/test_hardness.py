@@ -24,7 +24,7 @@ def file_of(problem):
     ("options", "cardinality"),
     [
         ({}, None),
-        ({"convention": "text", "schedule": "quadratic"}, None),
+        ({"normalisation": "unit", "schedule": "quadratic"}, None),
         ({"constraint": "subspace"}, 2),
         ({"constraint": "penalty"}, 2),
     ],
@@ -115,7 +115,7 @@ def told(problem, **options):
 
 def test_diagnosis_of_a_gap_at_the_end():
     """Independent qubits, one nearly free: its own field is all that is left at s = 1."""
-    text = told(ac.SelectionProblem([1.0, 0.01], np.zeros((2, 2))), convention="text")
+    text = told(ac.SelectionProblem([1.0, 0.01], np.zeros((2, 2))), normalisation="unit")
     assert "0.007 energy units, is at s = 1, 100.0% of the gap at s = 1: in essence" in text
     assert "Landau-Zener does not apply" in text
     assert "enumerates all 4 selections in milliseconds: no quantum advantage" in text
@@ -130,7 +130,7 @@ def test_diagnosis_of_a_crossing():
     J[4:, 4:] = -15.0
     np.fill_diagonal(J, 0.0)
     p = ac.SelectionProblem(h, J, beta=0.5)
-    found = hardness(file_of(p), [20, 100], convention="text")
+    found = hardness(file_of(p), [20, 100], normalisation="unit")
     text = " ".join(diagnosis(found))
     assert found.gap.interior == ("avoided crossing" in text)
     assert found.gap.landau_zener_applies == ("Landau-Zener applies" in text)

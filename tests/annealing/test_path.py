@@ -15,7 +15,7 @@ from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from tests.builders import problems, relu_problem
 
-BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 TAU = 7.0
 CONSTANT = Schedule("constant", [0, 1], [[1.0, 0, 0, 0]], [[0.6, 0, 0, 0]])
 
@@ -60,8 +60,8 @@ def uniform(d):
 @BOTH
 @pytest.mark.parametrize("schedule", [LINEAR, QUADRATIC, LINEAR.paused(0.4, 0.2)])
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
-def test_path_is_the_dense_one(d, convention, schedule):
-    p, options = relu_problem(d), {"convention": convention, "schedule": schedule}
+def test_path_is_the_dense_one(d, normalisation, schedule):
+    p, options = relu_problem(d), {"normalisation": normalisation, "schedule": schedule}
     path = anneal_path(p, tau=TAU, points=6, **options)
     assert path.s.tolist() == np.linspace(0, 1, 6).tolist()
     check(path, lambda u: dense_hamiltonian(p, u, **options), uniform(d))
@@ -69,12 +69,12 @@ def test_path_is_the_dense_one(d, convention, schedule):
 
 
 @BOTH
-def test_path_with_a_cardinality(convention):
+def test_path_with_a_cardinality(normalisation):
     """Hops between the states with two maps of four."""
     p = relu_problem(4, cardinality=2)
     states = np.array([b for b in range(16) if b.bit_count() == 2])
     hops = (np.bitwise_count(states[:, None] ^ states) == 2).astype(float)
-    path = anneal_path(p, tau=TAU, points=5, convention=convention)
+    path = anneal_path(p, tau=TAU, points=5, normalisation=normalisation)
     H_D = -2 * path.driver_scale / 4 * hops
     energies = np.diag(p.energies()[states])
     check(path, lambda u: (1 - u) * H_D + u * energies, np.full(6, 6**-0.5))
@@ -93,24 +93,28 @@ def test_path_from_a_selection():
     check(path, lambda u: dense_hamiltonian(p, u, schedule=schedule), np.eye(8)[0b101])
 
 
-@given(problems(3), st.sampled_from(["paper", "text"]))
+@given(problems(3), st.sampled_from(["per_qubit", "unit"]))
 @settings(max_examples=15)
-def test_any_small_problem(p, convention):
+def test_any_small_problem(p, normalisation):
     """Signs, zeros, ties and all."""
-    path = anneal_path(p, tau=2.0, points=3, convention=convention)
-    check(path, lambda u: dense_hamiltonian(p, u, convention=convention), uniform(p.d), tau=2.0)
+    path = anneal_path(p, tau=2.0, points=3, normalisation=normalisation)
+    check(
+        path, lambda u: dense_hamiltonian(p, u, normalisation=normalisation), uniform(p.d), tau=2.0
+    )
 
 
 @BOTH
 @pytest.mark.parametrize("d", [1, 3, 5, 8])
-def test_begins_in_the_ground_state_and_ends_with_the_run(d, convention):
+def test_begins_in_the_ground_state_and_ends_with_the_run(d, normalisation):
     p = relu_problem(d)
-    path, run = (make(p, tau=20.0, convention=convention) for make in (anneal_path, ac.anneal))
+    path, run = (
+        make(p, tau=20.0, normalisation=normalisation) for make in (anneal_path, ac.anneal)
+    )
     assert path.s.size == 101
     assert path.ground_fidelity[0] == pytest.approx(1, abs=1e-9)
     off = abs(path.ground_fidelity[-1] - run.success_probability)
     assert off <= path.error + run.error
-    assert (path.multiplicity, path.convention) == (run.multiplicity, run.convention)
+    assert (path.multiplicity, path.normalisation) == (run.multiplicity, run.normalisation)
     energies = p.energies()
     assert path.mean_energy[0] == pytest.approx(-run.driver_scale * d, abs=1e-9)
     assert path.mean_energy[-1] == pytest.approx(run.probabilities @ energies, abs=1e-5)
@@ -160,7 +164,7 @@ def test_error_is_a_bound():
     for seed in range(8):
         p = relu_problem(5, seed)
         own, fine = (
-            anneal_path(p, tau=15.0, points=9, convention="text", tol=t) for t in (1e-5, 1e-9)
+            anneal_path(p, tau=15.0, points=9, normalisation="unit", tol=t) for t in (1e-5, 1e-9)
         )
         off = np.abs(own.populations - fine.populations).max()
         assert off <= own.error + fine.error

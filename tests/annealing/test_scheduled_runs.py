@@ -20,7 +20,7 @@ SCHEDULES = {
     "smooth table": Schedule.from_table(U, (1 - U) ** 3, U**2, interpolation="smooth"),
     "pause": LINEAR.paused(0.4, 0.3),
     "warp": LINEAR.warped([(0, 0), (0.3, 0.6), (0.5, 0.2), (1, 1)]),
-    "adiabatic": locally_adiabatic(relu_problem(D), convention="text"),
+    "adiabatic": locally_adiabatic(relu_problem(D), normalisation="unit"),
     "reverse": LINEAR.reverse([1, 0, 1], 0.3, hold=0.2),
 }
 
@@ -32,7 +32,7 @@ def propagated(problem, schedule):
         state = np.eye(1 << D, dtype=complex)[schedule.initial @ (1 << np.arange(D))]
 
     def H(u):
-        return dense_hamiltonian(problem, u, convention="text", schedule=schedule)
+        return dense_hamiltonian(problem, u, normalisation="unit", schedule=schedule)
 
     edges = np.union1d(schedule.breaks, np.linspace(0, 1, 301))
     for left, width in zip(edges, np.diff(edges), strict=False):
@@ -47,6 +47,6 @@ def propagated(problem, schedule):
 def test_a_run_is_the_propagator(kind):
     problem, schedule = relu_problem(D), SCHEDULES[kind]
     exact = propagated(problem, schedule)
-    run = ac.anneal(problem, tau=TAU, convention="text", schedule=schedule, tol=1e-8)
+    run = ac.anneal(problem, tau=TAU, normalisation="unit", schedule=schedule, tol=1e-8)
     np.testing.assert_allclose(run.probabilities, np.abs(exact) ** 2, atol=1e-7)
     assert abs(np.vdot(run.state, exact)) == pytest.approx(1, abs=1e-7)

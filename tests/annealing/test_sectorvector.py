@@ -19,7 +19,7 @@ from annealcam.qubo.energies import bits
 from tests.builders import problems, relu_problem
 
 RAISE = np.array([[0.0, 0.0], [1.0, 0.0]])  # sigma+ sets a qubit: |1><0|
-BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 SIZES = [(1, 1), (2, 1), (3, 2), (4, 4), (5, 2), (6, 3), (7, 3), (7, 5)]
 ONE, ZERO = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]
 # The problem comes at once, then A = B = 1.
@@ -62,9 +62,9 @@ def integrated(p, tau, scale):
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), SIZES)
-def test_run_is_that_of_the_dense_sector(d, k, convention):
+def test_run_is_that_of_the_dense_sector(d, k, normalisation):
     p = relu_problem(d, cardinality=k)
-    run = ac.anneal(p, tau=12.0, convention=convention, tol=1e-10)
+    run = ac.anneal(p, tau=12.0, normalisation=normalisation, tol=1e-10)
     psi = integrated(p, 12.0, run.driver_scale)
     _, energies, states = parts(p, run.driver_scale)
     ground = energies <= energies.min() + p.tie
@@ -78,9 +78,9 @@ def test_run_is_that_of_the_dense_sector(d, k, convention):
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), SIZES)
-def test_constant_hamiltonian(d, k, convention):
+def test_constant_hamiltonian(d, k, normalisation):
     p = relu_problem(d, cardinality=k)
-    run = ac.anneal(p, tau=5.0, convention=convention, schedule=CONSTANT, tol=1e-10)
+    run = ac.anneal(p, tau=5.0, normalisation=normalisation, schedule=CONSTANT, tol=1e-10)
     driver, energies, states = parts(p, run.driver_scale)
     psi = expm(-5j * (driver + np.diag(energies))) @ np.full(states.size, states.size**-0.5)
     assert np.abs(run.probabilities - np.abs(psi) ** 2).max() < 1e-9
@@ -89,14 +89,14 @@ def test_constant_hamiltonian(d, k, convention):
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), [s for s in SIZES if s[0] > s[1]])
-def test_gap_of_the_driver_is_that_of_the_field(d, k, convention):
+def test_gap_of_the_driver_is_that_of_the_field(d, k, normalisation):
     """2c, as of the transverse field on all states; its ground state has all states alike."""
     p = relu_problem(d, cardinality=k)
-    c = ac.anneal(p, tau=1.0, convention=convention).driver_scale
+    c = ac.anneal(p, tau=1.0, normalisation=normalisation).driver_scale
     levels, vectors = np.linalg.eigh(parts(p, c)[0])
     assert levels[1] - levels[0] == pytest.approx(2 * c, abs=1e-12)
     assert np.abs(vectors[:, 0]) == pytest.approx(len(vectors) ** -0.5)
-    field = np.linalg.eigvalsh(dense_hamiltonian(p, 0.0, convention=convention))
+    field = np.linalg.eigvalsh(dense_hamiltonian(p, 0.0, normalisation=normalisation))
     assert field[1] - field[0] == pytest.approx(2 * c, abs=1e-12)
 
 
@@ -104,7 +104,7 @@ def test_two_qubits_in_closed_form():
     """k = 1 of 2 is one spin in a field: H = -c X + diag(E_01, E_10), Rabi's formula."""
     p = ac.SelectionProblem([1.0, 0.2], np.zeros((2, 2)), beta=1.0, cardinality=1)
     tau, c, lift = 3.0, 1.0, 0.8  # of E(only map 1) over E(only map 0)
-    run = ac.anneal(p, tau=tau, convention="text", schedule=CONSTANT, tol=1e-10)
+    run = ac.anneal(p, tau=tau, normalisation="unit", schedule=CONSTANT, tol=1e-10)
     w = math.hypot(c, lift / 2)
     # <Z> from the state along x: a turn about (c, 0, lift / 2) / w
     z = c * lift / (2 * w**2) * (1 - math.cos(2 * w * tau))
@@ -156,9 +156,10 @@ def test_relabelling_maps_relabels_the_selections():
 def test_error_is_a_bound():
     for seed in range(12):
         p = relu_problem(8, seed, cardinality=3)
-        for convention in ("paper", "text"):
+        for normalisation in ("per_qubit", "unit"):
             own, fine = (
-                ac.anneal(p, tau=30.0, convention=convention, tol=tol) for tol in (1e-6, 1e-10)
+                ac.anneal(p, tau=30.0, normalisation=normalisation, tol=tol)
+                for tol in (1e-6, 1e-10)
             )
             off = abs(own.success_probability - fine.success_probability)
             assert off <= own.error + fine.error
@@ -167,7 +168,7 @@ def test_error_is_a_bound():
 
 def test_slow_runs_find_the_best():
     p = relu_problem(6, seed=1, cardinality=3)
-    chances = [ac.anneal(p, tau=t, convention="text").success_probability for t in (1, 30, 3000)]
+    chances = [ac.anneal(p, tau=t, normalisation="unit").success_probability for t in (1, 30, 3000)]
     assert chances == sorted(chances)
     assert chances[-1] > 0.999
     assert ac.anneal(p, tau=1e-6).success_probability == pytest.approx(1 / 20, abs=1e-5)
@@ -191,12 +192,12 @@ def test_equal_bits_every_time():
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), [(2, 1), (4, 2), (5, 4)])
-def test_penalty_form_is_the_field_on_all_states(d, k, convention):
+def test_penalty_form_is_the_field_on_all_states(d, k, normalisation):
     p = relu_problem(d, cardinality=k)
     run = ac.anneal(
-        p, tau=4.0, convention=convention, schedule=CONSTANT, constraint="penalty", tol=1e-10
+        p, tau=4.0, normalisation=normalisation, schedule=CONSTANT, constraint="penalty", tol=1e-10
     )
-    field = dense_hamiltonian(p, 0.0, convention=convention)
+    field = dense_hamiltonian(p, 0.0, normalisation=normalisation)
     psi = expm(-4j * (field + np.diag(diagonal(p)))) @ np.full(2**d, 2 ** (-d / 2))
     assert run.states is None
     assert np.abs(run.probabilities - np.abs(psi) ** 2).max() < 1e-9

@@ -41,11 +41,11 @@ def test_the_driver_alone_needs_no_state():
 
 
 @pytest.mark.parametrize("d", range(1, 9))
-@pytest.mark.parametrize("convention", ["paper", "text"])
-def test_ground_state_of_the_first_hamiltonian(d, convention):
+@pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
+def test_ground_state_of_the_first_hamiltonian(d, normalisation):
     p = relu_problem(d)
-    H = dense_hamiltonian(p, 0.0, convention=convention, schedule=ALREADY)
-    state = start_of(p, ALREADY, convention=convention)
+    H = dense_hamiltonian(p, 0.0, normalisation=normalisation, schedule=ALREADY)
+    state = start_of(p, ALREADY, normalisation=normalisation)
     assert np.linalg.norm(state) == pytest.approx(1, abs=1e-12)
     assert np.linalg.norm(ground_of(H).T @ state) == pytest.approx(1, abs=1e-12)
 

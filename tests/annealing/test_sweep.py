@@ -14,7 +14,7 @@ from tests.builders import relu_problem
 PAPER = [10.0, 30.0, 50.0, 70.0, 100.0]
 
 
-@pytest.mark.parametrize("options", [{}, {"convention": "text", "schedule": "quadratic"}])
+@pytest.mark.parametrize("options", [{}, {"normalisation": "unit", "schedule": "quadratic"}])
 def test_a_sweep_is_its_runs(options):
     p = relu_problem(6)
     sweep = tau_sweep(p, PAPER, **options)
@@ -24,7 +24,7 @@ def test_a_sweep_is_its_runs(options):
         assert sweep.error[i] <= 1e-6
     assert sweep.tau.tolist() == PAPER
     np.testing.assert_allclose(sweep.tts99, tts99(sweep.success_probability, PAPER))
-    assert (sweep.convention, sweep.driver_scale) == (run.convention, run.driver_scale)
+    assert (sweep.normalisation, sweep.driver_scale) == (run.normalisation, run.driver_scale)
     assert sweep.schedule.name == run.schedule
     assert sweep.multiplicity == run.multiplicity
     assert sweep.guess == pytest.approx(run.multiplicity / 64)
@@ -90,7 +90,7 @@ def test_time_to_solution_of_guessing():
         (lambda p: tau_sweep(p, [math.inf]), "^taus: tau=inf"),
         (lambda p: tau_sweep(p, ["x"]), "^taus: tau='x': must be a number"),
         (lambda p: tau_sweep(p, [[1.0, 2.0]]), "^taus: "),
-        (lambda p: tau_sweep(p, [1.0], convention="papr"), "did you mean 'paper'"),
+        (lambda p: tau_sweep(p, [1.0], normalisation="papr"), "did you mean 'per_qubit'"),
         (lambda p: tau_sweep(p, [1.0], overhead=-1), "^overhead=-1"),
         (lambda p: optimal_tau(p, bounds=(5.0, 5.0)), r"^bounds=\(5.0, 5.0\): two lengths"),
         (lambda p: optimal_tau(p, bounds=(0.0, 5.0)), "^bounds="),

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import annealcam as ac
-from annealcam.annealing.hamiltonian import CONVENTIONS
+from annealcam.annealing.hamiltonian import NORMALISATIONS
 from annealcam.annealing.levels.drivers import TransverseField, driver_of
 from annealcam.annealing.levels.gap import minimum_gap
 from annealcam.annealing.levels.spectrum import ground_state, spectrum
@@ -20,7 +20,7 @@ from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
 from tests.builders import problems, relu_problem
 
-BOTH = pytest.mark.parametrize("convention", ["paper", "text"])
+BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 SECTORS = [(2, 1), (3, 1), (3, 2), (4, 2), (5, 1), (5, 4), (6, 3), (7, 2), (7, 3), (7, 5)]
 
 
@@ -37,12 +37,12 @@ def raising(p, d):
 class Restricted:
     """The XY Hamiltonian on 2^d states, and from it the rows and columns of weight k."""
 
-    def __init__(self, p, convention):
+    def __init__(self, p, normalisation):
         d, k = p.d, p.cardinality
         up = [raising(q, d) for q in range(d)]
         pairs = itertools.combinations(range(d), 2)
         swaps = sum((up[q] @ up[r].T for q, r in pairs), np.zeros((2**d, 2**d)))
-        whole = -2 * CONVENTIONS[convention].driver_scale(d) / d * (swaps + swaps.T)
+        whole = -2 * NORMALISATIONS[normalisation].driver_scale(d) / d * (swaps + swaps.T)
         self.states = np.array([n for n in range(2**d) if n.bit_count() == k])
         self.H_D = whole[np.ix_(self.states, self.states)]
         self.energies = np.array([p.energy([n >> q & 1 for q in range(d)]) for n in self.states])
@@ -68,10 +68,10 @@ class Restricted:
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), [(1, 1), *SECTORS, (6, 6)])
-def test_driver(d, k, convention):
+def test_driver(d, k, normalisation):
     p = relu_problem(d, cardinality=k)
-    scale = CONVENTIONS[convention].driver_scale(d)
-    exact, driver = Restricted(p, convention), driver_of(p, CONVENTIONS[convention])
+    scale = NORMALISATIONS[normalisation].driver_scale(d)
+    exact, driver = Restricted(p, normalisation), driver_of(p, NORMALISATIONS[normalisation])
     assert isinstance(driver, XYDriver)
     assert np.array_equal(driver.states, exact.states)
     assert np.allclose(driver.energies, exact.energies, atol=1e-13)
@@ -89,15 +89,18 @@ def test_driver(d, k, convention):
 
 def test_penalty_keeps_the_transverse_field():
     p = relu_problem(4, cardinality=2)
-    assert isinstance(driver_of(p, CONVENTIONS["text"], "penalty"), TransverseField)
-    assert isinstance(driver_of(relu_problem(4), CONVENTIONS["text"]), TransverseField)
+    assert isinstance(driver_of(p, NORMALISATIONS["unit"], "penalty"), TransverseField)
+    assert isinstance(driver_of(relu_problem(4), NORMALISATIONS["unit"]), TransverseField)
 
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), SECTORS)
-def test_minimum_gap(d, k, convention):
+def test_minimum_gap(d, k, normalisation):
     p = relu_problem(d, 1, cardinality=k)
-    exact, own = Restricted(p, convention), minimum_gap(p, convention=convention, certify=0.1)
+    exact, own = (
+        Restricted(p, normalisation),
+        minimum_gap(p, normalisation=normalisation, certify=0.1),
+    )
     least = exact.minimum()
     assert own.gap == pytest.approx(least, rel=1e-6)
     assert exact.gap(own.s) == pytest.approx(own.gap, rel=1e-6)
@@ -111,18 +114,21 @@ def test_minimum_gap(d, k, convention):
 
 @BOTH
 @pytest.mark.parametrize(("d", "k"), SECTORS)
-def test_spectrum(d, k, convention):
+def test_spectrum(d, k, normalisation):
     p = relu_problem(d, 2, cardinality=k)
-    exact, c = Restricted(p, convention), spectrum(p, points=9, convention=convention)
+    exact, c = Restricted(p, normalisation), spectrum(p, points=9, normalisation=normalisation)
     levels = np.array([np.linalg.eigvalsh(exact.at(s))[:4] for s in c.s])
     assert np.abs(c.energies - levels).max() < 1e-8
     assert c.error <= 1e-8
 
 
 @settings(max_examples=40)
-@given(problems(largest=5, cardinality=True), st.sampled_from(["paper", "text"]))
-def test_any_problem(p, convention):
-    exact, own = Restricted(p, convention), minimum_gap(p, convention=convention, certify=0.1)
+@given(problems(largest=5, cardinality=True), st.sampled_from(["per_qubit", "unit"]))
+def test_any_problem(p, normalisation):
+    exact, own = (
+        Restricted(p, normalisation),
+        minimum_gap(p, normalisation=normalisation, certify=0.1),
+    )
     assert own.multiplicity == exact.g
     if exact.g == exact.states.size:
         assert own.gap == math.inf
@@ -137,10 +143,10 @@ def test_any_problem(p, convention):
 def test_no_choice_is_left(d, k, multiplicity):
     """One state, or all equally good: no level to mix with, and the energy is known."""
     p = ac.SelectionProblem(np.ones(d), np.zeros((d, d)), beta=1.0, cardinality=k)
-    own = minimum_gap(p, convention="text")
+    own = minimum_gap(p, normalisation="unit")
     assert (own.gap, own.final_gap, own.multiplicity) == (math.inf, math.inf, multiplicity)
     s = np.linspace(0, 1, 5)
-    lowest = spectrum(p, points=5, levels=1, convention="text").energies[:, 0]
+    lowest = spectrum(p, points=5, levels=1, normalisation="unit").energies[:, 0]
     assert np.allclose(lowest, -(1 - s) * 2 / d * k * (d - k) - s * k, atol=1e-12)
 
 
@@ -150,22 +156,22 @@ def test_no_candidates():
 
 
 @BOTH
-def test_one_of_two_is_a_single_spin(convention):
+def test_one_of_two_is_a_single_spin(normalisation):
     """d = 2, k = 1 is one spin in a field: gap^2 = (2 (1-s) c)^2 + (s (E_1 - E_0))^2."""
     p = ac.SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
-    across, along = 2 * CONVENTIONS[convention].driver_scale(2), 0.3
-    own = minimum_gap(p, convention=convention)
+    across, along = 2 * NORMALISATIONS[normalisation].driver_scale(2), 0.3
+    own = minimum_gap(p, normalisation=normalisation)
     assert own.gap == pytest.approx(across * along / math.hypot(across, along), rel=1e-9)
     assert own.s == pytest.approx(across**2 / (across**2 + along**2), abs=1e-4)
 
 
 @BOTH
-def test_selecting_and_leaving_out_are_alike(convention):
+def test_selecting_and_leaving_out_are_alike(normalisation):
     """With n -> 1 - n, k of d becomes d - k of d, and l becomes -(l + sum_q Q): the same levels."""
     p = relu_problem(9, cardinality=3)
     h = (p.linear + p.quadratic.sum(axis=1)) / p.beta
     mirrored = ac.SelectionProblem(h, p.J, beta=p.beta, cardinality=6)
-    own, other = (minimum_gap(q, convention=convention, rtol=1e-8) for q in (p, mirrored))
+    own, other = (minimum_gap(q, normalisation=normalisation, rtol=1e-8) for q in (p, mirrored))
     assert own.gap == pytest.approx(other.gap, rel=2e-8)
     assert own.final_gap == pytest.approx(other.final_gap, rel=1e-10)
     assert own.adiabatic_time == pytest.approx(other.adiabatic_time, rel=1e-4)
@@ -217,11 +223,11 @@ def test_preconditioner_inverts_a_term_that_is_alone(a, b):
     assert np.allclose(back - far[:, None] * solved, R, atol=1e-11)
 
 
-def in_sector(p, convention, s, count):
+def in_sector(p, normalisation, s, count):
     """The lowest levels at s, by scipy's Lanczos method on the sector's swaps."""
     sector = WeightSector(p.d, p.cardinality)
     E = s * sector.energies(p.linear, p.quadratic)
-    swap = -2 * (1 - s) * CONVENTIONS[convention].driver_scale(p.d) / p.d
+    swap = -2 * (1 - s) * NORMALISATIONS[normalisation].driver_scale(p.d) / p.d
     H = LinearOperator(
         (sector.size, sector.size),
         matvec=lambda x: swap * sector.apply(np.ascontiguousarray(x.ravel())) + E * x.ravel(),
@@ -232,15 +238,15 @@ def in_sector(p, convention, s, count):
 
 
 @BOTH
-def test_fourteen_qubits(convention):
+def test_fourteen_qubits(normalisation):
     p = relu_problem(14, cardinality=4)
-    own = minimum_gap(p, convention=convention, certify=0.02)
+    own = minimum_gap(p, normalisation=normalisation, certify=0.02)
     assert own.proved
     assert own.certificate >= 0.98 * own.gap
     assert own.error < 1e-6 * own.gap
     width = 1e-3
     for s in (own.s, own.s - width, own.s + width, 0.3, 0.6, 0.9):
-        levels = in_sector(p, convention, s, 2)
+        levels = in_sector(p, normalisation, s, 2)
         gap = levels[1] - levels[0]
         assert gap >= own.gap * (1 - 1e-6)
         if s == own.s:
@@ -255,10 +261,10 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
 
 @pytest.mark.long
 @BOTH
-def test_forty_qubits(convention):
+def test_forty_qubits(normalisation):
     p = relu_problem(40, cardinality=5)
-    own = minimum_gap(p, convention=convention)
-    levels = in_sector(p, convention, own.s, 2)
+    own = minimum_gap(p, normalisation=normalisation)
+    levels = in_sector(p, normalisation, own.s, 2)
     assert own.gap == pytest.approx(levels[1] - levels[0], rel=1e-6)
     assert 0.9 * own.gap * (1 - 1e-6) <= own.certificate <= own.gap
     members = np.array(list(itertools.combinations(range(40), 5)))

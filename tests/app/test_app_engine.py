@@ -77,9 +77,9 @@ def test_answers_equal_explain_to_the_bit(engine, network, asked):
 
 def test_the_network_runs_only_where_photo_network_layer_or_class_change(engine, monkeypatch):
     ran = []
-    plain = engine_module.look_at
+    plain = engine_module.run_forward
     monkeypatch.setattr(
-        engine_module, "look_at", lambda *a, **k: ran.append(1) or plain(*a, **k)
+        engine_module, "run_forward", lambda *a, **k: ran.append(1) or plain(*a, **k)
     )  # fmt: skip
     for beta in (0.1, 0.5, 0.9):
         for tau in (10.0, 50.0):

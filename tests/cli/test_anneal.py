@@ -68,19 +68,19 @@ def test_every_kind_of_model(folder, kind):
 
 def test_options_reach_the_result(folder):
     run(
-        "anneal", "p.npz", "--tau", "20", "--convention", "text", "--schedule",
+        "anneal", "p.npz", "--tau", "20", "--normalisation", "unit", "--schedule",
         "quadratic+pause:0.5:0.2", "--beta", "0.6", "--cardinality", "2", "--constraint", "penalty",
         "--tol", "1e-4", "--shots", "7", "--seed", "5", "-o", "out",
     )  # fmt: skip
     told, p = saved(), relu_problem(5, beta=0.6, cardinality=2)
     own = ac.anneal(
-        p, tau=20.0, convention="text", schedule="quadratic+pause:0.5:0.2", constraint="penalty",
+        p, tau=20.0, normalisation="unit", schedule="quadratic+pause:0.5:0.2", constraint="penalty",
         tol=1e-4,
     )  # fmt: skip
     assert told["runs"][0]["success_probability"] == own.success_probability
     assert told["runs"][0]["shots"] == 7
-    assert told["convention"]["name"] == "text"
-    assert told["convention"]["schedule"] == own.schedule
+    assert told["normalisation"]["name"] == "unit"
+    assert told["normalisation"]["schedule"] == own.schedule
     assert (told["problem"]["beta"], told["problem"]["cardinality"]) == (0.6, 2)
     assert (told["problem"]["constraint"], told["tol"], told["seed"]) == ("penalty", 1e-4, 5)
 
@@ -97,10 +97,10 @@ def test_a_published_schedule_has_its_own_units(folder):
     (folder / "chip.csv").write_text("s,A(s) (GHz),B(s) (GHz)\n0,8.0,0.2\n0.5,1.0,4.0\n1,0.0,8.0\n")
     found = run("anneal", "p.npz", "--schedule", "chip.csv", "--tau", "1,5", "-o", "out")
     told = saved()
-    assert told["convention"]["name"] == "dwave"
-    assert told["convention"]["tau_unit"] == "ns"
+    assert told["normalisation"]["name"] == "dwave"
+    assert told["normalisation"]["tau_unit"] == "ns"
     assert "tau in ns" in found.stdout
-    wrong = run("anneal", "p.npz", "--schedule", "chip.csv", "--convention", "paper", code=2)
+    wrong = run("anneal", "p.npz", "--schedule", "chip.csv", "--normalisation", "per_qubit", code=2)
     assert wrong.stderr.count("\n") == 1
 
 
@@ -123,7 +123,7 @@ def test_an_older_result_is_replaced_and_nothing_else(folder):
         (["--tau", "nan"], "tau=nan"),
         (["--beta", "2"], "beta=2"),
         (["--cardinality", "9"], "cardinality=9: the problem has 5 variables"),
-        (["--convention", "x"], "convention='x'"),
+        (["--normalisation", "x"], "normalisation='x'"),
         (["--schedule", "x"], "schedule='x'"),
         (["--constraint", "x"], "constraint='x'"),
         (["--tol", "0"], "tol=0"),

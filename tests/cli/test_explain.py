@@ -84,7 +84,7 @@ def test_options_reach_the_result(nets):
     run(
         "explain", "cat.png", "--model", nets, "--layer", "3", "--target", "bee",
         "--preset", "paper", "--beta", "0.6", "--cardinality", "2", "--max-qubits", "4",
-        "--tau", "20", "--shots", "9", "--convention", "text", "--seed", "5", "-o", "out",
+        "--tau", "20", "--shots", "9", "--normalisation", "unit", "--seed", "5", "-o", "out",
     )  # fmt: skip
     e = ac.Explanation.load("out/cat")
     told = e.provenance
@@ -92,7 +92,7 @@ def test_options_reach_the_result(nets):
     assert (told["importance"], told["map_form"]) == ("gradcam", "sum_of_relu")
     assert (e.problem.beta, e.problem.cardinality, len(e.selected)) == (0.6, 2, 2)
     assert (told["photo"], told["layer_was_named"]) == ("cat.png", True)
-    assert (told["tau"], e.convention, e.selection.reads, told["seed"]) == (20.0, "text", 9, 5)
+    assert (told["tau"], e.normalisation, e.selection.reads, told["seed"]) == (20.0, "unit", 9, 5)
     assert e.problem.d <= 4
 
 

@@ -15,7 +15,7 @@ models = ["builders:digit_network"]
 layers = ["3"]
 [annealing]
 tau = 1
-conventions = "paper"
+normalisations = "per_qubit"
 gaps = false
 [statistics]
 bootstrap = 10

@@ -6,7 +6,7 @@ import torch
 
 import annealcam as ac
 from annealcam.attribution.capture import capture
-from annealcam.attribution.observation import seen_in
+from annealcam.attribution.layer_maps import layer_maps
 from annealcam.evaluation.methods import METHODS, answers
 from annealcam.settings import resolve
 from tests.builders import small_network
@@ -65,7 +65,9 @@ def test_an_image_with_fewer_candidates_than_the_cardinality_keeps_them_all():
     network = small_network(maps=14)
     images = torch.randn(4, 3, 20, 20, generator=torch.Generator().manual_seed(3))
     captured = capture(network, images, layer="3", targets=[0, 1, 2, 3])
-    there = [one.problem.d for one in seen_in(captured, importance="gradcam", beta=0.7, limit=16)]
+    there = [
+        one.problem.d for one in layer_maps(captured, importance="gradcam", beta=0.7, limit=16)
+    ]
     k = max(there)
     assert min(there) < k
     settings = resolve("paper", sampler="exact", cardinality=k)

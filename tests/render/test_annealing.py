@@ -25,7 +25,7 @@ from tests.builders import relu_problem
 def h():
     labels = ("a", "b", ("x", 1), "$x_{$", 4, "long name " * 9)
     source = ProblemFile(relu_problem(6, 1), labels, 1.5, "a dimod BQM file (SPIN)")
-    return hardness(source, [10.0, 30.0, 100.0], convention="text", shots=25, seed=3)
+    return hardness(source, [10.0, 30.0, 100.0], normalisation="unit", shots=25, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_the_folder(h, tmp_path):
     assert told["problem_file"] == "p.bqm"
     assert told["problem"]["labels"][2:5] == [["x", 1], "$x_{$", 4]
     assert (told["problem"]["offset"], told["seed"]) == (1.5, 3)
-    assert told["convention"]["driver_scale"] == 1.0
+    assert told["normalisation"]["driver_scale"] == 1.0
     assert [run["success_probability"] for run in told["runs"]] == [
         run.success_probability for run in h.runs
     ]

@@ -13,7 +13,7 @@ SELECTORS = {  # overlap and k of each
     "gradcam": (0.275, 9.2), "gradcam++": (0.96, 15.4),
 }  # fmt: skip
 TAUS = (10.0, 50.0, 100.0)
-CONVENTIONS = ("paper", "text")
+NORMALISATIONS = ("per_qubit", "unit")
 IMAGES = 20  # of a class
 
 
@@ -23,19 +23,19 @@ def columns(rows):
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def analysis(settings=3, classes=10, *, taus=TAUS, conventions=CONVENTIONS, few=0, seed=0):
+def analysis(settings=3, classes=10, *, taus=TAUS, normalisations=NORMALISATIONS, few=0, seed=0):
     """Return a dict of columns as `analyse` makes them, of the first `few` selectors or of all."""
     rng = np.random.default_rng(seed)
     pairs = [(MODELS[i], "block") for i in range(settings)]
     names = NAMES[:classes]
     selectors = dict(list(SELECTORS.items())[: few or None])
     d = {pair: rng.integers(3 + 3 * i, 9 + 4 * i, classes) for i, pair in enumerate(pairs)}
-    runs = [(convention, tau) for convention in conventions for tau in taus]
+    runs = [(normalisation, tau) for normalisation in normalisations for tau in taus]
     return {
         "overlap_matrix": columns(_matrix(pairs, names, selectors, rng)),
         "overlap": columns(_overlap(pairs, classes, selectors, runs)),
         "overlap_by_k": columns(_by_k(pairs)),
-        **_gaps(pairs, names, conventions, d, rng),
+        **_gaps(pairs, names, normalisations, d, rng),
         **_success(pairs, names, runs, d, rng),
     }
 
@@ -45,26 +45,26 @@ def _matrix(pairs, names, selectors, rng):
         for selector, (level, _) in selectors.items():
             B = np.clip(rng.gamma(1.2, level / 1.2, (len(names),) * 2), 0, 1)
             B = np.triu(B, 1) + np.triu(B, 1).T + np.eye(len(names))
-            run = (100.0, "paper") if selector == "anneal" else (None, None)
+            run = (100.0, "per_qubit") if selector == "anneal" else (None, None)
             for a, first in enumerate(names):
                 for b, second in enumerate(names):
                     yield {
                         "model": model, "layer": layer, "selector": selector, "class_a": first,
                         "class_b": second, "overlap": float(B[a, b]), "tau": run[0],
-                        "convention": run[1],
+                        "normalisation": run[1],
                     }  # fmt: skip
 
 
 def _overlap(pairs, classes, selectors, runs):
     for i, (model, layer) in enumerate(pairs):
         for selector, (level, k) in selectors.items():
-            for convention, tau in runs if selector == "anneal" else [(None, None)]:
+            for normalisation, tau in runs if selector == "anneal" else [(None, None)]:
                 value = level * (1 - 0.1 * i)
                 apart = value - 0.265 * (1 - 0.1 * i)
                 exact = selector == "exact"
                 yield {
                     "model": model, "layer": layer, "selector": selector, "tau": tau,
-                    "convention": convention, "classes": classes, "images": IMAGES * classes,
+                    "normalisation": normalisation, "classes": classes, "images": IMAGES * classes,
                     "k": k + i, "off_diagonal": value, "low": value - 0.015,
                     "high": value + 0.02, "bias": 0.004, "zero_share": max(0.0, 0.5 - value),
                     "exact_zero_share": max(0.0, 0.45 - value), "threshold": 0.005,
@@ -101,10 +101,10 @@ def _five(values):
     }
 
 
-def _gaps(pairs, names, conventions, d, rng):
+def _gaps(pairs, names, normalisations, d, rng):
     rows, summary, by_d = [], [], []
     for model, layer in pairs:
-        for convention in conventions:
+        for normalisation in normalisations:
             own = []
             for c, name in enumerate(names):
                 for i in range(IMAGES):
@@ -112,16 +112,16 @@ def _gaps(pairs, names, conventions, d, rng):
                     final = float(0.12 * rng.gamma(3, 0.4) + 1e-3)
                     interior = bool(rng.random() < 0.4)
                     gap = final * float(rng.uniform(0.2, 0.9)) if interior else final
-                    gap *= 3 if convention == "text" else 1
+                    gap *= 3 if normalisation == "unit" else 1
                     applies = interior and rng.random() < 0.3
                     own.append({
-                        "model": model, "layer": layer, "convention": convention,
+                        "model": model, "layer": layer, "normalisation": normalisation,
                         "image": f"{name}/{i}.JPEG", "class": name, "d": size, "gap": gap,
                         "gap_s": 0.8 if interior else 1.0, "final_gap": final,
                         "interior": interior, "landau_zener_applies": applies,
                     })  # fmt: skip
             rows += own
-            where = {"model": model, "layer": layer, "convention": convention}
+            where = {"model": model, "layer": layer, "normalisation": normalisation}
             values = [row["gap"] for row in own]
             summary.append({
                 **where, "images": len(own), **_five(values),
@@ -143,9 +143,9 @@ def _gaps(pairs, names, conventions, d, rng):
 
 def _success(pairs, names, runs, d, rng):
     by_d, fit, by_class, zener, best = [], [], [], [], []
-    for convention, tau in runs:
-        run = {"convention": convention, "tau": tau}
-        slope = {"paper": 1.0, "text": 0.8}.get(convention, 0.5) * (0.6 - tau / 250)
+    for normalisation, tau in runs:
+        run = {"normalisation": normalisation, "tau": tau}
+        slope = {"per_qubit": 1.0, "unit": 0.8}.get(normalisation, 0.5) * (0.6 - tau / 250)
         for model, layer in [*pairs, ("all", "all")]:
             fit.append({
                 "model": model, "layer": layer, **run, "a": 1.0, "b": slope,

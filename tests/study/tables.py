@@ -24,7 +24,7 @@ def study_table(
     settings: Sequence[tuple[str, str]] = (("paper-16", "block"),),
     selectors: Sequence[str] = SELECTORS,
     taus: Sequence[float] = (10.0, 100.0),
-    conventions: Sequence[str] = ("paper", "text"),
+    normalisations: Sequence[str] = ("per_qubit", "unit"),
     draws: int = 2,
     cardinalities: Sequence[int] = (1, 2, 3),
     channels: int = 16,
@@ -41,7 +41,7 @@ def study_table(
             for i in range(images):
                 about = {"model": model, "layer": layer, "image": f"{name}/{i:03d}", "class": name}
                 image = _Image(about, candidates, h / h.max(), channels, rng)
-                rows += image.free(selectors, taus, conventions, draws)
+                rows += image.free(selectors, taus, normalisations, draws)
                 rows += image.of_size(selectors, cardinalities, draws)
     return table_of(rows)
 
@@ -98,12 +98,12 @@ class _Image:
         else:
             yield self.row(selector, self.order(selector)[:k], **more)
 
-    def free(self, selectors, taus, conventions, draws) -> Iterator[dict]:
+    def free(self, selectors, taus, normalisations, draws) -> Iterator[dict]:
         exact = np.flatnonzero(self.best.n)
         for selector in selectors:
             if selector == "anneal":
-                for convention in conventions:
-                    yield from self._annealed(exact, taus, convention)
+                for normalisation in normalisations:
+                    yield from self._annealed(exact, taus, normalisation)
             elif selector == "exact":
                 yield self.row(selector, exact, **self._problem())
             elif selector in ("positive", "gradcam", "gradcam++"):
@@ -129,8 +129,8 @@ class _Image:
         row = self.row(selector, everything, energy=None, optimal=None, weights=weights.tolist())
         return row | {"k": self.channels, "selected": list(range(self.channels))}
 
-    def _annealed(self, exact, taus, convention) -> Iterator[dict]:
-        d, scale = self.problem.d, 1.0 if convention == "text" else 1.0 / self.problem.d
+    def _annealed(self, exact, taus, normalisation) -> Iterator[dict]:
+        d, scale = self.problem.d, 1.0 if normalisation == "unit" else 1.0 / self.problem.d
         final = float(self.rng.uniform(0.05, 0.4))
         share = float(self.rng.choice([1.0, 0.9, 0.3]))  # of the final gap: inside where below 1
         gap, applies = final * share, share < 0.5
@@ -141,7 +141,7 @@ class _Image:
             hit = self.rng.uniform() < 1 - (1 - one) ** shots
             chosen = exact if hit else self.rng.choice(d, max(1, len(exact) - 1), replace=False)
             yield self.row(
-                "anneal", chosen, tau=tau, convention=convention, success_probability=one,
+                "anneal", chosen, tau=tau, normalisation=normalisation, success_probability=one,
                 success_error=1e-6, multiplicity=self.best.multiplicity, shots=shots,
                 best_of_shots=1 - (1 - one) ** shots, guess=guess,
                 guess_best=1 - (1 - guess) ** shots, gap=gap, final_gap=final,

@@ -37,14 +37,14 @@ def quartiles(rows, name):
     return pytest.approx(np.quantile([r[name] for r in rows], [0, 0.25, 0.5, 0.75, 1]))
 
 
-RUN = ("model", "layer", "convention", "tau")
+RUN = ("model", "layer", "normalisation", "tau")
 
 
-def test_each_image_has_one_gap_a_convention(table, answers):
+def test_each_image_has_one_gap_a_normalisation(table, answers):
     gaps = rows_of(answers["gaps"])
-    assert len(gaps) == 2 * 2 * 4 * 4  # networks, conventions, classes, images
+    assert len(gaps) == 2 * 2 * 4 * 4  # networks, normalisations, classes, images
     for row in gaps:
-        first = own_rows(table, row, "model", "layer", "convention", "image")[0]
+        first = own_rows(table, row, "model", "layer", "normalisation", "image")[0]
         names = ("d", "gap", "gap_s", "final_gap", "landau_zener_applies")
         assert {name: row[name] for name in names} == {name: first[name] for name in names}
         assert (row["interior"], row["class"]) == (first["gap_interior"], first["target"])
@@ -52,13 +52,13 @@ def test_each_image_has_one_gap_a_convention(table, answers):
 
 def test_gaps_by_d_and_in_all(answers):
     for row in rows_of(answers["gap_by_d"]):
-        names = ("model", "layer", "convention", "d")
+        names = ("model", "layer", "normalisation", "d")
         own = rows_of(answers["gaps"], **{name: row[name] for name in names})
         assert [row[name] for name in QUARTILES] == quartiles(own, "gap")
         assert row["images"] == len(own)
         assert row["hardest_image"] == min(own, key=lambda r: r["gap"])["image"]
     for row in rows_of(answers["gap_summary"]):
-        names = ("model", "layer", "convention")
+        names = ("model", "layer", "normalisation")
         own = rows_of(answers["gaps"], **{name: row[name] for name in names})
         assert [row[name] for name in QUARTILES] == quartiles(own, "gap")
         assert row["interior_share"] == pytest.approx(np.mean([r["interior"] for r in own]))
@@ -86,7 +86,7 @@ def test_success_fits_each_setting_and_all_together(table, answers):
     fits = rows_of(answers["success_fit"])
     assert len(fits) == (2 + 1) * 4
     for row in fits:
-        names = RUN if row["model"] != "all" else ("convention", "tau")
+        names = RUN if row["model"] != "all" else ("normalisation", "tau")
         own = own_rows(table, row, *names)
         d, f = [r["d"] for r in own], [r["success_probability"] for r in own]
         slope, at_0 = np.polyfit(d, np.log(f), 1)
@@ -126,7 +126,11 @@ def test_values_are_plain(answers):
 def test_rows_without_annealing_or_gap_are_left_out():
     def row(image, **more):
         about = {"model": "m", "layer": "l", "image": image, "target": "a", "selector": "anneal"}
-        return about | {"tau": 10.0, "convention": "paper", "d": 4, "selected": [1], "k": 1} | more
+        return (
+            about
+            | {"tau": 10.0, "normalisation": "per_qubit", "d": 4, "selected": [1], "k": 1}
+            | more
+        )
 
     rows = [row("1", success_probability=0.5, guess=0.1), row("2", gap=0.1), row("3")]
     answers = analyse(table_of(rows), **OPTIONS)

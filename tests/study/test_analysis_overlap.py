@@ -61,7 +61,7 @@ def test_overlap_is_made_again_from_the_rows(table, answers, selector):
         table.to_pydict(), selector=selector, cardinality=None, model="paper-16", layer="block"
     )
     for row in rows_of(answers["overlap"], selector=selector, layer="block"):
-        run = {"tau": row["tau"], "convention": row["convention"]}
+        run = {"tau": row["tau"], "normalisation": row["normalisation"]}
         own = [r for r in free if {name: r[name] for name in run} == run]
         draws = [[r for r in own if r["draw"] == draw] for draw in {r["draw"] for r in own}]
         assert row["off_diagonal"] == pytest.approx(np.mean([mean_overlap(d) for d in draws]))
@@ -76,8 +76,13 @@ def test_overlap_is_made_again_from_the_rows(table, answers, selector):
 
 def test_there_is_a_row_for_each_selector_and_run_in_their_order(answers):
     rows = rows_of(answers["overlap"], layer="block")
-    runs = [(r["convention"], r["tau"]) for r in rows if r["selector"] == "anneal"]
-    assert sorted(runs) == [("paper", 10.0), ("paper", 100.0), ("text", 10.0), ("text", 100.0)]
+    runs = [(r["normalisation"], r["tau"]) for r in rows if r["selector"] == "anneal"]
+    assert sorted(runs) == [
+        ("per_qubit", 10.0),
+        ("per_qubit", 100.0),
+        ("unit", 10.0),
+        ("unit", 100.0),
+    ]
     assert list(dict.fromkeys(r["selector"] for r in rows)) == list(SELECTORS)
 
 
@@ -87,12 +92,12 @@ def test_matrix_has_the_mean_of_the_table(answers):
         cells = rows_of(matrix, selector=selector, layer="block")
         assert len(cells) == 9
         assert [c["overlap"] for c in cells if c["class_a"] == c["class_b"]] == [1.0] * 3
-        run = {name: cells[0][name] for name in ("tau", "convention")}
+        run = {name: cells[0][name] for name in ("tau", "normalisation")}
         row = only(answers["overlap"], selector=selector, layer="block", **run)
         pairs = [c["overlap"] for c in cells if c["class_a"] != c["class_b"]]
         assert np.mean(pairs) == pytest.approx(row["off_diagonal"])
-        expected = (100.0, "paper") if selector == "anneal" else (None, None)
-        assert (run["tau"], run["convention"]) == expected
+        expected = (100.0, "per_qubit") if selector == "anneal" else (None, None)
+        assert (run["tau"], run["normalisation"]) == expected
 
 
 def test_overlap_by_k_is_made_again_from_the_rows(table, answers):

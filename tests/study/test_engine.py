@@ -23,7 +23,7 @@ SMALL = {
     "data": {"choose": "all", "per_class": 4},
     "network": {"models": ["builders:digit_network"], "layers": ["3"], "batch": 2},
     "problem": {"explain": "label"},  # an untrained network predicts one class
-    "annealing": {"tau": [1, 10], "conventions": ["paper", "text"]},
+    "annealing": {"tau": [1, 10], "normalisations": ["per_qubit", "unit"]},
     "baselines": {"random_draws": 2, "sizes": [1, 2]},
     "statistics": {"bootstrap": 50, "permutations": 50},
 }
@@ -126,7 +126,7 @@ def test_the_figures_numbers_again_from_the_table(run, rows):
             r for r in rows
             if r["selector"] == told["selector"] and r["cardinality"] is None
             and r["draw"] in (None, 0)
-            and told["convention"] in ("", r["convention"]) and told["tau"] in ("", str(r["tau"]))
+            and told["normalisation"] in ("", r["normalisation"]) and told["tau"] in ("", str(r["tau"]))
         ]  # fmt: skip
         assert len(own) == 40
         if told["selector"] == "random":
@@ -141,9 +141,9 @@ def test_the_figures_numbers_again_from_the_table(run, rows):
         B = np.sqrt(p) @ np.sqrt(p).T
         mean = (B.sum() - np.trace(B)) / 90
         assert float(told["off_diagonal"]) == pytest.approx(mean, abs=1e-12)
-    gaps = {(r["image"], r["convention"]): r["gap"] for r in rows if r["selector"] == "anneal"}
+    gaps = {(r["image"], r["normalisation"]): r["gap"] for r in rows if r["selector"] == "anneal"}
     drawn = figure(run, "gap_histogram")
-    assert {(r["image"], r["convention"]): float(r["gap"]) for r in drawn} == gaps
+    assert {(r["image"], r["normalisation"]): float(r["gap"]) for r in drawn} == gaps
 
 
 def test_the_manifest_says_how_it_was_made(run):
@@ -242,7 +242,7 @@ def test_labels_that_are_none_of_the_networks(tmp_path, quick):
 
 def test_the_label_can_be_explained_in_place_of_the_prediction(tmp_path, quick):
     study = study_of(SMALL | {"annealing": {"tau": [],
-                     "conventions": [], "gaps": False}})  # fmt: skip
+                     "normalisations": [], "gaps": False}})  # fmt: skip
     run_study(study, tmp_path / "r")
     rows = store.read_table(tmp_path / "r").to_pylist()
     assert all(row["target"] == row["class"] for row in rows)

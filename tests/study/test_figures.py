@@ -30,8 +30,8 @@ def columns():
     ("settings", "classes", "runs"),
     [
         (1, 10, {"taus": (10.0, 50.0)}),
-        (6, 2, {"taus": (50.0,), "conventions": ("text",), "few": 2}),
-        (6, 10, {"taus": (10.0,), "conventions": ("paper",), "few": 1}),
+        (6, 2, {"taus": (50.0,), "normalisations": ("unit",), "few": 2}),
+        (6, 10, {"taus": (10.0,), "normalisations": ("per_qubit",), "few": 1}),
     ],
 )
 def test_every_figure_with_its_numbers(settings, classes, runs, tmp_path):
@@ -57,14 +57,14 @@ def test_every_figure_with_its_numbers(settings, classes, runs, tmp_path):
 def test_equal_columns_make_equal_files(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        draw(synthetic.analysis(1, 2, taus=(10.0,), conventions=("paper",)), tmp_path / name)
+        draw(synthetic.analysis(1, 2, taus=(10.0,), normalisations=("per_qubit",)), tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
 @pytest.mark.parametrize("left", [*sorted(set(TABLE_OF.values())), "overlap_matrix"])
 def test_without_a_table_there_is_no_figure(left, tmp_path):
-    whole = synthetic.analysis(1, 2, taus=(10.0,), conventions=("paper",))
+    whole = synthetic.analysis(1, 2, taus=(10.0,), normalisations=("per_qubit",))
     empty = {name: [] for name in whole[left]}
     only = {name: {key: [] for key in table} for name, table in whole.items()}
     assert draw(only | {left: empty}, tmp_path) == []
@@ -84,7 +84,7 @@ def test_nothing_known_is_nothing_drawn(columns, tmp_path):
 
 
 def test_some_things_unknown(tmp_path):
-    columns = synthetic.analysis(1, 2, taus=(10.0,), conventions=("paper",))
+    columns = synthetic.analysis(1, 2, taus=(10.0,), normalisations=("per_qubit",))
     for table in columns.values():
         for name, column in table.items():
             if isinstance(column[0], float) and name not in ("tau", "threshold"):
@@ -140,7 +140,7 @@ def test_matrices_are_the_columns(columns):
 
 def test_one_row_a_selector(columns):
     table = columns["overlap"]
-    assert main_run(table) == ("paper", 100.0)
+    assert main_run(table) == ("per_qubit", 100.0)
     figure = overlap_figure(table)
     assert len(figure.axes) == 3
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -163,9 +163,9 @@ def test_curves_over_k(columns):
 def test_histograms_count_every_gap(columns):
     figure = gap_histogram_figure(columns["gaps"])
     panels = figure.axes[:6]
-    order = [(c, m) for c in synthetic.CONVENTIONS for m in synthetic.MODELS[:3]]
-    for axes, second, (convention, model) in zip(panels, figure.axes[6:], order, strict=True):
-        own = where(columns["gaps"], model=model, convention=convention)
+    order = [(c, m) for c in synthetic.NORMALISATIONS for m in synthetic.MODELS[:3]]
+    for axes, second, (normalisation, model) in zip(panels, figure.axes[6:], order, strict=True):
+        own = where(columns["gaps"], model=model, normalisation=normalisation)
         deep, shallow, at_end = (sum(bar.get_height() for bar in bars) for bars in axes.containers)
         assert deep + shallow == sum(own["interior"])
         assert at_end == len(own["gap"]) - sum(own["interior"])
@@ -186,7 +186,7 @@ def test_medians_and_fits(make, columns):
     second = {"gap_by_d": "gap_summary", "success_by_d": "success_fit"}[name]
     plain, fitted = make(columns[name]), make(columns[name], columns[second])
     axes = plain.axes[0]
-    keys = {"convention": "paper"} | ({"tau": 10.0} if "tau" in columns[name] else {})
+    keys = {"normalisation": "per_qubit"} | ({"tau": 10.0} if "tau" in columns[name] else {})
     own = where(columns[name], model="paper-16", **keys)
     drawn = [line.get_ydata().tolist() for line in axes.lines]
     assert own["median"] in drawn
@@ -204,7 +204,7 @@ def test_the_fit_is_the_one_of_all_settings(columns):
 
 def test_guessing_is_weighted_by_images():
     table = {
-        "model": ["a", "b"], "layer": ["x", "x"], "convention": ["paper"] * 2, "tau": [10.0] * 2,
+        "model": ["a", "b"], "layer": ["x", "x"], "normalisation": ["per_qubit"] * 2, "tau": [10.0] * 2,
         "d": [4, 4], "images": [1, 3], "shots": [16, 16], "best_of_shots": [0.9, 0.8],
         "guess_best": [0.2, 0.6], "optimal_share": [1.0, None],
     }  # fmt: skip
@@ -217,7 +217,7 @@ def test_classes_and_formula(columns):
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(synthetic.NAMES)
     table = columns["landau_zener"]
     figure = landau_zener_figure(table)
-    own = where(table, convention="paper", tau=10.0, model="paper-16")
+    own = where(table, normalisation="per_qubit", tau=10.0, model="paper-16")
     lines = figure.axes[0].lines
     assert np.array_equal(lines[1].get_data(), [own["landau_zener"], own["success_probability"]])
 

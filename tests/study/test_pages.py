@@ -390,7 +390,7 @@ NOTED = []
 
 @pytest.mark.usefixtures("without_figures")
 def test_the_network_again_selects_what_the_table_says(tmp_path):
-    asked = {"data": {"per_class": 1}, "annealing": {"tau": [100.0], "conventions": ["text"]},
+    asked = {"data": {"per_class": 1}, "annealing": {"tau": [100.0], "normalisations": ["unit"]},
              "statistics": {"bootstrap": 10, "permutations": 10}}  # fmt: skip
     run = tmp_path / "run"
     run_study(study_of(asked), run)

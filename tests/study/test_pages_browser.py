@@ -40,7 +40,7 @@ def thousand(tmp_path_factory):
     top = tmp_path_factory.mktemp("thousand")
     made = study_table(
         classes=CLASSES, images=100, selectors=("exact", "anneal"), taus=(10.0,),
-        conventions=("paper",), cardinalities=(),
+        normalisations=("per_qubit",), cardinalities=(),
     )  # fmt: skip
     table = renamed(made, image=lambda name: f"{name}.png",
                     predicted=lambda name: "class 0" if name == "class 9" else name)  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 import annealcam as ac
 from annealcam.attribution.cam import gradcam_plus_plus_weights
 from annealcam.attribution.capture import capture
-from annealcam.attribution.observation import seen_in
+from annealcam.attribution.layer_maps import layer_maps
 from annealcam.study.config import Annealing
 from annealcam.study.table.annealed import annealed_rows
 from annealcam.study.table.selectors import plain_rows
@@ -25,7 +25,7 @@ def captured():
 
 @pytest.fixture(scope="module")
 def seen(captured):
-    return next(seen_in(captured, importance="gradcam", beta=0.7, limit=20))
+    return next(layer_maps(captured, importance="gradcam", beta=0.7, limit=20))
 
 
 def rows(seen, sizes=(1, 2, 3), draws=4):
@@ -103,14 +103,14 @@ def test_a_study_selects_what_explain_selects():
     image = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(8))
     e = ac.explain(network, image, layer="3", preset="paper", sampler="exact", max_qubits=9)
     found = capture(network, image[None], layer="3")
-    (seen,) = seen_in(found, importance="gradcam", beta=0.7, limit=9)
+    (seen,) = layer_maps(found, importance="gradcam", beta=0.7, limit=9)
     assert rows(seen)[0]["selected"] == sorted(e.selected.tolist())
     assert rows(seen)[0]["energy"] == e.energy
     assert np.array_equal(seen.problem.J, e.problem.J)
 
 
 def test_a_limit_keeps_the_selectors_of_all_maps_whole(captured):
-    (seen, *_) = seen_in(captured, importance="gradcam", beta=0.7, limit=3)
+    (seen, *_) = layer_maps(captured, importance="gradcam", beta=0.7, limit=3)
     found = rows(seen, sizes=())
     assert len(seen.candidates) == 3 < seen.candidates_in_all
     (all_positive,) = of(found, "positive")
@@ -120,13 +120,13 @@ def test_a_limit_keeps_the_selectors_of_all_maps_whole(captured):
 
 
 def test_the_annealers_rows(seen):
-    asked = Annealing(tau=(1.0, 200.0), conventions=("paper", "text"))
+    asked = Annealing(tau=(1.0, 200.0), normalisations=("per_qubit", "unit"))
     found = list(annealed_rows(seen, asked, seed=np.random.SeedSequence(1)))
-    assert [(r["convention"], r["tau"]) for r in found] == [
-        ("paper", 1.0), ("paper", 200.0), ("text", 1.0), ("text", 200.0)
+    assert [(r["normalisation"], r["tau"]) for r in found] == [
+        ("per_qubit", 1.0), ("per_qubit", 200.0), ("unit", 1.0), ("unit", 200.0)
     ]  # fmt: skip
     for row in found:
-        kw = {"convention": row["convention"]}
+        kw = {"normalisation": row["normalisation"]}
         exact = ac.anneal(seen.problem, tau=row["tau"], **kw)
         gap = ac.minimum_gap(seen.problem, **kw)
         assert row["success_probability"] == exact.success_probability
@@ -146,7 +146,7 @@ def test_nothing_important_is_nothing_selected():
     with torch.no_grad():
         network[-1].weight.abs_().neg_()  # every map speaks against every class
     found = capture(network, torch.randn(1, 3, 20, 20), layer="3")
-    (seen,) = seen_in(found, importance="gradcam", beta=0.7, limit=20)
+    (seen,) = layer_maps(found, importance="gradcam", beta=0.7, limit=20)
     assert len(seen.candidates) == 0
     assert {row["k"] for row in rows(seen)} == {0}
     assert list(annealed_rows(seen, Annealing(), seed=np.random.SeedSequence(0))) == []

@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
-from annealcam.annealing.hamiltonian import Convention, convention_of
+from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
 from annealcam.annealing.levels.drivers import driver_of
 from annealcam.annealing.levels.gap import multiplicity
 from annealcam.annealing.levels.spectrum import LowSpectrum
@@ -26,10 +27,11 @@ _MESH = 1001
 _GAUSS = np.polynomial.legendre.leggauss(4)
 
 
+@renamed_arguments(convention="normalisation")
 def locally_adiabatic(
     problem: SelectionProblem,
     *,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     constraint: str = "subspace",
     power: float = 2.0,
@@ -49,7 +51,7 @@ def locally_adiabatic(
 
     Source: Roland, Cerf 2002, eq. 17.
 
-    >>> s = locally_adiabatic(SelectionProblem([2.0], [[0.0]], beta=1.0), convention="text")
+    >>> s = locally_adiabatic(SelectionProblem([2.0], [[0.0]], beta=1.0), normalisation="unit")
     >>> s.B([0.25, 0.5]).round(4)  # (1 + tan((u - 1/2) pi / 2)) / 2
     array([0.2929, 0.5   ])
     """
@@ -60,7 +62,7 @@ def locally_adiabatic(
     if base.initial is not None:
         raise ArgumentError(f"schedule {base.name!r}: a reverse run has no gap to adapt to")
     nodes = np.linspace(0.0, 1.0, whole("points", points, least=3))
-    gap = _gap_curve(problem, base, convention_of(convention, base), constraint)
+    gap = _gap_curve(problem, base, normalisation_of(normalisation, base), constraint)
     u, s = _clock(nodes, gap(nodes), exponent)
     return Schedule.from_table(
         u,
@@ -73,11 +75,12 @@ def locally_adiabatic(
     )
 
 
+@renamed_arguments(convention="normalisation")
 def schedule_for(
     problem: SelectionProblem,
     name: str | Schedule,
     *,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     constraint: str = "subspace",
 ) -> Schedule:
     """Return the schedule of a name, which for one problem may end in `+adiabatic[:POWER]`.
@@ -95,13 +98,14 @@ def schedule_for(
         return schedule_of(name)
     return locally_adiabatic(
         problem,
-        convention=convention,
+        normalisation=normalisation,
         schedule=asked[1] or "linear",
         constraint=constraint,
         power=real("power", asked[2] or 2.0),
     )
 
 
+@renamed_arguments(convention="normalisation")
 def adiabatic_gain(
     problem: SelectionProblem,
     taus: ArrayLike,
@@ -119,11 +123,11 @@ def adiabatic_gain(
         ProblemTooLargeError: the state or the spectrum would not fit.
 
     >>> p = SelectionProblem([0.4], [[0.0]], beta=1.0)
-    >>> before, after = adiabatic_gain(p, [20.0], convention="text")
+    >>> before, after = adiabatic_gain(p, [20.0], normalisation="unit")
     >>> bool(after.success_probability[0] > before.success_probability[0])
     True
     """
-    named = ("convention", "schedule", "constraint")
+    named = ("normalisation", "schedule", "constraint")
     kept = {name: options[name] for name in named if name in options}
     local = locally_adiabatic(problem, power=power, points=points, **kept)
     return tau_sweep(problem, taus, **options), tau_sweep(
@@ -132,10 +136,10 @@ def adiabatic_gain(
 
 
 def _gap_curve(
-    problem: SelectionProblem, schedule: Schedule, convention: Convention, constraint: str
+    problem: SelectionProblem, schedule: Schedule, normalisation: Normalisation, constraint: str
 ) -> Callable[[Float[Array, " n"]], Float[Array, " n"]]:
     """The function E_g - E_0 of s; ones where every state is a ground state."""
-    driver = driver_of(problem, convention, constraint)
+    driver = driver_of(problem, normalisation, constraint)
     g = multiplicity(driver, problem.tie)
     if g == driver.energies.size:
         return np.ones_like

@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.ladder import Converged
 from annealcam.annealing.simulation.plan import Plan, plan_of
@@ -34,15 +35,16 @@ class BatchResult:
     error: Float[Array, "problems taus"]
     steps: Int[Array, "problems taus"]
     multiplicity: Int[Array, " problems"]
-    convention: Convention
+    normalisation: Normalisation
     schedule: str
 
 
+@renamed_arguments(convention="normalisation")
 def anneal_batch(
     problems: Sequence[SelectionProblem],
     *,
     tau: ArrayLike,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,
     constraint: str = "subspace",
@@ -59,7 +61,7 @@ def anneal_batch(
     Args:
         problems: the selection problems, of any sizes.
         tau: one length of the run, or several.
-        convention, schedule, tol, constraint, precision, device: as of `anneal`.
+        normalisation, schedule, tol, constraint, precision, device: as of `anneal`.
         threads: cores to use.
         progress: called with the number of problems done and their number in all.
 
@@ -77,7 +79,7 @@ def anneal_batch(
         raise ArgumentError("problems, tau: at least one of each")
     plans = [
         [
-            plan_of(problem, tau=t, convention=convention, schedule=schedule, tol=tol,
+            plan_of(problem, tau=t, normalisation=normalisation, schedule=schedule, tol=tol,
                     constraint=constraint, precision=precision)
             for t in taus
         ]
@@ -95,7 +97,7 @@ def anneal_batch(
         error=table[..., 1],
         steps=table[..., 2].astype(np.int64),
         multiplicity=table[:, 0, 3].astype(np.int64),
-        convention=one.convention,
+        normalisation=one.normalisation,
         schedule=one.schedule.name,
     )
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
-from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.shots import draw
 from annealcam.annealing.simulation.ladder import Converged
@@ -36,7 +37,7 @@ class AnnealResult:
     run, `stages` the pairs of a phase and a rotation in all of them. `states` is None where the
     probabilities are those of all 2^d states in order, state number b selecting candidate p where
     bit p of b is set; else the numbers of the states in question. Time and energy are in the units
-    that `convention` names, hbar = 1.
+    that `normalisation` names, hbar = 1.
     """
 
     success_probability: float
@@ -49,7 +50,7 @@ class AnnealResult:
     tau: float
     d: int
     states: Int[Array, " states"] | None
-    convention: Convention
+    normalisation: Normalisation
     driver: str
     driver_scale: float
     schedule: str
@@ -87,11 +88,12 @@ class AnnealResult:
         return bits(drawn if self.states is None else self.states[drawn], self.d)
 
 
+@renamed_arguments(convention="normalisation")
 def anneal(
     problem: SelectionProblem,
     *,
     tau: float = 50.0,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,
     constraint: str = "subspace",
@@ -111,9 +113,9 @@ def anneal(
 
     Args:
         problem: the selection problem.
-        tau: length of the run, in the convention's unit of time.
-        convention: `paper` (c = 1/d), `text` (c = 1) or `dwave` (c = 1, GHz and ns); None takes the
-            schedule's own, or else `paper`.
+        tau: length of the run, in the normalisation's unit of time.
+        normalisation: `per_qubit` (c = 1/d), `unit` (c = 1) or `dwave` (c = 1, GHz and ns); None takes the
+            schedule's own, or else `per_qubit`.
         schedule: `linear` (A = 1 - u, B = u), `quadratic`, or a Schedule.
         tol: bound on the estimated error of F, at least 1e-10 (1e-6 for complex64).
         constraint: how a cardinality is kept, `subspace` or `penalty`.
@@ -133,7 +135,7 @@ def anneal(
     1.0
     """
     plan = plan_of(
-        problem, tau=tau, convention=convention, schedule=schedule, tol=tol, constraint=constraint,
+        problem, tau=tau, normalisation=normalisation, schedule=schedule, tol=tol, constraint=constraint,
         precision=precision,
     )  # fmt: skip
     simulator = simulator_of(plan, device=device, threads=threads)
@@ -156,7 +158,7 @@ def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResul
         tau=plan.tau,
         d=plan.problem.d,
         states=simulator.states,
-        convention=plan.convention,
+        normalisation=plan.normalisation,
         driver=simulator.driver,
         driver_scale=plan.scale,
         schedule=plan.schedule.name,

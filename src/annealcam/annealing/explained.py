@@ -18,8 +18,8 @@ SHARES = (0.1, 0.2, 0.5, 1.0)  # of the run time: what a shorter run would have 
 def annealed(e: Explanation) -> Hardness | None:
     """Return how hard an explanation's problem is for the annealer; None where it is not shown.
 
-    The run time, convention, schedule and constraint are the explanation's own; where it was not
-    annealed, tau = 100 in the convention `paper`. Shorter runs are beside it. Not shown are
+    The run time, normalisation, schedule and constraint are the explanation's own; where it was not
+    annealed, tau = 100 in the normalisation `per_qubit`. Shorter runs are beside it. Not shown are
     problems of no map, those of more than 2^16 states, and those annealed by a schedule that the
     result does not hold.
 
@@ -46,7 +46,7 @@ def annealed(e: Explanation) -> Hardness | None:
         return hardness(
             source,
             [share * tau for share in SHARES],
-            convention=how.get("convention") or "paper",
+            normalisation=how.get("normalisation") or "per_qubit",
             schedule=how.get("schedule") or "linear",
             constraint=how.get("constraint") or "subspace",
             shots=e.selection.reads if own else None,

@@ -1,4 +1,4 @@
-"""The Hamiltonian of an annealing run, and the conventions that the same words hide.
+"""The Hamiltonian of an annealing run, and the normalisations that the same words hide.
 
 H(u) = A(u) H_D + B(u) H_QUBO,   H_D = -scale * sum_p sigma_x^p,   n_p = (1 - sigma_z^p) / 2
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._internal.deprecation import renamed_arguments, renamed_value
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.annealing.schedules.schedule import Schedule, schedule_of
@@ -24,14 +25,14 @@ MAX_DENSE = 12
 
 
 @dataclass(frozen=True)
-class Convention:
-    """How strong the driver is, and in which units: `paper` divides it by the number of qubits.
+class Normalisation:
+    """How strong the driver is, and in which units: `per_qubit` divides it by the number of qubits.
 
     The paper's figures fit the 1/d driver of its released code; its text has scale 1, which is
-    `text`. `dwave` has scale 1 too, and takes the units of a published schedule: A and B in GHz,
+    `unit`. `dwave` has scale 1 too, and takes the units of a published schedule: A and B in GHz,
     tau in ns, the problem's energies as multiples of B.
 
-    >>> CONVENTIONS["paper"].driver_scale(8), CONVENTIONS["text"].driver_scale(8)
+    >>> NORMALISATIONS["per_qubit"].driver_scale(8), NORMALISATIONS["unit"].driver_scale(8)
     (0.125, 1.0)
     """
 
@@ -45,29 +46,46 @@ class Convention:
         return 1.0 / max(d, 1) if self.per_qubit else 1.0
 
 
-CONVENTIONS = {
-    "paper": Convention("paper", True),
-    "text": Convention("text", False),
-    "dwave": Convention("dwave", False, "rad/ns: E(n) times pi B(s) in GHz", "ns"),
+NORMALISATIONS = {
+    "per_qubit": Normalisation("per_qubit", True),
+    "unit": Normalisation("unit", False),
+    "dwave": Normalisation("dwave", False, "rad/ns: E(n) times pi B(s) in GHz", "ns"),
 }
 
 
-def convention_of(name: str | Convention | None, schedule: Schedule | None = None) -> Convention:
-    """Return the convention of that name; None takes the schedule's own, or else `paper`.
+OLD_NAMES = {"paper": "per_qubit", "text": "unit"}
+
+
+def check_normalisation(name: str, *, argument: str = "normalisation") -> str:
+    """Return the name of a driver normalisation, old names translated.
 
     Raises:
-        ArgumentError: no convention has that name, or its units are not those of the schedule.
+        ArgumentError: no normalisation has that name.
+
+    >>> check_normalisation("unit")
+    'unit'
+    """
+    return one_of(argument, renamed_value(argument, name, OLD_NAMES), NORMALISATIONS)
+
+
+def normalisation_of(
+    name: str | Normalisation | None, schedule: Schedule | None = None
+) -> Normalisation:
+    """Return the normalisation of that name; None takes the schedule's own, or else `per_qubit`.
+
+    Raises:
+        ArgumentError: no normalisation has that name, or its units are not those of the schedule.
     """
     physical = schedule is not None and bool(schedule.time_unit)
     if name is None:
-        return CONVENTIONS["dwave" if physical else "paper"]
-    chosen = name if isinstance(name, Convention) else None
-    chosen = chosen or CONVENTIONS[one_of("convention", name, CONVENTIONS)]
+        return NORMALISATIONS["dwave" if physical else "per_qubit"]
+    chosen = name if isinstance(name, Normalisation) else None
+    chosen = chosen or NORMALISATIONS[check_normalisation(name)]
     if schedule is not None and physical != (chosen.time_unit == "ns"):
         raise ArgumentError(
-            f"convention={chosen.name!r}: has time in {chosen.time_unit}, the schedule "
+            f"normalisation={chosen.name!r}: has time in {chosen.time_unit}, the schedule "
             f"{schedule.name!r} in {schedule.time_unit or '1 / energy'}; "
-            f"{'leave the convention out' if physical else 'give a schedule read from a file'}"
+            f"{'leave the normalisation out' if physical else 'give a schedule read from a file'}"
         )
     return chosen
 
@@ -103,11 +121,12 @@ def diagonal(problem: SelectionProblem) -> Float[Array, " states"]:
     return energies
 
 
+@renamed_arguments(convention="normalisation")
 def dense_hamiltonian(
     problem: SelectionProblem,
     u: float,
     *,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
 ) -> Float[Array, "states states"]:
     """Return H(u) as a matrix, to look at small problems (d <= 12) by other means.
@@ -124,7 +143,7 @@ def dense_hamiltonian(
         raise ProblemTooLargeError(f"d={d}: a dense Hamiltonian ends at {MAX_DENSE} qubits")
     states = np.arange(1 << d)
     H = np.diag(timing.B(u) * diagonal(problem))
-    scale = convention_of(convention, timing).driver_scale(d)
+    scale = normalisation_of(normalisation, timing).driver_scale(d)
     for p in range(d):
         H[states, states ^ (1 << p)] = -scale * timing.A(u)
     return H

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import whole
 from annealcam.annealing.evolution import AnnealResult, anneal
-from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
 from annealcam.annealing.levels.spectrum import MAX_LEVELS, SpectrumCurve, spectrum
 from annealcam.annealing.schedules.schedule import Schedule, schedule_of
@@ -87,7 +88,7 @@ class Hardness:
     ground_energy: float
     multiplicity: int
     states: int
-    convention: Convention
+    normalisation: Normalisation
     driver_scale: float
     schedule: Schedule
     constraint: str
@@ -110,11 +111,12 @@ class Hardness:
         return self.schedule.time_unit or "1 / energy unit"
 
 
+@renamed_arguments(convention="normalisation")
 def hardness(
     source: ProblemFile,
     taus: Sequence[float],
     *,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     constraint: str = "subspace",
     tol: float = 1e-6,
@@ -129,7 +131,7 @@ def hardness(
     Args:
         source: the problem, as `read_problem` returns it.
         taus: lengths of the runs, in 1 / energy or in the schedule's unit of time.
-        convention: strength of the driver and units, see `anneal`.
+        normalisation: strength of the driver and units, see `anneal`.
         schedule: A and B over the run, see `anneal`.
         constraint: how a cardinality is kept: `subspace` (exactly) or `penalty`.
         tol: bound on the estimated error of F.
@@ -152,7 +154,7 @@ def hardness(
     shots = d**2 if shots is None else whole("shots", shots, least=1)
     tell = progress or (lambda *_: None)
     options: dict[str, Any] = {
-        "convention": convention,
+        "normalisation": normalisation,
         "schedule": schedule_of(schedule),
         "constraint": constraint,
     }
@@ -172,7 +174,7 @@ def hardness(
         ground_energy=result.ground_energy,
         multiplicity=result.multiplicity,
         states=result.probabilities.size,
-        convention=result.convention,
+        normalisation=result.normalisation,
         driver_scale=result.driver_scale,
         schedule=options["schedule"],
         constraint=constraint if source.problem.cardinality is not None else "",

@@ -9,9 +9,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.spectrum import MAX_LEVELS, LowSpectrum
 from annealcam.annealing.schedules.schedule import Schedule
@@ -54,17 +55,18 @@ class AnnealPath:
     steps: int
     tau: float
     schedule: str
-    convention: Convention
+    normalisation: Normalisation
     driver_scale: float
 
 
+@renamed_arguments(convention="normalisation")
 def anneal_path(
     problem: SelectionProblem,
     *,
     tau: float = 50.0,
     points: int = 101,
     levels: int = 4,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,
     constraint: str = "subspace",
@@ -82,7 +84,7 @@ def anneal_path(
         tau: length of the run.
         points: number of points, at least 2.
         levels: number of levels; at least the multiplicity of the ground state is taken.
-        convention, schedule, constraint: as of `anneal`.
+        normalisation, schedule, constraint: as of `anneal`.
         tol: bound on the estimated error of the probabilities.
 
     Raises:
@@ -95,13 +97,18 @@ def anneal_path(
     """
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
     plan = plan_of(
-        problem, tau=tau, convention=convention, schedule=schedule, tol=tol, constraint=constraint
+        problem,
+        tau=tau,
+        normalisation=normalisation,
+        schedule=schedule,
+        tol=tol,
+        constraint=constraint,
     )
     if problem.d > MAX_QUBITS and not plan.in_subspace:
         raise ProblemTooLargeError(f"d={problem.d}: a path ends at {MAX_QUBITS} qubits")
     start = starting_state(plan)
     simulator = (SectorVector if plan.in_subspace else StateVector)(problem, start=start)
-    driver, g = driver_of(problem, plan.convention, constraint), len(simulator.ground)
+    driver, g = driver_of(problem, plan.normalisation, constraint), len(simulator.ground)
     if g > MAX_LEVELS:
         raise ProblemTooLargeError(f"problem: has {g} ground states; a path follows {MAX_LEVELS}")
     levels = whole("levels", levels, least=1)
@@ -131,7 +138,7 @@ def anneal_path(
         steps=int(counts.sum()),
         tau=plan.tau,
         schedule=plan.schedule.name,
-        convention=plan.convention,
+        normalisation=plan.normalisation,
         driver_scale=plan.scale,
     )
 

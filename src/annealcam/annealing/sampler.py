@@ -8,9 +8,10 @@ from typing import Any
 import dimod
 import numpy as np
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
-from annealcam.annealing.hamiltonian import CONVENTIONS, Convention
+from annealcam.annealing.hamiltonian import NORMALISATIONS, Normalisation
 from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule, schedule_of
 from annealcam.annealing.simulation.statevector import REAL
 from annealcam.annealing.simulation.tiledvector import MAX_QUBITS
@@ -38,7 +39,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             "tau": [],
             "num_reads": [],
             "seed": [],
-            "convention": ["conventions"],
+            "normalisation": ["normalisations"],
             "schedule": ["schedules"],
             "tol": [],
             "precision": ["precisions"],
@@ -51,7 +52,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         }
         self._properties: dict[str, Any] = {
             "max_qubits": MAX_QUBITS,
-            "conventions": list(CONVENTIONS),
+            "normalisations": list(NORMALISATIONS),
             "schedules": list(SCHEDULES),
             "precisions": list(REAL),
             "answer_modes": list(ANSWER_MODES),
@@ -67,6 +68,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         """Limits of the sampler, and the names that it knows."""
         return self._properties
 
+    @renamed_arguments(convention="normalisation")
     def sample(
         self,
         bqm: dimod.BinaryQuadraticModel,
@@ -74,7 +76,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         tau: float = 50.0,
         num_reads: int = 1,
         seed: int | None = None,
-        convention: str | Convention | None = None,
+        normalisation: str | Normalisation | None = None,
         schedule: str | Schedule = "linear",
         tol: float = 1e-6,
         precision: str = "complex128",
@@ -97,7 +99,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             tau: length of the run, in 1 / energy, or in the schedule's own unit of time.
             num_reads: number of measurements.
             seed: of all reads.
-            convention: strength of the driver and units, see `anneal`.
+            normalisation: strength of the driver and units, see `anneal`.
             schedule: A and B over the run, see `anneal`.
             tol: bound on the estimated error of F.
             precision: `complex128` or `complex64`.
@@ -120,7 +122,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         if initial_state is not None:
             timing = timing.reverse(_selection(bqm, initial_state), turn)
         result = anneal(
-            SelectionProblem.from_bqm(bqm), tau=tau, convention=convention, schedule=timing,
+            SelectionProblem.from_bqm(bqm), tau=tau, normalisation=normalisation, schedule=timing,
             tol=tol, precision=precision, device=device, threads=threads,
         )  # fmt: skip
         reads = result.sample(num_reads, seed=seed)
@@ -160,7 +162,7 @@ def _info(
         "ground_multiplicity": result.multiplicity,
         "success_probability": result.success_probability,
         "success_probability_error": result.error,
-        "convention": result.convention.name,
+        "normalisation": result.normalisation.name,
         "schedule": result.schedule,
         "steps": result.steps,
     }

@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.batch import anneal_batch
-from annealcam.annealing.hamiltonian import Convention
+from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.schedules.schedule import Schedule, schedule_of
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99
@@ -35,7 +36,7 @@ class TauSweep:
     tts99: Float[Array, " taus"]
     guess: float
     multiplicity: int
-    convention: Convention
+    normalisation: Normalisation
     driver_scale: float
     schedule: Schedule
 
@@ -60,6 +61,7 @@ class OptimalTau:
     sweep: TauSweep
 
 
+@renamed_arguments(convention="normalisation")
 def tau_sweep(
     problem: SelectionProblem, taus: ArrayLike, *, overhead: float = 0.0, **options: Any
 ) -> TauSweep:
@@ -85,12 +87,13 @@ def tau_sweep(
         tts99=tts99(F, tau, overhead=overhead),
         guess=guess_probability(problem, multiplicity, 1),
         multiplicity=multiplicity,
-        convention=runs.convention,
-        driver_scale=runs.convention.driver_scale(problem.d),
+        normalisation=runs.normalisation,
+        driver_scale=runs.normalisation.driver_scale(problem.d),
         schedule=schedule_of(options.get("schedule", "linear")),
     )
 
 
+@renamed_arguments(convention="normalisation")
 def optimal_tau(
     problem: SelectionProblem,
     *,

@@ -18,7 +18,7 @@ from annealcam.app.networks import Network, Networks
 from annealcam.app.photos import Photos
 from annealcam.app.shelf import Shelf
 from annealcam.atlas.atlas import open_atlas
-from annealcam.attribution.forward_pass import Look, look_at
+from annealcam.attribution.forward_pass import ForwardPass, run_forward
 from annealcam.explanation import Explanation
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import explained
@@ -32,10 +32,10 @@ BEING_FOUND = "it is being looked for"
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class LayerMaps:
     """One photo through one network for one class, and pictures drawn of it so far."""
 
-    look: Look
+    look: ForwardPass
     view: Image.Image
     drawn: dict[str, str] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class Engine:
         self.networks = networks
         self.photos = Photos(kept_photos)
         self.portraits = Portraits(None if atlas is None else open_atlas(atlas))
-        self._looks: Shelf[LookKey, Seen] = Shelf(kept_looks, size_of=lambda seen: seen.room)
+        self._looks: Shelf[LookKey, LayerMaps] = Shelf(kept_looks, size_of=lambda seen: seen.room)
         self._answers: Shelf[Choices, Explanation] = Shelf(KEPT_ANSWERS)
         self._levels: Shelf[tuple[bytes, bytes, float, int | None], Levels] = Shelf(KEPT_ANSWERS)
 
@@ -81,7 +81,7 @@ class Engine:
         """
         return self.networks[choices.network]
 
-    def seen(self, choices: Choices) -> Seen:
+    def seen(self, choices: Choices) -> LayerMaps:
         """Return what one pass through the network gave; it runs only where nothing is kept.
 
         Raises:
@@ -92,10 +92,10 @@ class Engine:
         key = (choices.photo, choices.network, layer, choices.target)
         return self._looks.made(key, lambda: self._look(network, choices))
 
-    def _look(self, network: Network, choices: Choices) -> Seen:
+    def _look(self, network: Network, choices: Choices) -> LayerMaps:
         photo = self.photos[choices.photo]
         image = photo.opened()
-        look = look_at(
+        look = run_forward(
             network.loaded.model,
             network.seen(image),
             layer=choices.layer,
@@ -104,7 +104,7 @@ class Engine:
             photo_name=photo.name,
             class_names=network.loaded.classes,
         )
-        return Seen(look, view_of(network.loaded.preprocess, image, VIEW))
+        return LayerMaps(look, view_of(network.loaded.preprocess, image, VIEW))
 
     def explain(self, choices: Choices) -> Explanation:
         """Return what `annealcam.explain` would, to the bit.

@@ -141,7 +141,7 @@ def read_thumbnails(folder: Path) -> dict[str, bytes]:
 
 
 def check_thumbnails(folder: Path) -> None:
-    """Look whether the small pictures are there, without reading them.
+    """Check whether the small pictures are there, without reading them.
 
     Raises:
         OutputError: they are not.

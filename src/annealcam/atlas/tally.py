@@ -16,7 +16,7 @@ from annealcam.atlas.parts import Part
 from annealcam.atlas.strongest import Strongest
 from annealcam.attribution.capture import Capture
 from annealcam.attribution.importance import importance
-from annealcam.attribution.observation import posed
+from annealcam.attribution.layer_maps import build_problem
 from annealcam.samplers.annealing import select_by_any
 from annealcam.settings import Settings
 
@@ -93,7 +93,7 @@ def selections(captured: Capture, settings: Settings) -> Iterator[Int[Array, " k
     maps = captured.activations
     weight = importance(maps, captured.gradients, settings.importance)
     for i in range(len(maps)):
-        found, problem = posed(
+        found, problem = build_problem(
             maps[i], weight[i], beta=settings.beta, limit=settings.max_qubits,
             objective=settings.objective, cardinality=settings.cardinality, fewer=True, image=i,
         )  # fmt: skip
@@ -103,7 +103,7 @@ def selections(captured: Capture, settings: Settings) -> Iterator[Int[Array, " k
             options=settings.sampler_options,
             seed=settings.seed,
             tau=settings.tau,
-            convention=settings.convention,
+            normalisation=settings.normalisation,
             schedule=settings.schedule,
             shots=settings.shots,
         )

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class ForwardPass:
     """What one pass through the network gave: all that explaining needs, as often as wanted."""
 
     captured: Capture
@@ -31,7 +31,7 @@ class Look:
     class_names: Sequence[str] | None
 
 
-def look_at(
+def run_forward(
     model: nn.Module,
     image: Float[Tensor, "*batch channels height width"],
     *,
@@ -40,11 +40,11 @@ def look_at(
     model_name: str | None = None,
     photo_name: str | None = None,
     class_names: Sequence[str] | None = None,
-) -> Look:
+) -> ForwardPass:
     """Run the network, once; arguments and errors are those of `explain`.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> look_at(net, torch.randn(3, 8, 8), layer="1").captured.layer
+    >>> run_forward(net, torch.randn(3, 8, 8), layer="1").captured.layer
     '1'
     """
     images = as_batch(image)
@@ -61,7 +61,7 @@ def look_at(
         "device": str(captured.logits.device),
         "dtype": str(captured.dtype).removeprefix("torch."),
     }
-    return Look(captured, tuple(_view(each) for each in images), about, class_names)
+    return ForwardPass(captured, tuple(_view(each) for each in images), about, class_names)
 
 
 def as_batch(image: Any) -> Float[Tensor, "n channels height width"]:

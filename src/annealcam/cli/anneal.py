@@ -24,11 +24,13 @@ def anneal(
     tau: Annotated[
         str, typer.Option(help="Annealing times, in 1 / energy or the schedule's own unit.")
     ] = "10,30,50,70,100",
-    convention: Annotated[
+    normalisation: Annotated[
         str | None,
         typer.Option(
-            help="Driver: paper (1/d), text (1) or dwave (1, GHz and ns). [default: paper, "
-            "or the schedule's]"
+            "--normalisation",
+            "--convention",
+            help="Driver: per_qubit (1/d), unit (1) or dwave (1, GHz and ns). "
+            "[default: per_qubit, or the schedule's]",
         ),
     ] = None,
     schedule: Annotated[
@@ -71,7 +73,7 @@ def anneal(
     with written_aside(output, names=FILES, marker=MARKER) as aside:
         with terminal.progress("annealing", len(taus) + 2) as tell:
             found = hardness(
-                source, taus, convention=convention, schedule=schedule, constraint=constraint,
+                source, taus, normalisation=normalisation, schedule=schedule, constraint=constraint,
                 tol=tol, shots=shots, seed=seed,
                 certify=certify, progress=tell,
             )  # fmt: skip

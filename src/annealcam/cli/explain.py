@@ -56,7 +56,12 @@ def explain(
         float | None,
         typer.Option(help="Annealing time, in 1 / energy (100, preset paper 50, if left out)."),
     ] = None,
-    convention: Annotated[str, typer.Option(help="Driver: paper (1/d) or text (1).")] = "paper",
+    normalisation: Annotated[
+        str,
+        typer.Option(
+            "--normalisation", "--convention", help="Driver: per_qubit (1/d) or unit (1)."
+        ),
+    ] = "per_qubit",
     sampler: Annotated[
         str,
         typer.Option(
@@ -93,7 +98,7 @@ def explain(
     settings = resolve(
         preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
         sampler=sampler, sampler_options=terminal.named_values(option), seed=seed,
-        max_qubits=max_qubits, tau=tau, convention=convention, shots=shots,
+        max_qubits=max_qubits, tau=tau, normalisation=normalisation, shots=shots,
     )  # fmt: skip
     known = _atlas(atlas)
     from annealcam._internal.files import make_folder

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.capture import capture
-from annealcam.attribution.observation import mean_cosine, posed
+from annealcam.attribution.layer_maps import build_problem, mean_cosine
 from annealcam.explanation import Explanation
 from annealcam.metrics.channels import faithfulness_of_many
 from annealcam.qubo.solution import ExactSolution
@@ -67,7 +67,7 @@ def best_k(
     found: list[tuple[ExactSolution, Int[Array, " k"]]] = []
     for number, k in enumerate(wanted):
         tell(f"the best {k}", number, len(wanted))
-        own, problem = posed(
+        own, problem = build_problem(
             maps, weight, beta=settings.beta, limit=settings.max_qubits,
             objective=settings.objective, cardinality=k,
         )  # fmt: skip

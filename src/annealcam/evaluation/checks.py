@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.types import Array
 from annealcam.attribution.capture import capture
-from annealcam.attribution.observation import posed
+from annealcam.attribution.layer_maps import build_problem
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation
 from annealcam.metrics.along_beta import along_beta
@@ -103,7 +103,7 @@ def _curve(
     weight = torch.from_numpy(e.importance.copy()).to(maps.device)
 
     def select(beta: float) -> Int[Array, " k"]:
-        found, problem = posed(
+        found, problem = build_problem(
             maps, weight, beta=beta, limit=len(weight), objective=settings.objective
         )
         return found.channels.cpu().numpy()[select_by_any(problem, "greedy").n.astype(bool)]

@@ -22,7 +22,7 @@ def compare(explanation: Explanation, *, seed: int = 0) -> list[dict[str, Any]]:
     `redundancy` mean J of its pairs (None for a single map); `carried` share of the positive
     contributions to the logit; `shared` Jaccard index with the explanation's selection. `topk`
     and `random` select as many maps as the optimum. Where the explanation's own sampler is not
-    the annealer, the annealer takes tau = 50 in the convention `paper`.
+    the annealer, the annealer takes tau = 50 in the normalisation `per_qubit`.
     """
     e, d = explanation, explanation.problem.d
     reach = {"anneal": _QUICK, "exact": MAX_ENUMERATED}

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import baseline, explanation_map
-from annealcam.attribution.observation import Seen, seen_in
+from annealcam.attribution.layer_maps import LayerMaps, layer_maps
 from annealcam.metrics.floors import centred_gaussian, random_map
 from annealcam.settings import Settings
 
@@ -44,7 +44,7 @@ def answers(
     contribution, of largest alpha, and any live ones of positive importance. An image with fewer
     candidates than the cardinality keeps them all.
     """
-    seen = seen_in(
+    seen = layer_maps(
         captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits,
         objective=settings.objective, cardinality=settings.cardinality, fewer=True,
     )  # fmt: skip
@@ -65,7 +65,7 @@ def answers(
     return found
 
 
-def _chosen(seen: Seen, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:
+def _chosen(seen: LayerMaps, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:
     """The channels of every method that selects."""
     from annealcam.pipeline import select_with
 
@@ -80,7 +80,7 @@ def _chosen(seen: Seen, settings: Settings, seed: int) -> dict[str, Int[Array, "
     }
 
 
-def _weighted(seen: Seen, name: str) -> Int[Array, " k"]:
+def _weighted(seen: LayerMaps, name: str) -> Int[Array, " k"]:
     weight = {"gradcam": seen.alpha, "gradcam++": seen.plus_weights}.get(name, seen.contribution)
     return seen.weighted(weight)
 

@@ -16,7 +16,7 @@ from annealcam._internal.text import signed_maps
 from annealcam.attribution.cam import explanation_map
 from annealcam.attribution.capture import refuse_non_finite
 from annealcam.attribution.importance import importance, importance_gradcam
-from annealcam.attribution.observation import posed
+from annealcam.attribution.layer_maps import build_problem
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
 from annealcam.pipeline import select_with
 from annealcam.settings import Settings, resolve
@@ -96,7 +96,7 @@ def drawn(
 def _selected_one(
     maps: Float[Tensor, "maps h w"], weight: Float[Tensor, " maps"], settings: Settings, i: int
 ) -> Bool[Tensor, " maps"]:
-    found, problem = posed(
+    found, problem = build_problem(
         maps, weight, beta=settings.beta, limit=settings.max_qubits,
         objective=settings.objective, cardinality=settings.cardinality, image=i,
     )  # fmt: skip

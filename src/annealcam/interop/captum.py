@@ -41,7 +41,7 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
         reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
             makes one for transformers.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
-            seed, max_qubits, tau, convention, schedule, shots, map_form.
+            seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 
     Raises:
         ArgumentError: an option is unknown or out of range.

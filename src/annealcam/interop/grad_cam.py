@@ -40,7 +40,7 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
             makes one for transformers.
         compute_input_gradient, tta_transforms: the package's own options.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
-            seed, max_qubits, tau, convention, schedule, shots, map_form.
+            seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 
     Raises:
         ArgumentError: an option is unknown or out of range; (when called) no image.

@@ -47,7 +47,7 @@ def explain_func(
         interpolation: `bilinear` or `nearest`.
         device: Quantus passes it; the model's own device is used.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
-            seed, max_qubits, tau, convention, schedule, shots, map_form.
+            seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 
     Raises:
         ArgumentError: inputs are no batch of images, an option is unknown or out of range.

@@ -141,7 +141,7 @@ def distribution_figure(h: Hardness) -> Figure:
 
 def _setting(h: Hardness) -> str:
     return (
-        f"d = {h.problem.d}, driver {h.convention.name} (c = {number(h.driver_scale)}), "
+        f"d = {h.problem.d}, driver {h.normalisation.name} (c = {number(h.driver_scale)}), "
         f"schedule {h.schedule.name}"
     )
 

@@ -51,8 +51,8 @@ def as_json(h: Hardness) -> dict[str, Any]:
             "ground_energy": h.ground_energy,
             "ground_multiplicity": h.multiplicity,
         },
-        "convention": {
-            "name": h.convention.name,
+        "normalisation": {
+            "name": h.normalisation.name,
             "driver_scale": h.driver_scale,
             "schedule": h.schedule.name,
             "energy_unit": h.energy_unit,

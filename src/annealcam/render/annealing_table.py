@@ -16,7 +16,7 @@ def setting(h: Hardness) -> list[str]:
     driver = "exchange in the subspace" if h.constraint == "subspace" else "-c sum sigma_x"
     return [
         f"{p.d} variables{kept}, {h.source.kind}{beta}",
-        f"driver {h.convention.name}: {driver}, c = {number(h.driver_scale)}; schedule "
+        f"driver {h.normalisation.name}: {driver}, c = {number(h.driver_scale)}; schedule "
         f"{h.schedule.name}; gaps in {h.energy_unit}, tau in {h.tau_unit}",
         _optimum(h),
     ]

@@ -171,7 +171,7 @@ def how(e: Explanation) -> str:
     text += f"Energy {e.energy:.6g} at {beta}, by {e.selection.sampler}"
     if "success_probability" in info:
         text += (
-            f" (tau {told['tau']:g}, convention {told['convention']}): success probability "
+            f" (tau {told['tau']:g}, normalisation {told['normalisation']}): success probability "
             f"F = {info['success_probability']:.3g} a shot, "
             f"{chance(info['best_of_shots_probability'])} for the best of {e.selection.reads}; "
             f"guessing as often: {chance(info['guess_probability'])}"

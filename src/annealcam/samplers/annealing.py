@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, options_of
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.schedules.schedule_names import named
@@ -78,11 +79,12 @@ def _with_schedule(options: Mapping[str, Any] | None) -> Mapping[str, Any] | Non
     return {**options, "schedule": named(options["schedule"])}
 
 
+@renamed_arguments(convention="normalisation")
 def select_by_annealing(
     problem: SelectionProblem,
     *,
     tau: float = 50.0,
-    convention: str = "paper",
+    normalisation: str = "per_qubit",
     schedule: str = "linear",
     constraint: str = "subspace",
     shots: int | None = None,
@@ -109,7 +111,7 @@ def select_by_annealing(
             "candidates (max_qubits), or take another sampler (local, windows, exact)"
         )
     result = anneal(
-        problem, tau=tau, convention=convention, schedule=schedule, constraint=constraint
+        problem, tau=tau, normalisation=normalisation, schedule=schedule, constraint=constraint
     )
     shots = problem.d**2 if shots is None else shots
     info = {

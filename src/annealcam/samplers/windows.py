@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.qubo.problem import SelectionProblem
@@ -17,13 +18,14 @@ from annealcam.samplers.registry import Selection, best_of
 NEAR = 3  # maps that might enter are drawn from this many times those that there is room for
 
 
+@renamed_arguments(convention="normalisation")
 def select_by_windows(
     problem: SelectionProblem,
     *,
     qubits: int = 16,
     rounds: int = 20,
     tau: float = 100.0,
-    convention: str = "paper",
+    normalisation: str = "per_qubit",
     schedule: str = "linear",
     shots: int | None = None,
     seed: int = 0,
@@ -41,7 +43,7 @@ def select_by_windows(
         problem: the selection problem, of any number of maps.
         qubits: maps in a window, up to 24.
         rounds: windows.
-        tau, convention, schedule, shots: of each annealing; see `select_by_annealing`.
+        tau, normalisation, schedule, shots: of each annealing; see `select_by_annealing`.
         seed: draws windows and shots.
 
     Raises:
@@ -61,7 +63,7 @@ def select_by_windows(
     for _ in range(whole("rounds", rounds, least=1) if problem.d else 0):
         places = window_places(problem, n, qubits, rng)
         found = select_by_annealing(
-            window_problem(problem, n, places), tau=tau, convention=convention, schedule=schedule,
+            window_problem(problem, n, places), tau=tau, normalisation=normalisation, schedule=schedule,
             shots=shots, seed=int(rng.integers(2**31)),
         )  # fmt: skip
         moved = n.copy()

@@ -60,10 +60,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Annealing:
-    """Run times and conventions; `shots` 0 is d^2."""
+    """Run times and normalisations; `shots` 0 is d^2."""
 
     tau: tuple[float, ...] = (10.0, 50.0, 100.0)
-    conventions: tuple[str, ...] = ("paper", "text")
+    normalisations: tuple[str, ...] = ("per_qubit", "unit")
     schedule: str = "linear"
     shots: int = 0
     gaps: bool = True

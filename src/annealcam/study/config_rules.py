@@ -23,7 +23,7 @@ def check(study: Study) -> None:
 
 
 def _names(study: Study) -> None:
-    from annealcam.annealing.hamiltonian import CONVENTIONS
+    from annealcam.annealing.hamiltonian import check_normalisation
     from annealcam.annealing.schedules.schedule import SCHEDULES
     from annealcam.attribution.importance import IMPORTANCES
     from annealcam.qubo.objectives import OBJECTIVES
@@ -33,8 +33,8 @@ def _names(study: Study) -> None:
     one_of("problem.importance", study.problem.importance, IMPORTANCES)
     one_of("problem.explain", study.problem.explain, EXPLAINED)
     one_of("annealing.schedule", study.annealing.schedule, SCHEDULES)
-    for convention in study.annealing.conventions:
-        one_of("annealing.conventions", convention, CONVENTIONS)
+    for normalisation in study.annealing.normalisations:
+        check_normalisation(normalisation, argument="annealing.normalisations")
 
 
 def _ranges(study: Study) -> None:
@@ -77,17 +77,19 @@ def _contradictions(study: Study) -> None:
             f"network.maps={list(network.maps)}, network.trunk={network.trunk!r}: "
             "a trunk needs the sizes of its heads, and sizes need a trunk"
         )
-    if bool(annealing.tau) != bool(annealing.conventions):
+    if bool(annealing.tau) != bool(annealing.normalisations):
         raise ArgumentError(
-            f"annealing.tau={list(annealing.tau)}, annealing.conventions="
-            f"{list(annealing.conventions)}: both, or neither (then nothing is annealed)"
+            f"annealing.tau={list(annealing.tau)}, annealing.normalisations="
+            f"{list(annealing.normalisations)}: both, or neither (then nothing is annealed)"
         )
-    if annealing.gaps and not annealing.conventions:
-        raise ArgumentError("annealing.gaps=true: gaps belong to a convention; give one, or false")
+    if annealing.gaps and not annealing.normalisations:
+        raise ArgumentError(
+            "annealing.gaps=true: gaps belong to a normalisation; give one, or false"
+        )
     for key, values in (
         ("network.models", network.models), ("network.layers", network.layers),
         ("network.maps", network.maps), ("annealing.tau", annealing.tau),
-        ("annealing.conventions", annealing.conventions),
+        ("annealing.normalisations", annealing.normalisations),
         ("baselines.sizes", study.baselines.sizes),
     ):  # fmt: skip
         if len(set(values)) < len(values):

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
-from annealcam.annealing.hamiltonian import Convention, coefficients, diagonal
+from annealcam.annealing.hamiltonian import Normalisation, coefficients, diagonal
 from annealcam.annealing.kernels import spectral as kernels
 from annealcam.annealing.simulation.memory import require_memory
 from annealcam.errors import ProblemTooLargeError
@@ -122,7 +122,7 @@ class TransverseField:
 
 
 def driver_of(
-    problem: SelectionProblem, convention: Convention, constraint: str = "subspace"
+    problem: SelectionProblem, normalisation: Normalisation, constraint: str = "subspace"
 ) -> Driver:
     """Return the driver of a problem: on the states with k maps alone if it has a cardinality k.
 
@@ -133,7 +133,7 @@ def driver_of(
         ProblemTooLargeError: the states do not fit; the message says what would be needed.
     """
     one_of("constraint", constraint, CONSTRAINTS)
-    scale = convention.driver_scale(problem.d)
+    scale = normalisation.driver_scale(problem.d)
     if problem.cardinality is None or constraint == "penalty":
         return TransverseField(problem, scale)
     from annealcam.annealing.levels.xy_driver import XYDriver

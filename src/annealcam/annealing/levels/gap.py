@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real
-from annealcam.annealing.hamiltonian import Convention, convention_of
+from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
 from annealcam.annealing.kernels.gap import DOUBT, GAP, U
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.gap_search import GapSearch
@@ -54,7 +55,7 @@ class MinimumGap:
         proved: whether a certificate was asked for, and it came as near to `gap` as was asked.
         snapshots: number of points s where states were computed.
         schedule: name of the schedule.
-        convention: the convention.
+        normalisation: the normalisation.
         driver_scale: c in H_D.
 
     >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
@@ -79,7 +80,7 @@ class MinimumGap:
     proved: bool
     snapshots: int
     schedule: str
-    convention: Convention
+    normalisation: Normalisation
     driver_scale: float
 
     def landau_zener(self, tau: float) -> float:
@@ -108,10 +109,11 @@ class MinimumGap:
         return -math.expm1(-0.5 * math.pi * self.gap**2 * tau / self.slope)
 
 
+@renamed_arguments(convention="normalisation")
 def minimum_gap(
     problem: SelectionProblem,
     *,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     rtol: float = 1e-6,
     constraint: str = "subspace",
@@ -127,7 +129,7 @@ def minimum_gap(
 
     Args:
         problem: the selection problem; 2^d real vectors, about 60 of them, must fit into memory.
-        convention: `paper`, `text` or `dwave`; None takes the schedule's own, or else `paper`.
+        normalisation: `per_qubit`, `unit` or `dwave`; None takes the schedule's own, or else `per_qubit`.
         schedule: `linear`, `quadratic`, or a Schedule.
         rtol: relative error of the gap, at least 1e-10.
         constraint: how a cardinality is kept, `subspace` or `penalty`.
@@ -140,12 +142,12 @@ def minimum_gap(
     Source: eigenvector continuation, Frame et al. 2018, Phys. Rev. Lett. 121, 032501.
 
     >>> p = SelectionProblem([1.0], [[0.0]], beta=1.0)
-    >>> g = minimum_gap(p, convention="text")  # gap(s)^2 = 4 (1 - s)^2 + s^2
+    >>> g = minimum_gap(p, normalisation="unit")  # gap(s)^2 = 4 (1 - s)^2 + s^2
     >>> round(g.gap, 6), round(g.s, 4), g.interior
     (0.894427, 0.8, True)
     """
     timing = schedule_of(schedule)
-    chosen = convention_of(convention, timing)
+    chosen = normalisation_of(normalisation, timing)
     rtol = _between("rtol", rtol, 1e-10)
     certify = None if certify is None else _between("certify", certify, 1e-4)
     driver = driver_of(problem, chosen, constraint)
@@ -153,7 +155,7 @@ def minimum_gap(
     named: dict[str, Any] = {
         "multiplicity": g,
         "schedule": timing.name,
-        "convention": chosen,
+        "normalisation": chosen,
         "driver_scale": chosen.driver_scale(problem.d),
     }
     if g == driver.energies.size:

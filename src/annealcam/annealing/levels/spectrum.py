@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
-from annealcam.annealing.hamiltonian import Convention, convention_of
+from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.eigensolver import lowest_states
 from annealcam.annealing.levels.reduced_basis import ReducedBasis
@@ -34,7 +35,7 @@ class SpectrumCurve:
         error: estimate of the largest error of an energy, from the residuals.
         snapshots: number of points where states were computed.
         schedule: name of the schedule.
-        convention: the convention.
+        normalisation: the normalisation.
         driver_scale: c in H_D.
 
     >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
@@ -49,16 +50,17 @@ class SpectrumCurve:
     error: float
     snapshots: int
     schedule: str
-    convention: Convention
+    normalisation: Normalisation
     driver_scale: float
 
 
+@renamed_arguments(convention="normalisation")
 def spectrum(
     problem: SelectionProblem,
     *,
     points: int = 101,
     levels: int = 4,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-8,
     constraint: str = "subspace",
@@ -72,7 +74,7 @@ def spectrum(
         problem: the selection problem.
         points: number of points s, at least 2.
         levels: number of levels, 1 to 64; fewer are returned where there are fewer states.
-        convention: `paper`, `text` or `dwave`; None takes the schedule's own, or else `paper`.
+        normalisation: `per_qubit`, `unit` or `dwave`; None takes the schedule's own, or else `per_qubit`.
         schedule: `linear`, `quadratic`, or a Schedule.
         tol: error of the energies, at least 1e-12.
         constraint: how a cardinality is kept, `subspace` or `penalty`.
@@ -88,7 +90,7 @@ def spectrum(
            [-1.   ,  0.   ]])
     """
     timing = schedule_of(schedule)
-    chosen = convention_of(convention, timing)
+    chosen = normalisation_of(normalisation, timing)
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
     driver = driver_of(problem, chosen, constraint)
     low = LowSpectrum(driver, timing, levels, tol)
@@ -99,7 +101,7 @@ def spectrum(
         error=max(low.error, error),
         snapshots=len(low.basis.snapshots),
         schedule=timing.name,
-        convention=chosen,
+        normalisation=chosen,
         driver_scale=chosen.driver_scale(problem.d),
     )
 

@@ -32,7 +32,7 @@ def read_dwave_schedule(path: str | PathLike[str]) -> Schedule:
 
     The file has columns `s`, `A(s) (GHz)` and `B(s) (GHz)`; others, such as `C (normalized)`, are
     left alone. Between its points the schedule is smooth (PCHIP). tau is then in ns, A and B in
-    rad/ns (pi times the file's GHz), for the convention `dwave`: driver -sum sigma_x. B(0) is small
+    rad/ns (pi times the file's GHz), for the normalisation `dwave`: driver -sum sigma_x. B(0) is small
     but not zero, and kept so.
 
     Raises:

@@ -12,7 +12,7 @@ from jaxtyping import Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, real
-from annealcam.annealing.hamiltonian import Convention, coefficients, convention_of
+from annealcam.annealing.hamiltonian import Normalisation, coefficients, normalisation_of
 from annealcam.annealing.schedules.schedule import Schedule, schedule_of
 from annealcam.annealing.simulation.first_steps import FEW_QUBITS, first_steps, refuse_endless
 from annealcam.annealing.simulation.ladder import multiples
@@ -33,7 +33,7 @@ class Plan:
     problem: SelectionProblem
     schedule: Schedule
     tau: float
-    convention: Convention
+    normalisation: Normalisation
     tol: float
     constraint: str
     precision: str
@@ -46,7 +46,7 @@ class Plan:
     @cached_property
     def scale(self) -> float:
         """The driver's strength c."""
-        return self.convention.driver_scale(self.problem.d)
+        return self.normalisation.driver_scale(self.problem.d)
 
     @property
     def first(self) -> Int[Array, " pieces"]:
@@ -101,7 +101,7 @@ def plan_of(
     problem: SelectionProblem,
     *,
     tau: float,
-    convention: str | Convention | None = None,
+    normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,
     constraint: str = "subspace",
@@ -117,7 +117,7 @@ def plan_of(
     least = LEAST_TOL[one_of("precision", precision, LEAST_TOL)]
     if not least <= tol < 1:
         raise ArgumentError(f"tol={tol}: must be at least {least} for {precision}, and below 1")
-    chosen = convention_of(convention, timing)
+    chosen = normalisation_of(normalisation, timing)
     return Plan(problem, timing, check_tau(tau), chosen, tol, constraint, precision)
 
 

@@ -28,7 +28,7 @@ def starting_state(plan: Plan) -> Float[Array, " states"] | None:
     from annealcam.annealing.levels.drivers import driver_of
     from annealcam.annealing.levels.spectrum import ground_state
 
-    driver = driver_of(plan.problem, plan.convention, plan.constraint)
+    driver = driver_of(plan.problem, plan.normalisation, plan.constraint)
     return ground_state(driver, float(schedule.A(0.0)), float(schedule.B(0.0)))
 
 

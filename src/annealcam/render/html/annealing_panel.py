@@ -199,7 +199,7 @@ def _table(h: Hardness) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
 def _setting(h: Hardness) -> str:
     kept = f", exactly {h.problem.cardinality} maps ({h.constraint})" if h.constraint else ""
     return (
-        f"{h.problem.d} qubits{kept}, driver {h.convention.name} (c = {number(h.driver_scale)}), "
+        f"{h.problem.d} qubits{kept}, driver {h.normalisation.name} (c = {number(h.driver_scale)}), "
         f"schedule {h.schedule.name}, τ in {_plain_unit(h.tau_unit)}"
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from annealcam.study.analysis.fits import fit_exponential
 from annealcam.study.analysis.rows import QUARTILES, Rows, free, known_mean, quartiles
 
-_SETTING = ("model", "layer", "convention")
+_SETTING = ("model", "layer", "normalisation")
 GAPS = (
     *_SETTING, "image", "class", "d", "gap", "gap_s", "final_gap", "interior",
     "landau_zener_applies",
@@ -43,7 +43,7 @@ def of_images(rows: Rows) -> Iterator[dict[str, Any]]:
 
 
 def summaries(rows: Rows, resamples: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield the gaps of each network, layer and convention, with gap ~ a exp(-b d)."""
+    """Yield the gaps of each network, layer and normalisation, with gap ~ a exp(-b d)."""
     for key, own in rows.groups(*_SETTING):
         fit = fit_exponential(
             own["d"], own["gap"], own.numbered("model", "target"), resamples=resamples, seed=seed

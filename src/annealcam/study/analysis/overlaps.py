@@ -13,16 +13,16 @@ from annealcam.study.analysis.ballot import Ballot, Electorate
 from annealcam.study.analysis.rows import Rows, free, known_mean
 from annealcam.study.table.columns import SELECTORS
 
-MATRIX = ("model", "layer", "selector", "tau", "convention", "class_a", "class_b", "overlap")
+MATRIX = ("model", "layer", "selector", "tau", "normalisation", "class_a", "class_b", "overlap")
 OVERLAP = (
-    "model", "layer", "selector", "tau", "convention", "classes", "images", "k", "off_diagonal",
+    "model", "layer", "selector", "tau", "normalisation", "classes", "images", "k", "off_diagonal",
     "low", "high", "bias", "zero_share", "exact_zero_share", "threshold", "split_half", "ratio",
     "null_mean", "null_low", "null_high", "p_value", "minus_exact", "minus_exact_low",
     "minus_exact_high", "redundancy", "carried", "relevance",
 )  # fmt: skip
 BY_K = ("model", "layer", "selector", "k", "overlap", "low", "high", "images", "classes")
 TABLES = {"overlap_matrix": MATRIX, "overlap": OVERLAP, "overlap_by_k": BY_K}
-Key = tuple[str, float | None, str | None]  # selector, tau, convention
+Key = tuple[str, float | None, str | None]  # selector, tau, normalisation
 
 
 class Overlaps:
@@ -33,7 +33,7 @@ class Overlaps:
         self.sized = rows.where(~np.isnan(rows["cardinality"]) & np.isnan(rows["tau"]))
         self.ballots = {
             key: (Ballot(electorate, own), own)
-            for key, own in _by_selector(free(rows), "selector", "tau", "convention")
+            for key, own in _by_selector(free(rows), "selector", "tau", "normalisation")
         }
 
     def tables(self) -> dict[str, Iterator[dict[str, Any]]]:
@@ -45,13 +45,13 @@ class Overlaps:
         }
 
     def by_selector(self) -> Iterator[dict[str, Any]]:
-        """Yield one row a selector; the annealer has one for each tau and convention."""
+        """Yield one row a selector; the annealer has one for each tau and normalisation."""
         exact = self.ballots.get(("exact", None, None))
-        for (selector, tau, convention), (ballot, rows) in self.ballots.items():
+        for (selector, tau, normalisation), (ballot, rows) in self.ballots.items():
             low, high = ballot.interval
             more = ballot.minus(exact[0]) if exact else (math.nan,) * 3
             yield {
-                "selector": selector, "tau": tau, "convention": convention,
+                "selector": selector, "tau": tau, "normalisation": normalisation,
                 "classes": ballot.classes, "images": _images(rows), "k": known_mean(rows["k"]),
                 "off_diagonal": ballot.off_diagonal, "low": low, "high": high,
                 "bias": known_mean(ballot.resampled) - ballot.off_diagonal,
@@ -73,7 +73,7 @@ class Overlaps:
         """Yield every ordered pair of classes that vote, for each selector."""
         for key in _shown(self.ballots):
             matrix = self.ballots[key][0].matrix
-            about = dict(zip(("selector", "tau", "convention"), key, strict=True))
+            about = dict(zip(("selector", "tau", "normalisation"), key, strict=True))
             for a, name in enumerate(self.electorate.classes):
                 for b, other in enumerate(self.electorate.classes):
                     if not math.isnan(matrix[a, b]):
@@ -92,12 +92,12 @@ class Overlaps:
 
 
 def _shown(ballots: Mapping[Key, Any]) -> Iterator[Key]:
-    """One key a selector: the slowest annealing, in the paper's convention if it was run."""
+    """One key a selector: the slowest annealing, in the paper's normalisation if it was run."""
     for selector in dict.fromkeys(key[0] for key in ballots):
         keys = [key for key in ballots if key[0] == selector]
-        paper = [key for key in keys if key[2] == "paper"]
+        per_qubit = [key for key in keys if key[2] == "per_qubit"]
         first = [key for key in keys if key[2] == keys[0][2]]
-        yield max(paper or first, key=lambda key: key[1] or 0.0)
+        yield max(per_qubit or first, key=lambda key: key[1] or 0.0)
 
 
 def _by_selector(rows: Rows, *names: str) -> Iterator[tuple[tuple[Any, ...], Rows]]:

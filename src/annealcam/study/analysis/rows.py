@@ -19,7 +19,7 @@ Value: TypeAlias = str | int | float | bool | None
 Columns: TypeAlias = dict[str, list[Value]]  # of equal lengths
 
 QUARTILES = ("least", "q25", "median", "q75", "largest")
-_WORDS = ("model", "layer", "image", "target", "selector", "convention")
+_WORDS = ("model", "layer", "image", "target", "selector", "normalisation")
 _NUMBERS = (
     "draw", "cardinality", "tau", "d", "k", "optimal", "relevance", "redundancy", "carried",
     "success_probability", "shots", "best_of_shots", "guess", "guess_best", "gap", "gap_s",

@@ -9,7 +9,7 @@ from annealcam.study.analysis.fits import fit_exponential
 from annealcam.study.analysis.rows import QUARTILES, Rows, free, known_mean, quartiles
 
 _SETTING = ("model", "layer")
-_RUN = ("convention", "tau")
+_RUN = ("normalisation", "tau")
 _ALL = (*_SETTING, *_RUN)
 BY_D = (*_ALL, "d", "images", *QUARTILES, "guess")
 FIT = (*_ALL, "a", "b", "b_low", "b_high", "images", "clusters")

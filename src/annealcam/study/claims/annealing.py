@@ -46,13 +46,13 @@ def no_advantage(columns: dict[str, Columns]) -> str:
 
 def _shots(table: Columns) -> Iterator[Claim]:
     cases = []
-    for convention, tau in runs_of(table):
-        own = where(table, convention=convention, tau=tau)
+    for normalisation, tau in runs_of(table):
+        own = where(table, normalisation=normalisation, tau=tau)
         best, guess = (_mean(own, name) for name in ("best_of_shots", "guess_best"))
         if best is None or guess is None:
             continue
         told = f"{chance(best)} against {chance(guess)}, over all images{_ends(own)}"
-        cases.append(Case(run(convention, tau), decided(best > guess), told))
+        cases.append(Case(run(normalisation, tau), decided(best > guess), told))
     if cases:
         text = "The best of all shots finds the optimum more often than as many uniform guesses"
         yield Claim(text, tuple(cases))
@@ -88,7 +88,7 @@ def _falls(table: Columns) -> Iterator[Claim]:
             about = "" if row["model"] == ALL else f"{names[row['model'], row['layer']]}, "
             told = f"b = {interval(row['b'], row['b_low'], row['b_high'])} a qubit, {_speed(row)}"
             cases.append(
-                Case(about + run(row["convention"], row["tau"]), sign(row["b_low"], row["b_high"]),
+                Case(about + run(row["normalisation"], row["tau"]), sign(row["b_low"], row["b_high"]),
                      told)
             )  # fmt: skip
     if cases:
@@ -110,7 +110,7 @@ def _gaps(table: Columns) -> Iterator[Claim]:
     applies: list[Case] = []
     falls: list[Case] = []
     for row in rows(table):
-        about = f"{names[row['model'], row['layer']]}, driver {row['convention']}"
+        about = f"{names[row['model'], row['layer']]}, driver {row['normalisation']}"
         for cases, share in ((inside, "interior_share"), (applies, "landau_zener_share")):
             if row[share] is not None:
                 told = f"{row[share]:.0%} of {row['images']} problems"
@@ -134,12 +134,12 @@ def _depth(table: Columns) -> Iterator[Claim]:
     """How many minima lie well below the gap at the end, wherever they lie."""
     names = setting_names(settings_of(table))
     cases = []
-    for convention, setting in pairs(table):
-        own = where(table, model=setting[0], layer=setting[1], convention=convention)
+    for normalisation, setting in pairs(table):
+        own = where(table, model=setting[0], layer=setting[1], normalisation=normalisation)
         deep = well_below(own)[np.isfinite(reals(own, "gap") + reals(own, "final_gap"))]
         if len(deep):
             told = f"{deep.mean():.0%} of {len(deep)} problems"
-            about = f"{names[setting]}, driver {convention}"
+            about = f"{names[setting]}, driver {normalisation}"
             cases.append(Case(about, decided(deep.mean() >= HALF), told))
     text = (
         f"The minimum gap is under {WELL_BELOW:g} of the gap at s = 1 in half of the problems or "
@@ -153,23 +153,23 @@ def _depth(table: Columns) -> Iterator[Claim]:
 def _formula(table: Columns) -> Iterator[Claim]:
     """How well the formula predicts F where it applies."""
     cases = []
-    for convention, tau in runs_of(table):
-        own = where(table, convention=convention, tau=tau)
+    for normalisation, tau in runs_of(table):
+        own = where(table, normalisation=normalisation, tau=tau)
         F, told = reals(own, "success_probability"), reals(own, "landau_zener")
         known = (F > 0) & (told > 0)
         if known.any():
             off = float(np.exp(np.median(np.abs(np.log(F[known] / told[known])))))
             text = f"off by a factor of {number(off)} (median of {int(known.sum())} problems)"
-            cases.append(Case(run(convention, tau), decided(off <= FACTOR), text))
+            cases.append(Case(run(normalisation, tau), decided(off <= FACTOR), text))
     if cases:
         text = "Where it applies, Landau and Zener's formula gives F within a factor of two"
         yield Claim(text, tuple(cases))
 
 
-def run(convention: str, tau: float) -> str:
+def run(normalisation: str, tau: float) -> str:
     """Return how a run of the annealer is called.
 
-    >>> run("paper", 50.0)
+    >>> run("per_qubit", 50.0)
     'τ = 50, driver paper'
     """
-    return f"τ = {tau:g}, driver {convention}"
+    return f"τ = {tau:g}, driver {normalisation}"

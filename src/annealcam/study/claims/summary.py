@@ -137,7 +137,7 @@ def _overlaps(overlap: Columns) -> Iterator[str]:
 def _cells(row: dict[str, Any]) -> list[str]:
     name, *_ = selector_style(row["selector"])
     if row["tau"] is not None:
-        name += f", {run(row['convention'], row['tau'])}"
+        name += f", {run(row['normalisation'], row['tau'])}"
     null = {"off_diagonal": row["null_mean"], "low": row["null_low"], "high": row["null_high"]}
     return [
         plain(name), _cell(row["k"], ".1f"), spread(row), spread(null),

@@ -18,7 +18,7 @@ Setting = tuple[str, str]  # a model and one of its layers
 
 # A class may be called "7" and a layer "1": these are never numbers.
 _TEXT = frozenset(
-    {"model", "layer", "selector", "convention", "class", "class_a", "class_b", "image",
+    {"model", "layer", "selector", "normalisation", "class", "class_a", "class_b", "image",
      "hardest_image"}
 )  # fmt: skip
 _TRUTH = {"true": True, "false": False}

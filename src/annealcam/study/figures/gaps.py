@@ -53,9 +53,9 @@ def gap_histogram_figure(columns: Columns) -> Figure | None:
     )
     bins = _bins(known, log=scale(panels, known, axis="x"))
     seconds = []
-    for axes, (convention, setting) in zip(panels, keys, strict=True):
-        own = where(columns, model=setting[0], layer=setting[1], convention=convention)
-        title_panel(axes, f"{names[setting]}, driver {convention}")
+    for axes, (normalisation, setting) in zip(panels, keys, strict=True):
+        own = where(columns, model=setting[0], layer=setting[1], normalisation=normalisation)
+        title_panel(axes, f"{names[setting]}, driver {normalisation}")
         seconds.append(_draw_histogram(axes, own, bins))
     for place, second in enumerate(seconds):
         second.tick_params(labelright=place % len(names) == len(names) - 1)
@@ -132,10 +132,10 @@ def gap_by_d_figure(columns: Columns, summary: Columns | None = None) -> Figure 
         size=_size(len(names)), x="candidates d (qubits)", y="minimum gap (energy units)",
     )  # fmt: skip
     scale(panels, np.concatenate([reals(columns, "least"), reals(columns, "largest")]))
-    for axes, (convention, setting) in zip(panels, keys, strict=True):
-        place = {"model": setting[0], "layer": setting[1], "convention": convention}
+    for axes, (normalisation, setting) in zip(panels, keys, strict=True):
+        place = {"model": setting[0], "layer": setting[1], "normalisation": normalisation}
         own = where(columns, **place)
-        title_panel(axes, f"{names[setting]}, driver {convention}")
+        title_panel(axes, f"{names[setting]}, driver {normalisation}")
         style = {"color": BLUE, "marker": "o"}
         d = reals(own, "d")
         draw_quartiles(axes, own, d, style, label="median, middle half, least to largest")

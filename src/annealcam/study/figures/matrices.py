@@ -59,8 +59,8 @@ def _draw(axes: Axes, columns: Columns, classes: list[str]) -> AxesImage:
 
 
 def _run(columns: Columns) -> str:
-    tau, convention = columns["tau"][0], columns["convention"][0]
-    return f", τ = {tau:g}, {convention}" if tau is not None else ""
+    tau, normalisation = columns["tau"][0], columns["normalisation"][0]
+    return f", τ = {tau:g}, {normalisation}" if tau is not None else ""
 
 
 def _name(axes: Axes, classes: list[str]) -> None:

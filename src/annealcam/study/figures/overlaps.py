@@ -28,15 +28,15 @@ NULL = "0.8"  # its grey
 
 
 def main_run(columns: Columns) -> tuple[str, float] | None:
-    """Return the annealer's run that stands for it: the longest tau of the convention `paper`,
-    else of the first convention; None without an annealer.
+    """Return the annealer's run that stands for it: the longest tau of the normalisation `per_qubit`,
+    else of the first normalisation; None without an annealer.
 
-    >>> table = {"selector": ["anneal"] * 2, "convention": ["text", "paper"], "tau": [50.0, 10.0]}
+    >>> table = {"selector": ["anneal"] * 2, "normalisation": ["unit", "per_qubit"], "tau": [50.0, 10.0]}
     >>> main_run(table)
-    ('paper', 10.0)
+    ('per_qubit', 10.0)
     """
-    runs = sorted_runs(distinct(where(columns, selector="anneal"), "convention", "tau"))
-    return next((run for run in reversed(runs) if run[0] == "paper"), None) or (
+    runs = sorted_runs(distinct(where(columns, selector="anneal"), "normalisation", "tau"))
+    return next((run for run in reversed(runs) if run[0] == "per_qubit"), None) or (
         [run for run in runs if run[0] == runs[0][0]][-1] if runs else None
     )
 
@@ -48,7 +48,7 @@ def one_row_each(columns: Columns) -> Columns:
     kept = [
         i
         for i, row in enumerate(rows(columns))
-        if row["selector"] != "anneal" or (row["convention"], row["tau"]) in keep
+        if row["selector"] != "anneal" or (row["normalisation"], row["tau"]) in keep
     ]
     return {name: [column[i] for i in kept] for name, column in columns.items()}
 

@@ -107,21 +107,21 @@ def settings_of(columns: Columns) -> list[Setting]:
 
 
 def runs_of(columns: Columns) -> list[tuple[str, float]]:
-    """Return the annealer's runs: conventions in their order, each with tau ascending."""
-    return sorted_runs(distinct(columns, "convention", "tau"))
+    """Return the annealer's runs: normalisations in their order, each with tau ascending."""
+    return sorted_runs(distinct(columns, "normalisation", "tau"))
 
 
 def sorted_runs(runs: Iterable[tuple[Any, ...]]) -> list[tuple[str, float]]:
-    """Return pairs of convention and tau: the conventions as they came, tau ascending."""
+    """Return pairs of normalisation and tau: the normalisations as they came, tau ascending."""
     found = list(runs)
-    order = list(dict.fromkeys(convention for convention, _ in found))
+    order = list(dict.fromkeys(normalisation for normalisation, _ in found))
     return sorted(((c, tau) for c, tau in found), key=lambda run: (order.index(run[0]), run[1]))
 
 
 def pairs(columns: Columns) -> list[tuple[str, Setting]]:
-    """Return conventions and settings, a row of panels for each convention."""
-    conventions = [convention for (convention,) in distinct(columns, "convention")]
-    return list(product(conventions, settings_of(columns)))
+    """Return normalisations and settings, a row of panels for each normalisation."""
+    normalisations = [normalisation for (normalisation,) in distinct(columns, "normalisation")]
+    return list(product(normalisations, settings_of(columns)))
 
 
 def grid(

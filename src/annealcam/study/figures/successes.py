@@ -38,14 +38,14 @@ ALL = "all"  # settings pooled, in the table of fits
 def run_panels(
     columns: Columns, title: str, *, x: str, y: str, size: tuple[float, float] = (3.5, 2.9)
 ) -> tuple[Figure, list[tuple[Axes, Columns]]]:
-    """Return a figure with a panel for each run: conventions below, run times beside each other."""
+    """Return a figure with a panel for each run: normalisations below, run times beside each other."""
     runs = runs_of(columns)
-    beside = max(sum(other == convention for other, _ in runs) for convention, _ in runs)
+    beside = max(sum(other == normalisation for other, _ in runs) for normalisation, _ in runs)
     figure, panels = grid(title, len(runs), beside, size=size, x=x, y=y)
-    for axes, (convention, tau) in zip(panels, runs, strict=True):
-        title_panel(axes, f"τ = {tau:g}, driver {convention}")
+    for axes, (normalisation, tau) in zip(panels, runs, strict=True):
+        title_panel(axes, f"τ = {tau:g}, driver {normalisation}")
         axes.grid(True, color="0.92")
-    own = [where(columns, convention=convention, tau=tau) for convention, tau in runs]
+    own = [where(columns, normalisation=normalisation, tau=tau) for normalisation, tau in runs]
     return figure, list(zip(panels, own, strict=True))
 
 
@@ -91,7 +91,7 @@ def draw_by_d(axes: Axes, columns: Columns, name: str, **style: Any) -> None:
 
 def _draw_fit(axes: Axes, columns: Columns, fits: Columns) -> None:
     """The line, and the band of its slope's interval around the mean d."""
-    own = where(fits, convention=columns["convention"][0], tau=columns["tau"][0])
+    own = where(fits, normalisation=columns["normalisation"][0], tau=columns["tau"][0])
     several = len(settings_of(columns)) > 1
     found = [row for row in rows(own) if (row["model"] == ALL) == several]
     if len(found) != 1 or found[0]["a"] is None or found[0]["b"] is None:
@@ -118,7 +118,7 @@ def _turned(
 
 
 def success_by_class_figure(columns: Columns) -> Figure:
-    """Return F class by class, a panel for each setting and convention, run times in colours."""
+    """Return F class by class, a panel for each setting and normalisation, run times in colours."""
     keys, names = pairs(columns), setting_names(settings_of(columns))
     classes = [name for (name,) in distinct(columns, "class")]
     taus = sorted({tau for (tau,) in distinct(columns, "tau")})
@@ -128,9 +128,9 @@ def success_by_class_figure(columns: Columns) -> Figure:
         len(keys), len(names), size=(wide, 0.9 + 0.3 * len(classes)), x="success probability F",
     )  # fmt: skip
     scale(panels, np.concatenate([reals(columns, n) for n in ("least", "largest")]), axis="x")
-    for axes, (convention, setting) in zip(panels, keys, strict=True):
-        own = where(columns, model=setting[0], layer=setting[1], convention=convention)
-        title_panel(axes, f"{names[setting]}, driver {convention}")
+    for axes, (normalisation, setting) in zip(panels, keys, strict=True):
+        own = where(columns, model=setting[0], layer=setting[1], normalisation=normalisation)
+        title_panel(axes, f"{names[setting]}, driver {normalisation}")
         _draw_classes(axes, own, classes, taus)
     panels[0].set_yticks(range(len(classes)), classes, parse_math=False)
     panels[0].set_ylim(len(classes) - 0.5, -1.1)

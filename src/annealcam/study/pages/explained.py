@@ -101,7 +101,7 @@ def _explanation(
     main = run_of(found)
     run: dict[str, Any] = {"sampler": "exact"}
     if main is not None:
-        run = {"sampler": "anneal", "convention": main[0], "tau": main[1],
+        run = {"sampler": "anneal", "normalisation": main[0], "tau": main[1],
                "schedule": annealing.schedule, "shots": annealing.shots or None}  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AnnealcamWarning)  # they are kept in the result

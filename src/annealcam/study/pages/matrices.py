@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 COLOURS = "viridis"  # as in the study's figures
 DIGITS = 4  # of a value in the page
-_KEY = ("model", "layer", "selector", "tau", "convention")
+_KEY = ("model", "layer", "selector", "tau", "normalisation")
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def _matrix(own: Columns, key: Key, ballot: Ballot) -> Matrix:
     apart = B[~np.eye(len(B), dtype=bool)]
     mean = float(np.nanmean(apart)) if np.isfinite(apart).any() else None
     name, *_ = selector_style(key[2])
-    tau, convention = key[3:]
-    told = name if tau is None or convention is None else f"{name}, {run(convention, tau)}"
+    tau, normalisation = key[3:]
+    told = name if tau is None or normalisation is None else f"{name}, {run(normalisation, tau)}"
     return Matrix(
         cleaned(told), figure_of(mean, ".3f"), picture_uri(_picture(B), quality=None),
         _triangle(B), _triangle(low), _triangle(high),

@@ -147,7 +147,9 @@ def _glance(
 ) -> tuple[Cell, ...]:
     exact = own.where(own["selector"] == "exact")
     runs = (
-        own.where((own["convention"] == chosen[0]) & (own["tau"] == chosen[1])) if chosen else None
+        own.where((own["normalisation"] == chosen[0]) & (own["tau"] == chosen[1]))
+        if chosen
+        else None
     )
     overlap = where(found.columns["overlap"], model=setting[0], layer=setting[1])
     of = {row["selector"]: row for row in rows(overlap)}

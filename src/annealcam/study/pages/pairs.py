@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from annealcam.study.config import Study
 
-Key = tuple[str, str, str, float | None, str | None]  # model, layer, selector, tau, convention
+Key = tuple[str, str, str, float | None, str | None]  # model, layer, selector, tau, normalisation
 _MOST = 20_000_000  # numbers held at once
 _FEWEST = 100  # resamples
 
@@ -29,7 +29,7 @@ def ballots(table: pa.Table, study: Study) -> Iterator[tuple[Key, Ballot]]:
     asked = study.statistics
     for setting, own in Rows.from_table(table).groups("model", "layer"):
         electorate = Electorate.of(own, asked.bootstrap, asked.permutations, study.seed)
-        for key, votes in free(own).groups("selector", "tau", "convention"):
+        for key, votes in free(own).groups("selector", "tau", "normalisation"):
             yield (*setting, *key), Ballot(electorate, votes)
 
 

@@ -122,7 +122,7 @@ def _about(sight: Sight) -> Iterator[tuple[str, str]]:
     yield "candidates", f"{figure_of(row['d'])}{out}"
     if sight.gap is not None and sight.annealed:
         row = sight.annealed
-        end = f"driver {row['convention']}; {figure_of(row['final_gap'])} at the end"
+        end = f"driver {row['normalisation']}; {figure_of(row['final_gap'])} at the end"
         yield "minimum gap", f"{figure_of(row['gap'])} at s = {figure_of(row['gap_s'])}, {end}"
 
 

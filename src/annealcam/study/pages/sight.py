@@ -19,7 +19,7 @@ from annealcam.study.table.columns import SELECTORS
 
 MOST_NAMED = 12  # maps in a cell
 
-Run = tuple[str, float]  # convention, tau
+Run = tuple[str, float]  # normalisation, tau
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Sight:
     def annealed(self) -> Row | None:
         """The annealer's main run."""
         runs = [row for row in self.free if row["selector"] == "anneal"]
-        found = [row for row in runs if (row["convention"], row["tau"]) == self.main]
+        found = [row for row in runs if (row["normalisation"], row["tau"]) == self.main]
         return found[0] if found else next(iter(runs), None)
 
     @property

@@ -42,7 +42,7 @@ def candidate_table(sight: Sight) -> Table | None:
 
 def _main(sight: Sight) -> str:
     row = sight.annealed or {}
-    return run(row["convention"], row["tau"])
+    return run(row["normalisation"], row["tau"])
 
 
 def _mark(selected: bool) -> Cell:
@@ -53,7 +53,7 @@ def selector_table(sight: Sight) -> Table:
     """Return what every selector selects, and how good that is."""
     head = ("selector", "run", "maps", "k", "energy", "optimal", "relevance", "redundancy",
             "carried")  # fmt: skip
-    body = tuple(_selector_row(row, run_cell(row["convention"], row["tau"]))
+    body = tuple(_selector_row(row, run_cell(row["normalisation"], row["tau"]))
                  for row in sight.means())  # fmt: skip
     return Table(
         "Energy: lower is better; none where maps outside of the candidates are selected. "
@@ -95,7 +95,7 @@ def annealing_table(sight: Sight) -> Table | None:
             "as many guesses", "minimum gap", "at s", "gap at the end", "inside",
             "formula applies")  # fmt: skip
     body = tuple(
-        (run_cell(row["convention"], row["tau"]), figure(row["success_probability"]),
+        (run_cell(row["normalisation"], row["tau"]), figure(row["success_probability"]),
          figure(row["guess"]), figure(row["shots"]), figure(row["best_of_shots"]),
          figure(row["guess_best"]), figure(row["gap"]), figure(row["gap_s"], ".3f"),
          figure(row["final_gap"]), truth(row["gap_interior"]), truth(row["landau_zener_applies"]))

@@ -54,9 +54,13 @@ def truth(value: Any) -> Cell:
     return Cell("yes" if value else "no", 1.0 if value else 0.0)
 
 
-def run_cell(convention: str | None, tau: float | None) -> Cell:
+def run_cell(normalisation: str | None, tau: float | None) -> Cell:
     """Return a run of the annealer, sorted by its time."""
-    return Cell("", None) if convention is None or tau is None else Cell(run(convention, tau), tau)
+    return (
+        Cell("", None)
+        if normalisation is None or tau is None
+        else Cell(run(normalisation, tau), tau)
+    )
 
 
 def overlap_table(columns: Columns) -> Table | None:
@@ -72,7 +76,7 @@ def overlap_table(columns: Columns) -> Table | None:
     names = setting_names(settings_of(columns))
     body = (
         (word(names[row["model"], row["layer"]]), word(selector_style(row["selector"])[0]),
-         run_cell(row["convention"], row["tau"]), *_overlap_cells(row))
+         run_cell(row["normalisation"], row["tau"]), *_overlap_cells(row))
         for row in rows(columns)
     )  # fmt: skip
     return _table(
@@ -108,7 +112,7 @@ def gap_table(columns: Columns) -> Table | None:
     )  # fmt: skip
     names = setting_names(settings_of(columns))
     body = (
-        (word(names[row["model"], row["layer"]]), word(row["convention"]), figure(row["images"]),
+        (word(names[row["model"], row["layer"]]), word(row["normalisation"]), figure(row["images"]),
          *(figure(row[name]) for name in ("least", "q25", "median", "q75", "largest")),
          figure(row["interior_share"], ".0%"), figure(row["landau_zener_share"], ".0%"),
          _slope(row, "fit_b"))
@@ -127,7 +131,7 @@ def fit_table(columns: Columns) -> Table | None:
     settings = [setting for setting in settings_of(columns) if setting[0] != ALL]
     names = {**setting_names(settings), (ALL, ALL): "all together"}
     body = (
-        (word(names[row["model"], row["layer"]]), run_cell(row["convention"], row["tau"]),
+        (word(names[row["model"], row["layer"]]), run_cell(row["normalisation"], row["tau"]),
          figure(row["images"]), figure(row["a"]), _slope(row, "b"))
         for row in rows(columns)
     )  # fmt: skip
@@ -147,7 +151,7 @@ def class_table(columns: Columns) -> Table | None:
     names = setting_names(settings_of(columns))
     body = (
         (word(names[row["model"], row["layer"]]), word(row["class"]),
-         run_cell(row["convention"], row["tau"]), figure(row["images"]), figure(row["d"]),
+         run_cell(row["normalisation"], row["tau"]), figure(row["images"]), figure(row["d"]),
          *(figure(row[name]) for name in ("least", "q25", "median", "q75", "largest")))
         for row in rows(columns)
     )  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.files import file_written_aside
-from annealcam.attribution.observation import seen_in
+from annealcam.attribution.layer_maps import layer_maps
 from annealcam.data.sets import LabelledSet, load_set
 from annealcam.errors import ImageError, OutputError
 from annealcam.study.config import Data, Study
@@ -109,7 +109,7 @@ def _rows_of_batch(
         predicted = captured.logits.argmax(dim=1).tolist()
         chances = captured.logits.double().softmax(dim=1).cpu().numpy()
     with log.timing("problem"):
-        seen = list(seen_in(captured, importance=asked.importance, beta=asked.beta,
+        seen = list(layer_maps(captured, importance=asked.importance, beta=asked.beta,
                             limit=asked.max_qubits, objective=asked.objective))  # fmt: skip
     for i, image in enumerate(batch):
         log.looked_at += 1

@@ -1,4 +1,4 @@
-"""The annealer on one image: a row for each convention and run time, with the gap beside it."""
+"""The annealer on one image: a row for each normalisation and run time, with the gap beside it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from annealcam.annealing.evolution import anneal
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
 from annealcam.annealing.success import best_of_shots, guess_probability
-from annealcam.attribution.observation import Seen
+from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.errors import NumericalError, ProblemTooLargeError
 from annealcam.study.config import Annealing
 
 
 def annealed_rows(
-    seen: Seen, asked: Annealing, *, seed: np.random.SeedSequence
+    seen: LayerMaps, asked: Annealing, *, seed: np.random.SeedSequence
 ) -> Iterator[dict[str, Any]]:
     """Yield what the annealer selects: the best of the shots; and how hard it was.
 
@@ -25,18 +25,18 @@ def annealed_rows(
     """
     if len(seen.candidates) == 0:
         return
-    for convention in asked.conventions:
-        gap = _gap(seen, convention, asked.schedule) if asked.gaps else None
+    for normalisation in asked.normalisations:
+        gap = _gap(seen, normalisation, asked.schedule) if asked.gaps else None
         for tau in asked.tau:
             (own,) = seed.spawn(1)
-            yield _run(seen, asked, convention, tau, own) | _gap_columns(gap, tau)
+            yield _run(seen, asked, normalisation, tau, own) | _gap_columns(gap, tau)
 
 
 def _run(
-    seen: Seen, asked: Annealing, convention: str, tau: float, seed: np.random.SeedSequence
+    seen: LayerMaps, asked: Annealing, normalisation: str, tau: float, seed: np.random.SeedSequence
 ) -> dict[str, Any]:
     problem = seen.problem
-    result = anneal(problem, tau=tau, convention=convention, schedule=asked.schedule)
+    result = anneal(problem, tau=tau, normalisation=normalisation, schedule=asked.schedule)
     shots = asked.shots or problem.d**2
     reads = result.sample(shots, int(seed.generate_state(1, np.uint64)[0]))
     n = reads[np.argmin(problem.energy(reads))]
@@ -47,7 +47,7 @@ def _run(
         **seen.scores(chosen),
         "optimal": bool(problem.energy(n) <= seen.optimum.energy + problem.tie),
         "tau": tau,
-        "convention": convention,
+        "normalisation": normalisation,
         "success_probability": F,
         "success_error": result.error,
         "multiplicity": g,
@@ -58,10 +58,10 @@ def _run(
     }
 
 
-def _gap(seen: Seen, convention: str, schedule: str) -> MinimumGap | None:
+def _gap(seen: LayerMaps, normalisation: str, schedule: str) -> MinimumGap | None:
     """The minimum gap, or None where it is out of reach (a ground level of too many states)."""
     try:
-        return minimum_gap(seen.problem, convention=convention, schedule=schedule)
+        return minimum_gap(seen.problem, normalisation=normalisation, schedule=schedule)
     except (ProblemTooLargeError, NumericalError):
         return None
 

@@ -22,7 +22,7 @@ SCHEMA = pa.schema(
         ("draw", pa.int32()),  # of the random selector
         ("cardinality", pa.int32()),  # k that was asked for; null: left to the energy
         ("tau", pa.float64()),
-        ("convention", pa.string()),
+        ("normalisation", pa.string()),
         # the problem
         ("channels", pa.int32()),
         ("dead", pa.int32()),

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from annealcam.attribution.observation import Seen
+from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.study.config import Study
 from annealcam.study.run.log import Log
 from annealcam.study.table.annealed import annealed_rows
 from annealcam.study.table.selectors import plain_rows
 
 
-def rows_of(study: Study, seen: Seen, about: dict[str, Any], log: Log) -> list[dict[str, Any]]:
+def rows_of(study: Study, seen: LayerMaps, about: dict[str, Any], log: Log) -> list[dict[str, Any]]:
     """Return an image's rows, each beginning with `about`.
 
     Random numbers depend on the study's seed and the image's name alone, not on its neighbours.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
-from annealcam.attribution.observation import Seen
+from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.exact import solve_exact
 
@@ -17,7 +17,7 @@ Row: TypeAlias = dict[str, Any]
 
 
 def plain_rows(
-    seen: Seen, *, sizes: tuple[int, ...], draws: int, rng: np.random.Generator
+    seen: LayerMaps, *, sizes: tuple[int, ...], draws: int, rng: np.random.Generator
 ) -> Iterator[Row]:
     """Yield the rows of every selector that needs no annealing.
 
@@ -42,7 +42,7 @@ def plain_rows(
                 yield row | {"cardinality": k, "optimal": None}
 
 
-def _of_size(seen: Seen, k: int, draws: int, rng: np.random.Generator) -> Iterator[Row]:
+def _of_size(seen: LayerMaps, k: int, draws: int, rng: np.random.Generator) -> Iterator[Row]:
     """Yield top-k by each weight, and random draws, of live maps with a positive one."""
     for name, weight in (("topk", seen.alpha), ("topk-contribution", seen.contribution)):
         yield _judged(seen, _row(seen, name, seen.top(weight, k)))
@@ -52,24 +52,24 @@ def _of_size(seen: Seen, k: int, draws: int, rng: np.random.Generator) -> Iterat
         yield _judged(seen, _row(seen, "random", chosen)) | {"draw": draw}
 
 
-def _weighted(seen: Seen, name: str, weight: Float[Array, " maps"]) -> Row:
+def _weighted(seen: LayerMaps, name: str, weight: Float[Array, " maps"]) -> Row:
     """All live maps of positive weight, each with it."""
     chosen = seen.weighted(weight)
     return _row(seen, name, chosen) | {"weights": weight[chosen].astype(np.float64).tolist()}
 
 
-def _row(seen: Seen, selector: str, channels: Int[Array, " k"]) -> Row:
+def _row(seen: LayerMaps, selector: str, channels: Int[Array, " k"]) -> Row:
     return {"selector": selector, **seen.scores(channels)}
 
 
-def _judged(seen: Seen, row: Row) -> Row:
+def _judged(seen: LayerMaps, row: Row) -> Row:
     """With the word whether it is as low as the optimum, where it has an energy."""
     energy = row["energy"]
     good = None if energy is None else bool(energy <= seen.optimum.energy + seen.problem.tie)
     return row | {"optimal": good}
 
 
-def _problem(seen: Seen) -> Row:
+def _problem(seen: LayerMaps) -> Row:
     """The problem's own arrays: energies can be computed again from the table alone."""
     p = seen.problem
     return {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class LayerMaps:
     """What a selector may know of one image: of all the layer's maps, and of the candidates."""
 
     maps: Float[Array, "maps h w"]
@@ -103,7 +103,7 @@ def mean_cosine(flat: Float[Array, "k pixels"]) -> float | None:
     return float((np.abs(unit @ unit.T).sum() - k) / (k * (k - 1)))
 
 
-def posed(
+def build_problem(
     maps: Float[Tensor, "maps h w"],
     importance: Float[Tensor, " maps"],
     *,
@@ -125,7 +125,7 @@ def posed(
 
     >>> import torch
     >>> maps = torch.eye(4).reshape(4, 2, 2)
-    >>> found, problem = posed(maps, torch.tensor([2.0, -1.0, 1.0, 0.5]), beta=0.9, limit=2)
+    >>> found, problem = build_problem(maps, torch.tensor([2.0, -1.0, 1.0, 0.5]), beta=0.9, limit=2)
     >>> found.channels.tolist(), problem.h.tolist()
     ([0, 2], [1.0, 0.5])
     """
@@ -174,7 +174,7 @@ def _cardinality(k: int | None, found: Candidates, fewer: bool, image: int) -> i
     return min(k, d)
 
 
-def seen_in(
+def layer_maps(
     captured: Capture,
     *,
     importance: str,
@@ -183,8 +183,8 @@ def seen_in(
     objective: str = "sum",
     cardinality: int | None = None,
     fewer: bool = False,
-) -> Iterator[Seen]:
-    """Yield each image of a captured batch as its layer sees it; the problem as `posed` has it."""
+) -> Iterator[LayerMaps]:
+    """Yield each image of a captured batch as its layer sees it; the problem as `build_problem` has it."""
     from annealcam.attribution import importance as weigh
     from annealcam.attribution.cam import gradcam_plus_plus_weights
 
@@ -198,11 +198,11 @@ def seen_in(
         )
     )  # fmt: skip
     for i in range(len(f)):
-        found, problem = posed(
+        found, problem = build_problem(
             f[i], weight[i], beta=beta, limit=limit, objective=objective,
             cardinality=cardinality, fewer=fewer, image=i,
         )  # fmt: skip
-        yield Seen(
+        yield LayerMaps(
             maps=maps[i],
             alpha=alpha[i],
             importance=each[i],

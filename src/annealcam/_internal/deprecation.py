@@ -1,0 +1,55 @@
+"""Old names of arguments and values: accepted for one release, with a DeprecationWarning."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def renamed_arguments(**new_by_old: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator that passes arguments given by an old name on under the new one.
+
+    >>> @renamed_arguments(rtol="tol")
+    ... def tolerance(*, tol: float) -> float:
+    ...     return tol
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     tolerance(rtol=0.1), str(caught[0].message)
+    (0.1, 'rtol: renamed, use tol')
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def accepting(*args: P.args, **kwargs: P.kwargs) -> T:
+            for old in new_by_old.keys() & kwargs.keys():
+                new = new_by_old[old]
+                if new in kwargs:
+                    raise TypeError(f"{function.__name__}: {old} is an old name of {new}")
+                _warn(f"{old}: renamed, use {new}")
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return accepting
+
+    return decorate
+
+
+def renamed_value(argument: str, value: Any, new_by_old: Mapping[str, str]) -> Any:
+    """Return the new name of a value given by its old name, and any other value unchanged.
+
+    >>> renamed_value("normalisation", "unit", {"text": "unit"})
+    'unit'
+    """
+    if not isinstance(value, str) or value not in new_by_old:
+        return value
+    new = new_by_old[value]
+    _warn(f"{argument}={value!r}: renamed, use {argument}={new!r}")
+    return new
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
