@@ -29,3 +29,16 @@ def chance(p: float) -> str:
     ('0.25', 'over 0.999', '1')
     """
     return "over 0.999" if 0.999 < p < 1 else number(p)
+
+
+def short_repr(kind: str, **facts: object) -> str:
+    """Return the repr of a result: its type and a few facts, numbers with four digits.
+
+    >>> short_repr("AnnealResult", d=8, success_probability=0.123456)
+    'AnnealResult(d=8, success_probability=0.1235)'
+    """
+    parts = (
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value!r}"
+        for name, value in facts.items()
+    )
+    return f"{kind}({', '.join(parts)})"

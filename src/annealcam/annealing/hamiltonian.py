@@ -79,8 +79,7 @@ def normalisation_of(
     physical = schedule is not None and bool(schedule.time_unit)
     if name is None:
         return NORMALISATIONS["dwave" if physical else "per_qubit"]
-    chosen = name if isinstance(name, Normalisation) else None
-    chosen = chosen or NORMALISATIONS[check_normalisation(name)]
+    chosen = name if isinstance(name, Normalisation) else NORMALISATIONS[check_normalisation(name)]
     if schedule is not None and physical != (chosen.time_unit == "ns"):
         raise ArgumentError(
             f"normalisation={chosen.name!r}: has time in {chosen.time_unit}, the schedule "

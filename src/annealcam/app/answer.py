@@ -11,7 +11,7 @@ import numpy as np
 
 from annealcam._internal.text import chance, number
 from annealcam.app import pictures
-from annealcam.app.engine import LayerMaps
+from annealcam.app.engine import OpenedPhoto
 from annealcam.app.known import Known
 from annealcam.app.pictures import name_of
 from annealcam.explanation import Explanation
@@ -22,7 +22,7 @@ TOP = 5
 PROOFS = {True: "proved", False: "no", None: "unknown"}
 
 
-def answer_html(seen: LayerMaps, e: Explanation, known: Known) -> str:
+def answer_html(seen: OpenedPhoto, e: Explanation, known: Known) -> str:
     """Return the maps beside each other, the facts, and the selected feature maps."""
     return page(
         "answer.html.j2",
@@ -82,7 +82,7 @@ def _best(info: Mapping[str, Any]) -> str:
     return chance(best if F == 1 else min(best, math.nextafter(1, 0)))
 
 
-def card(seen: LayerMaps, e: Explanation, channel: int, known: Known) -> dict[str, Any]:
+def card(seen: OpenedPhoto, e: Explanation, channel: int, known: Known) -> dict[str, Any]:
     """Return one selected feature map: its picture, and what is said of it."""
     (i,) = np.flatnonzero(e.selected == channel)
     share = f" ({e.logit_shares[i]:.1%})" if e.logits[e.target] > 0 else ""

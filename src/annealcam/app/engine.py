@@ -32,7 +32,7 @@ BEING_FOUND = "it is being looked for"
 
 
 @dataclass(frozen=True, eq=False)
-class LayerMaps:
+class OpenedPhoto:
     """One photo through one network for one class, and pictures drawn of it so far."""
 
     look: ForwardPass
@@ -69,7 +69,7 @@ class Engine:
         self.networks = networks
         self.photos = Photos(kept_photos)
         self.portraits = Portraits(None if atlas is None else open_atlas(atlas))
-        self._looks: Shelf[LookKey, LayerMaps] = Shelf(kept_looks, size_of=lambda seen: seen.room)
+        self._looks: Shelf[LookKey, OpenedPhoto] = Shelf(kept_looks, size_of=lambda seen: seen.room)
         self._answers: Shelf[Choices, Explanation] = Shelf(KEPT_ANSWERS)
         self._levels: Shelf[tuple[bytes, bytes, float, int | None], Levels] = Shelf(KEPT_ANSWERS)
 
@@ -81,7 +81,7 @@ class Engine:
         """
         return self.networks[choices.network]
 
-    def seen(self, choices: Choices) -> LayerMaps:
+    def seen(self, choices: Choices) -> OpenedPhoto:
         """Return what one pass through the network gave; it runs only where nothing is kept.
 
         Raises:
@@ -92,7 +92,7 @@ class Engine:
         key = (choices.photo, choices.network, layer, choices.target)
         return self._looks.made(key, lambda: self._look(network, choices))
 
-    def _look(self, network: Network, choices: Choices) -> LayerMaps:
+    def _look(self, network: Network, choices: Choices) -> OpenedPhoto:
         photo = self.photos[choices.photo]
         image = photo.opened()
         look = run_forward(
@@ -104,7 +104,7 @@ class Engine:
             photo_name=photo.name,
             class_names=network.loaded.classes,
         )
-        return LayerMaps(look, view_of(network.loaded.preprocess, image, VIEW))
+        return OpenedPhoto(look, view_of(network.loaded.preprocess, image, VIEW))
 
     def explain(self, choices: Choices) -> Explanation:
         """Return what `annealcam.explain` would, to the bit.

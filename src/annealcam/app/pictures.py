@@ -12,7 +12,7 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
-from annealcam.app.engine import LayerMaps
+from annealcam.app.engine import OpenedPhoto
 from annealcam.explanation import Explanation
 from annealcam.render.html.page import picture_uri
 from annealcam.render.picture import STRENGTH
@@ -33,25 +33,25 @@ class Panel:
     alt: str
 
 
-def panels(seen: LayerMaps, e: Explanation) -> list[Panel]:
+def panels(seen: OpenedPhoto, e: Explanation) -> list[Panel]:
     """Return the photo, the explanation, Grad-CAM and Grad-CAM++, in this order."""
     return [photo(seen), explanation(seen, e), *baselines(seen, e)]
 
 
-def photo(seen: LayerMaps) -> Panel:
+def photo(seen: OpenedPhoto) -> Panel:
     """Return the photo as the network sees it."""
     uri = _kept(seen, "photo", lambda: picture_uri(seen.view, quality=QUALITY))
     return Panel("Photo", "the network's view", "photo", uri, "The photo")
 
 
-def explanation(seen: LayerMaps, e: Explanation, title: str = "annealcam") -> Panel:
+def explanation(seen: OpenedPhoto, e: Explanation, title: str = "annealcam") -> Panel:
     """Return the map of the selected feature maps over the photo."""
     uri = _laid_over(e.map, seen.view)
     alt = f"Where the {len(e.selected)} selected maps support {name_of(e)}"
     return Panel(title, f"{len(e.selected)} maps", "annealcam", uri, alt)
 
 
-def baselines(seen: LayerMaps, e: Explanation) -> list[Panel]:
+def baselines(seen: OpenedPhoto, e: Explanation) -> list[Panel]:
     """Return Grad-CAM and Grad-CAM++ over the photo; they do not depend on the selection."""
     found = []
     for method, title, kind in BASELINES:
@@ -61,7 +61,7 @@ def baselines(seen: LayerMaps, e: Explanation) -> list[Panel]:
     return found
 
 
-def feature_map(seen: LayerMaps, e: Explanation, channel: int) -> str:
+def feature_map(seen: OpenedPhoto, e: Explanation, channel: int) -> str:
     """Return one selected feature map over the photo, small."""
 
     def draw() -> str:
@@ -85,7 +85,7 @@ def _laid_over(raw: Float[Array, "h w"], view: Image.Image) -> str:
     return picture_uri(laid, quality=QUALITY)
 
 
-def _kept(seen: LayerMaps, name: str, draw: Callable[[], str]) -> str:
+def _kept(seen: OpenedPhoto, name: str, draw: Callable[[], str]) -> str:
     if name not in seen.drawn:
         seen.drawn[name] = draw()
     return seen.drawn[name]

@@ -8,13 +8,13 @@ import numpy as np
 
 from annealcam.app import pictures
 from annealcam.app.answer import PROOFS, ROOM
-from annealcam.app.engine import LayerMaps
+from annealcam.app.engine import OpenedPhoto
 from annealcam.app.known import Known
 from annealcam.app.pictures import name_of
 from annealcam.explanation import Explanation
 from annealcam.render.html.page import page
 
-Side = tuple[LayerMaps, Explanation]
+Side = tuple[OpenedPhoto, Explanation]
 
 
 def two_html(first: Side, second: Side, known: Known) -> str:
@@ -51,7 +51,7 @@ def _headline(e: Explanation, other: Explanation) -> str:
     return f"{name_of(ahead)} leads {name_of(behind)} by {abs(lead):.3g} in the logit"
 
 
-def _side(seen: LayerMaps, e: Explanation) -> dict[str, Any]:
+def _side(seen: OpenedPhoto, e: Explanation) -> dict[str, Any]:
     return {
         "name": name_of(e),
         "map": pictures.explanation(seen, e),
@@ -70,7 +70,7 @@ def _facts(*both: Explanation) -> list[list[str]]:
 
 
 def _cards(
-    seen: LayerMaps,
+    seen: OpenedPhoto,
     by: Explanation,
     both: tuple[Explanation, Explanation],
     channels: Any,
