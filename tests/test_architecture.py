@@ -1,70 +1,166 @@
-"""The rules of the house: who may import whom, and how light the door is."""
+"""The layers of the package: which modules may import which, and what an import may cost."""
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-SOURCE = Path(__file__).parent.parent / "src" / "annealcam"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "annealcam"
 FILES = sorted(SOURCE.rglob("*.py"))
 
+# From the bottom to the top. A module imports from its own level and from those below it.
+LEVELS = (
+    ("errors", "_internal", "_version"),
+    ("qubo",),
+    ("annealing",),
+    ("samplers",),
+    ("explanation",),
+    ("attribution",),
+    ("models", "metrics"),
+    ("settings",),
+    ("pipeline",),
+    ("atlas", "data", "training", "interop"),
+    ("render",),
+    ("evaluation", "study", "audit", "app"),
+    ("cli", "__main__"),
+)
+LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
+MOST_AT_THE_ROOT, MOST_IN_A_FOLDER = 8, 15  # modules
 
+FOREIGN = {  # what the modules of a package never import
+    "qubo": {"torch", "torchvision", "timm"},
+    "annealing": {"torch", "torchvision", "timm"},
+    "samplers": {"torch", "torchvision", "timm"},
+    "attribution": {"dimod", "dwave"},
+    "models": {"dimod", "dwave"},
+    "metrics": {"dimod", "dwave", "pyarrow"},
+    "data": {"torch", "dimod"},
+    "training": {"dimod"},
+    "interop": {"dimod"},
+    "atlas": {"dimod"},
+    "render": {"torch", "dimod"},
+    "study": {"dimod"},
+    "audit": {"dimod"},
+}
+ON_A_GPU = ("gpu.py", "devices.py", "torch_state.py")  # imported only where a GPU is asked for
+
+KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
+    "cycle: 9 modules, annealing.explained first",
+    "cycle: 2 modules, annealing.levels.drivers first",
+    "cycle: 4 modules, annealing.schedules.dwave first",
+    "cycle: 3 modules, models.checkpoints first",
+    "cycle: 2 modules, samplers.annealing first",
+    "cycle: 2 modules, study.config first",
+    "full: app",
+    "full: audit",
+    "full: metrics",
+    "full: study/pages",
+    "upwards: annealing.explained -> explanation",
+    "upwards: explanation -> atlas.atlas",
+    "upwards: explanation -> render.html.explanation",
+    "upwards: explanation -> render.html.page",
+}
+
+
+def module_name(path):
+    """The dotted name of a file, relative to the package: `qubo.problem`, "" for the root."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def absolute_names(node, path):
+    """The dotted names that an import statement, or a string `module:name`, imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        parts = ("annealcam", *path.relative_to(SOURCE).parts[:-1])
+        base = parts[: len(parts) + 1 - node.level] if node.level else ()
+        origin = ".".join((*base, *filter(None, [node.module])))
+        return [f"{origin}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.findall(r"\A(annealcam\.[\w.]+):\w+\Z", node.value)  # imported at first use
+    return []
+
+
+@cache
 def imports(path):
-    """Every module that a file imports, at any depth, type checking included."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    """Every name that a file imports, at any depth, for type checking or not."""
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return sorted({name for node in tree for name in absolute_names(node, path)})
 
 
-MAY_IMPORT = {  # of annealcam, besides errors and what begins with an underscore
-    "selection": {"selection"},
-    "annealing": {"annealing", "selection"},
-    "vision": {"vision"},
-    "data": {"data", "vision"},
-    "training": {"training", "data", "vision", "files"},
-    "metrics": {"metrics", "vision", "selection", "annealing"},
-    "interop": {"interop", "vision", "selection", "annealing", "pipeline", "settings", "seen"},
-    "study": {"study", "data", "training", "metrics", "vision", "selection", "annealing", "report",
-              "explanation", "files", "seen"},
-    "report": {"report", "explanation", "hardness", "diagnosis", "drawing", "files", "atlas",
-               "selection"},
-    "atlas": {"atlas", "data", "vision", "selection", "annealing", "seen", "settings", "files",
-              "drawing", "explanation", "resumed"},
-    "audit": {"audit", "atlas", "data", "training", "vision", "selection", "annealing", "metrics",
-              "seen", "settings", "files", "drawing", "report", "evaluation", "pipeline", "resumed",
-              "explanation"},
-}  # fmt: skip
-FOREIGN = {"selection": {"torch"}, "annealing": {"torch"}, "vision": {"dimod", "dwave"}}
-FOREIGN |= {"report": {"torch", "dimod"}, "metrics": {"dimod", "pyarrow"}}
-FOREIGN |= {"data": {"torch", "dimod"}, "training": {"dimod"}, "study": {"dimod"}}
-FOREIGN |= {"interop": {"dimod"}, "atlas": {"dimod"}, "audit": {"dimod"}}
-ON_A_GPU = ("gpu.py", "devices.py", "_torch_kernels.py")  # imported only where a GPU is asked for
+@cache
+def imported_modules(path):
+    """The modules of annealcam that a file imports; a package's name is its `__init__`."""
+    modules = set()
+    for name in imports(path):
+        package, *inside = name.split(".")
+        if package == "annealcam":
+            while ".".join(inside) not in MODULES:
+                inside.pop()
+            modules.add(".".join(inside))
+    return sorted(modules)
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_rooms_keep_to_themselves(room):
-    for path in (SOURCE / room).rglob("*.py"):
-        for name in imports(path):
-            package, *inside = name.split(".")
-            allowed = package == "torch" and path.name in ON_A_GPU
-            assert allowed or package not in FOREIGN[room], f"{path.name} imports {name}"
-            if package == "annealcam":
-                first = inside[0] if inside else "all of annealcam"
-                own = first in MAY_IMPORT[room] or first == "errors" or first.startswith("_")
-                assert own, f"{path.name} imports {name}"
+def cycles():
+    """Modules that import each other: strongly connected components of the graph of imports."""
+    names = [name for name in MODULES if name]  # the root imports its public names lazily
+    index = {name: i for i, name in enumerate(names)}
+    edges = [
+        (index[name], index[target])
+        for name in names
+        for target in imported_modules(MODULES[name])
+        if target
+    ]
+    rows, columns = np.array(edges).T
+    graph = csr_array((np.ones(len(edges)), (rows, columns)), shape=(len(names), len(names)))
+    _, labels = connected_components(graph, connection="strong")
+    for label, size in Counter(labels.tolist()).items():
+        if size > 1:
+            first = names[labels.tolist().index(label)]
+            yield f"cycle: {size} modules, {first} first"
 
 
-def test_nothing_looks_back_at_the_command_line():
-    for path in FILES:
-        if path.name not in ("cli.py", "__main__.py"):
-            assert not any(name.startswith("annealcam.cli.main") for name in imports(path))
+def upward_imports():
+    """Imports of a package on a higher level, and of the root's public names."""
+    for name, path in MODULES.items():
+        for target in imported_modules(path) if name else ():
+            if not target or LEVEL[target.split(".")[0]] > LEVEL[name.split(".")[0]]:
+                yield f"upwards: {name} -> {target or 'annealcam'}"
+
+
+def full_folders():
+    """Folders with more modules than a reader can keep apart."""
+    for folder, size in Counter(path.parent for path in FILES).items():
+        if size > (MOST_AT_THE_ROOT if folder == SOURCE else MOST_IN_A_FOLDER):
+            yield f"full: {folder.relative_to(SOURCE).as_posix()}"
+
+
+def foreign_imports():
+    """Imports of packages that the level does without."""
+    for name, path in MODULES.items():
+        for target in imports(path):
+            allowed = target.split(".")[0] == "torch" and path.name in ON_A_GPU
+            if not allowed and target.split(".")[0] in FOREIGN.get(name.split(".")[0], ()):
+                yield f"foreign: {name} -> {target.split('.')[0]}"
+
+
+def test_modules_lie_in_layers():
+    violations = {*cycles(), *upward_imports(), *full_folders(), *foreign_imports()}
+    assert violations == KNOWN
 
 
 def run_python(code):

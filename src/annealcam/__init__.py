@@ -52,5 +52,9 @@ _MODULES = {
     "tts99": "annealing.success",
 }
 
-__getattr__, __dir__, _names = lazy_exports(__name__, _MODULES)
+__getattr__, _, _names = lazy_exports(__name__, _MODULES)
 __all__ = ["__version__", "errors", *_names]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from annealcam import __version__
+from annealcam._version import __version__
 from annealcam.cli.anneal import anneal
 from annealcam.cli.app import app as page
 from annealcam.cli.atlas import atlas

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from annealcam import __version__
+from annealcam._version import __version__
 from annealcam.annealing.diagnosis import diagnosis
 from annealcam.annealing.hardness import Hardness
 from annealcam.render.annealing import figures

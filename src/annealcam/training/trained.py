@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 import torch
 
-from annealcam import __version__
 from annealcam._internal.files import file_written_aside
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
+from annealcam._version import __version__
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
