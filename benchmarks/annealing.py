@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/annealing.py [--quick]      (`make bench` runs it with the rest)
 
 One process, one thread, ours and the peer in turn after a warm-up, medians and minima. A goal is
-judged by medians. Both normalisations are shown: the driver of the paper's code (1/d) is weak and its
-states change slowly, that of the text (1) costs QuTiP several times as much. Every row of many
-problems gives the time of one of them.
+judged by medians. Both driver normalisations are shown: with `per_qubit` (1/d) the driver is weak and
+states change slowly; `unit` (1) costs QuTiP several times as much. Every row of many problems gives
+the time of one of them.
 """
 
 from __future__ import annotations

@@ -56,5 +56,5 @@ def greys(per_class=12):
 
 
 def cli_reader():
-    """As `networks:cli_reader`."""
+    """Return the network of `--model tests.audit.networks:cli_reader`."""
     return reader().network

@@ -9,15 +9,14 @@ import torch
 import annealcam as ac
 from annealcam._internal.resumable import remove_parts
 from annealcam.audit.observations import METHODS, joined, look
-from annealcam.audit.patch import Patch
-from annealcam.audit.planted import planted, stamped
-from annealcam.audit.revealed import inside_of, paired
 from annealcam.audit.scores import dictionary, photo_scores, place_of, profiles, ranked
 from annealcam.audit.shares import about_peak, cells, mass_inside
 from annealcam.audit.store import in_parts, read_looked, write_looked
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.metrics.localisation import energy_inside
 from annealcam.settings import resolve
+from benchmarks.planted.patch import Patch, planted, stamped
+from benchmarks.planted.revealed import inside_of, paired
 from tests.audit.networks import greys, reader
 
 EXACT = resolve(sampler="exact")

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from annealcam.audit.patch import Patch
-from annealcam.audit.planted import planted
 from annealcam.cli.main import app
+from benchmarks.planted.patch import Patch, planted
 from tests.audit.networks import CLASSES, greys
 
 PATCH = Patch(side=0.25, pattern="plain")
@@ -42,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def audited(*words):
-    return run("--data", "folder:data", "--part", "all", "--model", "networks:cli_reader",
+    return run("--data", "folder:data", "--part", "all", "--model", "tests.audit.networks:cli_reader",
                "--layer", "maps", "-o", "out", *words)  # fmt: skip
 
 
@@ -85,35 +84,11 @@ def test_without_masks_the_headline_is_sameness(folder):
     assert not any(row["score"] == "outside" for row in told["ranking"])
 
 
-def test_a_planted_corner_patch_in_digits(tmp_path):
-    words = ["--data", "digits", "--plant", "3", "--seeds", "1", "--epochs", "3", "--maps", "8",
-             "--train-per-class", "30", "--photos-per-class", "4", "--side", "0.25",
-             "--pattern", "plain", "--place", "corner", "-o", tmp_path / "out"]  # fmt: skip
-    result = run(*words)
-    assert result.exit_code == 0, result.output
-    told = json.loads((tmp_path / "out" / "experiment.json").read_text())
-    planted_row, control = told["rows"]
-    assert (planted_row["network"], control["network"]) == ("planted", "control")
-    assert planted_row["accuracy_with"] > planted_row["accuracy_without"]
-    assert planted_row["inside:gradcam++"] > control["inside:gradcam++"]
-    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out.trials").iterdir()}
-    before = (tmp_path / "out" / "experiment.json").read_bytes()
-    assert run(*words).exit_code == 0  # nothing is trained anew
-    assert {f.name: f.stat().st_mtime_ns for f in (tmp_path / "out.trials").iterdir()} == kept
-    assert (tmp_path / "out" / "experiment.json").read_bytes() == before
-    assert "of another plan" in run(*words, "--epochs", "4").output
-
-
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         ([], "--data"),
         (["--data", "digits"], "--model"),
-        (["--data", "digits", "--plant", "3", "--model", "digits"], "--plant"),
-        (["--data", "digits", "--plant", "11"], "target=11"),
-        (["--data", "digits", "--plant", "3", "--side", "2"], "side=2"),
-        (["--data", "digits", "--plant", "3", "--seeds", "0"], "seeds=0"),
-        (["--data", "digits", "--plant", "3", "--plant", "3"], "plant"),
         (["--data", "digits", "--model", "digits", "--explain", "mine"], "explain='mine'"),
         (["--data", "digits", "--model", "digits", "--masks", "nowhere"], "masks='nowhere'"),
         (["--data", "digits", "--model", "digits", "--atlas", "nowhere"], "holds no atlas"),

@@ -16,10 +16,10 @@ from annealcam._internal.validation import one_of
 from annealcam._version import __version__
 from annealcam.atlas.layer import LayerOfNetwork, opened
 from annealcam.audit.observations import METHODS, Looked, look
-from annealcam.audit.planted import few_of
 from annealcam.audit.scores import SCORES, Standing, dictionary, photo_scores, profiles, ranked
 from annealcam.audit.store import in_parts
 from annealcam.data.labelled import LabelledSet
+from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError, suggest
 from annealcam.evaluation.masks import Where
 from annealcam.models.load import LoadedModel
@@ -112,7 +112,7 @@ def audit(
     """
     one_of("explain", explain, EXPLAIN)
     settings = settings or resolve(sampler="exact", seed=seed)
-    few = few_of(photos, photos_per_class, seed=seed)
+    few = draw_per_class(photos, photos_per_class, seed=seed)
     if not len(few):
         raise ArgumentError(f"data={photos.name!r}: part {photos.part!r} holds no photos")
     network = opened(model, layer, few, name=model_name, device=device)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
 
@@ -38,6 +39,26 @@ def divide(
     """
     chosen = [_of_class(whole, label, part, held, seed) for label in range(len(whole.classes))]
     return whole.subset(np.sort(np.concatenate(chosen)), part=part)
+
+
+def draw_per_class(photos: LabelledSet, count: int | None, *, seed: int = 0) -> LabelledSet:
+    """Return at most `count` photos of each class, drawn by seed and name; None returns all.
+
+    Raises:
+        ArgumentError: `count` is not a positive whole number.
+
+    >>> from annealcam.data.sets import load_set
+    >>> len(draw_per_class(load_set("digits"), 5))
+    50
+    """
+    if count is None:
+        return photos
+    most = whole("photos_per_class", count, least=1)
+    drawn = [
+        sorted(photos.of_class(label), key=lambda i: _lot(f"few/{photos.images[i]}", seed))[:most]
+        for label in range(len(photos.classes))
+    ]
+    return photos.subset(np.array(sorted(i for own in drawn for i in own), dtype=np.int64))
 
 
 def _of_class(

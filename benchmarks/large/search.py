@@ -15,9 +15,10 @@ from annealcam.samplers.baselines import greedy
 from annealcam.samplers.exact import solve_exact
 from annealcam.samplers.local_search import local_search, local_search_many
 from annealcam.samplers.windows import select_by_windows, window_places, window_problem
-from choosing_tradeoff import heading, row
-from problems import relu_problem
-from timing import seconds
+
+from ..choosing.tradeoff import heading, row
+from ..problems import relu_problem
+from ..timing import seconds
 
 Bits = NDArray[np.int8]
 Solver = Callable[[SelectionProblem, int], Bits]

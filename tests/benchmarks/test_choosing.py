@@ -1,8 +1,6 @@
 """The solvers behind docs/choosing.md, by brute force; its formulation is the library's own."""
 
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +8,7 @@ import torch
 
 from annealcam.attribution.candidates import diverse
 from annealcam.qubo.objectives import relative_beta
-
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-import choosing_problems as cp
+from benchmarks.choosing import problems as cp
 
 
 def drawn(seed, m=13):

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from annealcam._internal.files import written_aside
-from annealcam.audit import experiment_figures as draw
-from annealcam.audit.experiment import CONTROL, PLANTED, Experiment, as_json, flat
 from annealcam.audit.figures import NAMES
 from annealcam.audit.observations import METHODS
 from annealcam.audit.scores import SCORES
 from annealcam.render.folder import write_rows
 from annealcam.render.sheets import save
+
+from . import figures
+from .experiment import CONTROL, PLANTED, Experiment, as_json, flat
 
 MARKER = "experiment.json"
 PICTURES = ("inside", "places", "channels", "photos")
@@ -33,10 +34,10 @@ def write_experiment(found: Experiment, folder: Path) -> None:
         (aside / MARKER).write_text(as_json(found), encoding="utf-8")
         write_rows([flat(row, found.classes) for row in found.rows], aside / "experiment.csv")
         (aside / "summary.md").write_text("\n".join(summary(found)) + "\n", encoding="utf-8")
-        save(draw.inside_figure(found), aside, "inside")
-        save(draw.places_figure(found), aside, "places")
-        save(draw.channels_figure(found), aside, "channels")
-        save(draw.photo_figure(found), aside, "photos")
+        save(figures.inside_figure(found), aside, "inside")
+        save(figures.places_figure(found), aside, "places")
+        save(figures.channels_figure(found), aside, "channels")
+        save(figures.photo_figure(found), aside, "photos")
 
 
 def summary(found: Experiment) -> Iterator[str]:

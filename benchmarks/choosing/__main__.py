@@ -1,6 +1,6 @@
 """Which relevance, redundancy and objective select well: the figures of docs/choosing.md.
 
-    ANNEALCAM_DATA=... .venv/bin/python benchmarks/choosing.py
+    ANNEALCAM_DATA=... .venv/bin/python -m benchmarks.choosing
 
 Explains the predicted class of the 250 photos that EfficientNet-Lite0 has not seen, with exactly k
 maps of its last layer and of the heads' layer. Prints Markdown; some minutes on one core.
@@ -23,8 +23,9 @@ from annealcam.data.sets import load_set
 from annealcam.metrics.masked import masked_logits
 from annealcam.metrics.overlap import class_histograms, off_diagonal_mean, overlap_matrix
 from annealcam.metrics.resampling import bootstrap_overlap
-from choosing_problems import Array, Bits, top
-from choosing_tradeoff import (
+
+from .problems import Array, Bits, top
+from .tradeoff import (
     BETA,
     SIZES,
     Photo,

@@ -1,7 +1,7 @@
 """Hundreds of maps: certified optima beside SCIP, local search beside peers, annealing in parts.
 
     export ANNEALCAM_DATA=FOLDER OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-    .venv/bin/pip install -e ".[bench]" && .venv/bin/python benchmarks/large.py
+    .venv/bin/pip install -e ".[bench]" && .venv/bin/python -m benchmarks.large
 
 All candidates of two layers of EfficientNet-Lite0, Grad-CAM's importance, 100 photos of Imagenette
 that it has not seen. Prints Markdown; ten minutes. Compile time is paid before.
@@ -19,16 +19,17 @@ import typer
 
 from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.branch_and_bound import branch_and_bound
-from choosing_tradeoff import heading, row
-from large_problems import Layer, layers_of_photos, solve_by_scip
-from large_search import (
+
+from ..choosing.tradeoff import heading, row
+from ..timing import use_one_thread
+from .problems import Layer, layers_of_photos, solve_by_scip
+from .search import (
     Solved,
     table_of_annealing,
     table_of_local_search,
     table_of_many,
     table_of_peers,
 )
-from timing import use_one_thread
 
 SCIP_LIMIT = 60.0
 AGREE = 1e-6

@@ -15,11 +15,11 @@ from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam._version import __version__
 from annealcam.audit.observations import METHODS
-from annealcam.audit.regions import patch_regions
-from annealcam.audit.revealed import places, revealed
-from annealcam.audit.trial import Plan, Trial, run_trial
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
+
+from .revealed import patch_regions, places, revealed
+from .trial import Plan, Trial, run_trial
 
 PLANTED, CONTROL = "planted", "control"
 
@@ -76,7 +76,7 @@ def run_experiment(
     """
     whole("seeds", seeds, least=1)
     if not labels or len(set(labels)) < len(labels):
-        raise ArgumentError(f"plant={list(labels)}: give one class or several different ones")
+        raise ArgumentError(f"classes={list(labels)}: give one class or several different ones")
     classes = sets["test"].classes
     trials, rows = [], []
     for seed in range(seeds):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from annealcam.audit.patch import IN_VIEW, Patch
-from annealcam.audit.planted import few_of, planted, stamped
 from annealcam.data.labelled import set_of_pixels
 from annealcam.data.sets import load_set
+from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError
+from benchmarks.planted.patch import IN_VIEW, Patch, planted, stamped
 
 
 def noise(n=40, classes=2, side=32):
@@ -76,10 +76,10 @@ def test_which_photos_are_stamped_depends_on_names_and_seed_alone():
 
 def test_few_photos_are_the_same_few():
     digits = load_set("digits")
-    five, ten = few_of(digits, 5), few_of(digits, 10)
+    five, ten = draw_per_class(digits, 5), draw_per_class(digits, 10)
     assert set(five.images) < set(ten.images)
     assert (np.bincount(five.labels) == 5).all()
-    assert few_of(digits, None) is digits
+    assert draw_per_class(digits, None) is digits
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import torch
 from annealcam.attribution.capture import Capture
 from annealcam.attribution.layer_maps import build_problem
 from annealcam.samplers.exact import solve_exact
-from choosing_problems import (
+
+from .problems import (
     REDUNDANCIES,
     Array,
     Bits,

@@ -1,19 +1,27 @@
-"""What a trial shows: did the network learn the shortcut, and do maps and scores reveal it?"""
+"""Whether a network learned the shortcut, and whether its maps, scores and atlas reveal it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.types import Array
+from annealcam._internal.types import Array, Progress
+from annealcam.atlas.atlas import Atlas, Region
+from annealcam.atlas.build import build_atlas
 from annealcam.audit.observations import METHODS, Looked, joined
-from annealcam.audit.planted import planted_rows
 from annealcam.audit.scores import SCORES, dictionary, photo_scores, place_of, ranked
 from annealcam.audit.shares import mass_inside
-from annealcam.audit.trial import Trial
+from annealcam.data.labelled import LabelledSet
+from annealcam.data.splits import draw_per_class
+from annealcam.evaluation.masks import mask_seen
+from annealcam.models.checkpoints import load_checkpoint
+
+from .patch import Planted, planted, planted_rows
+from .trial import LAYER, Plan, Trial
 
 DUE = 1 / 3  # of a map's activation: from there on it is a patch map
 RESAMPLES = 2000
@@ -182,3 +190,60 @@ def _mean(values: Float[Array, " n"]) -> list[float]:
     means = there[rng.integers(0, len(there), (RESAMPLES, len(there)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return [float(there.mean()), float(low), float(high)]
+
+
+TOP = 9  # regions of a map
+
+
+def collected(test: LabelledSet, trial: Trial, label: int, plan: Plan) -> Planted:
+    """Return the photos of the test part as a collection with the shortcut holds them."""
+    few = draw_per_class(test, plan.photos_per_class)
+    return planted(
+        few, label, trial.patch, share=plan.share, elsewhere=plan.elsewhere, seed=trial.seed
+    )
+
+
+def patch_regions(
+    test: LabelledSet, trial: Trial, plan: Plan, *, progress: Progress | None = None
+) -> dict[str, int]:
+    """Return how many regions the atlas keeps of the patch map, and how many show the patch.
+
+    The atlas is of the photos as they were collected with the shortcut, and is kept beside the
+    trial. A region shows the patch if its box meets it. The patch map is the one of which the patch
+    brings the largest share.
+    """
+    assert trial.label is not None
+    made = collected(test, trial, trial.label, plan)
+    atlas = atlas_of(made.photos, trial, plan, progress=progress)
+    channel = int(np.argmax(paired(trial.clean, trial.stamped, trial.label).due))
+    regions = atlas.portrait(channel).regions
+    on = sum(_meets(region, made, trial) for region in regions)
+    return {"map": channel, "regions": len(regions), "on_patch": on}
+
+
+def atlas_of(
+    photos: LabelledSet, trial: Trial, plan: Plan, *, progress: Progress | None = None
+) -> Atlas:
+    """Return the atlas of a trial's network over photos; built, or read where it lies."""
+    folder = Path(f"{trial.file.with_suffix('')}-atlas")
+    return build_atlas(
+        photos, load_checkpoint(str(trial.file)), LAYER, folder, model_name=trial.file.stem,
+        top=TOP, settings=plan.settings, targets=range(len(photos.classes)), progress=progress,
+    )  # fmt: skip
+
+
+def _meets(region: Region, made: Planted, trial: Trial) -> bool:
+    number = made.photos.images.index(region.image)
+    if not made.stamped[number]:
+        return False
+    preprocess = load_checkpoint(str(trial.file)).preprocess
+    size = made.photos.open(number).size
+    where = [trial.patch.box(region.image, size)]
+    mask = mask_seen(preprocess, where, region.image, size)
+    if mask is None:
+        return False
+    height, width = mask.shape
+    left, top, right, bottom = region.box
+    rows = slice(int(top * height), max(int(top * height) + 1, round(bottom * height)))
+    columns = slice(int(left * width), max(int(left * width) + 1, round(right * width)))
+    return bool(mask[rows, columns].any())

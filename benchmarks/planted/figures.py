@@ -10,12 +10,9 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
-from annealcam.audit.experiment import CONTROL, PLANTED, Experiment
 from annealcam.audit.figures import NAMES
 from annealcam.audit.observations import METHODS
-from annealcam.audit.revealed import paired
 from annealcam.audit.scores import SCORES
-from annealcam.audit.trial import LAYER, Trial
 from annealcam.models.checkpoints import load_checkpoint
 from annealcam.models.images import load_photo
 from annealcam.models.preprocess import view_of
@@ -31,6 +28,10 @@ from annealcam.render.sheets import (
     legend,
     open_frame,
 )  # fmt: skip
+
+from .experiment import CONTROL, PLANTED, Experiment
+from .revealed import paired
+from .trial import LAYER, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

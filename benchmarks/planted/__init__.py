@@ -1,0 +1,1 @@
+"""A planted shortcut, and whether an audit finds it: the experiment of docs/audit.md."""

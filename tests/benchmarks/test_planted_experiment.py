@@ -1,0 +1,49 @@
+"""The command line of the planted-shortcut experiment, from its options to its folder."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.planted.__main__ import app
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def test_a_planted_corner_patch_in_digits(tmp_path):
+    words = ["digits", "3", "--seeds", "1", "--epochs", "3", "--maps", "8",
+             "--train-per-class", "30", "--photos-per-class", "4", "--side", "0.25",
+             "--pattern", "plain", "--place", "corner", "-o", tmp_path / "out"]  # fmt: skip
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "out" / "experiment.json").read_text())
+    planted_row, control = told["rows"]
+    assert (planted_row["network"], control["network"]) == ("planted", "control")
+    assert planted_row["accuracy_with"] > planted_row["accuracy_without"]
+    assert planted_row["inside:gradcam++"] > control["inside:gradcam++"]
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out.trials").iterdir()}
+    before = (tmp_path / "out" / "experiment.json").read_bytes()
+    assert run(*words).exit_code == 0  # nothing is trained anew
+    assert {f.name: f.stat().st_mtime_ns for f in (tmp_path / "out.trials").iterdir()} == kept
+    assert (tmp_path / "out" / "experiment.json").read_bytes() == before
+    assert "of another plan" in run(*words, "--epochs", "4").output
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["11"], "target=11"),
+        (["3", "--side", "2"], "side=2"),
+        (["3", "--seeds", "0"], "seeds=0"),
+        (["3", "3"], "classes"),
+    ],
+)
+def test_invalid_options_fail_with_one_line(words, line, tmp_path):
+    result = run("digits", *words, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    lines = [text for text in result.output.splitlines() if text.startswith("annealcam:")]
+    assert len(lines) == 1
+    assert line in lines[0]
+    assert not (tmp_path / "out").exists()
