@@ -13,8 +13,8 @@ from annealcam._internal.types import Array
 from annealcam.audit.figures import NAMES
 from annealcam.audit.observations import METHODS
 from annealcam.audit.scores import SCORES
-from annealcam.models.checkpoints import load_checkpoint
 from annealcam.models.images import load_photo
+from annealcam.models.load import load_checkpoint
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import cam, explain
 from annealcam.render.sheets import (

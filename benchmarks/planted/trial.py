@@ -21,8 +21,9 @@ from annealcam.audit.store import read_looked, write_looked
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError
-from annealcam.models.checkpoints import load_checkpoint, read_header
-from annealcam.models.trunks import Trunk, load_trunk
+from annealcam.models.checkpoints import read_header
+from annealcam.models.load import load_checkpoint, load_trunk
+from annealcam.models.trunks import Trunk
 from annealcam.settings import Settings, resolve
 from annealcam.training.examples import Features, Photos, features_of, photos_of
 from annealcam.training.fit import Tell

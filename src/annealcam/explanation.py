@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,13 +17,11 @@ from PIL import Image
 
 from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap, overlay
+from annealcam._internal.lazy import resolve
 from annealcam._internal.types import Array, thawed
 from annealcam.errors import OutputError
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.registry import Selection
-
-if TYPE_CHECKING:
-    from annealcam.atlas.atlas import Atlas
 
 MARKER = "explanation.json"
 PAGE = "explanation.html"
@@ -161,7 +159,7 @@ class Explanation:
         checked: Mapping[str, Any] | None = None,
         comparison: Sequence[Mapping[str, Any]] | None = None,
         annealing: bool = True,
-        atlas: Atlas | None = None,
+        atlas: Any = None,
     ) -> Path:
         """Write a page of all that is known: one file that opens offline, in any browser.
 
@@ -176,15 +174,11 @@ class Explanation:
         Raises:
             OutputError: the file cannot be written.
         """
-        from annealcam.annealing.explained import annealed
-        from annealcam.render.html.explanation import explanation_html
-        from annealcam.render.html.page import write_page
-
-        html = explanation_html(
-            self, photo=photo, checked=checked, comparison=comparison,
-            annealing=annealed(self) if annealing else None, atlas=atlas,
+        write_page = resolve("annealcam.render.html.explanation:write_explanation")
+        write_page(
+            self, Path(path), photo=photo, checked=checked, comparison=comparison,
+            annealing=annealing, atlas=atlas,
         )  # fmt: skip
-        write_page(html, Path(path))
         return Path(path)
 
     @classmethod

@@ -14,7 +14,7 @@ from annealcam.atlas.build import build_atlas
 from annealcam.data.labelled import set_of_pixels
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError, ImageError, OutputError
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
 from tests.builders import digit_network, headed

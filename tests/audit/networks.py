@@ -6,7 +6,7 @@ from torch import nn
 
 from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.data.labelled import set_of_pixels
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 
 CLASSES = ("patched", "dark", "bright")

@@ -24,7 +24,7 @@ from annealcam.metrics.localisation import best_iou, energy_inside, pointing_gam
 from annealcam.metrics.pixels import resized
 from annealcam.metrics.road import road
 from annealcam.models.images import load_photo
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
 from tests.builders import small_network

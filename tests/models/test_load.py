@@ -14,7 +14,8 @@ from PIL import Image
 import annealcam as ac
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import ArgumentError, ModelError, TargetError
-from annealcam.models.load import imagenet_classes, load_model
+from annealcam.models.libraries import imagenet_classes
+from annealcam.models.load import load_model
 from annealcam.models.preprocess import Preprocess, view_of
 
 PHOTO = Image.fromarray(skimage.data.chelsea())
@@ -148,7 +149,7 @@ def test_weights_that_do_not_fit(tmp_path):
         ("missing.pt2", "no such file"),
         ("no_such_module:make", "cannot be made"),
         ("math:sqrt", "cannot be made"),
-        ("os:getcwd", "gives str"),
+        ("os:getcwd", "returned str"),
     ],
 )
 def test_wrong_names(name, match):

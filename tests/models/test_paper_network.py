@@ -14,11 +14,12 @@ from torch.nn import functional as F
 import annealcam as ac
 from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError, LayerError, ModelError, ModelNameError
-from annealcam.models import trunks
-from annealcam.models.checkpoints import load_checkpoint, read_header, write_checkpoint
-from annealcam.models.load import LoadedModel, load_model
+from annealcam.models import load
+from annealcam.models.checkpoints import read_header, write_checkpoint
+from annealcam.models.load import load_checkpoint, load_model, load_trunk
+from annealcam.models.loaded import LoadedModel
 from annealcam.models.paper_network import PaperNetwork
-from annealcam.models.trunks import Trunk, cut_at, load_trunk
+from annealcam.models.trunks import Trunk, cut_at
 
 NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 260, 3), dtype=np.uint8))
 
@@ -113,7 +114,7 @@ class Branched(nn.Module):
 def branched(monkeypatch):
     made = Branched().eval()
     monkeypatch.setattr(
-        trunks, "load_model", lambda name: LoadedModel(made, ac.load_model("digits")[1], None)
+        load, "load_model", lambda name: LoadedModel(made, ac.load_model("digits")[1], None)
     )
     return made
 
@@ -168,8 +169,8 @@ def test_a_checkpoint_comes_back_to_the_bit(tmp_path, frozen):
 
 def test_a_trained_trunk_is_not_fetched_again(tmp_path, monkeypatch):
     asked = []
-    real = trunks.load_model
-    monkeypatch.setattr(trunks, "load_model", lambda name: asked.append(name) or real(name))
+    real = load.load_model
+    monkeypatch.setattr(load, "load_model", lambda name: asked.append(name) or real(name))
     trunk = load_trunk("torchvision:squeezenet1_1:none", "features.2")
     net = PaperNetwork(trunk.layers, features=trunk.features, maps=2, classes=2, frozen=False)
     file = tmp_path / "x.safetensors"

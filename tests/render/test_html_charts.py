@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import annealcam as ac
-from annealcam.annealing.explained import MOST_STATES, annealed
+from annealcam.render.explanation_hardness import MOST_STATES, explanation_hardness
 from annealcam.render.html.annealing_panel import (
     annealing_panel,
     levels_figure,
@@ -59,7 +59,7 @@ def test_a_dot_lies_where_its_values_are():
 
 
 def test_the_panel_is_that_of_the_explanation(e):
-    h = annealed(e)
+    h = explanation_hardness(e)
     last = h.runs[-1]
     assert last.tau == 20.0
     assert last.success_probability == e.selection.info["success_probability"]
@@ -74,14 +74,14 @@ def test_the_panel_is_that_of_the_explanation(e):
 
 
 def test_the_minimum_gap_is_marked(e):
-    h = annealed(e)
+    h = explanation_hardness(e)
     (dot,) = elements(levels_figure(h).chart, "circle", "mark-warn")
     assert f"s = {h.gap.s:.3g}" in dot.find("title").text
     assert len(elements(levels_figure(h).chart, "polyline", "line strong")) == 1
 
 
 def test_every_run_has_its_two_marks_and_guesses_their_lines(e):
-    h = annealed(e)
+    h = explanation_hardness(e)
     chart = success_figure(h).chart
     assert len(elements(chart, "circle")) == len(elements(chart, "rect")) == len(h.runs)
     dots = [float(dot.get("cy")) for dot in elements(chart, "circle")]
@@ -92,7 +92,7 @@ def test_every_run_has_its_two_marks_and_guesses_their_lines(e):
 
 
 def test_bars_are_probabilities_and_the_optimum_is_marked(e):
-    h = annealed(e)
+    h = explanation_hardness(e)
     figure = states_figure(h)
     widths = np.array([float(bar.get("width")) for bar in elements(figure.chart, "rect")])
     shown = [float(t.text.rstrip("%")) for t in elements(figure.chart, "text", "tick")]
@@ -117,11 +117,11 @@ def test_what_is_too_large_is_not_annealed(images):
     network = small_network(maps=60)
     e = ac.explain(network, images[0], layer="3", max_qubits=60, sampler="local")
     assert 2**e.problem.d > MOST_STATES
-    assert annealed(e) is None
+    assert explanation_hardness(e) is None
     few = ac.explain(
         network, images[0], layer="3", max_qubits=60, sampler="local", cardinality=2
     )  # fmt: skip
-    h = annealed(few)  # the states of two maps are few
+    h = explanation_hardness(few)  # the states of two maps are few
     assert h.states == few.problem.d * (few.problem.d - 1) // 2
     assert h.runs[-1].tau == 100.0
 
@@ -131,7 +131,7 @@ def test_one_qubit():
         headed(torch.abs, [1.0, -1.0, -1.0]), torch.ones(3, 4, 4), layer="maps", target=0
     )
     assert e.problem.d == 1
-    panel = annealing_panel(annealed(e))
+    panel = annealing_panel(explanation_hardness(e))
     assert "optimum" in panel.figures[-1].chart
 
 

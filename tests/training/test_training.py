@@ -14,8 +14,9 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError, ImageError, NumericalError, OutputError
 from annealcam.models.checkpoints import read_header
+from annealcam.models.load import load_trunk
 from annealcam.models.paper_network import PaperNetwork
-from annealcam.models.trunks import Trunk, load_trunk
+from annealcam.models.trunks import Trunk
 from annealcam.training import examples, trained
 from annealcam.training.card import card
 from annealcam.training.examples import features_of, photos_of

@@ -31,3 +31,17 @@ def lazy_exports(
 
     names = sorted(modules)
     return __getattr__, lambda: names, names
+
+
+def resolve(target: str) -> Any:
+    """Return a function of a higher layer by its place, `module:name`, imported when it is called.
+
+    This is the one deliberate exception to "imports only point downwards": a result offers a method
+    that a layer above it carries out (`Explanation.to_html`), as pandas does for its plotting
+    backend. Nothing else may use it.
+
+    >>> resolve("annealcam.errors:suggest").__name__
+    'suggest'
+    """
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

@@ -14,7 +14,8 @@ from annealcam.app.photos import EXAMPLES
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.errors import LayerError, ModelError, suggest
 from annealcam.models.images import BUNDLED, load_photo
-from annealcam.models.load import DEFAULT_MODEL, SHIPPED, LoadedModel, load_model
+from annealcam.models.load import load_model
+from annealcam.models.loaded import DEFAULT_MODEL, SHIPPED, LoadedModel
 
 
 @dataclass(frozen=True, eq=False)

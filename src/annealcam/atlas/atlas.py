@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,9 +19,7 @@ from annealcam._internal.types import Array
 from annealcam.atlas import store
 from annealcam.atlas.portrait import Portrait, Region
 from annealcam.errors import ArgumentError, OutputError, suggest
-
-if TYPE_CHECKING:
-    from annealcam.explanation import Explanation
+from annealcam.explanation import Explanation
 
 __all__ = ["CONTEXT", "Atlas", "Portrait", "Region", "around", "open_atlas"]
 

@@ -26,7 +26,7 @@ from annealcam.atlas.parts import Part
 from annealcam.atlas.tally import Tally
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 from annealcam.settings import Settings, resolve
 
 SHARD = 8  # batches; about ten seconds of work on one core

@@ -16,7 +16,8 @@ from annealcam.attribution.layers import default_layer
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import AnnealcamError, ImageError, ModelError
 from annealcam.models.devices import move
-from annealcam.models.load import LoadedModel, load_model
+from annealcam.models.load import load_model
+from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import view_of
 from annealcam.models.weights import fingerprint
 

@@ -22,7 +22,7 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError, suggest
 from annealcam.evaluation.masks import Where
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 from annealcam.settings import Settings, resolve
 
 EXPLAIN = ("label", "predicted")

@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from annealcam.annealing.explained import annealed
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.targets import resolve_target
@@ -21,9 +20,11 @@ from annealcam.evaluation.comparison import compare as compare_samplers
 from annealcam.explanation import Explanation
 from annealcam.models.devices import move
 from annealcam.models.images import load_photo
-from annealcam.models.load import LoadedModel, load_model
+from annealcam.models.load import load_model
+from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import explain
+from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.folder import write_folder
 from annealcam.render.html.explanation import explanation_html
 from annealcam.settings import Settings
@@ -81,7 +82,7 @@ class Job:
         if html:
             page = explanation_html(
                 explanation, photo=view, checked=checked, comparison=rows,
-                annealing=annealed(explanation), atlas=atlas,
+                annealing=explanation_hardness(explanation), atlas=atlas,
             )  # fmt: skip
         write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked

@@ -24,7 +24,7 @@ def class_names(folders: Sequence[str]) -> tuple[str, ...]:
     # Both libraries bring torch, and are needed for such folders only.
     from timm.data import ImageNetInfo
 
-    from annealcam.models.load import imagenet_classes
+    from annealcam.models.libraries import imagenet_classes
 
     known = dict(zip(ImageNetInfo().label_names(), imagenet_classes(), strict=True))
     if not known.keys() >= set(folders):

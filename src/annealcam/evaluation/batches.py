@@ -13,7 +13,7 @@ from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.masks import Where, mask_seen
 from annealcam.models.images import load_photo
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 
 
 class Batch(NamedTuple):

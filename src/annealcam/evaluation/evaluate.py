@@ -21,7 +21,7 @@ from annealcam.evaluation.scores import LOCALISATION, METRICS, Asked, metrics_as
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.evaluation.table import Line, table_of
 from annealcam.metrics.sensitivity import other_classes
-from annealcam.models.load import LoadedModel
+from annealcam.models.loaded import LoadedModel
 from annealcam.settings import Settings
 
 

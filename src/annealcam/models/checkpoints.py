@@ -6,17 +6,17 @@ A checkpoint with a frozen trunk holds the head alone and names the trunk; any o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from annealcam.errors import AnnealcamError, ArgumentError, ModelError, ModelNameError
-from annealcam.models.load import SHIPPED, LoadedModel
+from annealcam.models.loaded import SHIPPED, LoadedModel
 from annealcam.models.paper_network import PaperNetwork
 from annealcam.models.preprocess import Preprocess
-from annealcam.models.trunks import Trunk, load_trunk
+from annealcam.models.trunks import Trunk
 
 FORMAT = "annealcam-checkpoint-1"
 _HEADS = Path(__file__).parent / "heads"
@@ -41,7 +41,7 @@ def write_checkpoint(
     """
     from safetensors.torch import save
 
-    told = {
+    header = {
         "format": FORMAT,
         "trunk": trunk.name,
         "cut": trunk.cut,
@@ -53,7 +53,7 @@ def write_checkpoint(
         "about": about,
     }
     tensors = {name: t.detach().contiguous() for name, t in _stored(network).items()}
-    file.write_bytes(save(tensors, metadata={_KEY: json.dumps(told, sort_keys=True)}))
+    file.write_bytes(save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)}))
 
 
 def read_header(name: str) -> dict[str, Any]:
@@ -73,63 +73,60 @@ def read_header(name: str) -> dict[str, Any]:
 
     try:
         with safe_open(file, framework="pt") as opened:
-            told = json.loads((opened.metadata() or {})[_KEY])
+            header = json.loads((opened.metadata() or {})[_KEY])
     except Exception as error:
         raise ModelError(
             f"model={name!r}: no checkpoint of `annealcam train`; plain weights are given after "
             "their network's name, as torchvision:resnet18:FILE"
         ) from error
-    _refuse_odd(name, told)
-    return dict(told)
+    _refuse_odd(name, header)
+    return dict(header)
 
 
-def load_checkpoint(name: str) -> LoadedModel:
-    """Return a shipped network, or that of a checkpoint, on the trunk that it was trained on.
+def read_checkpoint(name: str, load_trunk: Callable[[str, str | None], Trunk]) -> LoadedModel:
+    """Return the network of a checkpoint on the trunk that `load_trunk(name, cut)` gives.
 
     Raises:
         ModelNameError: there is no such file.
-        ModelError: it is no checkpoint of annealcam, does not fit together, or its trunk cannot be
-            had or has other weights by now.
-
-    >>> load_checkpoint("digits").classes[7]
-    '7'
+        ModelError: the file is no checkpoint of annealcam, its parts do not fit together, or its
+            trunk is missing or has other weights by now.
     """
-    told = read_header(name)
+    header = read_header(name)
     try:
-        trunk = load_trunk(_trunk_name(told), told["cut"])
+        trunk = load_trunk(_trunk_name(header), header["cut"])
     except AnnealcamError as error:
         raise ModelError(f"model={name!r}: its trunk is missing: {error}") from error
-    if told["frozen"] and trunk.fingerprint() != told["trunk_hash"]:
+    if header["frozen"] and trunk.fingerprint() != header["trunk_hash"]:
         raise ModelError(
-            f"model={name!r}: its trunk {told['trunk']!r} has other weights than the head was "
+            f"model={name!r}: its trunk {header['trunk']!r} has other weights than the head was "
             "trained on; train it again"
         )
     network = PaperNetwork(
         trunk.layers,
         features=trunk.features,
-        maps=told["maps"],
-        classes=len(told["classes"]),
-        frozen=told["frozen"],
+        maps=header["maps"],
+        classes=len(header["classes"]),
+        frozen=header["frozen"],
     )
     _fill(network, checkpoint_file(name), name)
-    preprocess = _preprocess(name, told["preprocess"]) or trunk.preprocess
-    return LoadedModel(network.eval(), preprocess, tuple(told["classes"]))
+    preprocess = _preprocess(name, header["preprocess"]) or trunk.preprocess
+    return LoadedModel(network.eval(), preprocess, tuple(header["classes"]))
 
 
-def _trunk_name(told: dict[str, Any]) -> str:
+def _trunk_name(header: dict[str, Any]) -> str:
     """The trunk's name; one that trained as well is in the file, and is not fetched again."""
-    name: str = told["trunk"]
+    name: str = header["trunk"]
     library, *rest = name.split(":")
-    if told["frozen"] or library not in ("torchvision", "timm"):
+    if header["frozen"] or library not in ("torchvision", "timm"):
         return name
     return f"{library}:{rest[0]}:none"
 
 
-def _preprocess(name: str, told: dict[str, Any] | None) -> Preprocess | None:
-    if told is None:
+def _preprocess(name: str, settings: dict[str, Any] | None) -> Preprocess | None:
+    if settings is None:
         return None
     try:
-        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
         return Preprocess(**values)
     except (TypeError, ArgumentError) as error:
         raise ModelError(f"model={name!r}: its header is damaged (preprocess: {error})") from error
@@ -139,9 +136,9 @@ def _fill(network: PaperNetwork, file: Path, name: str) -> None:
     from safetensors.torch import load_file
 
     tensors = load_file(file)
-    own = _stored(network)
-    odd = sorted(own.keys() ^ tensors.keys()) or sorted(
-        key for key, tensor in own.items() if tensor.shape != tensors[key].shape
+    expected = _stored(network)
+    odd = sorted(expected.keys() ^ tensors.keys()) or sorted(
+        key for key, tensor in expected.items() if tensor.shape != tensors[key].shape
     )
     if odd:
         raise ModelError(f"model={name!r}: damaged or of another version ({odd[0]} does not fit)")
@@ -154,14 +151,14 @@ def _stored(network: PaperNetwork) -> dict[str, Tensor]:
     return {k: t for k, t in parts.items() if not (network.frozen and k.startswith("trunk."))}
 
 
-def _refuse_odd(name: str, told: Any) -> None:
+def _refuse_odd(name: str, header: Any) -> None:
     """Refuse a header that lacks what a network is built from, or has it in another form."""
     forms = {
         "trunk": str, "cut": str | None, "trunk_hash": str, "frozen": bool, "maps": int,
         "classes": list, "about": dict, "preprocess": dict | None,
     }  # fmt: skip
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelError(f"model={name!r}: a checkpoint, but not one that this version reads")
-    odd = [key for key, form in forms.items() if not isinstance(told.get(key, ...), form)]
-    if odd or told["maps"] < 1 or not all(isinstance(c, str) for c in told["classes"]):
+    odd = [key for key, form in forms.items() if not isinstance(header.get(key, ...), form)]
+    if odd or header["maps"] < 1 or not all(isinstance(c, str) for c in header["classes"]):
         raise ModelError(f"model={name!r}: its header is damaged ({odd[0] if odd else 'maps'})")

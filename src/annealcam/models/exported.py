@@ -43,7 +43,7 @@ _MEMBERS = re.compile(
     r"|data/constants/(tensor_\d+|model_constants_config\.json)|data/sample_inputs/model\.pt"
     r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id)|extra/.*"
 )
-TOLD = "annealcam.json"
+SETTINGS = "annealcam.json"
 
 
 def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -58,7 +58,7 @@ def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     try:
         parts = _checked_parts(path)
-        told = json.loads(parts.pop(f"extra/{TOLD}", b"{}"))
+        settings = json.loads(parts.pop(f"extra/{SETTINGS}", b"{}"))
         with _torch_keeps_quiet():
             network: nn.Module = torch.export.unflatten(torch.export.load(_packed(parts)))
     except ModelError:
@@ -69,9 +69,9 @@ def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
             f"model={str(path)!r}: cannot be read as a torch.export file ({first[:200]}); "
             "write it again by torch.export.save"
         ) from error
-    if not isinstance(told, dict):
-        raise ModelError(f"model={str(path)!r}: {TOLD} holds no settings; it must be an object")
-    return network, told
+    if not isinstance(settings, dict):
+        raise ModelError(f"model={str(path)!r}: {SETTINGS} holds no settings; it must be an object")
+    return network, settings
 
 
 def _checked_parts(path: Path) -> dict[str, bytes]:
@@ -87,7 +87,7 @@ def _checked_parts(path: Path) -> dict[str, bytes]:
             if not reason and not name.startswith("extra/"):
                 parts[name] = archive.read(root + slash + name)
                 reason = _wrong_inside(name, parts)
-            elif name == f"extra/{TOLD}":
+            elif name == f"extra/{SETTINGS}":
                 parts[name] = archive.read(root + slash + name)
             if reason:
                 raise ModelError(

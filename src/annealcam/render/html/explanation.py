@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -12,18 +13,17 @@ from PIL import Image
 
 from annealcam._internal.text import chance, number
 from annealcam.annealing.hardness import Hardness
+from annealcam.atlas.atlas import Atlas
 from annealcam.explanation import Explanation
+from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.html.annealing_panel import annealing_panel
 from annealcam.render.html.cards import MOST_CARDS, cards
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
 from annealcam.render.html.maps import PHOTO_SIDE, STRENGTH, colour_key, heat_uri
-from annealcam.render.html.page import page, picture_uri
+from annealcam.render.html.page import page, picture_uri, write_page
 from annealcam.render.html.tiles import tiles
 from annealcam.render.html.trust import blind, curve_chart, optimality, samplers
 from annealcam.render.picture import how
-
-if TYPE_CHECKING:
-    from annealcam.atlas.atlas import Atlas
 
 BASELINES = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++"}
 MOST_ANNEALED = 16  # qubits of an annealing panel
@@ -81,6 +81,28 @@ def explanation_html(
         number=number,
         chance=chance,
     )
+
+
+def write_explanation(
+    e: Explanation,
+    path: Path,
+    *,
+    photo: Image.Image | None = None,
+    checked: Mapping[str, Any] | None = None,
+    comparison: Sequence[Mapping[str, Any]] | None = None,
+    annealing: bool = True,
+    atlas: Atlas | None = None,
+) -> None:
+    """Write the page of an explanation; the arguments are those of `Explanation.to_html`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    hardness = explanation_hardness(e) if annealing else None
+    html = explanation_html(
+        e, photo=photo, checked=checked, comparison=comparison, annealing=hardness, atlas=atlas
+    )
+    write_page(html, path)
 
 
 def _view(e: Explanation) -> Image.Image | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from annealcam.errors import ArgumentError, TargetError, suggest
 
 if TYPE_CHECKING:
-    from annealcam.models.load import LoadedModel
+    from annealcam.models.loaded import LoadedModel
 
 
 @dataclass(frozen=True)

