@@ -21,6 +21,10 @@ ROOT = Path(__file__).parent
 SOURCE = ROOT / "src" / "annealcam"
 UNCHECKED = (
     "annealcam.pipeline",  # its own checks of what users give it are tested
+    "annealcam.attribution.forward_pass",
+    "annealcam.attribution.targets",
+    "annealcam.settings",
+    "annealcam._internal.deprecation",  # decorates public functions: no frames of a checker inside
     "annealcam.annealing.schedules.schedule",  # turns lists into arrays itself
     "annealcam.annealing.levels.",  # hands its own functions to compiled code
 )

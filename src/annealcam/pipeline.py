@@ -117,7 +117,7 @@ def explain(
     )  # fmt: skip
     found = explained(look, settings)
     for text in (text for one in found for text in one.provenance["warnings"]):
-        warnings.warn(text, AnnealcamWarning, stacklevel=2)
+        warnings.warn(text, AnnealcamWarning, stacklevel=3)  # past the decorator
     return found if image.ndim == 4 else found[0]
 
 
