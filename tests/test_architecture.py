@@ -60,7 +60,6 @@ KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
     "cycle: 2 modules, samplers.annealing first",
     "cycle: 2 modules, study.config first",
     "full: app",
-    "full: audit",
     "full: metrics",
     "full: study/pages",
 }

@@ -18,7 +18,7 @@ from annealcam.audit.shares import mass_inside
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
 from annealcam.evaluation.masks import mask_seen
-from annealcam.models.checkpoints import load_checkpoint
+from annealcam.models.load import load_checkpoint
 
 from .patch import Planted, planted, planted_rows
 from .trial import LAYER, Plan, Trial
