@@ -35,7 +35,7 @@ def small_network(maps: int = 12, classes: int = 5, seed: int = 0) -> nn.Module:
 
 
 def digit_network():
-    """An untrained network that takes digits, as `builders:digit_network`."""
+    """An untrained network that takes digits, as `tests.builders:digit_network`."""
     from annealcam.models.preprocess import Preprocess
 
     return small_network(12, classes=10), Preprocess(20, 20), [str(i) for i in range(10)]

@@ -58,7 +58,6 @@ KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
     "cycle: 2 modules, annealing.levels.drivers first",
     "cycle: 4 modules, annealing.schedules.dwave first",
     "cycle: 2 modules, samplers.annealing first",
-    "cycle: 2 modules, study.config first",
     "full: app",
     "full: metrics",
     "full: study/pages",

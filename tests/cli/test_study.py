@@ -11,7 +11,7 @@ CONFIG = """
 choose = "all"
 per_class = 1
 [network]
-models = ["builders:digit_network"]
+models = ["tests.builders:digit_network"]
 layers = ["3"]
 [annealing]
 tau = 1

@@ -36,27 +36,27 @@ def test_where_the_data_lie_does_not_make_another_study():
     [
         ({"dta": {}}, "dta: unknown key; did you mean 'data'"),
         ({"problem": {"bta": 0.7}}, "problem.bta: unknown key; did you mean 'beta'"),
-        ({"data": 3}, "data=3: a section"),
+        ({"data": 3}, "data=3: must be a section"),
         ({"data": {"name": 3}}, "data.name=3: must be text"),
         ({"seed": True}, "seed=True: must be a whole number"),
         ({"seed": -1}, "seed=-1: must be 0 or more"),
         ({"shard": 0}, "shard=0: must be 1 or more"),
         ({"annealing": {"tau": ["x"]}}, "annealing.tau='x'.*a number"),
         ({"annealing": {"tau": [0]}}, "annealing.tau=0.0: must be above 0"),
-        ({"annealing": {"tau": [1, 1]}}, "annealing.tau=.*each once"),
-        ({"annealing": {"tau": []}}, "both, or neither"),
-        ({"annealing": {"tau": [], "normalisations": []}}, "gaps belong to a normalisation"),
-        ({"annealing": {"normalisations": ["papr"]}}, "did you mean 'per_qubit'"),
+        ({"annealing": {"tau": [1, 1]}}, "annealing.tau=.*only once"),
+        ({"annealing": {"tau": []}}, "give both, or neither"),
+        ({"annealing": {"tau": [], "normalisations": []}}, "a gap needs a normalisation"),
+        ({"annealing": {"normalisations": ["per_qbit"]}}, "did you mean 'per_qubit'"),
         ({"data": {"choose": "some"}}, "data.choose='some': one of correct, all"),
         ({"data": {"labels": {"a": 1}}}, "data.labels.a=1: must be text"),
         ({"data": {"labels": ["a"]}}, "data.labels=.*must be a table"),
         ({"problem": {"beta": 1.5}}, "problem.beta=1.5"),
-        ({"problem": {"max_qubits": 40}}, "problem.max_qubits=40: 1 to 24"),
+        ({"problem": {"max_qubits": 40}}, "problem.max_qubits=40: must lie between 1 and 24"),
         ({"problem": {"explain": "x"}}, "problem.explain='x'"),
         ({"network": {"layers": ["a"]}}, "give one of the two"),
         ({"network": {"models": ["a"], "trunk": "b", "maps": [1]}}, "give one of the two"),
         ({"network": {"trunk": "b"}}, "a trunk needs the sizes"),
-        ({"network": {"models": ["a", "a"]}}, "each once"),
+        ({"network": {"models": ["a", "a"]}}, "only once"),
         ({"baselines": {"sizes": [0]}}, "baselines.sizes=0"),
     ],
 )
@@ -79,3 +79,15 @@ def test_a_file(tmp_path):
 
 def test_the_default_is_a_study():
     assert Study().network.models == ("digits",)
+
+
+def test_old_names_of_normalisations():
+    with pytest.warns(DeprecationWarning, match=r"annealing\.conventions: renamed"):
+        study = study_of({"annealing": {"conventions": ["paper", "text"]}})
+    assert study == Study()
+    with pytest.warns(DeprecationWarning, match="'text': renamed"):
+        study = study_of({"annealing": {"normalisations": "text"}})
+    assert study.annealing.normalisations == ("unit",)
+    both = {"annealing": {"conventions": ["paper"], "normalisations": ["unit"]}}
+    with pytest.raises(ArgumentError, match="an old name of"):
+        study_of(both)

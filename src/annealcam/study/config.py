@@ -1,25 +1,29 @@
-"""What a study does: data, networks, problem, annealing, baselines; read from TOML."""
+"""The configuration of a study: data, networks, problem, annealing, baselines and statistics."""
 
 from __future__ import annotations
 
+import math
 import tomllib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from annealcam._internal.validation import one_of
+from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError, suggest
-from annealcam.study.config_values import Kind, checked
 
 PRESETS = ("digits", "imagenet-layer", "paper", "paper-imagenette")
+IMAGE_CHOICES = ("correct", "all")
+EXPLAINED_CLASSES = ("predicted", "label")
 
 
 @dataclass(frozen=True)
 class Data:
-    """Which images: `per_class` of each class of a part (0: all), predicted correctly or all.
+    """The images: `per_class` of each class of a part of a data set (0: all of them).
 
-    `labels` says which class of the network a class of the data is, where the names differ.
+    `choose` restricts them to the correctly predicted ones. `labels` names the network's class
+    for each class of the data whose name differs.
     """
 
     name: str = "digits"
@@ -33,9 +37,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Network:
-    """Which networks by name, and which of their layers (none: the default one).
+    """The networks by name, and their layers (none: the default layer of each).
 
-    In place of `models`, `trunk` and `maps` have heads of the paper's form trained first.
+    With `trunk` and `maps` in place of `models`, heads of the paper's form are trained first.
     """
 
     models: tuple[str, ...] = ()
@@ -49,7 +53,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Problem:
-    """How maps are weighed, and which class is explained: the predicted one or the label."""
+    """The weights of the maps, and the class that is explained: the predicted one or the label."""
 
     importance: str = "gradcam"
     objective: str = "sum"
@@ -60,7 +64,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Annealing:
-    """Run times and normalisations; `shots` 0 is d^2."""
+    """Run times and driver normalisations, all pairs of which are run; `shots` 0 means d^2."""
 
     tau: tuple[float, ...] = (10.0, 50.0, 100.0)
     normalisations: tuple[str, ...] = ("per_qubit", "unit")
@@ -68,10 +72,19 @@ class Annealing:
     shots: int = 0
     gaps: bool = True
 
+    def __post_init__(self) -> None:
+        from annealcam.annealing.hamiltonian import check_normalisation
+
+        names = [
+            check_normalisation(name, argument="annealing.normalisations")
+            for name in self.normalisations
+        ]
+        object.__setattr__(self, "normalisations", tuple(names))
+
 
 @dataclass(frozen=True)
 class Baselines:
-    """Draws of the random selection, and the sizes k at which overlap is drawn against k."""
+    """Draws of the random selection, and the sizes k at which the overlap is measured."""
 
     random_draws: int = 10
     sizes: tuple[int, ...] = ()
@@ -79,7 +92,7 @@ class Baselines:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Resamples of the bootstrap, and permutations of the null."""
+    """Resamples of the bootstrap, and permutations of the null distribution."""
 
     bootstrap: int = 2000
     permutations: int = 1000
@@ -87,7 +100,10 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Study:
-    """A whole study, checked: every field has its type and range, and none contradicts another.
+    """A complete, checked configuration.
+
+    Raises:
+        ArgumentError: a value is out of range, or options contradict each other.
 
     >>> Study(problem=Problem(beta=0.5)).problem.beta
     0.5
@@ -103,21 +119,21 @@ class Study:
     statistics: Statistics = field(default_factory=Statistics)
 
     def __post_init__(self) -> None:
-        from annealcam.study.config_rules import check
-
-        check(self)
+        _check_names(self)
+        _check_ranges(self)
+        _check_contradictions(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as TOML and JSON have them."""
+        """Return plain values, as TOML and JSON hold them."""
         return _plain(self)
 
     def identity(self) -> dict[str, Any]:
-        """Return all that decides about the table's bits: where the data lie does not."""
-        told = self.as_dict()
+        """Return the values that decide the bits of the table: all but paths and statistics."""
+        values = self.as_dict()
         for name in ("root", "download"):
-            del told["data"][name]
-        del told["statistics"]
-        return told
+            del values["data"][name]
+        del values["statistics"]
+        return values
 
 
 def read_study(path: Path) -> Study:
@@ -132,10 +148,10 @@ def read_study(path: Path) -> Study:
         reason = getattr(error, "strerror", None) or error
         raise ArgumentError(f"config={str(path)!r}: cannot be read ({reason})") from error
     try:
-        told = tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ArgumentError(f"config={str(path)!r}: not TOML ({error})") from error
-    return study_of(told, name=str(path))
+    return study_of(values, name=str(path))
 
 
 def preset(name: str) -> Study:
@@ -148,37 +164,83 @@ def preset(name: str) -> Study:
     return read_study(Path(__file__).parent / "presets" / f"{name}.toml")
 
 
-def study_of(told: Mapping[str, Any], *, name: str = "config") -> Study:
-    """Return the study that nested mappings describe; what is left out has its default.
+def study_of(values: Mapping[str, Any], *, name: str = "config") -> Study:
+    """Return the study that nested mappings describe; omitted keys take their defaults.
 
     Raises:
-        ArgumentError: an unknown key (near ones are suggested), a wrong type, a value out of
+        ArgumentError: an unknown key (similar ones are suggested), a wrong type, a value out of
             range, or options that contradict each other.
 
     >>> study_of({"data": {"name": "digits"}, "seed": 3}).seed
     3
     """
+    current = current_names(values)
+    if current != values:
+        message = f"{name}: annealing.conventions: renamed, use annealing.normalisations"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
     try:
-        return _filled(Study, told, "")
+        return _build(Study, current, "")
     except ArgumentError as error:
         raise ArgumentError(f"{name}: {error}") from None
 
 
-def _filled(form: Any, told: Mapping[str, Any], place: str) -> Any:
-    """An instance of a dataclass from a mapping, its sections from mappings inside."""
-    known = {f.name: str(f.type) for f in fields(form)}
-    given: dict[str, Any] = {}
-    for key, value in told.items():
-        if key not in known:
-            raise ArgumentError(f"{place}{key}: unknown key{suggest(key, known)}")
-        section = _SECTIONS.get(known[key])
-        if section is None:
-            given[key] = checked(f"{place}{key}", value, _KINDS[known[key]])
+def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration of an earlier version under the names of this one.
+
+    >>> current_names({"annealing": {"conventions": ["paper"]}})
+    {'annealing': {'normalisations': ['per_qubit']}}
+    """
+    from annealcam.annealing.hamiltonian import OLD_NAMES
+
+    section = values.get("annealing")
+    if not isinstance(section, Mapping) or "conventions" not in section:
+        return dict(values)
+    if "normalisations" in section:
+        raise ArgumentError("annealing.conventions: an old name of annealing.normalisations")
+    old = section["conventions"]
+    names = old if isinstance(old, list | tuple) else [old]
+    others = {key: value for key, value in section.items() if key != "conventions"}
+    new = [OLD_NAMES.get(n, n) if isinstance(n, str) else n for n in names]
+    return {**values, "annealing": {**others, "normalisations": new}}
+
+
+def _build(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    """Build a dataclass from a mapping, and its sections from the mappings inside."""
+    types = {f.name: str(f.type) for f in fields(section)}
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in types:
+            raise ArgumentError(f"{prefix}{key}: unknown key{suggest(key, types)}")
+        inner = _SECTIONS.get(types[key])
+        if inner is None:
+            arguments[key] = _checked(f"{prefix}{key}", value, types[key])
         elif isinstance(value, Mapping):
-            given[key] = _filled(section, value, f"{key}.")
+            arguments[key] = _build(inner, value, f"{key}.")
         else:
-            raise ArgumentError(f"{key}={value!r}: a section, [{key}] and its keys below")
-    return form(**given)
+            raise ArgumentError(f"{key}={value!r}: must be a section, [{key}] and its keys below")
+    return section(**arguments)
+
+
+def _checked(key: str, value: Any, form: str) -> Any:
+    """Return a value of an annotated type; integers become floats, a single value a tuple."""
+    if form == "Mapping[str, str]":
+        if not isinstance(value, Mapping):
+            raise ArgumentError(f"{key}={value!r}: must be a table of text")
+        return {str(name): _scalar(f"{key}.{name}", v, "str") for name, v in value.items()}
+    if form.startswith("tuple["):
+        several = value if isinstance(value, list | tuple) else [value]
+        inner = form.removeprefix("tuple[").removesuffix(", ...]")
+        return tuple(_scalar(key, v, inner, "a list, each ") for v in several)
+    return _scalar(key, value, form)
+
+
+def _scalar(key: str, value: Any, form: str, before: str = "") -> Any:
+    kind, description = _SCALARS[form]
+    if form == "float" and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ArgumentError(f"{key}={value!r}: must be {before}{description}")
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -189,11 +251,78 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _check_names(study: Study) -> None:
+    from annealcam.annealing.schedules.schedule import SCHEDULES
+    from annealcam.attribution.importance import IMPORTANCES
+    from annealcam.qubo.objectives import OBJECTIVES
+
+    one_of("data.choose", study.data.choose, IMAGE_CHOICES)
+    one_of("problem.objective", study.problem.objective, OBJECTIVES)
+    one_of("problem.importance", study.problem.importance, IMPORTANCES)
+    one_of("problem.explain", study.problem.explain, EXPLAINED_CLASSES)
+    one_of("annealing.schedule", study.annealing.schedule, SCHEDULES)
+
+
+def _check_ranges(study: Study) -> None:
+    from annealcam.samplers.annealing import MAX_QUBITS
+
+    for key in ("seed", "data.per_class", "annealing.shots", "baselines.random_draws"):
+        whole(key, _value(study, key))
+    for key in ("shard", "network.batch", "network.epochs", "statistics.bootstrap",
+                "statistics.permutations"):  # fmt: skip
+        whole(key, _value(study, key), least=1)
+    for key in ("network.maps", "baselines.sizes"):
+        for number in _value(study, key):
+            whole(key, number, least=1)
+    if not 0 <= study.problem.beta <= 1:
+        raise ArgumentError(f"problem.beta={study.problem.beta}: must lie between 0 and 1")
+    if not 1 <= study.problem.max_qubits <= MAX_QUBITS:
+        raise ArgumentError(
+            f"problem.max_qubits={study.problem.max_qubits}: must lie between 1 and {MAX_QUBITS}; "
+            "every optimum of a study is proved by enumeration"
+        )
+    for tau in study.annealing.tau:
+        if not (math.isfinite(tau) and tau > 0):
+            raise ArgumentError(f"annealing.tau={tau}: must be above 0 and finite")
+
+
+def _check_contradictions(study: Study) -> None:
+    network, annealing = study.network, study.annealing
+    if bool(network.models) == bool(network.trunk):
+        raise ArgumentError(
+            f"network.models={list(network.models)}, network.trunk={network.trunk!r}: give one of "
+            "the two; networks by name, or a trunk on which heads are trained"
+        )
+    if bool(network.trunk) != bool(network.maps):
+        raise ArgumentError(
+            f"network.maps={list(network.maps)}, network.trunk={network.trunk!r}: "
+            "a trunk needs the sizes of its heads, and sizes need a trunk"
+        )
+    if bool(annealing.tau) != bool(annealing.normalisations):
+        raise ArgumentError(
+            f"annealing.tau={list(annealing.tau)}, annealing.normalisations="
+            f"{list(annealing.normalisations)}: give both, or neither (then nothing is annealed)"
+        )
+    if annealing.gaps and not annealing.normalisations:
+        raise ArgumentError(
+            "annealing.gaps=true: a gap needs a normalisation; give one, or set gaps to false"
+        )
+    for key in ("network.models", "network.layers", "network.maps", "annealing.tau",
+                "annealing.normalisations", "baselines.sizes"):  # fmt: skip
+        values = _value(study, key)
+        if len(set(values)) < len(values):
+            raise ArgumentError(f"{key}={list(values)}: each value may appear only once")
+
+
+def _value(study: Study, key: str) -> Any:
+    section, _, name = key.rpartition(".")
+    return getattr(getattr(study, section) if section else study, name)
+
+
 _SECTIONS = {
     s.__name__: s for s in (Data, Network, Problem, Annealing, Baselines, Statistics)
 }  # fmt: skip
-_KINDS: dict[str, Kind] = {
-    "str": Kind(str), "bool": Kind(bool), "int": Kind(int), "float": Kind(float),
-    "tuple[str, ...]": Kind(str, many=True), "tuple[int, ...]": Kind(int, many=True),
-    "tuple[float, ...]": Kind(float, many=True), "Mapping[str, str]": Kind(str, named=True),
+_SCALARS: dict[str, tuple[type, str]] = {
+    "str": (str, "text"), "bool": (bool, "true or false"), "int": (int, "a whole number"),
+    "float": (float, "a number"),
 }  # fmt: skip

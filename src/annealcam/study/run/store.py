@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from annealcam._internal.files import UNFINISHED, file_written_aside, make_folder
 from annealcam.errors import ArgumentError, OutputError
-from annealcam.study.table.columns import SCHEMA
+from annealcam.study.config import current_names
+from annealcam.study.table.columns import SCHEMA, current_table
 
 TABLE, LOG, FIGURES, HEADS, REPORT = "table", "log", "figures", "heads", "report"
 MANIFEST, SUMMARY = "manifest.json", "summary.md"
@@ -44,7 +45,7 @@ def read_table(run: Path) -> pa.Table:
     if not parts:
         raise OutputError(f"{run}: holds no table; is it the folder of a study?")
     try:
-        return pa.concat_tables([pq.read_table(part, schema=SCHEMA) for part in parts])
+        return pa.concat_tables([current_table(pq.read_table(part)) for part in parts])
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{run}: its table cannot be read ({error})") from error
 
@@ -65,7 +66,11 @@ def read_manifest(run: Path) -> dict[str, Any]:
     Raises:
         OutputError: there is none, or it cannot be read.
     """
-    return _read_json(run / MANIFEST)
+    manifest = _read_json(run / MANIFEST)
+    for holder in (manifest, manifest.get("identity")):
+        if isinstance(holder, dict) and isinstance(holder.get("config"), dict):
+            holder["config"] = current_names(holder["config"])
+    return manifest
 
 
 def write_manifest(run: Path, told: Mapping[str, Any]) -> None:

@@ -1,8 +1,9 @@
-"""The columns of a study's table: a row for each image, layer and selector."""
+"""The columns of a study's table: one row for each image, layer and selector."""
 
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _ONES = pa.list_(pa.int32())
 _REALS = pa.list_(pa.float64())
@@ -62,3 +63,25 @@ SCHEMA = pa.schema(
 SELECTORS = (
     "anneal", "exact", "topk", "topk-contribution", "random", "positive", "gradcam", "gradcam++",
 )  # fmt: skip
+_OLD_COLUMNS = {"convention": "normalisation"}
+
+
+def current_table(table: pa.Table) -> pa.Table:
+    """Return a table of this or an earlier version under the columns and values of `SCHEMA`.
+
+    Raises:
+        pyarrow.ArrowException: the table has other columns than a study's.
+    """
+    from annealcam.annealing.hamiltonian import OLD_NAMES
+
+    table = table.rename_columns([_OLD_COLUMNS.get(n, n) for n in table.column_names])
+    for name, old_names in (("normalisation", OLD_NAMES),):
+        if name in table.column_names:
+            values = table[name]
+            for old, new in old_names.items():
+                values = pc.if_else(pc.equal(values, old), new, values)
+            table = table.set_column(table.column_names.index(name), name, values)
+    missing = [field for field in SCHEMA if field.name not in table.column_names]
+    for field in missing:
+        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(SCHEMA.names).cast(SCHEMA)
