@@ -27,7 +27,7 @@ from annealcam.data.labelled import LabelledSet, set_of_pixels
 from annealcam.data.sets import load_set
 from annealcam.models.images import load_photo
 from annealcam.models.load import load_model
-from annealcam.render.atlas import channel_sheet, class_sheet
+from annealcam.render.figures.atlas import channel_sheet, class_sheet
 
 LAYER, BATCH = "bn2", 16
 PIECES = {"cat": "chelsea", "coffee": "coffee", "rocket": "rocket", "astronaut": "astronaut"}

@@ -17,7 +17,7 @@ from annealcam.models.images import load_photo
 from annealcam.models.load import load_checkpoint
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import cam, explain
-from annealcam.render.sheets import (
+from annealcam.render.figures.sheets import (
     BLUE,
     GREEN,
     GREY,

@@ -10,8 +10,8 @@ from annealcam._internal.files import written_aside
 from annealcam.audit.figures import NAMES
 from annealcam.audit.observations import METHODS
 from annealcam.audit.scores import SCORES
+from annealcam.render.figures.sheets import save
 from annealcam.render.folder import write_rows
-from annealcam.render.sheets import save
 
 from . import figures
 from .experiment import CONTROL, PLANTED, Experiment, as_json, flat

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annealcam.errors import ArgumentError
-from annealcam.render.atlas import IN_A_ROW, MOST_CLASSES, channel_sheet, class_sheet
+from annealcam.render.figures.atlas import IN_A_ROW, MOST_CLASSES, channel_sheet, class_sheet
 from tests.atlas.synthetic_atlas import write_synthetic_atlas
 
 

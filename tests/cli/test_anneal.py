@@ -63,7 +63,7 @@ def test_every_kind_of_model(folder, kind):
     lowest = told["problem"]["ground_energy"] + told["problem"]["offset"]
     assert lowest == pytest.approx(dimod.ExactSolver().sample(bqm).first.energy)
     assert f"{lowest:.6g} with the model's offset" in found.stdout
-    assert "1 of 4 states: 0 is 1" in found.stdout
+    assert "1 of 4 states; variables equal to 1: 0" in found.stdout
 
 
 def test_options_reach_the_result(folder):
@@ -87,7 +87,7 @@ def test_options_reach_the_result(folder):
 
 def test_a_cardinality_is_kept_exactly_unless_asked_otherwise(folder):
     found = run("anneal", "p.npz", "--cardinality", "2", "--tau", "20", "-o", "out")
-    assert "exactly 2 of them 1 (kept by subspace)" in found.stdout
+    assert "exactly 2 of them 1 (constraint: subspace)" in found.stdout
     with np.load("out/arrays.npz") as stored:
         assert (stored["distribution_n"].sum(axis=1) == 2).all()
         assert len(stored["distribution_n"]) == 10

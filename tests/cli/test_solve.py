@@ -77,7 +77,7 @@ def test_rows_are_measured_from_the_certificate():
 def test_samplers_on_a_photo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sixty.py").write_text(
-        "from builders import small_network\n"
+        "from tests.builders import small_network\n"
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
     )

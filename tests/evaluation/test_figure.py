@@ -5,7 +5,7 @@ import pytest
 
 from annealcam.evaluation.figure import evaluation_figure
 from annealcam.evaluation.table import Line
-from annealcam.render.sheets import BLUE, GREY, VERMILION, save
+from annealcam.render.figures.sheets import BLUE, GREY, VERMILION, save
 
 SIZES = {"annealcam": 7.25, "gradcam": 611.0, "random-map": None}
 

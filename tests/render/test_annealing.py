@@ -10,14 +10,21 @@ from PIL import Image
 import annealcam as ac
 from annealcam.annealing.hardness import hardness
 from annealcam.qubo.files import ProblemFile
-from annealcam.render import annealing_table as table
-from annealcam.render.annealing import (
+from annealcam.render.figures.annealing import (
     distribution_figure,
     figures,
     spectrum_figure,
     success_figure,
 )
-from annealcam.render.annealing_folder import ARRAYS, FIGURES, FILES, MARKER, as_json, write_files
+from annealcam.render.folder import (
+    ANNEALING_FILES,
+    ANNEALING_MARKER,
+    ARRAYS,
+    FIGURES,
+    annealing_json,
+    write_annealing,
+)
+from annealcam.render.text import annealing_gap, annealing_runs, annealing_setting
 from tests.builders import relu_problem
 
 
@@ -45,8 +52,8 @@ def lines(figure):
 def test_levels_and_the_minimum(h):
     drawn = lines(spectrum_figure(h))
     above = h.curve.energies - h.curve.energies[:, :1]
-    assert np.array_equal(drawn["the gap"][0], [h.curve.s, above[:, 1]])
-    assert len(drawn["further levels"]) == 2
+    assert np.array_equal(drawn["gap"][0], [h.curve.s, above[:, 1]])
+    assert len(drawn["other levels"]) == 2
     marked = [xy for group in drawn.values() for xy in group if xy.shape == (2, 1)]
     assert np.array_equal(marked, [[[h.gap.s], [h.gap.gap]]])
     texts = [text.get_text() for text in spectrum_figure(h).axes[0].texts]
@@ -57,7 +64,7 @@ def test_levels_that_end_in_the_ground_manifold(tied):
     drawn = lines(spectrum_figure(tied))
     above = tied.curve.energies - tied.curve.energies[:, :1]
     assert tied.gap.multiplicity == 2
-    assert np.array_equal(drawn["the gap"][0][1], above[:, 2])
+    assert np.array_equal(drawn["gap"][0][1], above[:, 2])
     assert np.array_equal(drawn["levels that end in the ground level"][0][1], above[:, 1])
     assert drawn["levels that end in the ground level"][0][1][-1] == pytest.approx(0.0, abs=1e-6)
 
@@ -65,9 +72,9 @@ def test_levels_that_end_in_the_ground_manifold(tied):
 @pytest.mark.parametrize("d", [1, 3, 7])
 def test_problems_with_nothing_to_show(d, tmp_path):
     p = ac.SelectionProblem(np.zeros(d), np.zeros((d, d)))
-    write_files(hardness(ProblemFile(p, tuple(range(d)), 0.0, "COO"), [10.0]), tmp_path)
-    assert json.loads((tmp_path / MARKER).read_text())["gap"]["gap"] is None
-    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+    write_annealing(hardness(ProblemFile(p, tuple(range(d)), 0.0, "COO"), [10.0]), tmp_path)
+    assert json.loads((tmp_path / ANNEALING_MARKER).read_text())["gap"]["gap"] is None
+    assert {path.name for path in tmp_path.iterdir()} == set(ANNEALING_FILES)
 
 
 def test_success_over_tau(h):
@@ -95,17 +102,17 @@ def test_final_states(h):
 def test_without_a_spectrum(h):
     without = replace(h, gap=None, curve=None, no_gap="memory: it would need 9 GiB")
     assert set(figures(without)) == {"success", "distribution"}
-    assert as_json(without)["gap"] is None
-    assert as_json(without)["diagnosis"][0] == (
+    assert annealing_json(without)["gap"] is None
+    assert annealing_json(without)["diagnosis"][0] == (
         "The gap is not known: memory: it would need 9 GiB."
     )
-    assert table.gap(without) == []
+    assert annealing_gap(without) == []
 
 
 def test_the_folder(h, tmp_path):
-    write_files(h, tmp_path, problem_file="p.bqm")
-    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
-    told = json.loads((tmp_path / MARKER).read_text())
+    write_annealing(h, tmp_path, problem_file="p.bqm")
+    assert {path.name for path in tmp_path.iterdir()} == set(ANNEALING_FILES)
+    told = json.loads((tmp_path / ANNEALING_MARKER).read_text())
     assert told["problem_file"] == "p.bqm"
     assert told["problem"]["labels"][2:5] == [["x", 1], "$x_{$", 4]
     assert (told["problem"]["offset"], told["seed"]) == (1.5, 3)
@@ -126,23 +133,23 @@ def test_the_folder(h, tmp_path):
 def test_equal_results_make_equal_files(h, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write_files(h, tmp_path / name)
-    for name in FILES:
+        write_annealing(h, tmp_path / name)
+    for name in ANNEALING_FILES:
         if name != ARRAYS:  # a zip file tells the time
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_infinite_times_are_null(h):
     never = replace(h, runs=tuple(replace(run, tts99=float("inf")) for run in h.runs))
-    assert [run["tts99"] for run in as_json(never)["runs"]] == [None] * 3
+    assert [run["tts99"] for run in annealing_json(never)["runs"]] == [None] * 3
 
 
 def test_the_table(h):
-    first, how, optimum = table.setting(h)
+    first, how, optimum = annealing_setting(h)
     assert first == "6 variables, a dimod BQM file (SPIN)"
-    assert "driver text: -c sum sigma_x, c = 1; schedule linear" in how
+    assert "driver normalisation unit: -c sum sigma_x, c = 1; schedule linear" in how
     assert f"{h.ground_energy + 1.5:.6g} with the model's offset" in optimum
-    header, rows = table.runs(h)
+    header, rows = annealing_runs(h)
     assert all(len(row) == len(header) for row in rows)
     assert [row[1] for row in rows] == [f"{run.success_probability:.6f}" for run in h.runs]
-    assert dict(table.gap(h))["minimum gap"].startswith(f"{h.gap.gap:.8g} energy units")
+    assert dict(annealing_gap(h))["minimum gap"].startswith(f"{h.gap.gap:.8g} energy units")

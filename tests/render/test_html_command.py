@@ -40,7 +40,11 @@ def test_the_page_lies_in_the_folder_and_tells_the_check(photo, tmp_path):
     told = json.loads(page.split('id="explanation-data">')[1].split("</script>")[0])
     assert told == json.loads((folder / "explanation.json").read_text())
     assert (folder / "check.json").exists()
-    for words in ("Does the map know the class?", "The same problem by other samplers", "tabu"):
+    for words in (
+        "Does the map depend on the class?",
+        "Other samplers on the same problem",
+        "tabu",
+    ):
         assert words in page
     assert "explanation.html" in found.stdout
     explained(photo, tmp_path / "out")  # an older page goes with the older result

@@ -14,8 +14,7 @@ from annealcam.atlas.atlas import Atlas, Portrait, Region
 from annealcam.errors import AnnealcamWarning, OutputError
 from annealcam.evaluation.checks import check
 from annealcam.evaluation.comparison import compare
-from annealcam.render.html.cards import MOST_CARDS
-from annealcam.render.html.explanation import explanation_html
+from annealcam.render.html.explanation import MOST_CARDS, explanation_html
 from annealcam.settings import resolve
 from tests.builders import headed, small_network
 
@@ -138,7 +137,7 @@ def test_it_is_small(images, atlas):
     page = Page(html)
     assert len(page.all("li", "map")) == MOST_CARDS
     assert f"The first {MOST_CARDS} of {len(e.selected)}" in page.words()
-    assert "beyond what is simulated" in page.words()
+    assert "simulate the annealing of at most 16" in page.words()
 
 
 def test_nothing_selected(tmp_path):
@@ -168,7 +167,7 @@ def test_a_cardinality_is_told(network, images, tmp_path):
     told = Page(e.to_html(tmp_path / "e.html").read_text()).words()
     assert "No selection of exactly 2 maps" in told
     assert "exactly 2 maps (subspace)" in told
-    assert "energy if changed" not in told  # one map more or less is not allowed
+    assert "change of the energy" not in told  # one map more or less is not allowed
 
 
 def test_without_a_view_or_a_photo(e):
@@ -228,9 +227,9 @@ def atlas(tmp_path):
 def test_an_atlas_tells_what_maps_respond_to(e, atlas):
     page = Page(explanation_html(e, atlas=atlas))
     assert page.words().count("responds to mostly: church") == len(e.selected)
-    crops = [a for a in page.all("img") if a["alt"].startswith("Excites map")]
+    crops = [a for a in page.all("img") if "that excites map" in a["alt"]]
     assert len(crops) == 4 * len(e.selected)
-    assert "an atlas over digits" in page.words()
+    assert "an atlas of digits" in page.words()
 
 
 def test_an_atlas_of_another_layer_is_not_shown(e, atlas):

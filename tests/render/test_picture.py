@@ -7,7 +7,8 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning
-from annealcam.render.picture import MOST_MAPS, facts, report_picture, save_report
+from annealcam.render.figures.picture import MOST_MAPS, report_picture, save_report
+from annealcam.render.text import map_facts
 from tests.builders import headed, small_network
 
 VIEW = Image.new("RGB", (64, 64), (120, 130, 140))
@@ -23,7 +24,14 @@ def test_everything_is_on_it_and_inside_it(network, images):
     told = "\n".join(texts(figure))
     for channel in e.selected:
         assert f"map {channel}" in told
-    for word in ("Grad-CAM", "Grad-CAM++", "annealcam", "photo", "guessing", "Proved optimal"):
+    for word in (
+        "Grad-CAM",
+        "Grad-CAM++",
+        "annealcam",
+        "photo",
+        "random guesses",
+        "proved optimal",
+    ):
         assert word in told
     assert len(figure.axes) == 4 + len(e.selected) + 1  # panels, maps, colour key
     figure.draw_without_rendering()
@@ -54,7 +62,7 @@ def test_a_long_title_is_wrapped(network, images):
 
 def test_facts_of_a_map(network, images):
     e = ac.explain(network, images[0], layer="3")
-    told = facts(e, 0)
+    told = map_facts(e, 0)
     assert f"{e.importance[e.selected[0]]:.2e}" in told
     assert f"cosine {e.largest_cosines[0]:.2f}" in told
     assert f"{e.logit_shares[0]:.1%}" in told or e.logits[e.target] <= 0

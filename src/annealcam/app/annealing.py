@@ -9,8 +9,8 @@ import numpy as np
 from annealcam._internal.text import chance, number
 from annealcam.annealing.diagnosis import diagnosis
 from annealcam.annealing.hardness import Hardness
-from annealcam.app.answer import ROOM
-from annealcam.render.html.annealing_panel import levels_figure
+from annealcam.app.answer import PACKAGE
+from annealcam.render.html.annealing import levels_figure
 from annealcam.render.html.page import page
 
 SHOWN = 8  # states
@@ -20,7 +20,7 @@ def annealing_html(h: Hardness, *, finished: bool) -> str:
     """Return the panel; until it is `finished`, gap and levels are still being looked for."""
     return page(
         "annealing.html.j2",
-        room=ROOM,
+        package=PACKAGE,
         facts=_facts(h, finished),
         levels=levels_figure(h) if h.curve is not None else None,
         no_levels=h.no_gap if finished else "",

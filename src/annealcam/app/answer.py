@@ -17,7 +17,7 @@ from annealcam.app.pictures import name_of
 from annealcam.explanation import Explanation
 from annealcam.render.html.page import page
 
-ROOM = "annealcam.app"
+PACKAGE = "annealcam.app"
 TOP = 5
 PROOFS = {True: "proved", False: "no", None: "unknown"}
 
@@ -26,7 +26,7 @@ def answer_html(seen: OpenedPhoto, e: Explanation, known: Known) -> str:
     """Return the maps beside each other, the facts, and the selected feature maps."""
     return page(
         "answer.html.j2",
-        room=ROOM,
+        package=PACKAGE,
         name=name_of(e),
         headline=headline(e),
         panels=pictures.panels(seen, e),

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from annealcam.app.answer import ROOM
+from annealcam.app.answer import PACKAGE
 from annealcam.app.choices import BETA_STEP, DEFAULT_BETA, SAMPLERS
 from annealcam.app.desk import ONE, TWO, Asked, Desk, Lists, Shown
 from annealcam.app.engine import Engine
@@ -42,7 +42,7 @@ def build(engine: Engine) -> gr.Blocks:
     """Return the page, as gradio holds it."""
     desk = Desk(engine)
     with gr.Blocks(title="annealcam", analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML(page("top.html.j2", room=ROOM), elem_id="top", **PLAIN)
+        gr.HTML(page("top.html.j2", package=PACKAGE), elem_id="top", **PLAIN)
         shown = gr.State(Shown())
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="controls", elem_classes="controls"):
@@ -105,7 +105,7 @@ def _photo() -> gr.HTML:
         value=thumbnails[0]["token"],
         html_template=page(
             "photo.html.j2",
-            room=ROOM,
+            package=PACKAGE,
             examples=thumbnails,
             kinds=", ".join(FORMATS),
             accept=",".join(f"image/{kind.lower()}" for kind in FORMATS),

@@ -14,8 +14,8 @@ from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
 from annealcam.explanation import Explanation
+from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import picture_uri
-from annealcam.render.picture import STRENGTH
 
 SMALL = 176  # pixels of a feature map
 QUALITY = 82

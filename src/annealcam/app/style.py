@@ -6,7 +6,7 @@ import re
 from importlib import resources
 from typing import Any
 
-from annealcam.render.html.page import ROOM as REPORTS
+from annealcam.render.html.page import PACKAGE as REPORTS
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
 MONO = ("ui-monospace", "DejaVu Sans Mono", "monospace")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from annealcam.app import pictures
-from annealcam.app.answer import PROOFS, ROOM
+from annealcam.app.answer import PACKAGE, PROOFS
 from annealcam.app.engine import OpenedPhoto
 from annealcam.app.known import Known
 from annealcam.app.pictures import name_of
@@ -30,7 +30,7 @@ def two_html(first: Side, second: Side, known: Known) -> str:
     ]  # fmt: skip
     return page(
         "two.html.j2",
-        room=ROOM,
+        package=PACKAGE,
         names=names,
         headline=_headline(e, other),
         photo=pictures.photo(seen),

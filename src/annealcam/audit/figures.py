@@ -12,7 +12,15 @@ from annealcam._internal.types import Array
 from annealcam.audit.audit import Audit
 from annealcam.audit.scores import SCORES, Standing
 from annealcam.models.preprocess import view_of
-from annealcam.render.sheets import BLUE, GREEN, GREY, ORANGE, empty_sheet, legend, open_frame
+from annealcam.render.figures.sheets import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    empty_sheet,
+    legend,
+    open_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,8 @@ from annealcam.audit.audit import Audit
 from annealcam.audit.figures import NAMES, ranking_figure, usual_figure
 from annealcam.audit.scores import SCORES
 from annealcam.errors import ArgumentError
+from annealcam.render.figures.sheets import save
 from annealcam.render.folder import write_rows
-from annealcam.render.sheets import save
 
 MARKER = "audit.json"
 WORST = 3  # classes with a picture of their usual maps

@@ -66,18 +66,18 @@ def anneal(
     from annealcam._internal.files import written_aside
     from annealcam.annealing.hardness import hardness
     from annealcam.qubo.files import read_problem
-    from annealcam.render.annealing_folder import FILES, MARKER, write_files
+    from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing
 
     taus = _numbers("tau", tau)
     source = read_problem(problem, beta=beta, cardinality=cardinality)
-    with written_aside(output, names=FILES, marker=MARKER) as aside:
+    with written_aside(output, names=ANNEALING_FILES, marker=ANNEALING_MARKER) as aside:
         with terminal.progress("annealing", len(taus) + 2) as tell:
             found = hardness(
                 source, taus, normalisation=normalisation, schedule=schedule, constraint=constraint,
                 tol=tol, shots=shots, seed=seed,
                 certify=certify, progress=tell,
             )  # fmt: skip
-        write_files(found, aside, problem_file=str(problem))
+        write_annealing(found, aside, problem_file=str(problem))
     _print_hardness(found, problem, output)
 
 
@@ -90,14 +90,14 @@ def _numbers(name: str, text: str) -> list[float]:
 
 def _print_hardness(found: Hardness, problem: Path, output: Path) -> None:
     from annealcam.annealing.diagnosis import diagnosis
-    from annealcam.render import annealing_table as table
+    from annealcam.render.text import annealing_gap, annealing_runs, annealing_setting
 
-    first, *more = table.setting(found)
+    first, *more = annealing_setting(found)
     say(f"{problem}: {first}", style="bold")
     for line in more:
         say(f"  {line}")
-    terminal.print_table(*table.runs(found), marked=-1)
-    for name, value in table.gap(found):
+    terminal.print_table(*annealing_runs(found), marked=-1)
+    for name, value in annealing_gap(found):
         say(f"  {name:18}{value}")
     for sentence in diagnosis(found):
         say(f"  {sentence}")

@@ -103,7 +103,7 @@ def show(
     if folder is not None and atlas_folder is not None:
         raise ArgumentError(f"{folder}, --atlas {atlas_folder}: give one of the two")
     from annealcam.atlas.atlas import open_atlas
-    from annealcam.render import atlas as sheets
+    from annealcam.render.figures import atlas as sheets
 
     opened = open_atlas(folder or atlas_folder or FOLDER)
     if name is not None:

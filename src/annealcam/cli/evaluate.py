@@ -85,8 +85,8 @@ def evaluate(
 
 def _write(found: Evaluation, folder: Path) -> None:
     from annealcam.evaluation.figure import evaluation_figure
+    from annealcam.render.figures.sheets import save
     from annealcam.render.folder import write_rows
-    from annealcam.render.sheets import save
 
     told = {
         **found.provenance,

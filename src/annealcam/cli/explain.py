@@ -204,13 +204,13 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
 
 
 def _summary(photo: str, folder: Path, e: Explanation, html: bool) -> None:
-    from annealcam.render.picture import headline, how
+    from annealcam.render.text import headline, selection_summary
 
     say(f"{photo}: {headline(e)}", style="bold")
     if not e.provenance["layer_was_named"]:
         say(f"  layer {e.provenance['layer']}: the last convolutional output after its activation")
     say(f"  maps {' '.join(map(str, e.selected)) or 'none'}")
-    say(f"  {how(e)}")
+    say(f"  {selection_summary(e)}")
     for text in e.provenance["warnings"]:
         complain(text, before="warning: ")
     say(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")

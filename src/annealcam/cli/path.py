@@ -30,9 +30,9 @@ def path(
     from annealcam._internal.validation import whole
     from annealcam.cli.photos import Job
     from annealcam.evaluation.best_k import best_k
-    from annealcam.render.best_k import best_k_figure
+    from annealcam.render.figures.best_k import best_k_figure
+    from annealcam.render.figures.sheets import save
     from annealcam.render.folder import write_rows
-    from annealcam.render.sheets import save
     from annealcam.settings import resolve
 
     sizes = range(1, whole("most", most, least=1) + 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annealcam.evaluation.scores import METRICS
 from annealcam.evaluation.table import Line
-from annealcam.render.sheets import BLUE, GREY, VERMILION, empty_sheet, legend, open_frame
+from annealcam.render.figures.sheets import BLUE, GREY, VERMILION, empty_sheet, legend, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

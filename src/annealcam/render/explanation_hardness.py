@@ -1,4 +1,4 @@
-"""How hard the selection problem of an explanation is for the annealer, for its page."""
+"""The hardness of an explanation's selection problem for the annealer."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from annealcam.errors import AnnealcamError
 from annealcam.explanation import Explanation
 from annealcam.qubo.files import ProblemFile
 
-MOST_STATES = 2**16  # annealed four times, with levels, in about two seconds
-SHARES = (0.1, 0.2, 0.5, 1.0)  # of the run time: what a shorter run would have done
+MOST_STATES = 2**16  # about two seconds for four annealing times and the levels
+SHARES = (0.1, 0.2, 0.5, 1.0)  # of the annealing time
 
 
 def explanation_hardness(e: Explanation) -> Hardness | None:
-    """Return how hard an explanation's problem is for the annealer; None where it is not shown.
+    """Return the hardness of an explanation's problem for the annealer, or None.
 
-    The run time, normalisation, schedule and constraint are the explanation's own; where it was not
-    annealed, tau = 100 in the normalisation `per_qubit`. Shorter runs are beside it. Not shown are
-    problems of no map, those of more than 2^16 states, and those annealed by a schedule that the
-    result does not hold.
+    The annealing time, normalisation, schedule and constraint are those of the explanation. If it
+    was not annealed, tau is 100 and the normalisation `per_qubit`. Runs at 10, 20 and 50 % of tau
+    come first. The result is None for problems without candidates or with more than 2^16 states,
+    and for a schedule that the explanation does not contain.
 
     >>> import torch
     >>> from torch import nn

@@ -1,9 +1,10 @@
-"""The page of one explanation: everything that is known of it, in one file that opens anywhere."""
+"""The page of one explanation: one self-contained HTML file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,23 @@ from annealcam.annealing.hardness import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_hardness import explanation_hardness
-from annealcam.render.html.annealing_panel import annealing_panel
-from annealcam.render.html.cards import MOST_CARDS, cards
+from annealcam.render.html.annealing import annealing_panel
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
 from annealcam.render.html.maps import PHOTO_SIDE, STRENGTH, colour_key, heat_uri
 from annealcam.render.html.page import page, picture_uri, write_page
-from annealcam.render.html.tiles import tiles
-from annealcam.render.html.trust import blind, curve_chart, optimality, samplers
-from annealcam.render.picture import how
+from annealcam.render.html.trust import (
+    comparison_table,
+    curve_chart,
+    distinguishes_classes,
+    optimality,
+)  # fmt: skip
+from annealcam.render.text import class_name, selection_summary
 
 BASELINES = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++"}
-MOST_ANNEALED = 16  # qubits of an annealing panel
+MOST_ANNEALED = 16  # qubits in an annealing panel
+MOST_CARDS = 24
+CROPS, CROP_SIDE = 4, 120
+DOUBTFUL_SHARE = 0.1  # of the logit or of the positive contributions: a tile below it is marked
 
 
 def explanation_html(
@@ -42,12 +49,13 @@ def explanation_html(
 
     Args:
         e: the explanation.
-        photo: what the network saw of it; None takes the explanation's own view.
-        checked: what `checks.check` found: faithfulness and class sensitivity.
-        comparison: the rows of `comparison.compare`.
-        annealing: what the annealer meets in the explanation's problem.
-        atlas: what the layer's maps usually respond to; one of another network or layer is not
-            shown, and the page says so.
+        photo: the part of the photo that the network sees. Default: the explanation's own view.
+        checked: faithfulness and class sensitivity, as `annealcam.evaluation.checks.check`
+            returns them.
+        comparison: rows of `annealcam.evaluation.comparison.compare`.
+        annealing: the annealing of the explanation's problem.
+        atlas: what the layer's maps usually respond to. An atlas of another network or layer is
+            not shown, and the page contains a warning.
     """
     view = photo if photo is not None else _view(e)
     aspect = view.width / view.height if view is not None else e.map.shape[1] / e.map.shape[0]
@@ -55,15 +63,15 @@ def explanation_html(
     return page(
         "explanation.html.j2",
         e=e,
-        told=dict(e.provenance),
-        name=e.provenance["target_name"] or f"class {e.target}",
+        provenance=dict(e.provenance),
+        name=class_name(e),
         photo=None if view is None else _photo_uri(view),
         aspect=f"{aspect:.4f}",
         panels=_panels(e, aspect),
         key=colour_key(),
         strength=STRENGTH,
         tiles=tiles(e, checked, annealing),
-        how=how(e),
+        summary=selection_summary(e),
         cards=cards(e, aspect, fitting),
         most_cards=MOST_CARDS,
         graph=selection_graph(e) if e.problem.d else None,
@@ -73,11 +81,11 @@ def explanation_html(
         optimality=optimality(e),
         checked=checked,
         curve=curve_chart(checked["curve"], len(e.selected)) if checked else None,
-        samplers=samplers(comparison) if comparison else None,
+        samplers=comparison_table(comparison) if comparison else None,
         atlas=fitting,
         atlas_fits=(atlas is None) == (fitting is None),
         data=_data(e),
-        blind=blind,
+        distinguishes_classes=distinguishes_classes,
         number=number,
         chance=chance,
     )
@@ -103,6 +111,122 @@ def write_explanation(
         e, photo=photo, checked=checked, comparison=comparison, annealing=hardness, atlas=atlas
     )
     write_page(html, path)
+@dataclass(frozen=True)
+class Tile:
+    """A value at the top of the page, its label, and a link to the section with the details."""
+
+    value: str
+    label: str
+    href: str
+    doubt: bool = False
+
+
+def tiles(
+    e: Explanation, checked: Mapping[str, Any] | None, annealing: Hardness | None
+) -> list[Tile]:
+    """Return the tiles of an explanation; a quantity that was not measured has no tile."""
+    verdict, _ = optimality(e)
+    by = f"sampler {e.selection.sampler}, {e.problem.d} candidates"
+    all_tiles = [
+        Tile(f"{len(e.selected)} of {e.provenance['channels']}", "maps selected", "#maps"),
+        _share_tile(e, checked),
+        Tile(verdict, by, "#trust", e.optimal is False),
+        *_class_tiles(checked),
+    ]
+    run = annealing.runs[-1] if annealing is not None else None
+    F = run.success_probability if run else e.selection.info.get("success_probability")
+    if F is not None:
+        guess = f"; one random guess: {number(run.guess)}" if run else ""
+        label = f"probability that one shot finds the optimum{guess}"
+        all_tiles.append(Tile(f"F = {chance(F)}", label, "#annealing"))
+    return all_tiles
+
+
+def _share_tile(e: Explanation, checked: Mapping[str, Any] | None) -> Tile:
+    rows = checked["channels"] if checked else []
+    share = rows[0]["kept_share"] if rows else None
+    if share is not None:
+        label = "of the layer’s effect on the logit is kept by these maps alone"
+        return Tile(f"{share:.0%}", label, "#trust", share < DOUBTFUL_SHARE)
+    share, label = e.carried_share, "of the positive contributions are from these maps"
+    return Tile(f"{share:.0%}", label, "#maps", share < DOUBTFUL_SHARE)
+
+
+def _class_tiles(checked: Mapping[str, Any] | None) -> list[Tile]:
+    """Compare the map with the map of the second most probable class."""
+    row = checked["classes"][0] if checked and checked["classes"] else None
+    if row is None or row["rank_correlation"] is None:
+        return []
+    differs = distinguishes_classes(row)
+    verb = "differs" if differs else "does not differ"
+    label = f"rank correlation: the map {verb} from the map of “{row['class']}”"
+    return [Tile(f"{row['rank_correlation']:.2f}", label, "#trust", not differs)]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One selected map.
+
+    Attributes:
+        share: share of the logit; None where the logit is not positive.
+        bar: absolute contribution divided by the largest one.
+        like: the selected map of largest cosine with this one.
+        usually: what the map responds to, from an atlas.
+        crops: pictures of the regions of largest activation, from an atlas.
+    """
+
+    channel: int
+    heat: str
+    importance: float
+    alpha: float
+    contribution: float
+    share: float | None
+    bar: float
+    cosine: float
+    like: int | None
+    usually: str = ""
+    crops: tuple[str, ...] = ()
+
+
+def cards(e: Explanation, aspect: float, atlas: Atlas | None) -> list[Card]:
+    """Return a card for each selected map, most important first, at most `MOST_CARDS`."""
+    places = np.searchsorted(e.candidates, e.selected)
+    J = e.problem.J[np.ix_(places, places)]
+    positive = float(e.logits[e.target]) > 0
+    largest = float(np.abs(e.contribution[e.selected]).max(initial=0.0)) or 1.0
+    all_cards = []
+    for i, channel in enumerate(map(int, e.selected[:MOST_CARDS])):
+        usually, crops = _usual(channel, atlas)
+        contribution = float(e.contribution[channel])
+        all_cards.append(
+            Card(
+                channel=channel,
+                heat=heat_uri(e.selected_maps[i], aspect),
+                importance=float(e.importance[channel]),
+                alpha=float(e.alpha[channel]),
+                contribution=contribution,
+                share=float(e.logit_shares[i]) if positive else None,
+                bar=abs(contribution) / largest,
+                cosine=float(e.largest_cosines[i]),
+                like=int(e.selected[np.argmax(J[i])]) if len(J) > 1 else None,
+                usually=usually,
+                crops=crops,
+            )
+        )
+    return all_cards
+
+
+def _usual(channel: int, atlas: Atlas | None) -> tuple[str, tuple[str, ...]]:
+    if atlas is None:
+        return "", ()
+    crops = atlas.crops(channel)[:CROPS]
+    return atlas.portrait(channel).responds_to(), tuple(map(_crop_uri, crops))
+
+
+def _crop_uri(picture: Image.Image) -> str:
+    small = picture.convert("RGB")
+    small.thumbnail((CROP_SIDE, CROP_SIDE))
+    return picture_uri(small, quality=80)
 
 
 def _view(e: Explanation) -> Image.Image | None:
@@ -116,15 +240,15 @@ def _photo_uri(view: Image.Image) -> str:
 
 
 def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
-    """The methods in their order everywhere: annealcam, Grad-CAM, Grad-CAM++."""
+    """Return the methods in the order that all pages use: annealcam, Grad-CAM, Grad-CAM++."""
     k, channels = len(e.selected), len(e.alpha)
-    own = {
+    selection = {
         "name": "annealcam",
         "kind": "annealcam",
         "about": f"{k} of {channels} maps" if k else "no map was selected",
         "heat": heat_uri(e.map, aspect),
     }
-    others = [
+    baselines = [
         {
             "name": name,
             "kind": method.replace("++", "-plus"),
@@ -134,7 +258,7 @@ def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
         for method, name in BASELINES.items()
         if method in e.baselines
     ]
-    return [own, *others]
+    return [selection, *baselines]
 
 
 def _why_not_annealed(e: Explanation) -> str:
@@ -143,17 +267,17 @@ def _why_not_annealed(e: Explanation) -> str:
         return "There is nothing to anneal: no map is a candidate."
     if d > MOST_ANNEALED:
         return (
-            f"With {d} candidates the problem is beyond what is simulated for a page "
-            f"({MOST_ANNEALED} qubits); keep fewer (max_qubits) to see how hard it is to anneal."
+            f"The problem has {d} candidates. Pages simulate the annealing of at most "
+            f"{MOST_ANNEALED} qubits; set max_qubits to that number or fewer to see it."
         )
     return (
-        "The annealing was not simulated for this page, or the result does not hold all that is "
-        "needed to do it again."
+        "The annealing was not simulated for this page, or the result lacks a value that is "
+        "needed to simulate it."
     )
 
 
 def _data(e: Explanation) -> Markup:
-    """The numbers for machines; no text can end the element that holds them."""
+    """Return the numbers as JSON in which no text can end the surrounding script element."""
     text = json.dumps(e.as_json(), indent=1, allow_nan=False, ensure_ascii=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

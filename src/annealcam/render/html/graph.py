@@ -1,4 +1,4 @@
-"""The selection as a graph: how relevant each candidate is, and which of them are alike."""
+"""The selection problem as a graph: relevance of the candidates, cosines of their pairs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from annealcam._internal.types import Array
 from annealcam.explanation import Explanation
 
 MOST_NODES = 48
-EDGES_A_NODE = 2  # about so many are drawn: more are a thicket
-LEAST_COSINE = 0.5  # two maps less alike than that are not joined
+EDGES_A_NODE = 2  # approximate number of drawn edges; more would be illegible
+LEAST_COSINE = 0.5  # pairs of smaller cosine have no edge
 WIDTH, HEIGHT, MARGIN = 720.0, 440.0, 34.0
-SMALLEST, LARGEST = 6.0, 24.0  # radii of relevance 0 and 1
+SMALLEST, LARGEST = 6.0, 24.0  # radii at relevance 0 and 1
 MOST_STRETCH = 1.5
-CLEARANCE = 14.0  # between two nodes: room for a number
+CLEARANCE = 14.0  # between two nodes, for a number
 
 
 @dataclass(frozen=True)
 class Node:
-    """A candidate: `cost` is how the energy changes when it alone is added, or taken away."""
+    """A candidate; `cost` is the change of the energy when only this map is added or removed."""
 
     channel: int
     x: float
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """Two maps that are alike; `strength` is 0 at the threshold and 1 at a cosine of 1."""
+    """A pair of similar maps; `strength` is 0 at the threshold and 1 at a cosine of 1."""
 
     ends: tuple[int, int]
     places: tuple[float, float, float, float]
@@ -47,7 +47,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """What is drawn: some nodes of all, and the edges of at least a cosine."""
+    """The drawn nodes, the edges from a cosine on, and the number of nodes that are not drawn."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -56,10 +56,10 @@ class Graph:
 
 
 def selection_graph(e: Explanation) -> Graph:
-    """Return the graph of an explanation's candidates: the selected and the most relevant ones.
+    """Return the graph of the selected and the most relevant candidates of an explanation.
 
-    A node's radius is linear in its relevance h. Places come from the cosines alone (see
-    `layout`), so that equal problems make equal graphs.
+    The radius of a node is linear in its relevance h. The positions depend only on the cosines
+    (see `layout`), so that equal problems give equal graphs.
     """
     shown = _shown(e.problem.h, e.selection.n.astype(bool))
     h, J = e.problem.h[shown], e.problem.J[np.ix_(shown, shown)]
@@ -89,9 +89,9 @@ def selection_graph(e: Explanation) -> Graph:
 
 
 def threshold_of(J: Float[Array, "d d"]) -> float:
-    """Return the cosine from which pairs are joined: two decimals, at least `LEAST_COSINE`.
+    """Return the cosine from which pairs have an edge: two decimals, at least `LEAST_COSINE`.
 
-    So high that about `EDGES_A_NODE` pairs a node are left.
+    At most about `EDGES_A_NODE` pairs a node lie above it.
 
     >>> threshold_of(np.array([[0.0, 0.9], [0.9, 0.0]]))
     0.5
@@ -104,40 +104,39 @@ def threshold_of(J: Float[Array, "d d"]) -> float:
 
 
 def layout(J: Float[Array, "d d"], radii: Float[Array, " d"]) -> Float[Array, "d 2"]:
-    """Return places (x, y) in the picture: maps that are alike lie close together.
+    """Return positions (x, y) in the picture at which similar maps lie close together.
 
-    Distances are to be sqrt(2 - 2 J), those of the maps at unit length, as well as a plane
-    allows: classical scaling as a start, then 200 rounds of majorisation (SMACOF). What is far
-    from the middle is then drawn nearer (its distance becomes the square root), and nodes are
-    pushed apart until none covers another. No chance is involved, and the order of the maps does
-    not matter.
+    The distances approximate sqrt(2 - 2 J), the distances of the maps scaled to unit length:
+    classical scaling, then 200 iterations of majorisation (SMACOF). Distances from the centre are
+    then replaced by their square roots, and nodes are pushed apart until none covers another.
+    The result is deterministic and does not depend on the order of the maps.
 
     >>> layout(np.zeros((1, 1)), np.ones(1)).round().tolist()
     [[360.0, 220.0]]
     """
     d = len(J)
-    wanted = np.sqrt(2.0 * np.clip(1.0 - J, 0.01, None)) * (1.0 - np.eye(d))
-    places = _upright(_scaled_classically(wanted))
+    distances = np.sqrt(2.0 * np.clip(1.0 - J, 0.01, None)) * (1.0 - np.eye(d))
+    places = _upright(_scaled_classically(distances))
     for _ in range(200 if d > 2 else 0):
         apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        pull = -wanted / np.where(apart > 1e-9, apart, np.inf)
+        pull = -distances / np.where(apart > 1e-9, apart, np.inf)
         pull[np.diag_indices(d)] = -pull.sum(axis=1)
         places = pull @ places / d
     return _kept_apart(_fitted(_upright(_drawn_nearer(places, radii))), radii)
 
 
 def _drawn_nearer(places: Float[Array, "d 2"], radii: Float[Array, " d"]) -> Float[Array, "d 2"]:
-    """Distances from the middle of the relevant maps under the square root: they get the room."""
+    """Replace distances from the centre of the relevant maps by their square roots."""
     weight = np.clip(radii - 0.9 * SMALLEST, 1e-3, None)
     centred = places - (weight[:, None] * places).sum(axis=0) / max(weight.sum(), 1e-9)
     return centred / np.sqrt(np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9))
 
 
-def _scaled_classically(wanted: Float[Array, "d d"]) -> Float[Array, "d 2"]:
-    """Torgerson's scaling: the two leading eigenvectors of the centred squares."""
-    d = len(wanted)
+def _scaled_classically(distances: Float[Array, "d d"]) -> Float[Array, "d 2"]:
+    """Return Torgerson's scaling: the two leading eigenvectors of the centred squares."""
+    d = len(distances)
     centre = np.eye(d) - 1.0 / d if d else np.eye(0)
-    values, vectors = np.linalg.eigh(-0.5 * centre @ wanted**2 @ centre)
+    values, vectors = np.linalg.eigh(-0.5 * centre @ distances**2 @ centre)
     places = np.zeros((d, 2))
     take = min(2, d)
     leading = np.sqrt(np.clip(values[::-1][:take], 0.0, None))
@@ -146,7 +145,7 @@ def _scaled_classically(wanted: Float[Array, "d d"]) -> Float[Array, "d 2"]:
 
 
 def _upright(places: Float[Array, "d 2"]) -> Float[Array, "d 2"]:
-    """Turned so that the long side lies flat, with one sign out of two that are equally good."""
+    """Rotate the long side into the horizontal, and fix the sign of both axes."""
     if len(places) < 2:
         return places
     centred = places - places.mean(axis=0)
@@ -157,12 +156,12 @@ def _upright(places: Float[Array, "d 2"]) -> Float[Array, "d 2"]:
 
 
 def _fitted(places: Float[Array, "d 2"]) -> Float[Array, "d 2"]:
-    """Stretched over the picture, one direction at most `MOST_STRETCH` as far as the other."""
-    room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
+    """Stretch over the picture, one direction at most `MOST_STRETCH` as much as the other."""
+    size = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
     if len(places) == 0:
         return places
     low, high = places.min(axis=0), places.max(axis=0)
-    factors = room / np.maximum(high - low, 1e-9)
+    factors = size / np.maximum(high - low, 1e-9)
     factors = np.minimum(factors, MOST_STRETCH * factors.min())
     middle = np.array([WIDTH, HEIGHT]) / 2
     return middle + (places - (low + high) / 2) * (factors if (high - low).max() > 1e-9 else 1.0)
@@ -171,10 +170,10 @@ def _fitted(places: Float[Array, "d 2"]) -> Float[Array, "d 2"]:
 def _kept_apart(
     places: Float[Array, "d 2"], radii: Float[Array, " d"], *, rounds: int = 300
 ) -> Float[Array, "d 2"]:
-    """Nodes pushed away from each other, and back into the picture, until none covers another."""
+    """Push nodes apart, and back into the picture, until none covers another."""
     least = radii[:, None] + radii[None] + CLEARANCE
     low, high = radii[:, None] + 4, np.array([WIDTH, HEIGHT]) - radii[:, None] - 4
-    spiral = np.arange(len(places)) * 2.399963  # the golden angle: for nodes in the same place
+    spiral = np.arange(len(places)) * 2.399963  # golden angle, for nodes at the same position
     places = places + 1e-3 * np.stack([np.cos(spiral), np.sin(spiral)], axis=1)
     for _ in range(rounds):
         offset = places[:, None] - places[None]
@@ -188,19 +187,19 @@ def _kept_apart(
 
 
 def _shown(h: Float[Array, " d"], selected: Bool[Array, " d"]) -> Int[Array, " shown"]:
-    """The selected and the most relevant candidates, in the problem's order."""
+    """Return the selected and the most relevant candidates, in the problem's order."""
     return np.sort(np.lexsort((np.arange(len(h)), -h, ~selected))[:MOST_NODES])
 
 
 def _costs(e: Explanation) -> Float[Array, " d"]:
-    """How the energy changes when one map alone is added to the selection, or taken away."""
+    """Return the change of the energy when one map is added to the selection or removed."""
     n = e.selection.n.astype(np.float64)
     added = e.problem.linear + e.problem.quadratic @ n
     return np.where(n > 0, -added, added)
 
 
 def _edges(nodes: list[Node], J: Float[Array, "d d"], threshold: float) -> list[Edge]:
-    """Weakest first, so that the strong ones lie on top."""
+    """Return the edges, the weakest first, so that strong edges lie on top."""
     rows, columns = np.nonzero(np.triu(threshold <= J, 1))
     pairs = sorted(zip(rows, columns, strict=True), key=lambda pair: J[pair])
     span = max(1.0 - threshold, 1e-9)

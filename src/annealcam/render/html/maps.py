@@ -1,4 +1,4 @@
-"""Maps as transparent pictures that lie over a photo, the same for every page."""
+"""Maps as transparent pictures to lay over a photo."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from annealcam._internal.heatmaps import COLOURS, heatmap
 from annealcam._internal.types import Array
 from annealcam.render.html.page import picture_uri
 
-SIDE = 256  # pixels of a map's longer side: it is smooth, the browser does the rest
+SIDE = 256  # pixels of a map's longer side; the browser enlarges it smoothly
 PHOTO_SIDE = 448
-LEAST = 0.35  # how far a map covers the photo where it is zero; fully where it is largest
-STRENGTH = 0.65  # opacity at first: what `drawing.overlay` takes
-STOPS = 12  # of the colour key
+LEAST = 0.35  # opacity where the map is zero; it is 1 where the map is largest
+STRENGTH = 0.65  # initial opacity of the whole map, as in `Explanation.overlay`
+STOPS = 12  # of the gradient of the colour key
 
 
 def heat_picture(raw: Float[Array, "h w"], size: tuple[int, int]) -> Image.Image:
-    """Return a raw map as a picture of (H, W) in colours of a palette, each with its own opacity.
+    """Return a raw map as a picture of size (H, W) whose palette has colours and opacities.
 
-    Negative values show as zero, and the map is divided by its maximum. At the opacity `STRENGTH`
-    over a photo it looks as `drawing.overlay` draws it.
+    Negative values become zero, and the map is divided by its maximum. With opacity `STRENGTH`
+    over a photo it equals `annealcam._internal.heatmaps.overlay`.
 
     >>> heat_picture(np.array([[0.0, 1.0]]), (1, 2)).convert("RGBA").getpixel((0, 0))
     (0, 0, 4, 89)
@@ -37,12 +37,12 @@ def heat_picture(raw: Float[Array, "h w"], size: tuple[int, int]) -> Image.Image
 
 
 def heat_uri(raw: Float[Array, "h w"], aspect: float) -> str:
-    """Return a raw map as a data URI, `aspect` times as wide as high; without loss."""
+    """Return a raw map as a lossless data URI, `aspect` times as wide as high."""
     return picture_uri(heat_picture(raw, fitted(aspect, SIDE)), quality=None)
 
 
 def fitted(aspect: float, side: int) -> tuple[int, int]:
-    """Return (H, W) of a picture whose longer side has so many pixels.
+    """Return (H, W) of a picture whose longer side has `side` pixels.
 
     >>> fitted(2.0, 256), fitted(0.5, 256)
     ((128, 256), (256, 128))
@@ -52,7 +52,7 @@ def fitted(aspect: float, side: int) -> tuple[int, int]:
 
 
 def colour_key() -> str:
-    """Return the colours from 0 to a map's maximum, as stops of a CSS gradient."""
+    """Return the colours from 0 to a map's maximum as stops of a CSS gradient."""
     colours, opacity = _palette()
     stops = [
         f"rgb({' '.join(map(str, colours[i]))} / {opacity[i] / 255:.2f})"

@@ -1,4 +1,4 @@
-"""One self-contained page: a template with its style and script inside; nothing is fetched."""
+"""Self-contained pages: templates with style and scripts inside, nothing is fetched."""
 
 from __future__ import annotations
 
@@ -16,33 +16,39 @@ from annealcam._version import __version__
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-ROOM = "annealcam.render.html"
-# The browser is told to load nothing but what is inside of the file.
+PACKAGE = "annealcam.render.html"
+# The browser loads nothing that is not in the file.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def page(template: str, *, room: str = ROOM, policy: str = POLICY, **values: Any) -> str:
-    """Return a page made of a template of a room's `templates`, else of ours; texts are escaped.
+def page(template: str, *, package: str = PACKAGE, policy: str = POLICY, **values: Any) -> str:
+    """Return a page rendered from a template; all texts are escaped.
 
-    Templates extend `base.html.j2`, which holds the style, the theme's switch and the policy.
+    Templates extend `base.html.j2`, which contains the style, the theme switch and the policy.
+
+    Args:
+        template: file name in the `templates` folder of `package` or of this package.
+        package: the package searched first.
+        policy: the Content-Security-Policy of the page.
+        values: the variables of the template.
     """
-    return _environment(room).get_template(template).render(
+    return _environment(package).get_template(template).render(
         version=__version__, policy=policy, **values
     )  # fmt: skip
 
 
 def write_page(html: str, path: Path) -> None:
-    """Write a page, as a whole or not at all.
+    """Write a page as a whole or not at all.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     with file_written_aside(path) as aside:
         aside.write_text(html, encoding="utf-8")
 
 
 def picture_uri(picture: Image.Image, *, quality: int | None = 85) -> str:
-    """Return a picture as a data URI: WebP of a quality, or without loss (PNG) for None.
+    """Return a picture as a data URI: WebP of the given quality, or PNG if quality is None.
 
     >>> picture_uri(Image.new("RGB", (1, 1)), quality=None)[:22]
     'data:image/png;base64,'
@@ -55,22 +61,22 @@ def picture_uri(picture: Image.Image, *, quality: int | None = 85) -> str:
 
 
 @cache
-def _environment(room: str) -> Environment:
+def _environment(package: str) -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
-        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((room, ROOM))]),
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, PACKAGE))]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["asset"] = partial(_asset, made)
-    return made
+    environment.globals["asset"] = partial(_asset, environment)
+    return environment
 
 
 def _asset(environment: Environment, name: str) -> Any:
-    """A style or a script of ours, to stand in the page as it is."""
+    """Return a style or a script of the package, to be inserted without escaping."""
     from markupsafe import Markup
 
     assert environment.loader is not None

@@ -1,4 +1,4 @@
-"""Small charts as inline SVG, coloured by the page's own style, so that they follow its theme."""
+"""Small charts as inline SVG; the style of the page gives the colours and follows its theme."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 from markupsafe import Markup, escape
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-TICKS = 5  # about so many on a linear axis
+TICKS = 5  # approximate number on a linear axis
 WIDTH, HEIGHT = 420.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 14.0, 14.0, 44.0
 
 
 def tag(name: str, *inside: object, **attributes: object) -> Markup:
-    """Return an element; texts and attributes are escaped, `class_` is class, None is left out.
+    """Return an element; texts and attributes are escaped, attributes that are None are omitted.
 
     >>> tag("text", "a < b", class_="quiet", x=1.234, font_size=None)
     Markup('<text class="quiet" x="1.23">a &lt; b</text>')
     """
-    told = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+    text = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_rounded(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{told}>{''.join(map(escape, inside))}</{name}>")
+    return Markup(f"<{name}{text}>{''.join(map(escape, inside))}</{name}>")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to places in pixels, linear or logarithmic."""
+    """A linear or logarithmic mapping from values to positions in pixels."""
 
     low: float
     high: float
@@ -41,7 +41,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value; one beyond the ends has that of the end.
+        """Return the position of a value; values beyond an end get the position of that end.
 
         >>> Scale(0, 10, 100, 200)(2.5), Scale(1, 100, 0, 1, log=True)(10)
         (125.0, 0.5)
@@ -52,7 +52,7 @@ class Scale:
         return self.start + (self.end - self.start) * (at - low) / ((high - low) or 1.0)
 
     def ticks(self) -> list[float]:
-        """Return round numbers between the ends: steps of 1, 2 or 5, or powers of ten.
+        """Return round numbers between the ends: multiples of 1, 2 or 5, or powers of ten.
 
         >>> Scale(0, 1, 0, 1).ticks(), Scale(0.005, 1, 0, 1, log=True).ticks()
         ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.01, 0.1, 1.0])
@@ -69,7 +69,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart's frame: two scales and what is written beside them."""
+    """The frame of a chart: two scales, their labels and ticks."""
 
     x: Scale
     y: Scale
@@ -77,11 +77,11 @@ class Chart:
     y_label: str
     x_ticks: Sequence[float] | None = None
 
-    def drawn(self, *marks: Markup, told: str) -> Markup:
-        """Return the chart with its marks; `told` says what is to be seen on it."""
+    def drawn(self, *marks: Markup, label: str) -> Markup:
+        """Return the chart with its marks; `label` describes it for screen readers."""
         return tag(
             "svg", *self._frame(), *marks,
-            viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", role="img", aria_label=told, class_="chart",
+            viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", role="img", aria_label=label, class_="chart",
         )  # fmt: skip
 
     def line(self, x: Iterable[float], y: Iterable[float], kind: str) -> Markup:
@@ -90,16 +90,16 @@ class Chart:
         return tag("polyline", points=points, class_=f"line {kind}")
 
     def level(self, y: float, kind: str) -> Markup:
-        """Return a line from end to end at one height."""
+        """Return a horizontal line over the whole width."""
         return self.line((self.x.low, self.x.high), (y, y), kind)
 
-    def dot(self, x: float, y: float, kind: str, told: str, *, square: bool = False) -> Markup:
-        """Return a mark of one point; `told` is shown when it is pointed at."""
-        place, title = (self.x(x), self.y(y)), tag("title", told)
+    def dot(self, x: float, y: float, kind: str, title: str, *, square: bool = False) -> Markup:
+        """Return the mark of a point; `title` appears when the pointer is on it."""
+        x, y, tooltip = self.x(x), self.y(y), tag("title", title)
         if square:
-            corner = {"x": place[0] - 4, "y": place[1] - 4, "width": 8, "height": 8}
-            return tag("rect", title, class_=f"mark-{kind}", **corner)
-        return tag("circle", title, cx=place[0], cy=place[1], r=4.5, class_=f"mark-{kind}")
+            corner = {"x": x - 4, "y": y - 4, "width": 8, "height": 8}
+            return tag("rect", tooltip, class_=f"mark-{kind}", **corner)
+        return tag("circle", tooltip, cx=x, cy=y, r=4.5, class_=f"mark-{kind}")
 
     def _frame(self) -> list[Markup]:
         ticks = self.x.ticks() if self.x_ticks is None else list(self.x_ticks)
@@ -109,11 +109,11 @@ class Chart:
             for v in self.y.ticks()
         ]
         parts += [
-            tag("text", _round(v), x=LEFT - 7, y=self.y(v) + 4, class_="tick end")
+            tag("text", _tick(v), x=LEFT - 7, y=self.y(v) + 4, class_="tick end")
             for v in self.y.ticks()
         ]
         parts += [
-            tag("text", _round(v), x=self.x(v), y=bottom + 18, class_="tick middle") for v in ticks
+            tag("text", _tick(v), x=self.x(v), y=bottom + 18, class_="tick middle") for v in ticks
         ]
         parts += [
             tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=bottom, y2=bottom, class_="axis"),
@@ -126,12 +126,12 @@ class Chart:
 
 
 def across(low: float, high: float, *, log: bool = False) -> Scale:
-    """Return the scale of a chart's width."""
+    """Return a scale over the width of a chart."""
     return Scale(low, high, LEFT, WIDTH - RIGHT, log)
 
 
 def upward(low: float, high: float, *, log: bool = False) -> Scale:
-    """Return the scale of a chart's height."""
+    """Return a scale over the height of a chart."""
     return Scale(low, high, HEIGHT - BOTTOM, TOP, log)
 
 
@@ -140,8 +140,8 @@ def _step(rough: float) -> float:
     return float(next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9)))
 
 
-def _round(value: float) -> str:
-    """A tick as it is written: small powers of ten with a raised exponent."""
+def _tick(value: float) -> str:
+    """Return the text of a tick; small and large powers of ten have a raised exponent."""
     if 0 < value < 1e-3 or value >= 1e5:
         power = math.floor(math.log10(value) + 1e-9)
         if abs(value / 10.0**power - 1) < 1e-9:
@@ -149,6 +149,6 @@ def _round(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _short(value: Any) -> Any:
-    """A place with two decimals: finer than any screen."""
+def _rounded(value: Any) -> Any:
+    """Round a position to two decimals, which is finer than any screen."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value

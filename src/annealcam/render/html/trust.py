@@ -1,4 +1,4 @@
-"""Does the explanation deserve trust? What is proved, measured and compared, as a page says it."""
+"""Evidence about an explanation: the proof, the faithfulness curve, the comparison of samplers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 from markupsafe import Markup
 
 from annealcam.explanation import Explanation
+from annealcam.metrics._likeness import ALIKE
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.render.html.svg import Chart, across, upward
 
 
 def optimality(e: Explanation) -> tuple[str, str]:
-    """Return in a few words, and in a few sentences, whether the selection is the best one."""
+    """Return a verdict and a few sentences on whether the selection is optimal."""
     info, p = e.selection.info, e.problem
     if p.d == 0:
-        return "Nothing to select", "There is no candidate: no map is alive and important."
-    kept = "" if p.cardinality is None else f" of exactly {p.cardinality} maps"
-    by = f"Found by {e.selection.sampler}"
-    by += f", as the best of {e.selection.reads} reads. " if e.selection.reads > 1 else ". "
+        return "Nothing to select", "No map is a candidate: none is alive and important."
+    size = "" if p.cardinality is None else f" of exactly {p.cardinality} maps"
+    by = f"The sampler {e.selection.sampler} returned this selection"
+    by += f" as the best of {e.selection.reads} shots. " if e.selection.reads > 1 else ". "
     if e.optimal is None:
         bound = ""
         if "lower_bound" in info:
@@ -27,41 +28,43 @@ def optimality(e: Explanation) -> tuple[str, str]:
                 f" No selection can have an energy below {info['lower_bound']:.6g}; this one has "
                 f"{e.energy:.6g}."
             )
-        return "Optimum unknown", f"{by}Whether it is the best selection{kept} is not known.{bound}"
+        return "Optimum unknown", (
+            f"{by}It is not known whether a better selection{size} exists.{bound}"
+        )
     if not e.optimal:
         return "Not optimal", (
-            f"{by}It is proved not to be the best selection{kept}: its energy is {e.energy:.6g}, "
+            f"{by}A better selection{size} exists: the energy of this one is {e.energy:.6g}, "
             f"the lowest is {info['optimum']:.6g}."
         )
-    many = info.get("multiplicity")
-    alone = {None: "", 1: " It is the only one of this energy."}.get(
-        many, f" {many} selections share this energy."
+    count = info.get("multiplicity")
+    ties = {None: "", 1: " It is the only selection of this energy."}.get(
+        count, f" {count} selections have this energy."
     )
     return "Proved optimal", (
-        f"{by}No selection{kept} of the {p.d} candidates has a lower energy than its "
-        f"{e.energy:.6g}: {_how(e)}.{alone}"
+        f"{by}No selection{size} of the {p.d} candidates has an energy below {e.energy:.6g}: "
+        f"{_proof(e)}.{ties}"
     )
 
 
-def _how(e: Explanation) -> str:
+def _proof(e: Explanation) -> str:
     if "nodes" in e.selection.info:
         return f"proved by branch and bound ({e.selection.info['nodes']} nodes)"
     if e.problem.d <= MAX_ENUMERATED:
-        return "all of them were enumerated"
-    return "proved by its certificate"
+        return "proved by enumerating all of them"
+    return "proved by the sampler's certificate"
 
 
-def blind(row: Mapping[str, Any]) -> bool:
-    """Return whether a check's row of a class says that the map does not know the class.
+def distinguishes_classes(row: Mapping[str, Any]) -> bool:
+    """Return whether the explanation's map differs from the map of the class of a check's row.
 
-    >>> blind({"verdict": "this map tells the classes apart (rank correlation 0.10)"})
-    False
+    >>> distinguishes_classes({"rank_correlation": 0.1})
+    True
     """
-    return "does not" in row["verdict"]
+    return row["rank_correlation"] is None or row["rank_correlation"] <= ALIKE
 
 
 def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
-    """Return the share of the layer's say against the number of maps kept, along beta."""
+    """Return the kept share of the layer's effect on the logit against the number of maps."""
     known = [row for row in curve if row["kept_share"] is not None]
     if len(known) < 2:
         return None
@@ -72,23 +75,28 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
     chart = Chart(
         across(1.0, max(2.0, *maps), log=True),
         upward(min(0.0, *kept, *top), max(1.0, *kept, *top) * 1.03),
-        "maps kept, logarithmic",
-        "share of the layer's say",
+        "number of maps kept (logarithmic)",
+        "share of the layer's effect",
     )
-    at = min(range(len(known)), key=lambda i: abs(maps[i] - k))
+    nearest = min(range(len(known)), key=lambda i: abs(maps[i] - k))
     marks = [
         chart.level(1.0, "axis"),
         chart.line(maps, top, "dashed"),
         chart.line(maps, kept, "strong"),
-        chart.dot(maps[at], kept[at], "warn", f"{maps[at]:g} maps keep {kept[at]:.1%}"),
+        chart.dot(
+            maps[nearest], kept[nearest], "warn", f"{maps[nearest]:g} maps keep {kept[nearest]:.1%}"
+        ),
     ]
-    return chart.drawn(*marks, told="Share of the layer's say that the selected maps keep alone.")
+    label = "Share of the layer's effect on the logit that the selected maps keep alone."
+    return chart.drawn(*marks, label=label)
 
 
-def samplers(comparison: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+def comparison_table(
+    comparison: Sequence[Mapping[str, Any]],
+) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a comparison of samplers.
 
-    >>> samplers([{"sampler": "exact", "k": 2, "optimal": True, "redundancy": None}])
+    >>> comparison_table([{"sampler": "exact", "k": 2, "optimal": True, "redundancy": None}])
     (['sampler', 'k', 'optimal', 'redundancy'], [['exact', '2', 'yes', '–']])
     """
     return list(comparison[0]), [[_cell(value) for value in row.values()] for row in comparison]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annealcam.render.sheets import save
+from annealcam.render.figures.sheets import save
 from annealcam.study.figures.columns import Columns, filled, where, write_csv
 from annealcam.study.figures.gaps import gap_by_d_figure, gap_histogram_figure
 from annealcam.study.figures.matrices import matrices_figure

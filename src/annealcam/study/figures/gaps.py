@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from annealcam._internal.text import number
 from annealcam._internal.types import Array
-from annealcam.render.sheets import BLUE, ORANGE, SKY, VERMILION
+from annealcam.render.figures.sheets import BLUE, ORANGE, SKY, VERMILION
 from annealcam.study.figures.columns import Columns, reals, rows, where
 from annealcam.study.figures.panels import (
     draw_quartiles,

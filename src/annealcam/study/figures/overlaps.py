@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annealcam.render.sheets import GREEN
+from annealcam.render.figures.sheets import GREEN
 from annealcam.study.figures.columns import Columns, distinct, reals, rows, where
 from annealcam.study.figures.panels import (
     grid,

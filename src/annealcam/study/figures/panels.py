@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from annealcam._internal.types import Array
-from annealcam.render.sheets import (
+from annealcam.render.figures.sheets import (
     BLACK,
     BLUE,
     GREEN,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from annealcam._internal.types import Array
-from annealcam.render.sheets import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from annealcam.render.figures.sheets import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from annealcam.study.figures.columns import Columns, distinct, reals, rows, where
 from annealcam.study.figures.gaps import BEHIND, interval
 from annealcam.study.figures.panels import (

@@ -23,7 +23,7 @@ from annealcam.study.pages.sight import Run
 from annealcam.study.pages.tables import Cell, Table, figure, word
 from annealcam.study.pages.text import UNKNOWN, cleaned, real
 
-ROOM = "annealcam.study.pages"
+PACKAGE = "annealcam.study.pages"
 # Thumbnails lie beside the page; browsers differ in what 'self' is for a file.
 INDEX_POLICY = POLICY.replace("img-src data:", "img-src data: 'self' file:")
 FURTHER = "; base-uri 'none'; form-action 'none'"
@@ -73,7 +73,7 @@ def overview(found: Found, cards: Sequence[Card], *, photos: int, no_photos: str
     predicted = sorted({name for c in cards for name in c.predicted})
     return page(
         "overview.html.j2",
-        room=ROOM,
+        package=PACKAGE,
         policy=INDEX_POLICY + FURTHER,
         name=found.name,
         finished=found.finished,

@@ -11,7 +11,7 @@ from PIL import Image
 from annealcam.render.html.page import POLICY, page, picture_uri
 from annealcam.study.figures.columns import Setting
 from annealcam.study.pages.graph import graph_of
-from annealcam.study.pages.overview import FURTHER, ROOM, Card
+from annealcam.study.pages.overview import FURTHER, PACKAGE, Card
 from annealcam.study.pages.photos import Photo
 from annealcam.study.pages.pictures import SIDE, TINY, smaller
 from annealcam.study.pages.sight import Sight
@@ -62,7 +62,7 @@ def photo_page(
     names = [cleaned(f"{s.setting[0]}, layer {s.setting[1]}") for s in sights]
     return page(
         "photo.html.j2",
-        room=ROOM,
+        package=PACKAGE,
         policy=POLICY + FURTHER,
         name=photo.title,
         label=cleaned(photo.label),

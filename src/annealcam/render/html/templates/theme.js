@@ -1,4 +1,4 @@
-// Light or dark: as the system has it, until the reader chooses. Without scripts, the system decides.
+// Light or dark: the setting of the system, until the reader chooses.
 (() => {
   const button = document.getElementById("theme");
   const root = document.documentElement;

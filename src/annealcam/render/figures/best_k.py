@@ -1,4 +1,4 @@
-"""The curve of the best k maps: what they keep, and how redundant they are."""
+"""The curve of the best k maps: the logit share that they keep, and their redundancy."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annealcam.render.sheets import BLUE, GREY, empty_sheet, legend, open_frame
+from annealcam.render.figures.sheets import BLUE, GREY, empty_sheet, legend, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = (
-    ("kept", "share of the logit", "kept alone   better ↑"),
-    ("cosine", "mean |cosine| of the pairs", "redundancy   better ↓"),
+    ("kept", "share of the logit", "kept alone   higher is better ↑"),
+    ("cosine", "mean |cosine| of the pairs", "redundancy   lower is better ↓"),
 )
 
 
 def best_k_figure(rows: Sequence[Mapping[str, Any]], *, title: str) -> Figure:
-    """Return two panels against k: what the best k maps keep, and their redundancy.
+    """Return two panels against k: the share of the logit that k maps keep, and their redundancy.
 
-    Beside them the k maps of largest importance; an open mark is an optimum that is not proved.
+    Each panel shows the best k maps beside the k maps of largest importance. An open marker is an
+    optimum that is not proved.
 
     >>> row = {"k": 2, "kept": 0.3, "kept_top": 0.4, "cosine": 0.1, "cosine_top": 0.5,
     ...        "proved": True}
@@ -35,17 +36,19 @@ def best_k_figure(rows: Sequence[Mapping[str, Any]], *, title: str) -> Figure:
         open_frame(axes)
         for column, colour, mark, label in (
             (name, BLUE, "o", "the best k maps"),
-            (f"{name}_top", GREY, "s", "the k of largest importance"),
+            (f"{name}_top", GREY, "s", "the k maps of largest importance"),
         ):
             values = np.array([np.nan if row[column] is None else row[column] for row in rows])
             axes.plot(ks, values, color=colour, lw=1.4)
-            sure = proved if column == name else np.ones_like(proved)
-            axes.plot(np.array(ks)[sure], values[sure], mark, color=colour, ms=4.5, label=label)
-            axes.plot(np.array(ks)[~sure], values[~sure], mark, color=colour, ms=4.5, mfc="white")
+            filled = proved if column == name else np.ones_like(proved)
+            axes.plot(np.array(ks)[filled], values[filled], mark, color=colour, ms=4.5, label=label)
+            axes.plot(
+                np.array(ks)[~filled], values[~filled], mark, color=colour, ms=4.5, mfc="white"
+            )
         axes.set_ylim(bottom=0.0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(head, size=9.5, loc="left")
-        axes.set_xlabel("k, maps selected", size=8.5)
+        axes.set_xlabel("k, number of selected maps", size=8.5)
         axes.set_ylabel(unit, size=8.5)
     legend(figure, *figure.axes)
     return figure

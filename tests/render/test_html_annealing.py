@@ -9,7 +9,7 @@ import torch
 
 import annealcam as ac
 from annealcam.render.explanation_hardness import MOST_STATES, explanation_hardness
-from annealcam.render.html.annealing_panel import (
+from annealcam.render.html.annealing import (
     annealing_panel,
     levels_figure,
     states_figure,
@@ -52,7 +52,7 @@ def test_scales_are_monotone_and_ticks_lie_on_them(log):
 
 def test_a_dot_lies_where_its_values_are():
     chart = Chart(across(0, 10), upward(0, 1), "x", "y")
-    (dot,) = elements(chart.drawn(chart.dot(5, 0.25, "warn", "here"), told="a dot"), "circle")
+    (dot,) = elements(chart.drawn(chart.dot(5, 0.25, "warn", "here"), label="a dot"), "circle")
     assert float(dot.get("cx")) == chart.x(5)
     assert float(dot.get("cy")) == chart.y(0.25)
     assert dot.find("title").text == "here"

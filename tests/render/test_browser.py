@@ -60,9 +60,9 @@ def test_the_slider_changes_every_map(address):
     with open_browser() as tab:
         tab.page.goto(address)
         assert opacities(tab.page) == [0.65] * 3
-        tab.page.get_by_label("Strength of the maps").fill("20")
+        tab.page.get_by_label("Opacity of the maps").fill("20")
         assert opacities(tab.page) == [0.2] * 3
-        assert tab.page.locator("#strength-told").inner_text() == "20 %"
+        assert tab.page.locator("#strength-value").inner_text() == "20 %"
         tab.page.keyboard.press("Home")
         assert opacities(tab.page) == [0.0] * 3
         assert not tab.errors
@@ -72,7 +72,7 @@ def stage(page):
     """What the large photo shows: the picture over it, and the words below it."""
     shown = page.locator(".stage .heat:not([hidden])")
     assert shown.count() == 1
-    return shown.get_attribute("src"), page.locator("#stage-told").inner_text()
+    return shown.get_attribute("src"), page.locator("#stage-text").inner_text()
 
 
 def test_pointing_at_a_card_shows_its_map_on_the_photo(address):
@@ -106,18 +106,18 @@ def test_a_node_lights_its_edges_and_its_card(address):
         for edge in edges:
             own = channel in edge.get_attribute("data-ends").split()
             assert own == ("lit" in (edge.get_attribute("class") or "").split())
-        assert f"map {channel}:" in page.locator("#node-told").inner_text()
+        assert f"map {channel}:" in page.locator("#node-text").inner_text()
         other = page.locator(".node:not(.selected)").first
         other.hover()
         assert page.locator(".strip .lit").count() == 0
-        assert "is not selected" in page.locator("#stage-told").inner_text()
+        assert "is not selected" in page.locator("#stage-text").inner_text()
         assert not tab.errors
 
 
 def test_cards_are_reached_by_the_keyboard_alone(address):
     with open_browser() as tab:
         tab.page.goto(address)
-        tab.page.get_by_label("Strength of the maps").focus()
+        tab.page.get_by_label("Opacity of the maps").focus()
         tab.page.keyboard.press("Tab")
         first = tab.page.locator(".strip .map").first.get_attribute("data-map")
         assert stage(tab.page)[1] == f"Map {first} alone"

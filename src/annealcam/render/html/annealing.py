@@ -1,4 +1,4 @@
-"""The annealing of a selection as charts: levels along s, success over run time, final states."""
+"""The annealing of a selection as charts: energy levels, success probability, final states."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from markupsafe import Markup
 from annealcam._internal.text import chance, number
 from annealcam.annealing.diagnosis import best_chance, diagnosis
 from annealcam.annealing.hardness import Hardness
+from annealcam.render.figures.sheets import LOG_FROM
 from annealcam.render.html.svg import WIDTH, Chart, across, tag, upward
-from annealcam.render.sheets import LOG_FROM
 
-BAR, ROW = 13.0, 18.0  # height of a bar, and from one to the next
+BAR, ROW = 13.0, 18.0  # height of a bar, distance between bars
 BARS = 12
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, what it is called, what it says in a sentence, and its kinds of lines by name."""
+    """A chart with its title, its caption, and the names of its line styles."""
 
     title: str
     chart: Markup
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Panel:
-    """All that a page shows of the annealing."""
+    """The annealing section of a page."""
 
     figures: tuple[Figure, ...]
     sentences: tuple[str, ...]
@@ -39,7 +39,7 @@ class Panel:
 
 
 def annealing_panel(h: Hardness) -> Panel:
-    """Return the charts, the sentences and the table of an annealed problem."""
+    """Return the charts, sentences and table of an annealed problem."""
     figures = [success_figure(h), states_figure(h)]
     if h.curve is not None:
         figures.insert(0, levels_figure(h))
@@ -59,28 +59,24 @@ def levels_figure(h: Hardness) -> Figure:
         across(0, 1),
         upward(low, top * (1.5 if log else 1.05), log=log),
         "s = t / τ",
-        f"above the ground level ({h.energy_unit})",
+        f"energy above the ground level ({h.energy_unit})",
     )
     order = sorted(range(1, above.shape[1]), key=lambda level: level == first)
     marks = [
         chart.line(h.curve.s, above[:, level], "strong" if level == first else "faint")
         for level in order
     ]
-    told = "Levels along the run; the gap is not known."
+    caption = "Energy levels along the anneal; the gap is not known."
     if gap is not None:
-        told = f"Minimum gap {number(gap.gap)} at s = {gap.s:.3g}"
-        marks.append(chart.dot(gap.s, gap.gap, "warn", told))
-        told += f"; at s = 1 it is {number(gap.final_gap)}."
-    return Figure(
-        "Energy levels along the run",
-        chart.drawn(*marks, told=told),
-        told,
-        (("strong", "the gap"), ("faint", "other levels"), ("warn", "minimum")),
-    )
+        minimum = f"Minimum gap {number(gap.gap)} at s = {gap.s:.3g}"
+        marks.append(chart.dot(gap.s, gap.gap, "warn", minimum))
+        caption = f"{minimum}; the gap at s = 1 is {number(gap.final_gap)}."
+    key = (("strong", "gap"), ("faint", "other levels"), ("warn", "minimum"))
+    return _figure("Energy levels along the anneal", chart, marks, caption, key)
 
 
 def success_figure(h: Hardness) -> Figure:
-    """Return F and the best of the shots against the run time, each above what guessing reaches."""
+    """Return F and the best of the shots against annealing time, each beside random guessing."""
     tau = [run.tau for run in h.runs]
     F = [run.success_probability for run in h.runs]
     best = [run.best_of_shots for run in h.runs]
@@ -90,8 +86,8 @@ def success_figure(h: Hardness) -> Figure:
     chart = Chart(
         across(0.0, 1.06 * tau[-1]),
         upward(low / 2 if log else 0.0, 1.3 if log else 1.05, log=log),
-        f"run time τ ({_plain_unit(h.tau_unit)})",
-        "probability to find the optimum",
+        f"annealing time τ ({_plain_unit(h.tau_unit)})",
+        "probability of finding the optimum",
         tau if len(tau) > 1 and min(np.diff(tau)) > tau[-1] / 20 else None,
     )
     marks = [
@@ -109,9 +105,10 @@ def success_figure(h: Hardness) -> Figure:
             for t, p in zip(tau, F, strict=True)
         ),
     ]  # fmt: skip
-    told = (
-        f"At τ = {last.tau:g}: F = {chance(last.success_probability)} a shot, best of "
-        f"{last.shots} shots {best_chance(last)}; guessing as often {chance(last.guess_best)}."
+    caption = (
+        f"Probability of finding the optimum at τ = {last.tau:g}: "
+        f"F = {chance(last.success_probability)} for one shot, {best_chance(last)} for the best of "
+        f"{last.shots} shots, {chance(last.guess_best)} for the best of {last.shots} random guesses."
     )
     key = (
         ("strong", "F, one shot"),
@@ -119,11 +116,17 @@ def success_figure(h: Hardness) -> Figure:
         ("dotted", "one guess"),
         ("dotted-second", f"best of {last.shots} guesses"),
     )
-    return Figure("Success against run time", chart.drawn(*marks, told=told), told, key)
+    return _figure("Success probability against annealing time", chart, marks, caption, key)
+
+
+def _figure(
+    title: str, chart: Chart, marks: list[Markup], caption: str, key: tuple[tuple[str, str], ...]
+) -> Figure:
+    return Figure(title, chart.drawn(*marks, label=caption), caption, key)
 
 
 def states_figure(h: Hardness) -> Figure:
-    """Return the likeliest final states as bars, lowest energy first, the optimum marked."""
+    """Return the most likely final states as bars, sorted by energy, with the optimum marked."""
     shown, last = h.distribution, h.runs[-1]
     kept = np.sort(np.argsort(-shown.probability, kind="stable")[:BARS])
     bars = [
@@ -139,48 +142,49 @@ def states_figure(h: Hardness) -> Figure:
         for above, optimal in [(shown.energy[i] - h.ground_energy, bool(shown.optimal[i]))]
     ]
     others = h.states - len(kept)
-    rest = f"{others} others together: {max(0.0, 1.0 - sum(bar[1] for bar in bars)):.1%}"
-    told = (
-        f"Bars: exact chance of a shot. Rings: share of {last.shots} simulated shots, of which "
-        f"{last.hits} found the optimum: counted alone, they put "
-        f"F between {last.interval[0]:.3f} and {last.interval[1]:.3f} (95 %)."
+    rest = f"{others} other states together: {max(0.0, 1.0 - sum(bar[1] for bar in bars)):.1%}"
+    caption = (
+        f"Bars: exact probability of the state after one shot. Rings: share of {last.shots} "
+        f"simulated shots, of which {last.hits} found the optimum; their 95 % confidence interval "
+        f"of F is {last.interval[0]:.3f} to {last.interval[1]:.3f}."
     )
     key = (
         ("block", "optimal"),
         ("plain", "not optimal, by energy above the optimum"),
-        ("ball", f"of {last.shots} shots"),
+        ("ball", f"share of {last.shots} shots"),
     )
-    return Figure("What a shot finds", _bars(bars, rest if others else "", told), told, key)
+    chart = _bars(bars, rest if others else "", caption)
+    return Figure("Final states", chart, caption, key)
 
 
-def _bars(bars: list[tuple[str, float, str, str, float]], rest: str, told: str) -> Markup:
-    """A bar for each chance, and a ring at the share of shots that came out so."""
+def _bars(bars: list[tuple[str, float, str, str, float]], rest: str, label: str) -> Markup:
+    """Draw a bar for each probability, and a ring at the share of shots in that state."""
     left, width = 96.0, WIDTH
     unit = (width - left - 66) / (max(max(bar[1], bar[4]) for bar in bars) or 1.0)
     parts = []
-    for row, (name, p, kind, about, share) in enumerate(bars):
+    for row, (name, p, kind, title, share) in enumerate(bars):
         top = 6 + ROW * row
         length = max(unit * p, 1.0)
         ring = left + unit * share
         parts += [
             tag("text", name, x=left - 8, y=top + 11, class_="tick end"),
-            tag("rect", tag("title", about), x=left, y=top, width=length, height=BAR,
+            tag("rect", tag("title", title), x=left, y=top, width=length, height=BAR,
                 class_=f"bar-{kind}"),
-            tag("circle", tag("title", about), cx=ring, cy=top + BAR / 2, r=3.5,
+            tag("circle", tag("title", title), cx=ring, cy=top + BAR / 2, r=3.5,
                 class_="mark-second"),
             tag("text", f"{p:.1%}", x=max(left + length, ring + 4) + 6, y=top + 11, class_="tick"),
         ]  # fmt: skip
     parts.append(tag("text", rest, x=left, y=6 + ROW * len(bars) + 11, class_="label"))
     height = 12 + ROW * (len(bars) + (1 if rest else 0))
     return tag(
-        "svg", *parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=told,
+        "svg", *parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label,
         class_="chart",
     )  # fmt: skip
 
 
 def _maps(h: Hardness, n: np.ndarray) -> str:
-    chosen = [str(label) for label, one in zip(h.source.labels, n, strict=True) if one]
-    return f"maps {', '.join(chosen)}" if chosen else "no map"
+    ones = [str(label) for label, bit in zip(h.source.labels, n, strict=True) if bit]
+    return f"maps {', '.join(ones)}" if ones else "no map"
 
 
 def _table(h: Hardness) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -197,13 +201,14 @@ def _table(h: Hardness) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
 
 
 def _setting(h: Hardness) -> str:
-    kept = f", exactly {h.problem.cardinality} maps ({h.constraint})" if h.constraint else ""
+    size = f", exactly {h.problem.cardinality} maps ({h.constraint})" if h.constraint else ""
     return (
-        f"{h.problem.d} qubits{kept}, driver {h.normalisation.name} (c = {number(h.driver_scale)}), "
+        f"{h.problem.d} qubits{size}, driver normalisation {h.normalisation.name} "
+        f"(c = {number(h.driver_scale)}), "
         f"schedule {h.schedule.name}, τ in {_plain_unit(h.tau_unit)}"
     )
 
 
 def _plain_unit(unit: str) -> str:
-    """The unit without its explanation in brackets."""
+    """Return a unit without its explanation in brackets."""
     return unit.split(" (")[0]

@@ -1,4 +1,4 @@
-"""What all figures share: sheets, legends, colours, and files that equal numbers make equal."""
+"""Parts that all figures share: sheets, legends, colours, and reproducible files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#888888"
-LOG_FROM = 20.0  # a spread of values that a linear axis would squeeze
-LETTERS_PER_INCH = 12.5  # of a title
+LOG_FROM = 20.0  # ratio of largest to smallest value from which an axis is logarithmic
+LETTERS_PER_INCH = 12.5  # in a title
 
 
 def empty_sheet(title: str, *, width: float = 8.0, height: float = 4.6, dpi: int = 130) -> Figure:
-    """Return a figure with a title, wrapped to its width, and nothing else."""
+    """Return a figure with only a title, wrapped to the figure's width."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white", layout="constrained")
@@ -28,7 +28,7 @@ def empty_sheet(title: str, *, width: float = 8.0, height: float = 4.6, dpi: int
 
 
 def sheet(title: str, *, height: float = 4.6) -> tuple[Figure, Axes]:
-    """Return a figure of one panel."""
+    """Return a figure with a title and one panel."""
     figure = empty_sheet(title, height=height)
     axes = figure.add_subplot()
     open_frame(axes)
@@ -36,12 +36,12 @@ def sheet(title: str, *, height: float = 4.6) -> tuple[Figure, Axes]:
 
 
 def open_frame(axes: Axes) -> None:
-    """Take away the lines above and to the right, which say nothing."""
+    """Remove the upper and the right border of a panel."""
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def legend(figure: Figure, *panels: Axes, ncols: int = 4, **further: Any) -> None:
-    """Write one legend of all panels below them, so that nothing is hidden; each label once."""
+    """Draw one legend of all panels below them, with each label once."""
     unique = dict(further)
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
@@ -53,7 +53,7 @@ def legend(figure: Figure, *panels: Axes, ncols: int = 4, **further: Any) -> Non
 
 
 def save(figure: Figure, folder: Path, stem: str) -> list[str]:
-    """Write STEM.png and STEM.svg, without dates or chance names, and return the two names."""
+    """Write STEM.png and STEM.svg, without dates or random ids, and return the two names."""
     import matplotlib
 
     names = [f"{stem}.png", f"{stem}.svg"]

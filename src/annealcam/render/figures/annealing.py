@@ -1,4 +1,4 @@
-"""Figures of an annealed problem: the levels along s, success over tau, the final distribution."""
+"""Figures of an annealed problem: energy levels, success probability, final distribution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
 from annealcam.annealing.hardness import Hardness
-from annealcam.render.sheets import (
+from annealcam.render.figures.sheets import (
     BLUE,
     GREEN,
     GREY,
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_LABEL = 30
-FEW = 8  # points that can each have a number written beside them
+FEW = 8  # most points that each get a number beside them
 
 
 def figures(h: Hardness) -> dict[str, Figure]:
-    """Return the figures by name; the levels only where they are known."""
-    found = {"success": success_figure(h), "distribution": distribution_figure(h)}
-    return {"spectrum": spectrum_figure(h), **found} if h.curve is not None else found
+    """Return the figures by name; the energy levels only where they are known."""
+    levels = {} if h.curve is None else {"spectrum": spectrum_figure(h)}
+    return {**levels, "success": success_figure(h), "distribution": distribution_figure(h)}
 
 
 def spectrum_figure(h: Hardness) -> Figure:
-    """Return the lowest levels above the ground level along s, the minimum gap marked.
+    """Return the lowest levels above the ground level along s, with the minimum gap marked.
 
-    Levels that end in the ground manifold are thin and grey; the one that the gap is measured to
-    is the thick one.
+    The thick line is the level that defines the gap. Levels that end in the ground manifold are
+    thin and grey.
     """
     assert h.curve is not None
-    figure, axes = sheet(f"Lowest levels along the run · {_setting(h)}")
+    figure, axes = sheet(f"Lowest energy levels along the anneal · {_setting(h)}")
     above = h.curve.energies - h.curve.energies[:, :1]
     first = h.gap.multiplicity if h.gap is not None else 1
     for level in sorted(range(1, above.shape[1]), key=lambda level: level != first):
-        style: dict[str, Any] = {"color": ORANGE, "linewidth": 1.2, "label": "further levels"}
+        style: dict[str, Any] = {"color": ORANGE, "linewidth": 1.2, "label": "other levels"}
         if level == first:
-            style = {"color": BLUE, "linewidth": 2.4, "label": "the gap"}
+            style = {"color": BLUE, "linewidth": 2.4, "label": "gap"}
         elif level < first:
             style = {
                 "color": GREY,
@@ -66,7 +66,7 @@ def spectrum_figure(h: Hardness) -> Figure:
 
 
 def _scale_levels(axes: Axes, above: Float[Array, "points levels"], h: Hardness) -> None:
-    """From zero up, or logarithmic where the minimum would be lost at the bottom."""
+    """Scale the energies from zero, or logarithmically if the minimum is small."""
     top = float(above.max(initial=0.0)) or 1.0
     low = h.gap.gap if h.gap is not None else float(above.min(initial=top))
     if 0 < low * LOG_FROM < top:
@@ -78,8 +78,8 @@ def _scale_levels(axes: Axes, above: Float[Array, "points levels"], h: Hardness)
 
 
 def success_figure(h: Hardness) -> Figure:
-    """Return F against tau, and the best of the shots, each with what guessing would reach."""
-    figure, axes = sheet(f"Success against run time · {_setting(h)}")
+    """Return F and the best of the shots against tau, each beside random guessing."""
+    figure, axes = sheet(f"Success probability against annealing time · {_setting(h)}")
     tau = np.array([run.tau for run in h.runs])
     F = np.array([run.success_probability for run in h.runs])
     error = np.array([run.error for run in h.runs])
@@ -101,7 +101,7 @@ def success_figure(h: Hardness) -> Figure:
     ticks = tau[:: -(-len(tau) // FEW)]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
-    axes.set(xlabel=f"run time τ ({h.tau_unit})", ylabel="probability to find the optimum")
+    axes.set(xlabel=f"annealing time τ ({h.tau_unit})", ylabel="probability of finding the optimum")
     axes.grid(True, which="major", color="0.9")
     for t, p in zip(tau, F, strict=True) if len(tau) <= FEW else ():
         axes.annotate(chance(p), (t, p), (6, -12), textcoords="offset points", color=BLUE, size=9)
@@ -110,7 +110,7 @@ def success_figure(h: Hardness) -> Figure:
 
 
 def distribution_figure(h: Hardness) -> Figure:
-    """Return the probabilities of the likeliest final states, lowest energy first, and the rest."""
+    """Return the probabilities of the most likely final states, sorted by energy, and the rest."""
     shown = h.distribution
     rows = len(shown.n) + (1 if shown.others else 0)
     figure, axes = sheet(
@@ -132,35 +132,35 @@ def distribution_figure(h: Hardness) -> Figure:
     axes.set_yticks(range(rows), names, size=8.5, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15 * max(*shown.probability, shown.rest))
-    axes.axvline(1 / h.states, color="black", linestyle=":", label="uniform guess")
+    axes.axvline(1 / h.states, color="black", linestyle=":", label="one guess")
     axes.barh([0], [0], color=GREEN, label="optimal")
-    axes.set(xlabel="probability to measure the state", ylabel="variables that are 1, and energy")
+    axes.set(xlabel="probability of measuring the state", ylabel="variables equal to 1, and energy")
     legend(figure, axes)
     return figure
 
 
 def _setting(h: Hardness) -> str:
     return (
-        f"d = {h.problem.d}, driver {h.normalisation.name} (c = {number(h.driver_scale)}), "
+        f"d = {h.problem.d}, driver normalisation {h.normalisation.name} (c = {number(h.driver_scale)}), "
         f"schedule {h.schedule.name}"
     )
 
 
 def _selection(h: Hardness, n: Int[Array, " d"]) -> str:
-    names = ", ".join(str(label) for label, one in zip(h.source.labels, n, strict=True) if one)
-    names = names or "(none)"
+    ones = [str(label) for label, bit in zip(h.source.labels, n, strict=True) if bit]
+    names = ", ".join(ones) or "(none)"
     return names if len(names) <= MOST_LABEL else f"{names[: MOST_LABEL - 1]}…"
 
 
 def _energies(values: Float[Array, " shown"]) -> list[str]:
-    """All with the same digits, so that they stand below each other."""
+    """Format all energies with the same number of digits, so that they align."""
     largest = float(np.abs(values).max())
     form = "{:.4f}" if 0.1 <= largest < 1e4 or largest == 0 else "{:.3e}"
     return [form.format(value) for value in values]
 
 
 def _mark(axes: Axes, x: float, y: float, text: str) -> None:
-    """A dot, and its words below the levels, where nothing else is."""
+    """Mark a point, with its text at the lower edge of the panel, where it covers nothing."""
     axes.plot([x], [y], marker="o", color=VERMILION, markersize=8, zorder=5, clip_on=False)
     axes.annotate(
         text, (x, y), (min(max(x - 0.42, 0.03), 0.6), 0.09), textcoords="axes fraction",

@@ -1,4 +1,4 @@
-"""Figures of an atlas: one channel's portrait, and the maps that are usual for a class."""
+"""Figures of an atlas: the portrait of one channel, and the usual maps of a class."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from PIL import Image
 from annealcam._internal.types import Array
 from annealcam.atlas.atlas import Atlas, Portrait, Region, around
 from annealcam.errors import ArgumentError
-from annealcam.render.sheets import BLACK, BLUE, GREY, ORANGE, empty_sheet, open_frame
+from annealcam.render.figures.sheets import BLACK, BLUE, GREY, ORANGE, empty_sheet, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_REGIONS = 9  # shown of a channel
+MOST_REGIONS = 9  # of a channel that are shown
 MOST_CLASSES = 12  # bars
 IN_A_ROW = 7  # regions of each map of a class
-VEIL = 0.6  # of its darkness that a picture keeps outside of a region
-_WORDS = 26  # letters in a line beside a row
+VEIL = 0.6  # share of its darkness that a picture keeps outside of a region
+_WORDS = 26  # characters in a line beside a row
 
 
 def channel_sheet(atlas: Atlas, channel: int) -> Figure:
-    """Return the portrait of one channel: where it is excited most, its profile, its selections.
+    """Return the portrait of one channel: its top regions, its profile and its selections.
 
-    Above its regions cut out, below them the whole photos, pale outside of each region's box; then
-    a bar for each class (of many the `MOST_CLASSES` of largest profile).
+    The first row shows the regions of largest activation, the second row the whole photos, pale
+    outside of each region. Below is a bar for each class, or for the `MOST_CLASSES` classes of
+    largest mean activation.
 
     Raises:
         ArgumentError: the layer has no such channel.
@@ -49,20 +50,33 @@ def channel_sheet(atlas: Atlas, channel: int) -> Figure:
     if not portrait.regions:
         nothing = figure.add_subplot(grid[:2, :])
         nothing.set_axis_off()
-        nothing.text(0, 0.5, "No photo excites this channel: it is never above zero.", fontsize=10)
+        nothing.text(
+            0,
+            0.5,
+            "No photo excites this channel: its activation is never above zero.",
+            fontsize=10,
+        )
     left, right = figure.add_subplot(grid[2, :5]), figure.add_subplot(grid[2, 5:])
     names = [atlas.classes[label] for label in shown]
-    _bars(left, portrait.profile[shown], names, "mean activation over the class's photos", BLUE)
-    _bars(right, 100 * portrait.selected[shown], [], "selected for % of the class's photos", ORANGE)
+    _bars(
+        left, portrait.profile[shown], names, "mean activation over the photos of the class", BLUE
+    )
+    _bars(
+        right,
+        100 * portrait.selected[shown],
+        [],
+        "selected for % of the photos of the class",
+        ORANGE,
+    )
     right.set_xlim(0, 100)
     return figure
 
 
 def class_sheet(atlas: Atlas, label: int | str, *, most: int = 8) -> Figure:
-    """Return the maps that are usual for a class: a row for each, the most often selected first.
+    """Return the usual maps of a class in rows, the most often selected first.
 
     Raises:
-        ArgumentError: no such class, or not one map is selected for it.
+        ArgumentError: there is no such class, or no map is selected for it.
         OutputError: the pictures cannot be read.
     """
     number = atlas.label_of(label)
@@ -81,8 +95,8 @@ def class_sheet(atlas: Atlas, label: int | str, *, most: int = 8) -> Figure:
         for place, (crop, region) in enumerate(list(crops)[:IN_A_ROW]):
             axes = figure.add_subplot(grid[row, 1 + place])
             _picture(axes, crop, _within(region, around(region.box)))
-            own = region.label == number
-            colour, weight = (BLACK, "bold") if own else ("0.35", "normal")
+            matches = region.label == number
+            colour, weight = (BLACK, "bold") if matches else ("0.35", "normal")
             axes.set_title(
                 _short(atlas.classes[region.label]), fontsize=7, color=colour, weight=weight,
                 pad=2, parse_math=False,
@@ -104,7 +118,7 @@ def _channel_title(atlas: Atlas, portrait: Portrait) -> str:
 
 def _class_title(atlas: Atlas, label: int) -> str:
     return (
-        f"The usual maps of {atlas.classes[label]!r}, and where any photos excite them most  ·  "
+        f"The usual maps of {atlas.classes[label]!r}, and the photos that excite them most  ·  "
         f"{atlas.model}, layer {atlas.layer}, {atlas.counts[label]} of {atlas.counts.sum()} photos "
         f"of {atlas.data}"
     )
@@ -122,7 +136,7 @@ def _row_title(axes: Axes, portrait: Portrait, label: int) -> None:
 
 
 def _picture(axes: Axes, picture: Image.Image, box: tuple[float, float, float, float]) -> None:
-    """Draw a picture, pale outside of a box, whose outline is seen on dark and on light."""
+    """Draw a picture, pale outside of a box with an outline visible on dark and on light."""
     from matplotlib.patches import Rectangle
 
     width, height = picture.size
@@ -142,7 +156,7 @@ def _picture(axes: Axes, picture: Image.Image, box: tuple[float, float, float, f
 def _within(
     region: Region, crop: tuple[float, float, float, float]
 ) -> tuple[float, float, float, float]:
-    """A region's box as fractions of its crop."""
+    """Return a region's box as fractions of its crop."""
     side = crop[2] - crop[0]
     left, top, right, bottom = (
         (place - start) / side for place, start in zip(region.box, crop[:2] * 2, strict=True)
@@ -151,7 +165,7 @@ def _within(
 
 
 def _classes(portrait: Portrait) -> list[int]:
-    """The classes with bars: all in their order, or of many those of largest profile."""
+    """Return the classes with bars: all in order, or the ones of largest mean activation."""
     count = len(portrait.classes)
     if count <= MOST_CLASSES:
         return list(range(count))

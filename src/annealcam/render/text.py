@@ -1,0 +1,142 @@
+"""Sentences and table rows about an explanation and about an annealed problem."""
+
+from __future__ import annotations
+
+from annealcam._internal.text import chance, number
+from annealcam.annealing.diagnosis import best_chance
+from annealcam.annealing.hardness import Hardness
+from annealcam.explanation import Explanation
+
+PROOFS = {
+    True: "The selection is proved optimal",
+    False: "The selection is proved not to be optimal",
+    None: "It is not known whether the selection is optimal",
+}
+
+
+def class_name(e: Explanation) -> str:
+    """Return the name of the explained class, or its number if classes have no names."""
+    return e.provenance["target_name"] or f"class {e.target}"
+
+
+def headline(e: Explanation) -> str:
+    """Return the class, its probability, the number of selected maps, network and layer."""
+    p = e.provenance
+    predicted = "" if e.target == p["predicted"] else " (not the predicted class)"
+    return (
+        f"{class_name(e)}{predicted}, probability {e.probability:.2g}: "
+        f"{len(e.selected)} of {p['channels']} maps  ·  {p['model']}, layer {p['layer']}"
+    )
+
+
+def map_facts(e: Explanation, i: int) -> str:
+    """Return importance, contribution and largest cosine of the i-th selected map as lines."""
+    channel = e.selected[i]
+    lines = [
+        f"importance {e.importance[channel]:.2e}",
+        f"contribution {e.contribution[channel]:+.3g}",
+        f"largest cosine {e.largest_cosines[i]:.2f}",
+    ]
+    if e.logits[e.target] > 0:
+        lines.insert(2, f"share of the logit {e.logit_shares[i]:.1%}")
+    return "\n".join(lines)
+
+
+def selection_summary(e: Explanation) -> str:
+    """Return sentences: the candidates, the energy, the sampler, the proof, the share."""
+    p, info = e.provenance, e.selection.info
+    relative = p.get("objective") == "relative"
+    text = (
+        f"{p['candidates_in_all']} of {p['channels']} maps are alive and have positive importance "
+        f"({p['importance']}); {p['dead']} maps are dead. "
+    )
+    if p["left_out"]:
+        kind = "most relevant and least similar" if relative else "most relevant"
+        text += (
+            f"The {e.problem.d} {kind} maps are candidates; the {p['left_out']} maps left out hold "
+            f"{p['left_out_relevance_share']:.0%} of the relevance. "
+        )
+    beta = f"beta {e.problem.beta:.3g}"
+    if relative:
+        beta = f"beta {p['beta']:.3g} ({e.problem.beta:.3g} in the energy)"
+    text += f"The sampler {e.selection.sampler} reaches energy {e.energy:.6g} at {beta}"
+    if "success_probability" in info:
+        shots = e.selection.reads
+        text += (
+            f" (tau {p['tau']:g}, driver normalisation {p['normalisation']}): the probability of "
+            f"finding the optimum is F = {info['success_probability']:.3g} for one shot, "
+            f"{chance(info['best_of_shots_probability'])} for the best of {shots} shots and "
+            f"{chance(info['guess_probability'])} for the best of {shots} random guesses"
+        )
+    text += f". {PROOFS[e.optimal]}"
+    if "nodes" in info:
+        text += f" (branch and bound, {info['nodes']} nodes)"
+    elif "optimum" in info:
+        text += " (by enumeration of all selections)"
+    return f"{text}. The selected maps account for {e.carried_share:.0%} of the positive contributions."
+
+
+def annealing_setting(h: Hardness) -> list[str]:
+    """Return lines about the problem, the driver and the lowest energy."""
+    p, constraint = h.problem, ""
+    if p.cardinality is not None:
+        constraint = f", exactly {p.cardinality} of them 1 (constraint: {h.constraint})"
+    beta = f", beta {p.beta:g}" if "h and J" in h.source.kind else ""
+    driver = "exchange in the subspace" if h.constraint == "subspace" else "-c sum sigma_x"
+    return [
+        f"{p.d} variables{constraint}, {h.source.kind}{beta}",
+        f"driver normalisation {h.normalisation.name}: {driver}, c = {number(h.driver_scale)}; "
+        f"schedule {h.schedule.name}; gaps in {h.energy_unit}, tau in {h.tau_unit}",
+        _optimum(h),
+    ]
+
+
+def _optimum(h: Hardness) -> str:
+    text = f"lowest energy {h.ground_energy:.6g}"
+    if h.source.offset:
+        text += f" ({h.ground_energy + h.source.offset:.6g} with the model's offset)"
+    text += f", {h.multiplicity} of {h.states} states"
+    best = h.distribution.n[h.distribution.optimal]
+    if len(best):
+        ones = [str(label) for label, bit in zip(h.source.labels, best[0], strict=True) if bit]
+        text += f"; variables equal to 1: {', '.join(ones) or 'none'}"
+    return text
+
+
+def annealing_runs(h: Hardness) -> tuple[list[str], list[list[str]]]:
+    """Return the header and a row for every annealing time."""
+    shots = h.runs[0].shots
+    header = [
+        "tau", "F", "error", "one guess", f"best of {shots}", f"{shots} guesses", "TTS99",
+        f"hits in {shots}", "95 % interval", "steps",
+    ]  # fmt: skip
+    rows = [
+        [
+            f"{run.tau:g}", f"{run.success_probability:.6f}", f"{run.error:.1e}",
+            chance(run.guess), best_chance(run), chance(run.guess_best), number(run.tts99),
+            str(run.hits), f"{run.interval[0]:.3f} - {run.interval[1]:.3f}", str(run.steps),
+        ]
+        for run in h.runs
+    ]  # fmt: skip
+    return header, rows
+
+
+def annealing_gap(h: Hardness) -> list[list[str]]:
+    """Return names and values of what is known about the minimum gap."""
+    g = h.gap
+    if g is None or g.multiplicity == h.states:
+        return []
+    unit = h.energy_unit
+    bound = f"{number(g.certificate)} {unit} anywhere in the anneal"
+    return [
+        ["minimum gap", f"{g.gap:.8g} {unit}, error {g.error:.1e}"],
+        ["at s", f"{g.s:.6g} ({'inside the anneal' if g.interior else 'at its start or end'})"],
+        ["gap at s = 1", f"{g.final_gap:.8g} {unit}; ratio of the minimum to it: {g.ratio:.4g}"],
+        ["Landau-Zener", "applies" if g.landau_zener_applies else "does not apply"],
+        [
+            "adiabatic time",
+            f"{number(g.adiabatic_time)} ({h.tau_unit}), set at s = {g.adiabatic_s:.4g}",
+        ],
+        ["Hamming distance", f"{g.hamming_distance} of {h.problem.d} variables"],
+        ["no gap below", bound + (" (certified as requested)" if g.proved else "")],
+    ]
