@@ -187,7 +187,7 @@ def _class(
     }
 
 
-def _number(values: Float[Array, " n"]) -> float | None:
+def _number(values: Float[Array, " n"] | float) -> float | None:
     """The mean as a plain number, or None where it has no value."""
     mean = float(np.mean(values))
     return mean if math.isfinite(mean) else None

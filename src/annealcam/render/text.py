@@ -73,7 +73,7 @@ def selection_summary(e: Explanation) -> str:
         text += f" (branch and bound, {info['nodes']} nodes)"
     elif "optimum" in info:
         text += " (by enumeration of all selections)"
-    return f"{text}. The selected maps account for {e.carried_share:.0%} of the positive contributions."
+    return f"{text}. The selected maps hold {e.carried_share:.0%} of the positive contributions."
 
 
 def annealing_setting(h: Hardness) -> list[str]:

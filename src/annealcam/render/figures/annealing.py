@@ -19,7 +19,7 @@ from annealcam.render.figures.sheets import (
     VERMILION,
     legend,
     sheet,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -26,7 +26,7 @@ from annealcam.render.html.trust import (
     curve_chart,
     distinguishes_classes,
     optimality,
-)  # fmt: skip
+)
 from annealcam.render.text import class_name, selection_summary
 
 BASELINES = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++"}
