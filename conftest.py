@@ -25,8 +25,6 @@ UNCHECKED = (
     "annealcam.attribution.targets",
     "annealcam.settings",
     "annealcam._internal.deprecation",  # decorates public functions: no frames of a checker inside
-    "annealcam.annealing.schedules.schedule",  # turns lists into arrays itself
-    "annealcam.annealing.levels.",  # hands its own functions to compiled code
 )
 
 

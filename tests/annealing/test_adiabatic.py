@@ -6,7 +6,8 @@ import pytest
 import annealcam as ac
 from annealcam.annealing.adiabatic import adiabatic_gain, locally_adiabatic, schedule_for
 from annealcam.annealing.hamiltonian import dense_hamiltonian
-from annealcam.annealing.schedules.schedule import LINEAR, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.errors import ArgumentError
 from tests.builders import relu_problem
 
@@ -92,7 +93,7 @@ def test_by_name():
         np.testing.assert_array_equal(named.B(U), made.B(U))
         np.testing.assert_array_equal(schedule_for(p, made.name).B(U), made.B(U))
     assert schedule_for(p, "linear") is schedule_for(p, LINEAR) is LINEAR
-    with pytest.raises(ArgumentError, match="'adiabatic': needs the problem"):
+    with pytest.raises(ArgumentError, match="'adiabatic': depends on the problem"):
         schedule_of("adiabatic")
     with pytest.raises(ArgumentError, match="^power='x': must be a number"):
         schedule_for(p, "adiabatic:x")
@@ -106,7 +107,7 @@ def test_by_name():
         ({"points": 2}, "^points=2: must be 3 or more"),
         ({"schedule": "reverse:0.5:111"}, "a reverse run has no gap to adapt to"),
         ({"schedule": "lineer"}, "did you mean 'linear'"),
-        ({"normalisation": "papr"}, "did you mean 'per_qubit'"),
+        ({"normalisation": "per_qbit"}, "did you mean 'per_qubit'"),
     ],
 )
 def test_bad_arguments(options, said):

@@ -63,7 +63,7 @@ def test_tolerance_out_of_range(tol, precision):
     ("options", "told"),
     [
         ({"tau": 1e12}, r"tau=1e\+12: would take over 1e\+07 steps; give a smaller tau"),
-        ({"normalisation": "papers"}, "did you mean 'per_qubit'"),
+        ({"normalisation": "per_qbit"}, "did you mean 'per_qubit'"),
         ({"schedule": "linaer"}, "did you mean 'linear'"),
         ({"precision": "complex32"}, "did you mean 'complex"),
         ({"constraint": "subspaces"}, "did you mean 'subspace'"),

@@ -5,8 +5,12 @@ import pytest
 from scipy.interpolate import PchipInterpolator
 
 import annealcam as ac
-from annealcam.annealing.schedules.dwave import read_dwave_schedule, read_schedule
-from annealcam.annealing.schedules.schedule import LINEAR, schedule_of
+from annealcam.annealing.schedules import (
+    LINEAR,
+    read_dwave_schedule,
+    read_schedule,
+    schedule_of,
+)
 from annealcam.errors import ScheduleError
 
 S = np.linspace(0, 1, 101)
@@ -63,7 +67,7 @@ def test_a_table_without_units(tmp_path):
     s, u = read_schedule(path), np.linspace(0, 1, 11)
     np.testing.assert_array_equal(s.A(u), LINEAR.A(u))
     assert s.energy_unit == ""
-    with pytest.raises(ScheduleError, match="no unit; the header must say"):
+    with pytest.raises(ScheduleError, match="no unit; name them"):
         read_dwave_schedule(path)
 
 
@@ -74,31 +78,31 @@ def test_ends_that_are_rounded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("unit", "said"),
+    ("text", "message"),
     [
-        ("", "no column s in its first line"),
-        ("0.0,9.0,0.2\n1.0,0.0,8.0\n", "no column s in its first line"),
-        ("s,A(s) (GHz)\n0,9\n1,0\n", "no column B"),
+        ("", "the first line has no column s"),
+        ("0.0,9.0,0.2\n1.0,0.0,8.0\n", "the first line has no column s"),
+        ("s,A(s) (GHz)\n0,9\n1,0\n", "has no column B"),
         ("s,A (GHz),A(s) (GHz),B (GHz)\n0,9,9,0\n1,0,0,9\n", "more than one column A"),
-        ("s,A(s) (J),B(s) (J)\n0,9,0\n1,0,9\n", "units of A and B must be GHz, or none"),
-        ("s,A(s) (GHz),B(s)\n0,9,0\n1,0,9\n", "units of A and B must be GHz, or none"),
-        (HEADER + "\n", "two points or more"),
-        (HEADER + "\n0,9,0.2,0\n0.5,x,4,0\n1,0,9,1\n", "row 3 has no number"),
-        (HEADER + "\n0,9,0.2,0\n0.5\n1,0,9,1\n", "row 3 has no number"),
-        (HEADER + "\n0,9,0.2,0\n0.5,nan,4,0\n1,0,9,1\n", "A: holds NaN"),
-        (HEADER + "\n0,9,0.2,0\n0.5,3,3,0\n", "u: goes from 0 to 0.5"),
-        (HEADER + "\n0,9,0.2,0\n0.5,3,3,0\n0.4,2,3,0\n1,0,9,1\n", "does not increase at point 2"),
+        ("s,A(s) (J),B(s) (J)\n0,9,0\n1,0,9\n", "must both be in GHz, or have no unit"),
+        ("s,A(s) (GHz),B(s)\n0,9,0\n1,0,9\n", "must both be in GHz, or have no unit"),
+        (HEADER + "\n", "must have two or more points"),
+        (HEADER + "\n0,9,0.2,0\n0.5,x,4,0\n1,0,9,1\n", "row 3 lacks a number"),
+        (HEADER + "\n0,9,0.2,0\n0.5\n1,0,9,1\n", "row 3 lacks a number"),
+        (HEADER + "\n0,9,0.2,0\n0.5,nan,4,0\n1,0,9,1\n", "A: contains NaN"),
+        (HEADER + "\n0,9,0.2,0\n0.5,3,3,0\n", "u: must go from 0 to 1, not from 0 to 0.5"),
+        (HEADER + "\n0,9,0.2,0\n0.5,3,3,0\n0.4,2,3,0\n1,0,9,1\n", "does not at point 2"),
         (HEADER + "\n0,0.2,9,0\n1,9,0,1\n", "must start with the driver"),
-        (HEADER + "\n0,9,0.2,0\n0.5,-1,4,0\n1,0,9,1\n", "A: negative"),
+        (HEADER + "\n0,9,0.2,0\n0.5,-1,4,0\n1,0,9,1\n", "A: is negative"),
     ],
 )
-def test_malformed_files(text, said, tmp_path):
+def test_malformed_files(text, message, tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text(text)
-    with pytest.raises(ScheduleError, match=said) as told:
+    with pytest.raises(ScheduleError, match=message) as error:
         read_schedule(path)
-    assert str(told.value).startswith(f"{path}: ")
-    assert "\n" not in str(told.value)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
 
 
 def test_unreadable_files(tmp_path):

@@ -10,7 +10,8 @@ from scipy.linalg import expm
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import dense_hamiltonian, diagonal
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.splitting import ABA_10_4, ABA_10_6_4, aba, strang
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ArgumentError, ProblemTooLargeError
@@ -308,7 +309,7 @@ def test_wrong_arguments():
     with pytest.raises(ArgumentError, match="tol=0"):
         ac.anneal(p, tol=0.0)
     with pytest.raises(ArgumentError, match="did you mean 'per_qubit'"):
-        ac.anneal(p, normalisation="papre")
+        ac.anneal(p, normalisation="per_qbit")
     with pytest.raises(ArgumentError, match="schedule='cubic'"):
         ac.anneal(p, schedule="cubic")
     with pytest.raises(ArgumentError, match="shots=0"):

@@ -382,7 +382,7 @@ def test_two_runs_are_the_same_to_the_bit():
         ({"rtol": float("nan")}, "rtol=nan"),
         ({"certify": 1.0}, "certify=1"),
         ({"certify": 1e-9}, "certify=1e-09"),
-        ({"normalisation": "papre"}, "did you mean 'per_qubit'"),
+        ({"normalisation": "per_qbit"}, "did you mean 'per_qubit'"),
         ({"schedule": "linaer"}, "linaer"),
         ({"constraint": "none"}, "constraint='none'"),
     ],

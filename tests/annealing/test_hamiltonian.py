@@ -147,10 +147,10 @@ def test_schedules_in_units_bring_their_own():
 
 def test_unknown_names():
     with pytest.raises(
-        ArgumentError, match="normalisation='papr': one of .*did you mean 'per_qubit'"
+        ArgumentError, match="normalisation='per_qbit': one of .*did you mean 'per_qubit'"
     ):
-        normalisation_of("papr")
-    with pytest.raises(ArgumentError, match="normalisation='': one of paper, text, dwave"):
+        normalisation_of("per_qbit")
+    with pytest.raises(ArgumentError, match="normalisation='': one of per_qubit, unit, dwave"):
         normalisation_of("")
 
 

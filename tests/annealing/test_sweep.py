@@ -90,7 +90,7 @@ def test_time_to_solution_of_guessing():
         (lambda p: tau_sweep(p, [math.inf]), "^taus: tau=inf"),
         (lambda p: tau_sweep(p, ["x"]), "^taus: tau='x': must be a number"),
         (lambda p: tau_sweep(p, [[1.0, 2.0]]), "^taus: "),
-        (lambda p: tau_sweep(p, [1.0], normalisation="papr"), "did you mean 'per_qubit'"),
+        (lambda p: tau_sweep(p, [1.0], normalisation="per_qbit"), "did you mean 'per_qubit'"),
         (lambda p: tau_sweep(p, [1.0], overhead=-1), "^overhead=-1"),
         (lambda p: optimal_tau(p, bounds=(5.0, 5.0)), r"^bounds=\(5.0, 5.0\): two lengths"),
         (lambda p: optimal_tau(p, bounds=(0.0, 5.0)), "^bounds="),

@@ -12,10 +12,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import NORMALISATIONS
-from annealcam.annealing.levels.drivers import TransverseField, driver_of
+from annealcam.annealing.levels.drivers import TransverseField, XYDriver, driver_of
 from annealcam.annealing.levels.gap import minimum_gap
 from annealcam.annealing.levels.spectrum import ground_state, spectrum
-from annealcam.annealing.levels.xy_driver import XYDriver
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
 from tests.builders import problems, relu_problem

@@ -17,7 +17,8 @@ from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
 from annealcam.annealing.levels.drivers import driver_of
 from annealcam.annealing.levels.gap import multiplicity
 from annealcam.annealing.levels.spectrum import LowSpectrum
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.sweep import TauSweep, tau_sweep
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from annealcam._internal.deprecation import renamed_arguments, renamed_value
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem

@@ -17,7 +17,8 @@ from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
 from annealcam.annealing.levels.spectrum import MAX_LEVELS, SpectrumCurve, spectrum
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99, wilson_interval
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError

@@ -12,7 +12,8 @@ from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import NORMALISATIONS, Normalisation
-from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule
 from annealcam.annealing.simulation.statevector import REAL
 from annealcam.annealing.simulation.tiledvector import MAX_QUBITS
 from annealcam.errors import ArgumentError

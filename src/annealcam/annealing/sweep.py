@@ -15,7 +15,8 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import Normalisation
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError

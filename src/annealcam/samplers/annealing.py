@@ -9,7 +9,7 @@ from typing import Any
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, options_of
 from annealcam.annealing.evolution import anneal
-from annealcam.annealing.schedules.schedule_names import named
+from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ProblemTooLargeError
 from annealcam.qubo.problem import SelectionProblem
@@ -76,7 +76,7 @@ def _with_schedule(options: Mapping[str, Any] | None) -> Mapping[str, Any] | Non
     """The options of `sqa`, a schedule given by name read or made."""
     if options is None or not isinstance(options.get("schedule"), str):
         return options
-    return {**options, "schedule": named(options["schedule"])}
+    return {**options, "schedule": schedule_of(options["schedule"])}
 
 
 @renamed_arguments(convention="normalisation")

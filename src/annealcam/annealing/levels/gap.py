@@ -16,7 +16,8 @@ from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
 from annealcam.annealing.kernels.gap import DOUBT, GAP, U
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.gap_search import GapSearch
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.problem import SelectionProblem
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from annealcam._internal.types import Array
 from annealcam.annealing.kernels import block as blocks
@@ -144,7 +145,7 @@ class ReducedBasis:
         self.add(found.states)
 
 
-def check_errors(errors: Float[Array, "..."]) -> None:
+def check_errors(errors: ArrayLike) -> None:
     """Raise NumericalError where a residual could not be told."""
     if np.isnan(errors).any():
         raise NumericalError("spectrum: a squared residual is negative beyond rounding")

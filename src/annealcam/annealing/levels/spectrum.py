@@ -15,7 +15,8 @@ from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.eigensolver import lowest_states
 from annealcam.annealing.levels.reduced_basis import ReducedBasis
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.qubo.problem import SelectionProblem
 

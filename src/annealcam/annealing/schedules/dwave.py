@@ -1,11 +1,11 @@
 """Schedules from files: those that D-Wave publishes for its annealers, and plain tables.
 
-An annealer of D-Wave has, with energies E of an Ising problem or of the same QUBO,
+The Hamiltonian of an annealer of D-Wave, with the energies E of an Ising model or QUBO, is
 
     H / h = -A(s) / 2 sum_p sigma_x^p + B(s) / 2 E,   A and B in GHz, h = Planck's constant.
 
-With hbar = 1 and times in ns that is A(s) = pi A_GHz before H_D = -sum_p sigma_x^p, and
-B(s) = pi B_GHz before E: so a schedule read here has energies in rad/ns, of which 2 pi are a GHz.
+With hbar = 1 and time in ns, the factor of H_D = -sum_p sigma_x^p is A(s) = pi A_GHz and that of E
+is B(s) = pi B_GHz. So the schedules read here have energies in rad/ns, and 1 GHz is 2 pi rad/ns.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _UNIT = r"\s*[(\[](?P<unit>[^)\]]+)[)\]]"
 
 
 def read_dwave_schedule(path: str | PathLike[str]) -> Schedule:
-    """Return the schedule of a D-Wave annealer, from the CSV that D-Wave publishes for it.
+    """Read the schedule of a D-Wave annealer from the CSV file that D-Wave publishes for it.
 
-    The file has columns `s`, `A(s) (GHz)` and `B(s) (GHz)`; others, such as `C (normalized)`, are
-    left alone. Between its points the schedule is smooth (PCHIP). tau is then in ns, A and B in
-    rad/ns (pi times the file's GHz), for the normalisation `dwave`: driver -sum sigma_x. B(0) is small
-    but not zero, and kept so.
+    The file has the columns `s`, `A(s) (GHz)` and `B(s) (GHz)`; other columns are ignored. Between
+    its points the schedule is smooth (PCHIP). tau is in ns, and A and B are in rad/ns (pi times the
+    file's GHz), for the driver normalisation `dwave`: H_D = -sum_p sigma_x^p. B(0) is small but not
+    zero, as in the file.
 
     Raises:
-        ScheduleError: the file cannot be read, or is no such table.
+        ScheduleError: the file cannot be read, or is not such a table.
 
     Source: D-Wave, "Annealing Implementation and Controls", eq. 2; "Per-QPU Solver Properties and
         Schedules".
@@ -51,22 +51,22 @@ def read_dwave_schedule(path: str | PathLike[str]) -> Schedule:
     """
     schedule = read_schedule(path)
     if not schedule.energy_unit:
-        raise ScheduleError(f"{path}: A and B have no unit; the header must say (GHz)")
+        raise ScheduleError(f"{path}: A and B have no unit; name them A(s) (GHz), B(s) (GHz)")
     return schedule
 
 
 def read_schedule(path: str | PathLike[str]) -> Schedule:
-    """Return the schedule of a CSV file: D-Wave's, or plain columns u (or s), A and B.
+    """Read a schedule from a CSV file: D-Wave's, or one with the columns u (or s), A and B.
 
-    A and B without a unit are straight lines between the points, in the problem's own energies.
+    Without a unit, A and B are linear between the points, and are in the problem's own energies.
 
     Raises:
-        ScheduleError: the file cannot be read, or is no such table.
+        ScheduleError: the file cannot be read, or is not such a table.
     """
     units, table = _columns(path, _rows(path))
     physical = units["A"] == units["B"] == "ghz"
     if not physical and any(units.values()):
-        raise ScheduleError(f"{path}: units of A and B must be GHz, or none; not {units}")
+        raise ScheduleError(f"{path}: A and B must both be in GHz, or have no unit; not {units}")
     try:
         return Schedule.from_table(
             _snapped(table[:, 0]),
@@ -92,7 +92,7 @@ def _rows(path: str | PathLike[str]) -> list[list[str]]:
     rows = [
         [cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=delimiter)
     ]
-    if delimiter != ",":  # where the comma is the decimal point
+    if delimiter != ",":  # then a comma is the decimal point
         rows = [rows[0], *([cell.replace(",", ".") for cell in row] for row in rows[1:])]
     return [row for row in rows if any(row)]
 
@@ -100,28 +100,31 @@ def _rows(path: str | PathLike[str]) -> list[list[str]]:
 def _columns(
     path: str | PathLike[str], rows: list[list[str]]
 ) -> tuple[dict[str, str], Float[Array, "n 3"]]:
-    """The unit of A and of B, in lower case, and the columns s, A and B."""
-    found = {}
+    """Return the units of A and B in lower case, and the columns s, A and B."""
+    header = rows[0] if rows else []
+    columns, units = [], {}
     for name, pattern in _COLUMNS.items():
-        named = re.compile(f"{pattern}({_UNIT})?", re.IGNORECASE)
-        at = [(i, match) for i, c in enumerate((rows or [[]])[0]) if (match := named.fullmatch(c))]
-        if len(at) != 1:
+        title = re.compile(f"{pattern}({_UNIT})?", re.IGNORECASE)
+        matches = [(i, match) for i, cell in enumerate(header) if (match := title.fullmatch(cell))]
+        if len(matches) != 1:
             raise ScheduleError(
-                f"{path}: {'no' if not at else 'more than one'} column {name} in its first line; "
-                "a schedule has columns s, A(s) (GHz), B(s) (GHz)"
+                f"{path}: the first line has {'more than one' if matches else 'no'} column {name}; "
+                "a schedule has the columns s, A(s) (GHz), B(s) (GHz)"
             )
-        found[name] = at[0][0], (at[0][1]["unit"] or "").strip().lower()
+        column, match = matches[0]
+        columns.append(column)
+        units[name] = (match["unit"] or "").strip().lower()
     table = []
     for line, row in enumerate(rows[1:], start=2):
         try:
-            table.append([float(row[column]) for column, _ in found.values()])
+            table.append([float(row[column]) for column in columns])
         except (ValueError, IndexError):
-            raise ScheduleError(f"{path}: row {line} has no number for each of s, A, B") from None
-    return {name: found[name][1] for name in "AB"}, np.array(table).reshape(-1, 3)
+            raise ScheduleError(f"{path}: row {line} lacks a number for s, A or B") from None
+    return {name: units[name] for name in "AB"}, np.array(table).reshape(-1, 3)
 
 
 def _snapped(s: Float[Array, " n"]) -> Float[Array, " n"]:
-    """The same, with ends that are 0 and 1 but for rounding made 0 and 1."""
+    """Return s with its ends set to 0 and 1 where they differ by rounding only."""
     s = s.copy()
     for end, value in ((0, 0.0), (-1, 1.0)):
         if s.size and abs(s[end] - value) <= 1e-6:

@@ -1,6 +1,6 @@
-"""Curves as pieces of cubics: fitted to functions, laid through tables, composed with a clock.
+"""Piecewise cubic curves: fitted to functions, interpolating tables, composed with each other.
 
-A curve is an array (pieces, 4): on piece i it is sum_j c[i, j] (u - breaks[i])^j.
+A curve is an array c of shape (pieces, 4): on piece i it is sum_j c[i, j] (u - breaks[i])^j.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ Function: TypeAlias = Callable[[Any], Any]
 
 FIT = 1e-11  # error of a fit, relative to the largest value of the function
 MAX_PIECES = 4096
-_INSTANT = 1e-14  # a misfit that lasts no longer than this (a jump, a kink) moves no state
-_NODES = np.array([0.0, 0.25, 0.75, 1.0])  # with both ends, so that the pieces meet
+_INSTANT = 1e-14  # a jump or kink that is misfitted for so short a time changes no state
+_NODES = np.array([0.0, 0.25, 0.75, 1.0])  # include both ends, so that neighbouring pieces meet
 _TESTS = (np.arange(64) + 0.5) / 64
 _TO_CUBIC = np.linalg.inv(np.vander(_NODES, increasing=True)).T
 _POWERS = np.arange(4)
 
 
-def linear(u: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, "n-1 4"]:
+def linear_pieces(u: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, "n-1 4"]:
     """Return the straight lines between the points of a table."""
     lines = np.zeros((u.size - 1, 4))
     lines[:, 0], lines[:, 1] = values[:-1], np.diff(values) / np.diff(u)
     return lines
 
 
-def smooth(u: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, "n-1 4"]:
-    """Return cubics through a table that meet without a kink and never overshoot (PCHIP)."""
+def smooth_pieces(u: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, "n-1 4"]:
+    """Return the cubics through a table that meet without a kink and never overshoot (PCHIP)."""
     from scipy.interpolate import PchipInterpolator
 
     return np.ascontiguousarray(PchipInterpolator(u, values).c[::-1].T)
@@ -42,7 +42,7 @@ def smooth(u: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, "n
 def fitted(
     functions: dict[str, Function],
 ) -> tuple[Float[Array, " n"], list[Float[Array, "n-1 4"]]]:
-    """Return breaks, and for each function its cubics on them, by bisection until all fit.
+    """Return common breaks, and the cubics of each function; pieces are halved until all fit.
 
     Raises:
         ArgumentError: a function is not finite, or too rough for 4096 pieces.
@@ -57,12 +57,12 @@ def fitted(
                 f"{' or '.join(functions)}: too rough for {MAX_PIECES} cubic pieces; "
                 "give a table of its values"
             )
-        tried = [
-            _tried(name, f, left, width, size)
+        candidates = [
+            _interpolated(name, f, left, width, size)
             for (name, f), size in zip(functions.items(), sizes, strict=True)
         ]
-        fits = np.all([fit for _, fit in tried], axis=0)
-        done.append((left[fits], *(cubics[fits] for cubics, _ in tried)))
+        fits = np.all([fit for _, fit in candidates], axis=0)
+        done.append((left[fits], *(cubics[fits] for cubics, _ in candidates)))
         left, width = left[~fits], width[~fits] / 2
         left, width = np.concatenate([left, left + width]), np.concatenate([width, width])
     starts, *curves = (np.concatenate(parts) for parts in zip(*done, strict=True))
@@ -70,26 +70,26 @@ def fitted(
     return np.append(starts[order], 1.0), [curve[order] for curve in curves]
 
 
-def _tried(
+def _interpolated(
     name: str, f: Function, left: Float[Array, " n"], width: Float[Array, " n"], size: float
 ) -> tuple[Float[Array, "n 4"], Bool[Array, " n"]]:
-    """Cubics through four points of each interval, and which of them are good enough."""
+    """Return a cubic through four points of each interval, and whether it is accurate enough."""
     start, length = left[:, None], width[:, None]
     values = sampled(name, f, start + length * _NODES)
     cubics = values @ _TO_CUBIC
-    told = cubics @ (_TESTS ** _POWERS[:, None])
-    misfit = np.abs(told - sampled(name, f, start + length * _TESTS)).max(axis=1) / size
+    approximation = cubics @ (_TESTS ** _POWERS[:, None])
+    misfit = np.abs(approximation - sampled(name, f, start + length * _TESTS)).max(axis=1) / size
     fits, instant = misfit <= FIT, (misfit * width <= _INSTANT) & (width <= 1e-8)
-    jumps = instant & ~fits  # by a straight line, which does not overshoot
+    jumps = instant & ~fits  # become straight lines, which do not overshoot
     cubics[jumps] = (values[jumps][:, [0, 3]] @ [[1.0, -1.0], [0.0, 1.0]]) @ np.eye(2, 4)
     return cubics / length**_POWERS, fits | instant
 
 
 def sampled(name: str, f: Function, u: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return f(u); a function of single numbers is called for each of them.
+    """Return f(u); a function of scalars only is called for each number.
 
     Raises:
-        ArgumentError: it returns no numbers, or some that are not finite.
+        ArgumentError: the function does not return one finite number for each u.
     """
     with np.errstate(all="ignore"):
         try:
@@ -102,7 +102,7 @@ def sampled(name: str, f: Function, u: Float[Array, "..."]) -> Float[Array, "...
         raise ArgumentError(f"{name}: must return one number for each u") from None
     if not np.isfinite(array).all():
         at = u.ravel()[np.argmin(np.isfinite(array))]
-        raise ArgumentError(f"{name}: not finite at u={at:g}")
+        raise ArgumentError(f"{name}: is not finite at u={at:g}")
     return array
 
 
@@ -112,29 +112,29 @@ def composed(
     u: Float[Array, " points"],
     s: Float[Array, " points"],
 ) -> tuple[Float[Array, " m"], list[Float[Array, "m-1 4"]]]:
-    """Return curves(s(u)) for the piecewise linear s through the points (u, s); exact."""
-    cuts = [u]
+    """Return breaks and pieces of curves(s(u)), for the piecewise linear s through (u, s)."""
+    times = [u]  # of the points themselves, and of every break that s(u) passes between them
     for u0, u1, s0, s1 in zip(u, u[1:], s, s[1:], strict=False):
-        met = breaks[(breaks > min(s0, s1)) & (breaks < max(s0, s1))]
-        cuts.append(u0 + (met - s0) / (s1 - s0 or 1.0) * (u1 - u0))
-    cut = np.unique(np.concatenate(cuts))
-    cut = np.append(cut[:-1][np.diff(cut) > 10 * _INSTANT], 1.0)
-    middle = (cut[:-1] + cut[1:]) / 2
+        passed = breaks[(breaks > min(s0, s1)) & (breaks < max(s0, s1))]
+        times.append(u0 + (passed - s0) / (s1 - s0 or 1.0) * (u1 - u0))
+    ends = np.unique(np.concatenate(times))
+    ends = np.append(ends[:-1][np.diff(ends) > 10 * _INSTANT], 1.0)
+    middle = (ends[:-1] + ends[1:]) / 2
     slope = (np.diff(s) / np.diff(u))[np.searchsorted(u, middle) - 1]
     last = breaks.size - 2
     piece = np.clip(np.searchsorted(breaks, np.interp(middle, u, s), side="right") - 1, 0, last)
-    offset = np.interp(cut[:-1], u, s) - breaks[piece]
+    offset = np.interp(ends[:-1], u, s) - breaks[piece]
     powers = slope[:, None] ** _POWERS
-    return cut, [_shifted(curve[piece], offset) * powers for curve in curves]
+    return ends, [_shifted(curve[piece], offset) * powers for curve in curves]
 
 
 def derivative(c: Float[Array, "n 4"]) -> Float[Array, "n 4"]:
-    """Return the slope of each cubic."""
+    """Return the derivative of each cubic."""
     return c[:, [1, 2, 3, 0]] * np.array([1.0, 2.0, 3.0, 0.0])
 
 
 def _shifted(c: Float[Array, "n 4"], by: Float[Array, " n"]) -> Float[Array, "n 4"]:
-    """The same cubics in powers of x - by."""
+    """Return c(x + by): the coefficients about the point `by`."""
     c0, c1, c2, c3 = c.T
     return np.stack(
         [

@@ -13,7 +13,8 @@ from jaxtyping import Int
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, real
 from annealcam.annealing.hamiltonian import Normalisation, coefficients, normalisation_of
-from annealcam.annealing.schedules.schedule import Schedule, schedule_of
+from annealcam.annealing.schedules.names import schedule_of
+from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.first_steps import FEW_QUBITS, first_steps, refuse_endless
 from annealcam.annealing.simulation.ladder import multiples
 from annealcam.annealing.simulation.splitting import Stages, strang
