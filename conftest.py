@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent
 SOURCE = ROOT / "src" / "annealcam"
 UNCHECKED = (
     "annealcam.pipeline",  # its own checks of what users give it are tested
+    "annealcam.interop.",
     "annealcam.attribution.forward_pass",
     "annealcam.attribution.targets",
     "annealcam.settings",

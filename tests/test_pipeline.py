@@ -31,7 +31,7 @@ def test_the_problem_is_that_of_the_method(network, images):
     found = capture(network, images[:1], layer="3")
     f, g = found.activations[0].double(), found.gradients[0].double()
     alpha = g.mean(dim=(1, 2))
-    weight = alpha * f.mean(dim=(1, 2))
+    weight = (g * f).sum(dim=(1, 2))
     channels = [a for a in range(12) if weight[a] > 0 and f[a].any()]
     assert e.candidates.tolist() == channels
     assert np.allclose(e.importance, weight, atol=1e-9)

@@ -19,8 +19,8 @@ from annealcam.attribution.cam import baseline, explanation_map
 from annealcam.attribution.candidates import Candidates
 from annealcam.attribution.capture import capture
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
+from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.attribution.importance import importance as importance_of
-from annealcam.attribution.importance import importance_gradcam, logit_contribution
 from annealcam.attribution.layer_maps import build_problem
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
@@ -69,7 +69,8 @@ def explain(
         layer: a module's name; None takes the last convolutional output after its activation.
         target: a class, by index or by name; one for each image, or one for all; None takes the
             predicted class.
-        importance: `contribution` (alpha times the map's mean; default) or `gradcam` (alpha).
+        importance: `contribution` (sum_ij g_ij f_ij, its part of the logit; default) or `gradcam`
+            (alpha, the mean of g).
         objective: what beta weighs. `relative` (default): relevance and redundancy as shares of
             those of the most relevant maps, so that beta means one thing for any image and size;
             `problem.beta` is the beta of the energy that follows. `sum`: the energy's own beta.
@@ -164,7 +165,7 @@ def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
     captured, class_names = look.captured, look.class_names
     maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
     weight = importance_of(maps, gradients, settings.importance)[0]
-    alpha = importance_gradcam(gradients)[0]
+    alpha = gradcam_weights(gradients)[0]
     found, problem = build_problem(
         maps[0], weight, beta=settings.beta, limit=settings.max_qubits,
         objective=settings.objective, cardinality=settings.cardinality, image=i,
@@ -172,7 +173,7 @@ def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
     selection = select_with(problem, settings)
     chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
     chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
-    contribution = _array(logit_contribution(maps, gradients)[0])
+    contribution = _array(contributions(maps, gradients)[0])
     target = int(captured.targets[i])
     provenance = {
         "annealcam": __version__,

@@ -80,7 +80,7 @@ def captured(network, images):
 
 
 def test_smoothing_and_several_layers(network, images):
-    targets = [ClassifierOutputTarget(1)] * 3
+    targets = [ClassifierOutputTarget(2)] * 3
     with AnnealCAM(network, [network[1], network[3]], sampler="exact") as cam:
         plain = cam(images, targets)
         for options in ({"aug_smooth": True}, {"eigen_smooth": True}):

@@ -19,7 +19,6 @@ from annealcam._internal.types import Array
 from annealcam.atlas import store
 from annealcam.atlas.portrait import Portrait, Region
 from annealcam.errors import ArgumentError, OutputError, suggest
-from annealcam.explanation import Explanation
 
 __all__ = ["CONTEXT", "Atlas", "Portrait", "Region", "around", "open_atlas"]
 
@@ -133,7 +132,7 @@ class Atlas:
             )
         return number
 
-    def fits(self, e: Explanation) -> bool:
+    def fits(self, e: Any) -> bool:
         """Return whether an explanation is of this network, this layer and as many channels."""
         told = e.provenance
         own = (self.model, self.layer, self.channels)

@@ -193,7 +193,7 @@ def layer_maps(
     maps, each, alpha, gain, plus = (
         values.cpu().numpy()
         for values in (
-            f, weight, weigh.importance_gradcam(g), weigh.logit_contribution(f, g),
+            f, weight, weigh.gradcam_weights(g), weigh.contributions(f, g),
             gradcam_plus_plus_weights(f, g),
         )
     )  # fmt: skip

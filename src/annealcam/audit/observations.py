@@ -17,7 +17,7 @@ from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.atlas.tally import selections
 from annealcam.attribution.cam import explanation_map, gradcam, gradcam_plus_plus, hirescam
 from annealcam.attribution.capture import Capture
-from annealcam.attribution.importance import importance, importance_gradcam, logit_contribution
+from annealcam.attribution.importance import contributions, gradcam_weights, importance
 from annealcam.audit.shares import about_peak, cells, mass_inside
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
@@ -37,7 +37,7 @@ class Looked:
         images, labels: the photos' names, and their classes in the data.
         targets, predicted: the network's class that is explained, and the one it predicts.
         selected: which maps the selection holds.
-        gains: what each map adds to the logit (`logit_contribution`).
+        gains: what each map adds to the logit (`contributions`).
         means: each map's spatial mean.
         heat: the raw map of each of `METHODS`; `topk` has as many maps as the selection, those of
             largest importance.
@@ -184,7 +184,7 @@ def _part(
 ) -> dict[str, Any]:
     f, g = captured.activations, captured.gradients
     chosen = [torch.from_numpy(own).to(f.device) for own in selections(captured, settings)]
-    weight, alpha = importance(f, g, settings.importance), importance_gradcam(g)
+    weight, alpha = importance(f, g, settings.importance), gradcam_weights(g)
     form = settings.map_form
     top = [each.argsort(descending=True, stable=True) for each in weight]
     alike = [order[: len(own)] for order, own in zip(top, chosen, strict=True)]
@@ -196,7 +196,7 @@ def _part(
         "targets": _array(captured.targets),
         "predicted": _array(captured.logits.argmax(dim=1)),
         "selected": selected.numpy(),
-        "gains": _array(logit_contribution(f, g)),
+        "gains": _array(contributions(f, g)),
         "means": _array(f.mean(dim=(-2, -1))),
         "heat": {
             "annealcam": _drawn(f, alpha, chosen, form),

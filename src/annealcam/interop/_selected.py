@@ -15,7 +15,7 @@ from torch import Tensor
 from annealcam._internal.text import signed_maps
 from annealcam.attribution.cam import explanation_map
 from annealcam.attribution.capture import refuse_non_finite
-from annealcam.attribution.importance import importance, importance_gradcam
+from annealcam.attribution.importance import gradcam_weights, importance
 from annealcam.attribution.layer_maps import build_problem
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
 from annealcam.pipeline import select_with
@@ -84,7 +84,7 @@ def drawn(
     >>> drawn(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
     tensor([[[3., 0.]]])
     """
-    chosen, alpha = selected(maps, gradients, settings), importance_gradcam(gradients)
+    chosen, alpha = selected(maps, gradients, settings), gradcam_weights(gradients)
     return torch.stack(
         [
             explanation_map(f[n], a[n], form=settings.map_form)
