@@ -57,7 +57,6 @@ ON_A_GPU = ("gpu.py", "devices.py", "torch_state.py")  # imported only where a G
 KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
     "cycle: 2 modules, samplers.annealing first",
     "full: app",
-    "full: metrics",
     "full: study/pages",
 }
 

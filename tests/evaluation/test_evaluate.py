@@ -22,7 +22,7 @@ from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import resized
-from annealcam.metrics.road import road
+from annealcam.metrics.removal import road
 from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess

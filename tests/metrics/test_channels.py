@@ -9,7 +9,9 @@ import annealcam as ac
 from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetError
 from annealcam.metrics.channels import (
+    along_beta,
     channel_faithfulness,
+    faithfulness_of_many,
     logits_by_size,
     maps_for_share,
 )
@@ -121,8 +123,12 @@ def test_the_model_is_given_back_and_bfloat16_works(case):
 @pytest.mark.parametrize(
     ("change", "error", "complaint"),
     [
-        ({"selected": [np.array([1])]}, ArgumentError, "1 and 4 for 4 images"),
-        ({"selected": [np.array([14])] * 4}, ArgumentError, "channel 14; layer '3' has 14"),
+        ({"selected": [np.array([1])]}, ArgumentError, "1 selections and 4 targets for 4 images"),
+        (
+            {"selected": [np.array([14])] * 4},
+            ArgumentError,
+            "channel 14: layer '3' has channels 0 to 13",
+        ),
         ({"selected": [np.array([-1, 1])] * 4}, ArgumentError, "channel -1"),
         ({"targets": [-1, 0, 0, 0]}, TargetError, "target=-1: the model has classes 0 to 4"),
         ({"targets": [9, 0, 0, 0]}, TargetError, "target=9: the model has classes 0 to 4"),
@@ -141,7 +147,7 @@ def test_masks_of_another_size(case):
     network, images = case
     with pytest.raises(ArgumentError, match="of at least one"):
         channel_faithfulness(network, images[:0], layer="3", selected=[], targets=[])
-    with pytest.raises(ArgumentError, match="masks: of 1 maps; layer '3' has 14"):
+    with pytest.raises(ArgumentError, match="masks has 1 maps: layer '3' has 14"):
         masked_logits(network, images, layer="3", masks=np.ones((4, 2, 1), dtype=bool))
 
 
@@ -190,3 +196,61 @@ def test_of_a_layer_that_runs_twice_the_last_run_is_masked_as_it_is_captured():
     bias = network.fc.bias[1].item()
     for i in range(2):
         assert found[i] == pytest.approx(bias + masks[i] @ gains[i], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def one_image():
+    network = small_network(maps=10)
+    image = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(1))
+    captured = capture(network, image[None], layer="3", targets=[0])
+    gain = (captured.activations * captured.gradients)[0].sum(dim=(1, 2)).double().numpy()
+    assert gain.sum() > 0
+    return network, image, gain
+
+
+def test_shares_along_beta_are_those_of_the_contributions(one_image):
+    network, image, gain = one_image
+    weight = np.arange(10.0)[::-1].copy()
+    curve = along_beta(
+        network, image, layer="3", target=0, weight=weight, betas=[0.2, 0.5, 1.0],
+        select=lambda beta: np.arange(10)[-round(10 * beta) :],
+    )  # fmt: skip
+    assert curve.maps.tolist() == [2, 5, 10]
+    for k, kept, top in zip(curve.maps, curve.kept, curve.kept_top, strict=True):
+        assert kept == pytest.approx(gain[10 - k :].sum() / gain.sum(), rel=1e-3, abs=1e-5)
+        assert top == pytest.approx(gain[:k].sum() / gain.sum(), rel=1e-3, abs=1e-5)
+
+
+def test_many_selections_of_one_image_are_those_of_many_images(one_image):
+    network, image, _ = one_image
+    chosen = [np.array([1]), np.array([], dtype=int), np.array([0, 4, 7])]
+    many = faithfulness_of_many(network, image, layer="3", selections=chosen, target=2)
+    each = channel_faithfulness(
+        network, image.expand(3, *image.shape), layer="3", selected=chosen, targets=[2] * 3
+    )
+    for name, values in vars(each).items():
+        assert np.allclose(getattr(many, name), values, atol=1e-6), name
+    assert many.logit_kept[1] == many.logit_none[1]
+
+
+def test_the_image_goes_through_the_layer_once(one_image):
+    network, image, _ = one_image
+    counted = []
+    first = nn.Sequential(*network[:4])
+    first[3].register_forward_hook(lambda *_: counted.append(1))
+    model = nn.Sequential(first, *network[4:])
+    faithfulness_of_many(
+        model, image, layer="0.3", selections=[np.array([i]) for i in range(9)], target=0
+    )
+    assert len(counted) == 2  # once to inspect the layer, once for all selections
+
+
+def test_selections_and_betas_that_do_not_fit(one_image):
+    network, image, _ = one_image
+    with pytest.raises(ArgumentError, match="betas is empty"):
+        along_beta(network, image, layer="3", target=0, weight=np.ones(10), betas=[],
+                   select=lambda _: np.arange(2))  # fmt: skip
+    with pytest.raises(ArgumentError, match="selections is empty"):
+        faithfulness_of_many(network, image, layer="3", selections=[], target=0)
+    with pytest.raises(ArgumentError, match="channel 10: layer '3' has channels 0 to 9"):
+        faithfulness_of_many(network, image, layer="3", selections=[np.array([10])], target=0)

@@ -156,9 +156,9 @@ def test_like_images_overlap_with_themselves_and_single_ones_say_nothing():
 @pytest.mark.parametrize(
     ("votes", "labels", "message"),
     [
-        (np.array([[-1.0, 2.0]]), np.array([0]), "votes: must be finite and 0 or more"),
-        (np.array([[np.nan, 2.0]]), np.array([0]), "votes: must be finite"),
-        (np.ones((2, 2)), np.array([0, 3]), "labels: 0 to 3; must be 0 to 2"),
+        (np.array([[-1.0, 2.0]]), np.array([0]), "votes must be finite and 0 or more"),
+        (np.array([[np.nan, 2.0]]), np.array([0]), "votes must be finite"),
+        (np.ones((2, 2)), np.array([0, 3]), "labels lie in 0 to 3: they must lie in 0 to 2"),
     ],
 )
 def test_votes_that_are_none(votes, labels, message):

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from annealcam.errors import NumericalError, UsageError
-from annealcam.metrics.floors import centred_gaussian, random_map
 from annealcam.metrics.pixels import (
     AT_ONCE,
     batched_logits,
@@ -16,6 +15,7 @@ from annealcam.metrics.pixels import (
     pixel_order,
     resized,
 )
+from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from tests.builders import small_network
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import baseline, explanation_map
 from annealcam.attribution.layer_maps import LayerMaps, layer_maps
-from annealcam.metrics.floors import centred_gaussian, random_map
+from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.settings import Settings
 
 if TYPE_CHECKING:

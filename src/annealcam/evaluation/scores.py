@@ -18,7 +18,7 @@ from annealcam.evaluation.methods import Answer
 from annealcam.metrics.channels import ChannelFaithfulness, channel_faithfulness
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import ConfidenceChange, confidence_change, perturbation, resized
-from annealcam.metrics.road import road
+from annealcam.metrics.removal import road
 from annealcam.metrics.sensitivity import class_sensitivity
 
 Scores: TypeAlias = Float[Array, " n"]

@@ -1,8 +1,8 @@
-"""Channel faithfulness: what the network says when only some maps are kept, or just they go."""
+"""Channel faithfulness: the logit with only the selected maps, and without them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +13,22 @@ from torch import Tensor, nn
 from annealcam._internal.types import Array
 from annealcam.attribution.capture import targets_of
 from annealcam.errors import ArgumentError
-from annealcam.metrics.masked import logits_under, look
+from annealcam.metrics.masked import inspect_layer, logits_under
+
+# Even steps of log(beta / (1 - beta)) from beta = 0.25: most maps enter close to beta = 1.
+BETAS = (*(x / (1 + x) for x in np.geomspace(1 / 3, 3e4, 40).tolist()), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelFaithfulness:
-    """The target's logit z and probability with all maps, with the selected ones alone, without.
+    """The target's logit and probability with all maps, only the selected, only the others, none.
 
-    `kept_share` is (z_kept - z_none) / (z - z_none), z_none with every map at zero: the part of
-    the layer's say that the selected maps have by themselves; higher is better, and any number is
-    possible (maps that were left out may have spoken against the class). `lost_share` is
-    (z - z_dropped) / (z - z_none): what goes with them. For a linear head both are the selected
-    maps' share of the sum of all contributions. NaN where z is not above z_none; `undefined`
-    counts those images.
+    With z_none the logit when every map is zero, z - z_none is the layer's contribution to the
+    logit. `kept_share` is (z_kept - z_none) / (z - z_none), the share that the selected maps keep
+    by themselves. Higher is better; any number is possible, since the other maps may lower the
+    logit. `lost_share` is (z - z_dropped) / (z - z_none), the share that is lost without the
+    selected maps. For a linear head both equal the selected maps' share of the sum of all
+    contributions. Both are NaN where z is not above z_none; `undefined` counts these images.
     """
 
     logit: Float[Array, " n"]
@@ -38,17 +41,17 @@ class ChannelFaithfulness:
 
     @property
     def kept_share(self) -> Float[Array, " n"]:
-        """The share of the layer's say that the selected maps keep alone."""
+        """Share of the layer's contribution to the logit that the selected maps keep."""
         return self._share(self.logit_kept - self.logit_none)
 
     @property
     def lost_share(self) -> Float[Array, " n"]:
-        """The share of the layer's say that is lost without them."""
+        """Share of the layer's contribution to the logit that is lost without the selected maps."""
         return self._share(self.logit - self.logit_dropped)
 
     @property
     def undefined(self) -> int:
-        """Number of images where the layer as a whole does not speak for the target."""
+        """Number of images where the layer as a whole does not raise the target's logit."""
         return int((self.logit <= self.logit_none).sum())
 
     def _share(self, part: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -64,38 +67,39 @@ def channel_faithfulness(
     selected: Sequence[Int[Array, " _"]],
     targets: Sequence[int],
 ) -> ChannelFaithfulness:
-    """Return what happens when only an image's selected maps are kept, and when just they go.
+    """Measure the target's logit with only the selected maps, and without them.
 
-    Maps are set to zero at the output of `layer`, and the rest of the network runs as it is. The
-    model is given back as it was found.
+    Maps are set to zero at the output of `layer`, and the rest of the network runs unchanged. The
+    model is left as it was.
 
     Args:
         model: an image classifier.
         images: already normalised.
-        layer: whose maps are masked.
-        selected: channel numbers for each image.
-        targets: the class for each image.
+        layer: name of the layer whose maps are masked.
+        selected: channels for each image.
+        targets: a class for each image.
 
     Raises:
-        ArgumentError: not one selection and one class for each image, or no such channel.
+        ArgumentError: the numbers of selections, classes and images differ, or a channel does not
+            exist.
         AnnealcamError: as `annealcam.explain`, for the layer and the model.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> found = channel_faithfulness(
+    >>> faithfulness = channel_faithfulness(
     ...     net, torch.randn(1, 3, 8, 8), layer="1", selected=[np.arange(8)], targets=[1])
-    >>> bool(np.allclose(found.logit, found.logit_kept))
+    >>> bool(np.allclose(faithfulness.logit, faithfulness.logit_kept))
     True
     """
     if not len(images) == len(selected) == len(targets) >= 1:
         raise ArgumentError(
-            f"selected, targets: {len(selected)} and {len(targets)} for {len(images)} images; "
-            "one of each for every image, of at least one"
+            f"{len(selected)} selections and {len(targets)} targets for {len(images)} images: "
+            "give one of each for every image, of at least one image."
         )
-    place = look(model, images[:1], layer)
-    kept = np.stack([_kept(channels, place.maps, layer) for channels in selected])[:, None]
+    masked = inspect_layer(model, images[:1], layer)
+    kept = np.stack([_kept(channels, masked.maps, layer) for channels in selected])[:, None]
     every = np.ones_like(kept)
     logits = logits_under(
-        model, images, place, np.concatenate([every, ~every, kept, ~kept], axis=1)
+        model, images, masked, np.concatenate([every, ~every, kept, ~kept], axis=1)
     )
     z, p = _of_targets(logits, targets)
     return ChannelFaithfulness(z[:, 0], z[:, 2], z[:, 3], z[:, 1], p[:, 0], p[:, 2], p[:, 3])
@@ -109,10 +113,10 @@ def faithfulness_of_many(
     selections: Sequence[Int[Array, " _"]],
     target: int,
 ) -> ChannelFaithfulness:
-    """Return the same for many selections of one image, which goes through the layer once.
+    """Measure `channel_faithfulness` of many selections of one image in one pass up to the layer.
 
     Raises:
-        ArgumentError: no selection, or no such channel.
+        ArgumentError: there is no selection, or a channel does not exist.
         AnnealcamError: as `annealcam.explain`, for the layer and the model.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
@@ -121,12 +125,12 @@ def faithfulness_of_many(
     (1,)
     """
     if not len(selections):
-        raise ArgumentError("selections: none; give at least one")
-    place = look(model, image[None], layer)
-    kept = np.stack([_kept(channels, place.maps, layer) for channels in selections])
+        raise ArgumentError("selections is empty: give at least one selection.")
+    masked = inspect_layer(model, image[None], layer)
+    kept = np.stack([_kept(channels, masked.maps, layer) for channels in selections])
     every = np.ones_like(kept[:1])
     logits = logits_under(
-        model, image[None], place, np.concatenate([every, ~every, kept, ~kept])[None]
+        model, image[None], masked, np.concatenate([every, ~every, kept, ~kept])[None]
     )
     z, p = (values[0] for values in _of_targets(logits, [target]))
     m = len(selections)
@@ -139,7 +143,7 @@ def faithfulness_of_many(
 def _of_targets(
     logits: Float[Tensor, "n masks classes"], targets: Sequence[int]
 ) -> tuple[Float[Array, "n masks"], Float[Array, "n masks"]]:
-    """Logit and probability of each image's target under each mask."""
+    """Return the logit and the probability of each image's target under each mask."""
     chosen = targets_of(logits[:, 0], targets)
     rows = torch.arange(len(logits))
     return logits[rows, :, chosen].numpy(), logits.softmax(dim=-1)[rows, :, chosen].numpy()
@@ -153,28 +157,29 @@ def logits_by_size(
     orders: Int[Array, "n ranked"],
     targets: Sequence[int],
 ) -> Float[Array, "n sizes"]:
-    """Return the target's logit with the first k maps of an order kept, k = 0, 1, ... all of it.
+    """Return the target's logit with the first k maps of an order kept, for k = 0, 1, ..., ranked.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
     >>> logits_by_size(
     ...     net, torch.randn(1, 3, 8, 8), layer="1", orders=np.arange(4)[None], targets=[0]).shape
     (1, 5)
     """
-    place = look(model, images[:1], layer)
+    masked = inspect_layer(model, images[:1], layer)
     n, ranked = orders.shape
-    rank = np.full((n, place.maps), ranked)
+    rank = np.full((n, masked.maps), ranked)
     np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
     masks = rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
-    return _of_targets(logits_under(model, images, place, masks), targets)[0]
+    return _of_targets(logits_under(model, images, masked, masks), targets)[0]
 
 
 def maps_for_share(
     curve: Float[Array, " sizes"], whole: float, *, share: float = 0.9
 ) -> int | None:
-    """Return how few maps keep a share of the layer's say, from a curve of `logits_by_size`.
+    """Return the least number of maps that keep a share of the layer's contribution to the logit.
 
-    The least k with z_k - z_0 >= share * (whole - z_0), z_0 the logit without any map; lower is
-    better. None where no number of maps does, or the layer does not speak for the class.
+    The least k with z_k - z_0 >= share * (whole - z_0), where z_k is a curve of `logits_by_size`
+    and z_0 the logit without any map. Lower is better. None if no k reaches the share, or if the
+    layer does not raise the logit.
 
     >>> maps_for_share(np.array([1.0, 1.5, 2.9, 3.0]), 3.0)
     2
@@ -186,13 +191,92 @@ def maps_for_share(
 
 
 def _kept(channels: Int[Array, " k"], count: int, layer: str) -> Bool[Array, " maps"]:
-    """The mask of the channels, if each is a map of the layer."""
-    found = np.asarray(channels)
-    if found.size and not np.issubdtype(found.dtype, np.integer):
-        raise ArgumentError(f"selected: of {found.dtype}; channel numbers are whole")
-    for channel in found:
+    """Return the mask of the channels, which must exist in the layer."""
+    numbers = np.asarray(channels)
+    if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
+        raise ArgumentError(f"selected has dtype {numbers.dtype}: channels are integers.")
+    for channel in numbers:
         if not 0 <= channel < count:
-            raise ArgumentError(f"selected: channel {channel}; layer {layer!r} has {count}")
+            raise ArgumentError(
+                f"selected has channel {channel}: layer {layer!r} has channels 0 to {count - 1}."
+            )
     mask = np.zeros(count, dtype=bool)
-    mask[found.astype(np.int64)] = True
+    mask[numbers.astype(np.int64)] = True
     return mask
+
+
+@dataclass(frozen=True, eq=False)
+class BetaCurve:
+    """Number of selected maps, and the share of the logit that they keep, for each beta.
+
+    `kept` is `ChannelFaithfulness.kept_share` of the selected maps, `kept_top` that of equally many
+    maps of largest weight.
+    """
+
+    betas: Float[Array, " betas"]
+    maps: Int[Array, " betas"]
+    kept: Float[Array, " betas"]
+    kept_top: Float[Array, " betas"]
+
+    def fewest(self, share: float = 0.9) -> tuple[int, float] | None:
+        """Return the least number of maps on the curve that keep a share, and its beta.
+
+        Lower is better. None if no beta of the curve reaches the share.
+
+        >>> columns = [0.5, 0.9], [2, 7], [0.3, 0.92], [0.4, 0.95]
+        >>> curve = BetaCurve(*(np.array(column) for column in columns))
+        >>> curve.fewest(), curve.fewest(0.95)
+        ((7, 0.9), None)
+        """
+        enough = np.flatnonzero(self.kept >= share)
+        if not len(enough):
+            return None
+        best = enough[np.argmin(self.maps[enough])]
+        return int(self.maps[best]), float(self.betas[best])
+
+
+def along_beta(
+    model: nn.Module,
+    image: Float[Tensor, "channels height width"],
+    *,
+    layer: str,
+    target: int,
+    select: Callable[[float], Int[Array, " k"]],
+    weight: Float[Array, " maps"],
+    betas: Sequence[float] = BETAS,
+) -> BetaCurve:
+    """Return the number of selected maps, and the share of the logit that they keep, along beta.
+
+    kept(beta) = (z_S(beta) - z_none) / (z - z_none),   S(beta) = select(beta)
+
+    Args:
+        model: an image classifier.
+        image: already normalised.
+        layer: name of the layer whose maps are selected.
+        target: a class.
+        select: a function from a beta to the selected channels.
+        weight: weight of every map of the layer, which ranks them for `kept_top`.
+        betas: values of beta in [0, 1].
+
+    Raises:
+        ArgumentError: there is no beta, or a channel does not exist.
+        AnnealcamError: as `annealcam.explain`, for the layer and the model.
+
+    >>> import torch
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> curve = along_beta(net, torch.randn(3, 8, 8), layer="1", target=0, weight=np.arange(8.0),
+    ...                    select=lambda beta: np.arange(int(8 * beta)), betas=[0.5, 1.0])
+    >>> curve.maps
+    array([4, 8])
+    """
+    if not len(betas):
+        raise ArgumentError("betas is empty: give at least one value in [0, 1].")
+    chosen = [select(float(beta)) for beta in betas]
+    order = np.argsort(-weight, kind="stable")
+    most = [order[: len(channels)] for channels in chosen]
+    faithfulness = faithfulness_of_many(
+        model, image, layer=layer, selections=[*chosen, *most], target=target
+    )
+    kept, kept_top = np.split(faithfulness.kept_share, 2)
+    sizes = np.array([len(channels) for channels in chosen])
+    return BetaCurve(np.array(betas, dtype=np.float64), sizes, kept, kept_top)

@@ -1,4 +1,4 @@
-"""Localisation: whether a map lies where a mask or a box says that the object is."""
+"""Localisation: whether a map lies on the object that a mask or a box marks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from annealcam.errors import ArgumentError
 
 
 def pointing_game(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
-    """Return the share of the map's largest pixels that lie on the object; 1 is best, 0 worst.
+    """Return the share of the map's largest pixels that lie on the object.
 
-    |argmax and mask| / |argmax|; the largest is mostly one pixel, and a tie counts by its share.
+    |argmax and mask| / |argmax|, in [0, 1], higher is better; a tie of pixels counts by its share
 
     Raises:
-        ArgumentError: the mask has another size than the map, or is empty.
+        ArgumentError: the mask is empty or has another size than the map.
 
     Source: Zhang et al. 2016, "Top-down neural attention by excitation backprop".
 
@@ -27,13 +27,15 @@ def pointing_game(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
 
 
 def energy_inside(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
-    """Return the share of a map's sum that lies on the object; in [0, 1], higher is better.
+    """Return the share of a map's sum that lies on the object.
 
-    sum of the map on the mask / sum of the map; the mask's share of the area for a constant map.
-    NaN for a map that is zero all over: it lies nowhere.
+    sum of the map on the mask / sum of the map, in [0, 1], higher is better
+
+    A constant map gives the mask's share of the area, a map of zeros NaN.
 
     Raises:
-        ArgumentError: the mask has another size than the map or is empty, or the map is negative.
+        ArgumentError: the mask is empty or has another size than the map, or the map has negative
+            pixels.
 
     Source: Wang et al. 2020, "Score-CAM", section 4.3.
 
@@ -42,19 +44,21 @@ def energy_inside(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
     """
     _check(map_, mask)
     if map_.min() < 0:
-        raise ArgumentError("map: has negative pixels; give it after its ReLU")
+        raise ArgumentError("The map has negative pixels: apply a ReLU to it first.")
     total = float(map_.sum())
     return float(map_[mask].sum()) / total if total > 0 else float("nan")
 
 
 def best_iou(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
-    """Return the IoU of mask and thresholded map, at the best threshold; in (0, 1], higher better.
+    """Return the IoU of the mask and the thresholded map at the best threshold.
 
-    max over t of |{map >= t} and mask| / |{map >= t} or mask|, t all values of the map. At the
-    lowest t everything is marked, so no map has less than the mask's share of the area.
+    max over t of |{map >= t} and mask| / |{map >= t} or mask|, in (0, 1], higher is better
+
+    The thresholds t are all values of the map. The lowest t marks every pixel, so no map scores
+    less than the mask's share of the area.
 
     Raises:
-        ArgumentError: the mask has another size than the map, or is empty.
+        ArgumentError: the mask is empty or has another size than the map.
 
     Source: Choe et al. 2020, "Evaluating weakly supervised object localization methods right".
 
@@ -62,19 +66,19 @@ def best_iou(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
     1.0
     """
     _check(map_, mask)
-    values, on = map_.ravel(), mask.ravel()
+    values, on_object = map_.ravel(), mask.ravel()
     order = np.argsort(-values, kind="stable")
-    hits = np.cumsum(on[order])
+    hits = np.cumsum(on_object[order])
     marked = np.arange(1, len(values) + 1)
-    last = np.append(np.diff(values[order]) != 0, True)  # equal pixels are marked together
-    return float((hits / (on.sum() + marked - hits))[last].max())
+    last = np.append(np.diff(values[order]) != 0, True)  # a threshold marks equal pixels together
+    return float((hits / (on_object.sum() + marked - hits))[last].max())
 
 
 def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Bool[Array, "h w"]:
-    """Return the mask of a box (left, top, right, bottom), its right and bottom edges left out.
+    """Return the mask of a box (left, top, right, bottom), without its right and bottom edges.
 
     Raises:
-        ArgumentError: the box is empty, or reaches out of the image.
+        ArgumentError: the box is empty or extends beyond the image.
 
     >>> box_mask((2, 3), (1, 0, 3, 1)).astype(int)
     array([[0, 1, 1],
@@ -83,7 +87,7 @@ def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Bool[Arra
     left, top, right, bottom = box
     height, width = size
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        raise ArgumentError(f"box={box}: not within an image of {width} x {height}, or empty")
+        raise ArgumentError(f"box={box} is empty or extends beyond the {width} x {height} image.")
     mask = np.zeros(size, dtype=bool)
     mask[top:bottom, left:right] = True
     return mask
@@ -92,9 +96,9 @@ def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Bool[Arra
 def _check(map_: Float[Array, "..."], mask: Bool[Array, "..."]) -> None:
     if map_.shape != mask.shape or map_.ndim != 2:
         raise ArgumentError(
-            f"mask: of shape {mask.shape}, the map has {map_.shape}; resize one of them"
+            f"The mask has shape {mask.shape} and the map {map_.shape}: resize one of them."
         )
     if not mask.any():
-        raise ArgumentError("mask: empty; there is no object to find")
+        raise ArgumentError("The mask is empty: mark at least one pixel of the object.")
     if not np.isfinite(map_).all():
-        raise ArgumentError("map: holds NaN or infinity")
+        raise ArgumentError("The map holds NaN or infinity.")

@@ -1,4 +1,4 @@
-"""What the network says when some maps of a layer are set to zero."""
+"""Logits of a network when some maps of a layer are set to zero."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def masked_logits(
 ) -> Float[Array, "n masks classes"]:
     """Return the logits, in float64, of each image under each of its masks of a layer's maps.
 
-    Up to the layer the network sees one image once; behind it, as many copies as there are masks.
-    Of a layer that runs several times the last run is masked, the one that `capture` takes.
+    The network processes each image once up to the layer, and one copy for each mask behind it. If
+    the layer runs several times, its last run is masked, which is the run that `capture` records.
 
     Raises:
-        ArgumentError: the masks are not of the layer's number of maps.
+        ArgumentError: the masks do not have the layer's number of maps.
         NumericalError: logits hold NaN or infinity.
         AnnealcamError: as `capture`, for the layer and the model.
 
@@ -38,79 +38,85 @@ def masked_logits(
     >>> masked_logits(net, torch.ones(1, 3, 8, 8), layer="0", masks=alone).shape
     (1, 8, 2)
     """
-    place = look(model, images[:1], layer)
-    if masks.shape[2] != place.maps:
-        raise ArgumentError(f"masks: of {masks.shape[2]} maps; layer {layer!r} has {place.maps}")
-    return logits_under(model, images, place, masks).numpy()
+    masked = inspect_layer(model, images[:1], layer)
+    if masks.shape[2] != masked.maps:
+        raise ArgumentError(f"masks has {masks.shape[2]} maps: layer {layer!r} has {masked.maps}.")
+    return logits_under(model, images, masked, masks).numpy()
 
 
-class Place(NamedTuple):
-    """A layer, its number of maps, and how often it runs in a forward pass."""
+class MaskedLayer(NamedTuple):
+    """A layer, its number of maps, and its number of runs in a forward pass."""
 
     module: nn.Module
     maps: int
     runs: int
 
 
-def look(model: nn.Module, image: Tensor, layer: str) -> Place:
-    """Return a layer as one pass of an image finds it.
+def inspect_layer(model: nn.Module, image: Tensor, layer: str) -> MaskedLayer:
+    """Return a layer with the facts about it that one forward pass shows.
 
     Raises:
         AnnealcamError: as `capture`, for the layer and the model.
 
-    >>> look(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten()), torch.ones(1, 3, 8, 8), "0").maps
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten())
+    >>> inspect_layer(net, torch.ones(1, 3, 8, 8), "0").maps
     8
     """
     module, counts = find_layer(model, layer), []
 
-    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    def count_maps(_module: nn.Module, _inputs: Any, output: Any) -> None:
         counts.append(as_maps(output, layer).shape[1])
 
-    with borrowed(model), torch.no_grad(), hooked({module: note}):
+    with borrowed(model), torch.no_grad(), hooked({module: count_maps}):
         run(model, image)
     if not counts:
         raise never_ran(layer)
-    return Place(module, counts[-1], len(counts))
+    return MaskedLayer(module, counts[-1], len(counts))
 
 
 def logits_under(
-    model: nn.Module, images: Tensor, place: Place, masks: Bool[Array, "n masks maps"]
+    model: nn.Module, images: Tensor, layer: MaskedLayer, masks: Bool[Array, "n masks maps"]
 ) -> Float[Tensor, "n masks classes"]:
-    """Return the logits of `masked_logits` for a layer that was looked at.
+    """Return the logits of `masked_logits` for the result of `inspect_layer`.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(288, 2))
     >>> x = torch.ones(1, 3, 8, 8)
-    >>> logits_under(net, x, look(net, x, "0"), torch.ones(1, 5, 8).bool().numpy()).shape
+    >>> logits_under(net, x, inspect_layer(net, x, "0"), torch.ones(1, 5, 8).bool().numpy()).shape
     torch.Size([1, 5, 2])
     """
-    found = []
+    each_image = []
     with borrowed(model), torch.no_grad():
-        for image, own in zip(images, masks, strict=True):
-            chunks = torch.split(torch.from_numpy(own), CHUNK)
-            found.append(torch.cat([_under(model, place, image[None], some) for some in chunks]))
-    logits = torch.stack(found)
+        for image, own_masks in zip(images, masks, strict=True):
+            chunks = torch.split(torch.from_numpy(own_masks), CHUNK)
+            parts = [_under(model, layer, image[None], chunk) for chunk in chunks]
+            each_image.append(torch.cat(parts))
+    logits = torch.stack(each_image)
     refuse_non_finite("logits under a mask", logits)
     return logits
 
 
-def _under(model: nn.Module, place: Place, image: Tensor, masks: Tensor) -> Tensor:
-    """One image under some masks; a network whose parts must agree in their batch sees copies."""
+def _under(model: nn.Module, layer: MaskedLayer, image: Tensor, masks: Tensor) -> Tensor:
+    """Return the logits of one image under some masks.
+
+    Behind the layer the batch is larger than before it. A network that joins both, as by a skip
+    connection from the image, fails on that and gets copies of the image instead.
+    """
     try:
-        with hooked({place.module: _masking(masks, place.runs)}):
+        with hooked({layer.module: _masking(masks, layer.runs)}):
             logits = run(model, image, rows=len(masks))
     except ModelError:
-        with hooked({place.module: _masking(masks, place.runs)}):
+        with hooked({layer.module: _masking(masks, layer.runs)}):
             logits = run(model, image.expand(len(masks), *image.shape[1:]))
     return logits.double().cpu()
 
 
 def _masking(masks: Tensor, runs: int) -> Hook:
-    left = iter(range(runs - 1, -1, -1))
+    runs_left = iter(range(runs - 1, -1, -1))
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
-        if next(left):
-            return None  # an earlier run stays as it is
+        if next(runs_left):
+            return None  # earlier runs are not masked
         kept = masks.to(output.device)[:, :, None, None]
-        return torch.where(kept, output, 0)  # a product would make NaN of an infinite map
+        return torch.where(kept, output, 0)  # a product would turn infinite maps into NaN
 
     return hook

@@ -1,4 +1,4 @@
-"""Pixel faithfulness: what the network says when a map's pixels are taken away, or put in."""
+"""Pixel faithfulness: the network's scores as a map's pixels are removed or inserted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from annealcam.attribution.hooks import borrowed, run
 from annealcam.errors import ArgumentError
 
 MODES = ("deletion", "insertion")
-BLUR = 224 / 10  # side of the image over the standard deviation of its blurred self
-AT_ONCE = 4  # images in a forward pass on a processor, where more are slower
+BLUR = 224 / 10  # side of the image over the standard deviation of the blur
+AT_ONCE = 4  # images in a forward pass on a CPU, where larger batches are slower
 
 
 @dataclass(frozen=True, eq=False)
 class Perturbation:
-    """The target's probability while pixels go (deletion) or come (insertion), best first.
+    """The target's probability as pixels are deleted or inserted, most relevant pixels first.
 
     `auc` is the area under the curve over the share of pixels, in [0, 1]: lower is better for
     deletion, higher for insertion.
@@ -37,7 +37,7 @@ class Perturbation:
 
     @property
     def auc(self) -> Float[Array, " n"]:
-        """Area under each image's curve, by trapezia."""
+        """Area under each image's curve, by the trapezoidal rule."""
         area: Float[Array, " n"] = np.trapezoid(self.probabilities, self.shares, axis=1)
         return area
 
@@ -51,27 +51,28 @@ def perturbation(
     mode: str,
     steps: int = 28,
 ) -> Perturbation:
-    """Return the target's probability as the pixels of a map go, or come, in order of relevance.
+    """Return the target's probability as pixels are deleted or inserted in a map's order.
 
-    Deletion replaces the most relevant pixels by those of the blurred image; insertion begins with
-    the blurred image and puts them in. Maps are resized bilinearly, and pixels ranked with a
-    stable tie-break (row by row), so that a sparse map loses no more pixels at a step than any.
+    Deletion replaces the most relevant pixels by those of the blurred image; insertion starts with
+    the blurred image and restores them. Maps are resized bilinearly. Pixels are ranked by a stable
+    sort (ties row by row), so that a sparse map removes as many pixels in a step as any other.
 
     Args:
         model: an image classifier.
         images: already normalised.
-        maps: one for each image, of any resolution.
-        targets: the class for each image.
+        maps: a map for each image, of any resolution.
+        targets: a class for each image.
         mode: `deletion` or `insertion`.
-        steps: equal steps from no pixel to all.
+        steps: number of equal steps from no pixel to all.
 
     Raises:
-        ArgumentError: not one finite map and one class for each image, or no such mode.
-        TargetError: a target is no class of the model.
+        ArgumentError: there is not one finite map and one class for each image, or `mode` is
+            unknown.
+        TargetError: a target is not a class of the model.
         ModelError: the model fails on the images.
         NumericalError: logits hold NaN or infinity.
 
-    Source: Petsiuk et al. 2018, "RISE", section 4; the blurred image as baseline for both.
+    Source: Petsiuk et al. 2018, "RISE", section 4, with the blurred image as baseline of both.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
     >>> x = torch.randn(1, 3, 8, 8)
@@ -82,25 +83,26 @@ def perturbation(
     shares = np.linspace(0.0, 1.0, whole("steps", steps, least=1) + 1)
     check_maps(images, maps, targets)
     order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
-    counts, found = torch.from_numpy(np.rint(shares * order.shape[1]))[:, None], []
+    counts = torch.from_numpy(np.rint(shares * order.shape[1]))[:, None]
+    probabilities = []
     with borrowed(model), torch.no_grad():
         for image, ranked, target in zip(images, order, targets, strict=True):
             first, second = image[None], blurred(image[None])
             if mode == "insertion":
                 first, second = second, first
-            taken = (places(ranked) < counts).reshape(-1, 1, *image.shape[1:])
-            logits = batched_logits(model, torch.where(taken.to(image.device), second, first))
-            found.append(target_scores(logits, target))
-    return Perturbation(mode, shares, np.stack(found))
+            replaced = (places(ranked) < counts).reshape(-1, 1, *image.shape[1:])
+            logits = batched_logits(model, torch.where(replaced.to(image.device), second, first))
+            probabilities.append(target_scores(logits, target))
+    return Perturbation(mode, shares, np.stack(probabilities))
 
 
 @dataclass(frozen=True, eq=False)
 class ConfidenceChange:
-    """How the target's probability changes when the image is dimmed by a map.
+    """The target's probability of an image, and of the image multiplied by its map.
 
-    `drop` is max(0, p - p_masked) / p, in [0, 1], lower is better; `increase` whether p_masked is
-    above p. **They cannot rank methods**: a random map scores as well as Grad-CAM does. They are
-    here because they are often asked for.
+    `drop` is max(0, p - p_masked) / p, in [0, 1], lower is better; `increase` is 1 if p_masked is
+    above p. **They cannot rank methods**: a random map scores as well as Grad-CAM. They are
+    provided because publications report them.
     """
 
     probability: Float[Array, " n"]
@@ -114,7 +116,7 @@ class ConfidenceChange:
 
     @property
     def increase(self) -> Float[Array, " n"]:
-        """1 where the probability rises, else 0."""
+        """1 if the probability rises, else 0."""
         return (self.probability_masked > self.probability).astype(np.float64)
 
 
@@ -125,22 +127,22 @@ def confidence_change(
     *,
     targets: Sequence[int],
 ) -> ConfidenceChange:
-    """Return the target's probability of each image, and of the image times its map.
+    """Return the target's probability of each image, and of the image multiplied by its map.
 
-    p_masked = softmax(model(x * m))_c,   m the map resized and scaled to [0, 1]; all 0 if constant
+    p_masked = softmax(model(x * m))_c,   m the map resized and scaled to [0, 1]; 0 if constant
 
     Raises:
-        ArgumentError: not one finite map and one class for each image.
-        TargetError: a target is no class of the model.
+        ArgumentError: there is not one finite map and one class for each image.
+        TargetError: a target is not a class of the model.
         ModelError: the model fails on the images.
         NumericalError: logits hold NaN or infinity.
 
     Source: Chattopadhay et al. 2018, "Grad-CAM++", section 5.1 (average drop and increase).
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
-    >>> found = confidence_change(
+    >>> change = confidence_change(
     ...     net, torch.randn(1, 3, 8, 8), np.random.rand(1, 4, 4), targets=[0])
-    >>> bool(0 <= found.drop[0] <= 1)
+    >>> bool(0 <= change.drop[0] <= 1)
     True
     """
     check_maps(images, maps, targets)
@@ -151,34 +153,34 @@ def confidence_change(
     with borrowed(model), torch.no_grad():
         dimmed = images * scaled[:, None].to(images)
         return ConfidenceChange(
-            *(target_scores(batched_logits(model, seen), targets) for seen in (images, dimmed))
+            *(target_scores(batched_logits(model, x), targets) for x in (images, dimmed))
         )
 
 
 def batched_logits(
     model: nn.Module, images: Float[Tensor, "m channels height width"]
 ) -> Float[Tensor, "m classes"]:
-    """Return the logits of a borrowed model; on a processor, of few images at once.
+    """Return the logits of a borrowed model, on a CPU in small batches.
 
-    Few images' maps stay in the processor's caches, and channels lie last, as its convolutions
-    like them: the same logits up to rounding, in two thirds of the time.
+    The maps of few images stay in the CPU's caches, and convolutions are faster with channels last:
+    the same logits up to rounding, in two thirds of the time.
 
     >>> batched_logits(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.ones(5, 3, 2, 2)).shape
     torch.Size([5, 2])
     """
     on_cpu = all(p.device.type == "cpu" for p in model.parameters())
     size = AT_ONCE if on_cpu else len(images)
-    seen = images.contiguous(memory_format=torch.channels_last)
-    return torch.cat([run(model, part) for part in torch.split(seen, size)])
+    ordered = images.contiguous(memory_format=torch.channels_last)
+    return torch.cat([run(model, part) for part in torch.split(ordered, size)])
 
 
 def target_scores(
     logits: Float[Tensor, "m classes"], targets: int | Sequence[int], score: str = "probability"
 ) -> Float[Array, " m"]:
-    """Return the targets' probabilities, or their logits, in float64; one target stands for all.
+    """Return the targets' probabilities or logits, in float64; one target applies to all images.
 
     Raises:
-        TargetError: a target is no class of the model.
+        TargetError: a target is not a class of the model.
         NumericalError: logits hold NaN or infinity.
 
     >>> target_scores(torch.zeros(2, 4), 3)
@@ -191,7 +193,7 @@ def target_scores(
 
 
 def pixel_order(maps: Float[Tensor, "n height width"]) -> Int[Tensor, "n pixels"]:
-    """Return the pixels of each map, most relevant first; equal ones row by row.
+    """Return the pixels of each map, most relevant first, ties row by row.
 
     >>> pixel_order(torch.tensor([[[0.0, 2.0], [2.0, 1.0]]]))
     tensor([[1, 2, 3, 0]])
@@ -200,7 +202,7 @@ def pixel_order(maps: Float[Tensor, "n height width"]) -> Int[Tensor, "n pixels"
 
 
 def resized(maps: Float[Array, "n h w"], size: tuple[int, int]) -> Float[Tensor, "n height width"]:
-    """Return maps at the image's resolution, bilinearly.
+    """Return maps that are resized bilinearly to the image's resolution.
 
     >>> resized(np.ones((1, 2, 2)), (4, 4)).shape
     torch.Size([1, 4, 4])
@@ -210,7 +212,7 @@ def resized(maps: Float[Array, "n h w"], size: tuple[int, int]) -> Float[Tensor,
 
 
 def blurred(images: Float[Tensor, "n channels height width"]) -> Tensor:
-    """Return images blurred by a Gaussian of a tenth of 224 pixels, in proportion to their side.
+    """Return images blurred by a Gaussian of standard deviation 10 / 224 of their shorter side.
 
     >>> blurred(torch.ones(1, 3, 16, 16)).shape
     torch.Size([1, 3, 16, 16])
@@ -219,15 +221,15 @@ def blurred(images: Float[Tensor, "n channels height width"]) -> Tensor:
 
     side = min(images.shape[2:])
     sigma = side / BLUR
-    reach = min(math.ceil(3 * sigma), side - 1)  # the edge is mirrored, once
+    reach = min(math.ceil(3 * sigma), side - 1)  # the border is reflected at most once
     wide, spread = 2 * reach + 1, [sigma, sigma]
-    rows = gaussian_blur(images, [wide, 1], spread)  # a Gaussian is a product: side after side
+    rows = gaussian_blur(images, [wide, 1], spread)  # a Gaussian is separable
     blur: Tensor = gaussian_blur(rows, [1, wide], spread)
     return blur
 
 
 def places(ranked: Int[Tensor, " pixels"]) -> Int[Tensor, " pixels"]:
-    """Return the place of each pixel in an order of them.
+    """Return the rank of each pixel, given the pixels in order: the inverse permutation.
 
     >>> places(torch.tensor([2, 0, 1]))
     tensor([1, 2, 0])
@@ -238,12 +240,12 @@ def places(ranked: Int[Tensor, " pixels"]) -> Int[Tensor, " pixels"]:
 
 
 def check_maps(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
-    """Raise ArgumentError unless there is a finite map and a class for each of the images."""
+    """Raise ArgumentError unless there is a finite map and a class for each image."""
     fits = images.ndim == 4 and maps.ndim == 3
     if not (fits and len(images) == len(maps) == len(targets) >= 1):
         raise ArgumentError(
-            f"maps, targets: {maps.shape} and {len(targets)} for images {tuple(images.shape)}; one "
-            "map (h, w) and one class for each of at least one image"
+            f"maps of shape {maps.shape} and {len(targets)} targets for images of shape "
+            f"{tuple(images.shape)}: give one map (h, w) and one class for each image."
         )
     if not np.isfinite(maps).all():
-        raise ArgumentError("maps: hold NaN or infinity")
+        raise ArgumentError("maps holds NaN or infinity.")

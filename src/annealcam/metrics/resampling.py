@@ -1,4 +1,4 @@
-"""How sure an overlap is: other images of the same classes, and labels that mean nothing."""
+"""Uncertainty of an overlap: resampled images of the same classes, and shuffled labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 from annealcam.metrics.overlap import checked_votes, normalised
 
-_NUMBERS_AT_ONCE = 4_000_000  # of 8 bytes, in each of the few arrays that are held together
+_NUMBERS_AT_ONCE = 4_000_000  # of 8 bytes each, in each of the few arrays of a part
 
 
 def bootstrap_overlap(
@@ -25,13 +25,13 @@ def bootstrap_overlap(
 ) -> Float[Array, " resamples"]:
     """Return the off-diagonal mean overlap of resampled images, drawn with replacement by class.
 
-    Class after class, `rng.integers(0, n_c, (resamples, n_c))` says which images are drawn, so
-    that the same seed and labels give the same images for other votes: differences are paired.
-    Resamples that leave fewer than two classes with votes are NaN. A class with one image never
-    varies, so that nothing is known of its spread.
+    `rng.integers(0, n_c, (resamples, n_c))` draws the images of one class after the other. Equal
+    seeds and labels draw the same images for any votes, so that differences are paired. Resamples
+    with fewer than two classes that vote are NaN. A class of one image is always drawn as it is,
+    so its spread is unknown.
 
     Raises:
-        ArgumentError: as for `class_histograms`, or resamples is below 1.
+        ArgumentError: as for `class_histograms`, or `resamples` is below 1.
 
     Source: Efron 1979.
 
@@ -61,11 +61,11 @@ def permutation_null(
 ) -> Float[Array, " permutations"]:
     """Return the off-diagonal mean overlap under labels that are shuffled among the images.
 
-    What the overlap would be if maps had nothing to do with classes, at the same number of images.
-    Images without votes keep out of it.
+    This is the distribution of the overlap if maps were independent of classes, for the same number
+    of images. Images without votes are left out.
 
     Raises:
-        ArgumentError: as for `class_histograms`, or permutations is below 1.
+        ArgumentError: as for `class_histograms`, or `permutations` is below 1.
 
     >>> votes, labels = np.eye(2)[[0, 0, 1, 1]], np.array([0, 0, 1, 1])
     >>> sorted(set(permutation_null(votes, labels, 2).round(9).tolist()))
@@ -73,8 +73,8 @@ def permutation_null(
     """
     votes, labels = checked_votes(votes, labels, classes)
     whole("permutations", permutations, least=1)
-    kept = votes.any(axis=1)
-    votes, labels = votes[kept][:, votes.any(axis=0)], labels[kept]
+    voting = votes.any(axis=1)
+    votes, labels = votes[voting][:, votes.any(axis=0)], labels[voting]
     rng = np.random.default_rng(seed)
     means = np.empty(permutations)
     for part in _parts(permutations, classes * max(votes.shape)):
@@ -97,17 +97,17 @@ def labelled_means(
 
 
 def p_value(estimate: float, null: Float[Array, " permutations"]) -> float:
-    """Return the chance of an overlap as low or lower, were the labels to mean nothing.
+    """Return the probability of an overlap this low or lower under shuffled labels.
 
     p = (1 + number of null <= estimate) / (1 + number of null)
 
-    The estimate counts as one of the labellings, so that p is never 0 and is valid at any number.
+    The estimate counts as one of the labellings, so p is never 0, and valid for any number of them.
 
     >>> p_value(0.1, np.array([0.3, 0.4, 0.5]))
     0.25
     """
     null = null[~np.isnan(null)]
-    # Equal labellings may differ in their last bits: they count as equal.
+    # The overlaps of equal labellings may differ in their last bits.
     return float((1 + (null <= estimate + 1e-12).sum()) / (1 + len(null)))
 
 
@@ -118,47 +118,48 @@ def centred_interval(
 
     [q_low - b, q_high - b],   b = mean(resampled) - estimate,   q = quantiles of the resampled
 
-    A resample holds fewer different images than the sample, its histograms lose maps, and it
-    overlaps less: the resampled values lie below the estimate, often all of them. So the plain
-    percentile interval may not hold the estimate. The estimate lies below the overlap of
-    infinitely many images for the same reason, but by an amount that b does not tell: in
-    simulations (10 classes, 5 or 20 images each, k = 4 of 16 maps, k = 1 of 16, k = 26 of 1280)
-    the nominal 95 % held *that* overlap in 0-42 % of samples for the percentile interval, 0-97 %
-    for the reflected one (2 estimate - q), 0-76 % for BCa. None of them can be relied upon.
-    What the images do tell is the overlap to be expected of this many images a class, and selectors
-    are compared at that. The interval shifted by b held it in 85-98 % of samples (percentile:
-    0-81 %, reflected: 0-78 %, BCa: 0-78 %), least often at 5 images, since n resampled images
-    vary (n - 1) / n as much as n new ones. The interval says no more than that, of these classes
-    and this network; b says how strongly the overlap still depends on the number of images.
+    A resample has fewer different images than the sample, so its histograms have fewer maps and
+    overlap less: most or all resampled values lie below the estimate, and the plain percentile
+    interval may not contain it. For the same reason the estimate lies below the overlap of
+    infinitely many images, by an amount that b does not measure. In simulations (10 classes of 5
+    or 20 images, k = 4 of 16 maps, k = 1 of 16, k = 26 of 1280) nominal 95 % intervals contained
+    *that* overlap in 0-42 % of samples (percentile), 0-97 % (reflected, 2 estimate - q) and 0-76 %
+    (BCa). None of them is reliable.
+
+    The images do determine the expected overlap of this many images a class, and selectors are
+    compared by that. The interval shifted by b contained it in 85-98 % of samples (percentile
+    0-81 %, reflected 0-78 %, BCa 0-78 %), least often for 5 images, since the variance of n
+    resampled images is (n - 1) / n that of n new ones. The interval holds for these classes and
+    this network only; b shows how strongly the overlap still depends on the number of images.
 
     Raises:
-        ArgumentError: confidence is not between 0 and 1.
+        ArgumentError: `confidence` is not between 0 and 1.
 
     >>> [round(end, 3) for end in centred_interval(0.5, np.linspace(0.3, 0.5, 101))]
     [0.405, 0.595]
     """
     if not 0 < confidence < 1:
-        raise ArgumentError(f"confidence={confidence}: must lie between 0 and 1, as 0.95 does")
+        raise ArgumentError(f"confidence={confidence}: must lie between 0 and 1, such as 0.95.")
     resampled = resampled[~np.isnan(resampled)]
     if not len(resampled):
         return float("nan"), float("nan")
     tail = (1 - confidence) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail]) - (resampled.mean() - estimate)
-    # Rounding, or a wild skew, must not push the estimate out.
+    # Rounding or a strong skew must not exclude the estimate.
     return min(float(low), estimate), max(float(high), estimate)
 
 
 def _times_drawn(drawn: Int[Array, "many images"]) -> Float[Array, "many images"]:
-    """How often each image was drawn."""
+    """Return the number of times that each image was drawn."""
     many, images = drawn.shape
     cells = drawn + images * np.arange(many)[:, None]
     return np.bincount(cells.ravel(), minlength=many * images).reshape(many, images).astype(float)
 
 
 def _off_diagonal_means(sums: Float[Array, "many classes maps"]) -> Float[Array, " many"]:
-    """The pairs need no loop: sum_{c != c'} r_c r_c' = (sum_c r_c)^2 - sum_c r_c^2 at each map.
+    """Use sum_{c != c'} r_c r_c' = (sum_c r_c)^2 - sum_c r_c^2 at each map instead of all pairs.
 
-    Map by map, so that classes without a common map give exactly 0.
+    The difference is taken for each map, so that classes without a common map give exactly 0.
     """
     roots = np.sqrt(normalised(sums))
     both = (roots.sum(axis=1) ** 2 - (roots**2).sum(axis=1)).sum(axis=-1)

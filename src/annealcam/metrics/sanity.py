@@ -1,15 +1,16 @@
-"""Does a map depend on what the network has learnt, and on the class? Randomise, and see.
+"""Sanity checks: does a map depend on the trained weights, and on the class?
 
-An explainer is any function from a model, images and one class an image to their raw maps:
-`cam_explainer` makes one of Grad-CAM and its kin.
+An explainer is any function from a model, images and a class for each image to their raw maps;
+`cam_explainer` returns that of a CAM method. Weights are randomised in place, stage by stage, and
+restored to the bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,23 +21,22 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.cam import baseline
 from annealcam.attribution.capture import capture, targets_of
-from annealcam.attribution.hooks import borrowed, run
+from annealcam.attribution.hooks import borrowed, find_layer, layer_names, run
 from annealcam.errors import ArgumentError, NumericalError
-from annealcam.metrics._likeness import (
+from annealcam.metrics.sensitivity import (
     ALIKE,
-    between,
+    between_images,
     mean_of_defined,
     rank_correlation,
     top_overlap,
 )
-from annealcam.metrics.randomised import redrawn, restored, stages_of
 
 Maps: TypeAlias = Float[Array, "n h w"]
 Explainer: TypeAlias = Callable[[nn.Module, Tensor, Sequence[int]], Tensor | Array]
 
 
 def cam_explainer(layer: str, method: str = "gradcam") -> Explainer:
-    """Return the explainer of a baseline at a layer: `gradcam`, `gradcam++` or `hirescam`.
+    """Return the explainer of a CAM method at a layer: `gradcam`, `gradcam++` or `hirescam`.
 
     >>> from torch import nn
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
@@ -45,22 +45,22 @@ def cam_explainer(layer: str, method: str = "gradcam") -> Explainer:
     """
 
     def explainer(model: nn.Module, images: Tensor, targets: Sequence[int]) -> Tensor:
-        seen = capture(model, images, layer=layer, targets=targets)
-        return baseline(seen.activations, seen.gradients, method)
+        captured = capture(model, images, layer=layer, targets=targets)
+        return baseline(captured.activations, captured.gradients, method)
 
     return explainer
 
 
 @dataclass(frozen=True, eq=False)
 class ParameterRandomisation:
-    """How like the original map an explainer's map stays while a network loses what it learnt.
+    """Similarity of an explainer's maps to the original maps as weights are randomised.
 
-    `stages` names what was randomised, from the head downwards. `rank_correlation` is Spearman's,
-    in [-1, 1], and `top_overlap` the IoU of the top 5 % of pixels, in [0, 1]; each row compares a
-    stage's maps with the original ones. Lower is better: a map should change. Both are NaN where
-    one of the two maps is constant or not finite; `undefined` counts those. `between_images` is
-    the mean rank correlation of different images' original maps (None for one image): what
-    maps have in common without being about the same image.
+    `stages` are the randomised modules, from the head downwards. `rank_correlation` is Spearman's,
+    in [-1, 1], and `top_overlap` the IoU of the top 5 % of pixels, in [0, 1]; each row compares the
+    maps of a stage with the original ones. Lower is better: the map should change. Both are NaN
+    where a map is constant or not finite; `undefined` counts these. `between_images` is the mean
+    rank correlation of different images' original maps (None for one image): maps have this in
+    common even if they show different images.
     """
 
     stages: tuple[str, ...]
@@ -72,23 +72,24 @@ class ParameterRandomisation:
 
     @property
     def means(self) -> Float[Array, " stages"]:
-        """The mean rank correlation at each stage, of the images that have one; else NaN."""
+        """Mean rank correlation at each stage over the images that have one, else NaN."""
         return mean_of_defined(self.rank_correlation)
 
     def verdict(self) -> str:
-        """Say whether the map depends on what the network has learnt, by all stages or the head."""
+        """State whether the map depends on the weights: on all, or on those of the first stage."""
         stage = -1 if self.cascading else 0
-        last, lost = self.means[stage], self.undefined[stage]
-        what = "all weights" if self.cascading else f"{self.stages[0]!r} alone"
-        if np.isnan(last):
-            return f"with {what} random every map is constant: nothing can be compared"
-        found = f"rank correlation {last:.2f}" + (f", {lost} not comparable" if lost else "")
-        if last > ALIKE:
+        mean, undefined = self.means[stage], self.undefined[stage]
+        weights = "all weights" if self.cascading else f"only {self.stages[0]!r}"
+        if np.isnan(mean):
+            return f"with {weights} randomised every map is constant: nothing can be compared"
+        value = f"rank correlation {mean:.2f}"
+        value += f", {undefined} not comparable" if undefined else ""
+        if mean > ALIKE:
             return (
-                f"with {what} random the map still ranks the pixels alike ({found}): it hardly "
-                "depends on what the network has learnt"
+                f"with {weights} randomised the map ranks the pixels almost as before ({value}): "
+                "it hardly depends on the trained weights"
             )
-        return f"with {what} random the map is another one ({found}): it depends on them"
+        return f"with {weights} randomised the map changes ({value}): it depends on these weights"
 
 
 def parameter_randomisation(
@@ -103,28 +104,30 @@ def parameter_randomisation(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> ParameterRandomisation:
-    """Randomise a network from the head downwards, and compare its maps with the original ones.
+    """Randomise a network from the head downwards and compare its maps with the original ones.
 
     rho_s = Spearman(map of the network with stages 1..s random, original map)
 
-    The class stays the one that the intact network was explained for. Parameters are overwritten
-    where they lie, so that explainers which hold on to the model see it too, and are given back
-    to the bit, also after an error; meanwhile no other thread should use the model.
+    The explained class stays that of the trained network. Parameters are overwritten in place, so
+    that explainers which hold a reference to the model use them too, and restored to the bit, even
+    after an error. No other thread should use the model meanwhile.
 
     Args:
         model: an image classifier.
         images: already normalised; at least one.
-        explainer: (model, images, one class each) -> maps (n, h, w).
+        explainer: a function (model, images, a class for each image) -> maps (n, h, w).
         targets: a class for all images, or one for each; None takes the predicted classes.
         layers: names of the stages; None takes every module that has parameters of its own.
-        cascading: keep what was randomised before (Adebayo), or randomise each stage by itself.
-        draw: `initial` (the layers' own initialisation; entries shuffled where a layer has none)
-            or `shuffled` (entries permuted: the weights keep their scale).
+        cascading: whether earlier stages stay randomised (Adebayo et al.), or each stage is
+            randomised alone.
+        draw: `initial` (the modules' own initialisation, or permuted entries if a module has none)
+            or `shuffled` (permuted entries, which keep the scale of the weights).
         seed: equal seeds give equal bits.
-        progress: is told (stages done, stages).
+        progress: a function that is called with (stages done, stages).
 
     Raises:
-        ArgumentError: no images, an unknown draw, no parameters, maps of another shape.
+        ArgumentError: there are no images, `draw` is unknown, there are no parameters, or the maps
+            have another shape.
         LayerError, TargetError, ModelError: as for `capture`.
         NumericalError: an original map is not finite.
 
@@ -139,27 +142,30 @@ def parameter_randomisation(
     chosen = _targets(model, images, targets)
     stages = stages_of(model, images[:1], layers)
     original = _maps(explainer, model, images, chosen)
-    found = []
+    randomised = []
     with restored(model):
         done: set[int] = set()
         for number, modules in enumerate(stages.values()):
             with nullcontext() if cascading else restored(model):
                 redrawn(modules, draw=draw, seed=[seed, number], done=done if cascading else set())
-                found.append(_maps_or_nan(explainer, model, images, chosen, original))
+                randomised.append(_maps_or_nan(explainer, model, images, chosen, original))
             if progress is not None:
                 progress(number + 1, len(stages))
-    rho = np.stack([rank_correlation(original, maps) for maps in found])
-    top = np.stack([top_overlap(original, maps) for maps in found])
-    lost = np.isnan(rho).sum(axis=1)
-    return ParameterRandomisation(tuple(stages), rho, top, lost, between(original), cascading)
+    rho = np.stack([rank_correlation(original, maps) for maps in randomised])
+    top = np.stack([top_overlap(original, maps) for maps in randomised])
+    undefined = np.isnan(rho).sum(axis=1)
+    return ParameterRandomisation(
+        tuple(stages), rho, top, undefined, between_images(original), cascading
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class RandomLogit:
-    """How like the map of the explained class the maps of randomly drawn classes are.
+    """Similarity of the maps of randomly drawn classes to the map of the explained class.
 
-    `classes[t, i]` was drawn for image i. Both similarities are as in `ParameterRandomisation`,
-    lower is better; `undefined` counts the comparisons with a constant map, which are NaN.
+    `classes[t, i]` is the class of draw t for image i. The similarities are as in
+    `ParameterRandomisation`; lower is better. `undefined` counts comparisons with a constant map,
+    which are NaN.
     """
 
     classes: Int[Array, "draws n"]
@@ -168,9 +174,9 @@ class RandomLogit:
     undefined: int
 
     def verdict(self) -> str:
-        """Say in a sentence whether the map tells classes apart."""
+        """State in a sentence whether the map tells classes apart."""
         if self.undefined == self.rank_correlation.size:
-            return "every comparison has a constant map: nothing can be compared"
+            return "every comparison involves a constant map: nothing can be compared"
         mean = float(np.nanmean(self.rank_correlation))
         if mean > ALIKE:
             return f"this map hardly tells the classes apart (rank correlation {mean:.2f})"
@@ -191,7 +197,7 @@ def random_logit(
     rho = Spearman(map of class c, map of a class c' != c, uniform among the others)
 
     Raises:
-        ArgumentError: no images, or more draws than other classes (each is drawn once).
+        ArgumentError: there are no images, or fewer other classes than draws (each is drawn once).
         TargetError, LayerError, ModelError: as for `capture`.
         NumericalError: a map is not finite.
 
@@ -205,21 +211,23 @@ def random_logit(
     classes = _logits(model, images).shape[1]
     chosen = _targets(model, images, targets)
     if draws > classes - 1:
-        raise ArgumentError(f"draws={draws}: the model has {classes - 1} other classes; lower it")
+        raise ArgumentError(f"draws={draws}: the model has only {classes - 1} other classes.")
     others = np.empty((draws, len(chosen)), dtype=np.int64)
     for i, target in enumerate(chosen):
-        left = np.delete(np.arange(classes), target)
-        others[:, i] = np.random.default_rng([seed, i]).choice(left, draws, replace=False)
+        available = np.delete(np.arange(classes), target)
+        others[:, i] = np.random.default_rng([seed, i]).choice(available, draws, replace=False)
     original = _maps(explainer, model, images, chosen)
-    found = [_maps(explainer, model, images, row.tolist()) for row in others]
-    rho = np.stack([rank_correlation(original, maps) for maps in found])
-    top = np.stack([top_overlap(original, maps) for maps in found])
+    drawn = [_maps(explainer, model, images, row.tolist()) for row in others]
+    rho = np.stack([rank_correlation(original, maps) for maps in drawn])
+    top = np.stack([top_overlap(original, maps) for maps in drawn])
     return RandomLogit(others, rho, top, int(np.isnan(rho).sum()))
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
     if images.ndim != 4 or len(images) == 0:
-        raise ArgumentError(f"images: {tuple(images.shape)}; a batch (n, 3, height, width), n >= 1")
+        raise ArgumentError(
+            f"images has shape {tuple(images.shape)}: give a batch (n, 3, height, width), n >= 1."
+        )
     with borrowed(model), torch.no_grad():
         return run(model, images)
 
@@ -229,23 +237,165 @@ def _targets(model: nn.Module, images: Tensor, targets: int | Sequence[int] | No
 
 
 def _maps(explainer: Explainer, model: nn.Module, images: Tensor, targets: Sequence[int]) -> Maps:
-    """An explainer's maps, in float64; a copy, as some keep what they return."""
-    given = explainer(model, images, targets)
-    if isinstance(given, Tensor):
-        given = given.detach().cpu().double().numpy()
-    maps = np.array(given, dtype=np.float64)
+    """Return an explainer's maps in float64, as a copy, since explainers may reuse their memory."""
+    raw = explainer(model, images, targets)
+    if isinstance(raw, Tensor):
+        raw = raw.detach().cpu().double().numpy()
+    maps = np.array(raw, dtype=np.float64)
     if maps.ndim != 3 or len(maps) != len(images):
-        raise ArgumentError(f"explainer: gives {maps.shape}; a map (h, w) for each image")
+        raise ArgumentError(
+            f"The explainer returns maps of shape {maps.shape}: it must return a map (h, w) for "
+            f"each of {len(images)} images."
+        )
     if not np.isfinite(maps).all():
-        raise NumericalError("explainer: its maps hold NaN or infinity")
+        raise NumericalError("The explainer's maps hold NaN or infinity.")
     return maps
 
 
 def _maps_or_nan(
     explainer: Explainer, model: nn.Module, images: Tensor, targets: Sequence[int], like: Maps
 ) -> Maps:
-    """The maps of a randomised network, which may overflow: they then count as undefined."""
+    """Return the maps of a randomised network, or NaN if they overflow."""
     try:
         return _maps(explainer, model, images, targets)
     except NumericalError:
         return np.full_like(like, np.nan)
+
+
+@contextmanager
+def restored(model: nn.Module) -> Iterator[None]:
+    """Restore parameters, buffers and the random state to the bit, even after an error.
+
+    Tensors are overwritten and restored in place, never replaced, so that references to them (of an
+    optimiser or an explainer) stay valid before, during and after.
+
+    >>> net = nn.Linear(2, 2)
+    >>> before = net.weight.clone()
+    >>> with restored(net):
+    ...     net.reset_parameters()
+    >>> torch.equal(net.weight, before)
+    True
+    """
+    modules = [(m, dict(m._parameters), dict(m._buffers)) for m in model.modules()]
+    tensors = {id(t): t for _, p, b in modules for t in (*p.values(), *b.values()) if t is not None}
+    copies = [(t, t.detach().clone()) for t in tensors.values() if not _expanded(t)]
+    devices = sorted({t.device.index or 0 for t in tensors.values() if t.is_cuda})
+    with torch.random.fork_rng(devices=devices):
+        try:
+            yield
+        finally:
+            for module, parameters, buffers in modules:
+                module._parameters.update(parameters)
+                module._buffers.update(buffers)
+            with torch.inference_mode():  # inference tensors can be written to only here
+                for tensor, values in copies:
+                    tensor.copy_(values)
+
+
+def stages_of(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    layers: Sequence[str] | None = None,
+) -> dict[str, list[nn.Module]]:
+    """Return the stages from the head downwards, each with its modules that have parameters.
+
+    Without `layers` every module that has parameters of its own is a stage, and the last to run
+    comes first. Modules that did not run, by themselves or in a parent, are left out.
+
+    Raises:
+        ArgumentError: no module with parameters runs in a stage, or in the model.
+        LayerError: a layer does not exist.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+    >>> list(stages_of(net, torch.zeros(1, 3, 4, 4)))
+    ['2', '0']
+    """
+    started = _started(model, images)
+    names = layer_names(model)
+    when: dict[str, int] = {}
+    for name, module in names.items():
+        # The out_proj of attention does not run: its parent reads the weights.
+        parent = names[name.rpartition(".")[0]] if name else module
+        at = started.get(module, started.get(parent))
+        if at is not None and _own(module):
+            when[name] = at
+    stages = {name: [names[name]] for name in when}
+    if layers is not None:
+        for layer in layers:
+            find_layer(model, layer)
+        inside = {w: [n for n in when if n == w or n.startswith(f"{w}.")] for w in layers}
+        stages = {w: [names[n] for n in members] for w, members in inside.items()}
+        when = {w: max((when[n] for n in members), default=0) for w, members in inside.items()}
+    empty = [name for name, modules in stages.items() if not modules]
+    if empty or not stages:
+        place = f"Layer {empty[0]!r}" if empty else "The model"
+        raise ArgumentError(f"{place} has no parameters that run: there is nothing to randomise.")
+    return dict(sorted(stages.items(), key=lambda stage: -when[stage[0]]))
+
+
+def redrawn(
+    modules: Sequence[nn.Module], *, draw: str, seed: int | Sequence[int], done: set[int]
+) -> None:
+    """Randomise the parameters of modules, except those in `done`, and add them to `done`.
+
+    `initial` calls the module's own `reset_parameters` (which resets the statistics of a
+    normalisation too), or permutes entries if there is none. `shuffled` permutes the entries of
+    each parameter.
+
+    >>> net = nn.Linear(1, 3, bias=False)
+    >>> values = sorted(net.weight.flatten().tolist())
+    >>> redrawn([net], draw="shuffled", seed=1, done=set())
+    >>> sorted(net.weight.flatten().tolist()) == values
+    True
+    """
+    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    with torch.inference_mode():
+        for module in modules:
+            own = [p for p in _own(module) if id(p) not in done]
+            tied = [(p, p.clone()) for p in _own(module) if id(p) in done]
+            reset: Callable[[], Any] | None = getattr(module, "reset_parameters", None)
+            if draw == "initial" and reset is not None:
+                reset()
+            else:
+                for parameter in own:
+                    _shuffle(parameter)
+            for (
+                parameter,
+                values,
+            ) in tied:  # randomised at an earlier stage, in another module
+                parameter.copy_(values)
+            done.update(id(p) for p in own)
+
+
+def _expanded(tensor: Tensor) -> bool:
+    """Whether entries share memory, so that the tensor cannot be written to and needs no copy."""
+    return any(
+        step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)
+    )
+
+
+def _shuffle(parameter: Tensor) -> None:
+    order = torch.randperm(parameter.numel()).to(parameter.device)  # equal on every device
+    parameter.copy_(parameter.flatten()[order].view_as(parameter))
+
+
+def _own(module: nn.Module) -> list[nn.Parameter]:
+    return [p for p in module._parameters.values() if p is not None]
+
+
+def _started(model: nn.Module, images: Tensor) -> Mapping[nn.Module, int]:
+    """Return when each module starts its last run: a container starts before its children."""
+    started: dict[nn.Module, int] = {}
+    count = iter(range(1 << 62))
+
+    def hook(module: nn.Module, _inputs: Any) -> None:
+        started[module] = next(count)
+
+    with borrowed(model), torch.no_grad():
+        handles = [m.register_forward_pre_hook(hook) for m in model.modules()]
+        try:
+            run(model, images)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return started

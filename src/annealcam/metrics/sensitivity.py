@@ -1,24 +1,26 @@
-"""Class sensitivity: how far one image's maps of two classes are the same map."""
+"""Class sensitivity: the similarity of one image's maps of two classes."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
-from annealcam.metrics._likeness import ALIKE, rank_correlation, top_overlap
+
+ALIKE = 0.5  # rank correlation above which two maps count as the same; our own choice
 
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """How like each image's map of one class is to that of another.
+    """Similarity of each image's maps of two classes.
 
     `rank_correlation` is Spearman's, in [-1, 1], and `top_overlap` the IoU of the top 5 % of the
-    pixels, in [0, 1]; lower is better: a map that explains a class should differ from another
-    class's. NaN where one of the two maps is constant; `undefined` counts those.
+    pixels, in [0, 1]. Lower is better: the map that explains a class should differ from the map of
+    another class. Both are NaN where one of the maps is constant; `undefined` counts these images.
     """
 
     rank_correlation: Float[Array, " n"]
@@ -26,53 +28,136 @@ class Sensitivity:
 
     @property
     def undefined(self) -> int:
-        """Number of images of which a map is constant."""
+        """Number of images with a constant map."""
         return int(np.isnan(self.rank_correlation).sum())
 
     def verdict(self) -> str:
-        """Say in a sentence whether these maps tell the two classes apart."""
+        """State in a sentence whether these maps tell the two classes apart."""
         if self.undefined == len(self.rank_correlation):
             return "a map is constant: nothing can be compared"
         mean = float(np.nanmean(self.rank_correlation))
-        told = "does not tell the classes apart" if mean > ALIKE else "tells the classes apart"
-        return f"this map {told} (rank correlation {mean:.2f})"
+        verdict = "does not tell the classes apart" if mean > ALIKE else "tells the classes apart"
+        return f"this map {verdict} (rank correlation {mean:.2f})"
 
 
 def class_sensitivity(maps: Float[Array, "n h w"], others: Float[Array, "..."]) -> Sensitivity:
-    """Compare the maps of one class with those of another, of the same images.
+    """Compare the maps of one class with those of another class, for the same images.
 
     rho = Spearman(map of class c, map of class c')
 
     Raises:
         ArgumentError: the maps differ in number or size, or there are none.
 
-    Source: docs/metrics.md; the top pixels by a stable rank, so that sparse maps are compared too.
+    Pixels are ranked by a stable sort, so that the top pixels of sparse maps are defined too.
+
+    Source: docs/metrics.md.
 
     >>> one = np.array([[[0.0, 1.0, 2.0]]])
     >>> class_sensitivity(one, 5 * one).verdict()
     'this map does not tell the classes apart (rank correlation 1.00)'
     """
     if maps.shape != others.shape or len(maps) == 0:
-        raise ArgumentError(f"maps, others: {maps.shape} and {others.shape}; two of each image")
+        raise ArgumentError(
+            f"maps and others have shapes {maps.shape} and {others.shape}: "
+            "give two maps (h, w) of each image, of at least one image."
+        )
     return Sensitivity(rank_correlation(maps, others), top_overlap(maps, others))
 
 
 def other_classes(
     logits: Float[Array, "n classes"], targets: Int[Array, " n"], *, which: str
 ) -> Int[Array, " n"]:
-    """Return, for each image, the likeliest class besides the target, or the least likely one.
+    """Return the most likely class besides the target, or the least likely class, of each image.
 
     Raises:
-        ArgumentError: `which` is neither `next` nor `least`, or there is one class only.
+        ArgumentError: `which` is neither `next` nor `least`, or there is only one class.
 
     >>> other_classes(np.array([[3.0, 1.0, 2.0]]), np.array([0]), which="next")
     array([2])
     """
     if which not in ("next", "least"):
-        raise ArgumentError(f"which={which!r}: next or least")
+        raise ArgumentError(f"which={which!r}: must be 'next' or 'least'.")
     if logits.shape[1] < 2:
-        raise ArgumentError("logits: of one class; there is no other to compare with")
+        raise ArgumentError("logits has one class only: there is no other class to compare with.")
     sign = -1.0 if which == "next" else 1.0
     cost = sign * logits.astype(np.float64)
     cost[np.arange(len(logits)), targets] = np.inf
     return np.argmin(cost, axis=1)
+
+
+def rank_correlation(a: Float[Array, "n h w"], b: Float[Array, "n h w"]) -> Float[Array, " n"]:
+    """Return Spearman's rank correlation of each pair of maps, with mean ranks for ties.
+
+    rho = Pearson(ranks of a, ranks of b), in [-1, 1]; NaN where a map is constant or not finite
+
+    >>> a = np.array([[[1.0, 2.0, 9.0]]])
+    >>> rank_correlation(a, -a)
+    array([-1.])
+    """
+    first, second = _standard_ranks(a), _standard_ranks(b)
+    rho = np.clip((first * second).sum(axis=1), -1.0, 1.0)
+    return np.where(_flat(a) | _flat(b), np.nan, rho)
+
+
+def top_overlap(
+    a: Float[Array, "n h w"], b: Float[Array, "n h w"], share: float = 0.05
+) -> Float[Array, " n"]:
+    """Return the IoU of the top pixels of each pair of maps, a share of all pixels by stable rank.
+
+    |top a and top b| / |top a or top b|, in [0, 1]; NaN where a map is constant or not finite
+
+    >>> a = np.eye(4)[:, None]
+    >>> top_overlap(a, a[[0, 1, 3, 2]])
+    array([1., 1., 0., 0.])
+    """
+    pixels = a[0].size
+    count = math.ceil(share * pixels)
+    first, second = _top(a, count), _top(b, count)
+    both = (first & second).sum(axis=1)
+    return np.where(_flat(a) | _flat(b), np.nan, both / (2 * count - both))
+
+
+def between_images(maps: Float[Array, "n h w"]) -> float | None:
+    """Return the mean rank correlation of different images' maps; None below two defined maps.
+
+    >>> between_images(np.array([[[1.0, 2.0]], [[2.0, 1.0]], [[0.0, 0.0]]]))
+    -1.0
+    """
+    ranks = _standard_ranks(maps)[~_flat(maps)]
+    n = len(ranks)
+    # The sum over all pairs of unit vectors is |their sum|^2 - n.
+    return float(((ranks.sum(axis=0) ** 2).sum() - n) / (n * (n - 1))) if n > 1 else None
+
+
+def mean_of_defined(values: Float[Array, "rows n"]) -> Float[Array, " rows"]:
+    """Return the mean of each row without its NaN entries; NaN for a row of NaN.
+
+    >>> mean_of_defined(np.array([[1.0, np.nan], [np.nan, np.nan]]))
+    array([ 1., nan])
+    """
+    defined = ~np.isnan(values)
+    total = np.where(defined, values, 0.0).sum(axis=1)
+    return np.where(defined.any(axis=1), total / np.maximum(defined.sum(axis=1), 1), np.nan)
+
+
+def _standard_ranks(maps: Float[Array, "n h w"]) -> Float[Array, "n pixels"]:
+    """Ranks of the pixels, with a mean of 0 and a norm of 1."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.nan_to_num(maps).reshape(len(maps), -1), axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(ranks, axis=1, keepdims=True)
+    return ranks / np.where(norm > 0, norm, 1.0)
+
+
+def _flat(maps: Float[Array, "n h w"]) -> Bool[Array, " n"]:
+    """Whether the pixels of a map cannot be ranked."""
+    pixels = maps.reshape(len(maps), -1)
+    return (pixels == pixels[:, :1]).all(axis=1) | ~np.isfinite(pixels).all(axis=1)
+
+
+def _top(maps: Float[Array, "n h w"], count: int) -> Bool[Array, "n pixels"]:
+    order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")[:, :count]
+    top = np.zeros((len(maps), maps[0].size), dtype=bool)
+    np.put_along_axis(top, order, True, axis=1)
+    return top

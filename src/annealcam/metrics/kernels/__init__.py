@@ -1,1 +1,1 @@
-"""kernels"""
+"""Compiled kernels of the metrics."""

@@ -1,14 +1,32 @@
-"""Compiled loops that fill the removed pixels of an image from those that are left.
+"""Compiled imputation of removed pixels from the pixels that are left.
 
-A removed pixel is the weighted mean of its neighbours inside the image (1/6 for the four beside it,
-1/12 for the four at its corners): a linear system, symmetric and positive definite. Conjugate
-gradients solve it, preconditioned by one multigrid cycle, so that a hole of any size takes a few
-steps. Undamped Jacobi smooths well here: it leaves a third of every short wave.
+Derivation. Write x for the image, w_pq for the weight of a neighbour q of pixel p (1/6 for the four
+beside it, 1/12 for the four at its corners, only inside the image) and W_p = sum_q w_pq. Rong et
+al. (2022, section 4.2) ask that every removed pixel is the weighted mean of its neighbours:
 
-Every level keeps rows one after the other in flat arrays, with a border of zeros (one before, two
-behind, as odd sides are halved upwards). `free` is 1 where a value is sought, `weight` the sum of
-the neighbours' weights, `scale` is free / weight. A coarse cell is free if all its pixels are: the
-coarse correction then falls short rather than overshoots, and the preconditioner stays positive.
+    W_p x_p - sum_q w_pq x_q = 0    for all removed p, with x_q fixed where q is left
+
+With K the matrix of w between removed pixels and b_p the sum of w_pq x_q over pixels that are left,
+this is the linear system (diag(W) - K) x = b. Since w is symmetric and W_p >= sum of row p of K,
+with > beside a pixel that is left, the matrix is symmetric and positive definite, and conjugate
+gradients converge. Their step and direction, with residual r, preconditioner M and z = M r, are
+
+    p = z + (r z / r' z') p',    a = r z / (p, (diag(W) - K) p),    x += a p,    r -= a (W - K) p
+
+M is one multigrid V(1, 1) cycle, so that a hole of any size takes a few steps:
+
+- A Jacobi sweep u <- (f + K u) / W smooths. Its factor for the wave (s, t) is the mean of the
+  neighbours, (cos s + cos t) / 3 + cos s cos t / 3. Where one of s, t is at least pi / 2, its
+  absolute value is at most 1/3, so no damping is needed.
+- A coarse cell is removed only if all its pixels are. The coarse correction then falls short
+  rather than overshoots, and M stays positive. Its equation is the same stencil on the coarse grid.
+- The prolongation P is bilinear (3/4 and 1/4 along each axis) and the restriction its transpose,
+  and one sweep comes before and one after, so M is symmetric. Doubling the spacing multiplies the
+  stencil's value for a smooth function by four, and P^T sums four residuals: no factor is needed.
+
+Every level keeps its rows one after the other in flat arrays, with a border of zeros (one before,
+two behind, since odd sides are halved upwards). `free` is 1 where a value is sought, `weight` is W
+and `scale` is free / W.
 """
 
 from __future__ import annotations
@@ -24,11 +42,11 @@ from annealcam._internal.types import Array
 Function = TypeVar("Function", bound=Callable[..., object])
 _SMALLEST = 4  # sides of the coarsest level
 _COARSEST_SWEEPS = 24
-_MOST_STEPS = 200  # of the conjugate gradients; about 6 are usual
+_MOST_STEPS = 200  # limit of the conjugate gradients, which usually take about 6
 
 
 def compiled(function: Function) -> Function:
-    """Compile at first use; keep the result on disk, unless nothing can be written anywhere."""
+    """Compile at first use, and cache the result on disk if a folder can be written to."""
     try:
         return njit(cache=True, nogil=True, fastmath=True)(function)
     except RuntimeError:
@@ -37,7 +55,7 @@ def compiled(function: Function) -> Function:
 
 @compiled
 def _sides(height: int, width: int) -> Array:
-    """(height, width, start) of every level, and a last row with the total length."""
+    """Return (height, width, start) of every level, and a last row with the total length."""
     levels = np.zeros((32, 3), np.int64)
     count, start = 0, 0
     while True:
@@ -59,7 +77,7 @@ def _level(flat: Array, levels: Array, k: int) -> Array:
 
 @compiled
 def _weigh(free: Array, weight: Array, scale: Array, height: int, width: int) -> None:
-    """An edge takes a third of the neighbours away, a corner 7/12."""
+    """Set W, which is 2/3 at an edge and 5/12 at a corner of the image, and free / W."""
     for i in range(height):
         above, below = min(i, 1), min(height - 1 - i, 1)
         for j in range(width):
@@ -112,13 +130,13 @@ def _defect(u: Array, f: Array, free: Array, weight: Array, out: Array) -> None:
 
 @compiled
 def _beside(i: int, coarse: int) -> int:
-    """The second nearest coarse cell of a fine one; at an edge, the nearest again."""
+    """Return the second nearest coarse cell of a fine one; at an edge, the nearest again."""
     return min(max(i // 2 - 1 + 2 * (i % 2), 0), coarse - 1)
 
 
 @compiled
 def _restrict(fine: Array, coarse: Array, height: int, width: int) -> None:
-    """The transpose of `_prolong`."""
+    """Apply the transpose of `_prolong`."""
     across, down = (width + 1) // 2, (height + 1) // 2
     coarse[:] = 0.0
     row = np.zeros(across, np.float32)
@@ -154,7 +172,7 @@ def _prolong(coarse: Array, fine: Array, free: Array, height: int, width: int) -
 
 @compiled
 def _cycle(f: Array, u: Array, v: Array, grids: Array, levels: Array) -> None:
-    """One V(1, 1) cycle from zero: `v` of level 0 comes near the solution of (weight - K) v = f."""
+    """Set `v` of level 0 to M f: one V(1, 1) cycle from zero for (weight - K) v = f."""
     count = len(levels) - 1
     free, weight, scale = grids[0], grids[1], grids[2]
     for k in range(count - 1):
@@ -177,7 +195,7 @@ def _cycle(f: Array, u: Array, v: Array, grids: Array, levels: Array) -> None:
 
 @compiled
 def _grids(removed: Array, levels: Array) -> Array:
-    """free, weight and scale of every level."""
+    """Return free, weight and scale of every level."""
     grids = np.zeros((3, levels[-1, 2]), np.float32)
     height, width = removed.shape
     finest = _level(grids[0], levels, 0)
@@ -206,9 +224,9 @@ def _dot(a: Array, b: Array) -> float:
 
 @compiled
 def fill(planes: Array, removed: Array, tolerance: float) -> int:
-    """Fill the removed pixels of planes (colours, h, w) in place; return the most steps taken.
+    """Fill the removed pixels of planes (colours, h, w) in place and return the largest step count.
 
-    It ends where the next correction is below the tolerance everywhere.
+    The iteration ends when the next correction is below the tolerance everywhere.
     """
     most, (height, width) = 0, removed.shape
     levels = _sides(height, width)
@@ -228,7 +246,7 @@ def fill(planes: Array, removed: Array, tolerance: float) -> int:
             if np.abs(z).max() <= tolerance:
                 break
             now = _dot(r, z)
-            if now <= 0.0:  # rounding is all that is left
+            if now <= 0.0:  # only rounding errors are left
                 break
             p[:] = z + np.float32(now / before if step else 0.0) * p
             before = now

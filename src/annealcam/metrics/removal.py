@@ -1,4 +1,4 @@
-"""ROAD: pixels removed, and filled from what is left so that the hole itself tells nothing."""
+"""ROAD: remove pixels and fill the hole from its surroundings, so that its shape is hidden."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from annealcam.metrics.pixels import (
 SCORES = ("probability", "logit")
 SHARES = tuple(k / 10 for k in range(1, 10))
 NOISE = 0.01  # standard deviation, in units of the normalised image
-TOLERANCE = 1e-4  # of the image's range; a fraction of the noise
+TOLERANCE = 1e-4  # share of the image's range, small against the noise
 
 
 @dataclass(frozen=True, eq=False)
 class Road:
-    """The target's score when shares of the pixels are removed and filled again.
+    """The target's score after shares of the pixels are removed and imputed.
 
-    `most` where the most relevant go first, `least` where the least relevant do. `morf` and `lerf`
-    are the mean changes of the score over the shares: a good map has a low `morf` and a high
-    `lerf`. `combined` = (lerf - morf) / 2 is higher for better maps, 0 on average for a random map,
-    and changes its sign when the map is inverted; in [-1/2, 1/2] for probabilities.
+    `most` removes the most relevant pixels first, `least` the least relevant. `morf` and `lerf` are
+    the mean changes of the score over the shares: a good map has a low `morf` and a high `lerf`.
+    `combined` = (lerf - morf) / 2 is higher for better maps and 0 on average for a random map. It
+    changes its sign if the map is inverted, and lies in [-1/2, 1/2] for probabilities.
     """
 
     shares: Float[Array, " shares"]
@@ -77,23 +77,25 @@ def road(
 
     combined = mean_s (z(least relevant share s imputed) - z(most relevant share s imputed)) / 2
 
-    Maps are resized bilinearly and pixels ranked with a stable tie-break (row by row), so that of
-    any map just the share asked for is removed. `ROADCombined` of the package `grad-cam` removes by
-    a percentile instead: of a map with zeros, possibly all. On maps without ties and with the same
-    noise the two agree; its percentile p is the share 1 - p/100, its score the target's logit.
+    Maps are resized bilinearly and pixels ranked by a stable sort (ties row by row), so that the
+    given shares are removed exactly. `ROADCombined` of the package `grad-cam` removes the pixels
+    from a percentile on instead, which may be all pixels of a map with many zeros. On maps without
+    ties and with equal noise both agree; its percentile p is the share 1 - p/100, its score the
+    logit.
 
     Args:
-        model: an image classifier; it is given back as found.
+        model: an image classifier, which is left as it was.
         images: already normalised.
-        maps: one (h, w) for each image, of any resolution.
-        targets: the class for each image.
-        shares: of the pixels, each in [0, 1].
+        maps: a map (h, w) for each image, of any resolution.
+        targets: a class for each image.
+        shares: shares of the pixels, each in [0, 1].
         score: `probability` or `logit`.
-        noise: standard deviation of what is added to imputed pixels.
-        seed: of the noise; one field serves every image and share.
+        noise: standard deviation of the noise on imputed pixels.
+        seed: seed of the noise; all images and shares have the same noise field.
 
     Raises:
-        ArgumentError: not one finite map and class for each image, shares outside [0, 1].
+        ArgumentError: there is not one finite map and one class for each image, or a share is
+            outside [0, 1].
         TargetError: a target is not a class of the model.
         ModelError: the model fails on the images.
         NumericalError: logits hold NaN or infinity.
@@ -102,15 +104,15 @@ def road(
     methods", section 4.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 2))
-    >>> found = road(net, torch.randn(1, 3, 8, 8), np.random.rand(1, 4, 4), targets=[0])
-    >>> found.most.shape, found.combined.shape
+    >>> result = road(net, torch.randn(1, 3, 8, 8), np.random.rand(1, 4, 4), targets=[0])
+    >>> result.most.shape, result.combined.shape
     ((1, 9), (1,))
     """
     one_of("score", score, SCORES)
     check_maps(images, maps, targets)
     counts = [removed_count(share, images[0, 0].numel()) for share in shares]
     if not counts:
-        raise ArgumentError("shares: none; give at least one share of the pixels in [0, 1]")
+        raise ArgumentError("shares is empty: give at least one share of the pixels in [0, 1].")
     order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
     rows = []
     with borrowed(model), torch.no_grad():
@@ -131,16 +133,17 @@ def impute(
     noise: float = NOISE,
     seed: int = 0,
 ) -> Float[Tensor, "masks channels rows columns"]:
-    """Return an image with pixels filled from those that are left, once for each mask.
+    """Return an image whose removed pixels are filled from the others, once for each mask.
 
     x_p = sum_q w_pq x_q / sum_q w_pq + noise * normal,   q the neighbours of p inside the image,
-    w = 1/6 beside p and 1/12 at its corners, for all removed p at once
+    w = 1/6 for the four beside p and 1/12 for those at its corners, for all removed p at once
 
-    All colours and masks are solved together, to `TOLERANCE` of the image's range; where no pixel
-    is left, the image's mean stands for all. A pixel has the same noise under every mask.
+    The system is solved to `TOLERANCE` of the image's range. If all pixels are removed, they become
+    the image's mean. A pixel has the same noise under every mask.
 
     Raises:
-        ArgumentError: the image is not finite, masks are of another size, noise is negative.
+        ArgumentError: the image is not finite, the masks have another size, or the noise is
+            negative.
 
     Source: Rong et al. 2022, section 4.2, "noisy linear imputation".
 
@@ -151,12 +154,15 @@ def impute(
     2.0
     """
     if not (real("noise", noise) >= 0 and math.isfinite(noise)):
-        raise ArgumentError(f"noise={noise}: must be finite and 0 or more")
+        raise ArgumentError(f"noise={noise}: must be finite and 0 or more.")
     if removed.shape[1:] != image.shape[1:]:
-        raise ArgumentError(f"removed: {tuple(removed.shape)} for an image {tuple(image.shape)}")
+        raise ArgumentError(
+            f"removed has shape {tuple(removed.shape)} for an image of shape {tuple(image.shape)}: "
+            "give masks of the image's size."
+        )
     plain = image.detach().float().cpu()
     if not plain.isfinite().all():
-        raise ArgumentError("images: hold NaN or infinity")
+        raise ArgumentError("images holds NaN or infinity.")
     filled = torch.from_numpy(_solved(plain.numpy(), removed.cpu().numpy())).to(image.device)
     field = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
     noisy = filled + noise * field.to(image.device)
@@ -164,10 +170,10 @@ def impute(
 
 
 def removed_count(share: float, pixels: int) -> int:
-    """Return how many pixels a share is: those at or above the percentile 100 (1 - share).
+    """Return the number of pixels at or above the percentile 100 (1 - share).
 
-    N - ceil((1 - share) (N - 1)): the number that lie at or above the interpolated percentile, for
-    values without ties; all for a share of 1 and none for a share of 0.
+    N - ceil((1 - share) (N - 1)), for values without ties and an interpolated percentile; all
+    pixels for a share of 1 and none for a share of 0.
 
     Raises:
         ArgumentError: the share is outside [0, 1].
@@ -176,14 +182,14 @@ def removed_count(share: float, pixels: int) -> int:
     (5018, 2, 9, 0)
     """
     if not 0 <= real("shares", share) <= 1:
-        raise ArgumentError(f"shares={share}: must lie in [0, 1], as 0.1 does")
+        raise ArgumentError(f"shares={share}: must lie in [0, 1], such as 0.1.")
     if share == 0:
         return 0
     return pixels - math.ceil((1 - share) * (pixels - 1) - 1e-6)  # not for rounding alone
 
 
 def _removed(ranked: Int[Tensor, " pixels"], counts: Sequence[int]) -> Bool[Tensor, "twice pixels"]:
-    """Most relevant first for every count, then least relevant first."""
+    """Return the masks of the most relevant pixels for every count, then of the least relevant."""
     place, most = places(ranked), torch.tensor(counts)[:, None]
     return torch.cat([place < most, place >= len(ranked) - most])
 
@@ -191,13 +197,13 @@ def _removed(ranked: Int[Tensor, " pixels"], counts: Sequence[int]) -> Bool[Tens
 def _solved(
     image: Float[Array, "channels height width"], removed: Bool[Array, "masks height width"]
 ) -> Float[Array, "masks channels height width"]:
-    from annealcam.metrics.kernels.imputation import fill  # brings numba
+    from annealcam.metrics.kernels.imputation import fill  # imports numba
 
     filled = np.tile(image, (len(removed), 1, 1, 1))
     tolerance = max(TOLERANCE * float(np.ptp(image)), 1e-6 * float(np.abs(image).max()))
     for planes, mask in zip(filled, removed, strict=True):
         kept = image[:, ~mask] if not mask.all() else image.reshape(len(image), -1)
-        planes[:, mask] = kept.mean(axis=1)[:, None]  # where the solver sets out
+        planes[:, mask] = kept.mean(axis=1)[:, None]  # initial values of the solver
     open_ = [k for k, mask in enumerate(removed) if mask.any() and not mask.all()]
     with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
         list(

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from annealcam.errors import ArgumentError, NumericalError, TargetError
-from annealcam.metrics.floors import random_map
-from annealcam.metrics.road import impute, removed_count, road
+from annealcam.metrics.reference_maps import random_map
+from annealcam.metrics.removal import impute, removed_count, road
 from tests.builders import small_network
 
 WEIGHTS = np.array([[1, 2, 1], [2, 0, 2], [1, 2, 1]]) / 12
@@ -190,11 +190,11 @@ def test_bfloat16_and_the_model_given_back():
         ({"targets": [0, 9]}, TargetError, "classes 0 to 4"),
         ({"maps": np.full((2, 4, 4), np.inf)}, ArgumentError, "NaN or infinity"),
         ({"shares": [1.5]}, ArgumentError, "shares=1.5"),
-        ({"shares": []}, ArgumentError, "none"),
+        ({"shares": []}, ArgumentError, "shares is empty"),
         ({"score": "loss"}, ArgumentError, "score='loss': one of probability, logit"),
         ({"noise": -1.0}, ArgumentError, "noise=-1.0"),
         ({"noise": float("nan")}, ArgumentError, "noise=nan"),
-        ({"images": torch.full((2, 3, 20, 20), torch.nan)}, ArgumentError, "images: hold NaN"),
+        ({"images": torch.full((2, 3, 20, 20), torch.nan)}, ArgumentError, "images holds NaN"),
     ],
 )
 def test_what_cannot_be(change, error, complaint):

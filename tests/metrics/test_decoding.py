@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from annealcam.errors import ArgumentError
-from annealcam.metrics.decodability import _check, _rotated, decodability
+from annealcam.metrics.decoding import _check, _rotated, decodability
 
 LABELS = np.repeat(np.arange(3), 20)
 
@@ -107,7 +107,7 @@ def test_empty_selections_are_read_as_the_most_frequent_class():
     [
         ("1 class", {"labels": np.zeros(60, dtype=int)}),
         ("folds=5: class 1 has 1 images", {"labels": (np.arange(60) == 3).astype(int)}),
-        ("image 2 selects", {"candidates": np.arange(60)[:, None] + np.zeros((60, 18)) != 2}),
+        ("Image 2 selects", {"candidates": np.arange(60)[:, None] + np.zeros((60, 18)) != 2}),
         ("folds=1", {"folds": 1}),
         ("draws=0", {"draws": 0}),
     ],

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the network: what every explanation has to be better than."""
+"""Maps that do not depend on the network: every explanation should score better than these."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def random_map(size: tuple[int, int], *, seed: int) -> Float[Array, "h w"]:
 
 
 def centred_gaussian(size: tuple[int, int], *, width: float = 0.25) -> Float[Array, "h w"]:
-    """Return a Gaussian in the middle of the image: photographers put things there.
+    """Return a Gaussian in the centre of the image, where photos mostly show their object.
 
     exp(-((y - y0)^2 / h^2 + (x - x0)^2 / w^2) / (2 width^2)), (y0, x0) the centre
 
