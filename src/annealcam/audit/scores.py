@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 
+from annealcam._internal.statistics import mean_interval
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.audit.observations import METHODS, Looked
@@ -110,10 +111,8 @@ def _standing(values: Float[Array, " m"], label: int, seed: int) -> Standing:
     there = np.sort(values[np.isfinite(values)].astype(np.float64))
     if not len(there):
         return Standing(label, 0, *(float("nan"),) * 3)
-    rng = np.random.default_rng([seed, label])
-    means = there[rng.integers(0, len(there), (RESAMPLES, len(there)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Standing(label, len(there), float(there.mean()), float(low), float(high))
+    interval = mean_interval(there, seed=[seed, label], resamples=RESAMPLES)
+    return Standing(label, len(there), float(there.mean()), *interval)
 
 
 def _foreign(looked: Looked, classes: int) -> Float[Array, " n"]:

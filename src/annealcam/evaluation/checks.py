@@ -17,8 +17,7 @@ from annealcam.attribution.capture import capture
 from annealcam.attribution.layer_maps import build_problem
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation
-from annealcam.metrics.channels import along_beta
-from annealcam.metrics.channels import faithfulness_of_many
+from annealcam.metrics.channels import along_beta, faithfulness_of_many
 from annealcam.metrics.sensitivity import class_sensitivity, other_classes
 from annealcam.pipeline import explain
 from annealcam.samplers.annealing import select_by_any

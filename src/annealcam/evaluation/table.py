@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._internal.statistics import mean_interval
 from annealcam._internal.types import Array
 
 RESAMPLES = 2000
@@ -63,11 +64,8 @@ def table_of(
 
 
 def _mean(values: Float[Array, " n"], seed: int) -> tuple[float | None, float | None, float | None]:
-    """The mean of the finite values, and the percentile interval of means of images drawn again."""
+    """Return the mean of the finite values with its bootstrap interval."""
     finite = values[np.isfinite(values)]
-    n = len(finite)
-    if n < 2:
-        return (float(finite[0]) if n else None), None, None
-    drawn = np.random.default_rng(seed).integers(0, n, size=(RESAMPLES, n))
-    low, high = np.quantile(finite[drawn].mean(axis=1), (0.025, 0.975))
-    return float(finite.mean()), float(low), float(high)
+    if len(finite) < 2:
+        return (float(finite[0]) if len(finite) else None), None, None
+    return float(finite.mean()), *mean_interval(finite, seed=seed, resamples=RESAMPLES)
