@@ -113,7 +113,7 @@ def test_wrong_arguments():
     with pytest.raises(ArgumentError, match="device='quantum'"):
         anneal_batch([relu_problem(3, cardinality=1)], tau=1.0, device="quantum")
     with pytest.raises(ArgumentError, match="did you mean 'unit'"):
-        anneal_batch([p], tau=1.0, normalisation="texts")
+        anneal_batch([p], tau=1.0, normalisation="unti")
     with pytest.raises(ArgumentError, match="did you mean 'penalty'"):
         anneal_batch([p], tau=1.0, constraint="penalti")
     with pytest.raises(ProblemTooLargeError, match="GiB"):

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.ladder import Converged
 from annealcam.annealing.simulation.plan import Plan, plan_of
@@ -43,7 +43,7 @@ class BatchResult:
 def anneal_batch(
     problems: Sequence[SelectionProblem],
     *,
-    tau: ArrayLike,
+    tau: ArrayLike = DEFAULT_TAU,
     normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,

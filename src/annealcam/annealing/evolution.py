@@ -11,7 +11,7 @@ from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
-from annealcam.annealing.hamiltonian import Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.shots import draw
 from annealcam.annealing.simulation.ladder import Converged
@@ -92,7 +92,7 @@ class AnnealResult:
 def anneal(
     problem: SelectionProblem,
     *,
-    tau: float = 50.0,
+    tau: float = DEFAULT_TAU,
     normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,

@@ -22,6 +22,7 @@ from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem
 
+DEFAULT_TAU = 100.0  # length of a run, in the normalisation's unit of time
 MAX_DENSE = 12
 
 

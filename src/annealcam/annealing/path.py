@@ -12,7 +12,7 @@ from jaxtyping import Complex, Float, Int
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.spectrum import MAX_LEVELS, LowSpectrum
 from annealcam.annealing.schedules.schedule import Schedule
@@ -63,7 +63,7 @@ class AnnealPath:
 def anneal_path(
     problem: SelectionProblem,
     *,
-    tau: float = 50.0,
+    tau: float = DEFAULT_TAU,
     points: int = 101,
     levels: int = 4,
     normalisation: str | Normalisation | None = None,

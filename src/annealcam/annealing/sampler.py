@@ -11,7 +11,7 @@ import numpy as np
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
-from annealcam.annealing.hamiltonian import NORMALISATIONS, Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, NORMALISATIONS, Normalisation
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule
 from annealcam.annealing.simulation.statevector import REAL
@@ -74,7 +74,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         self,
         bqm: dimod.BinaryQuadraticModel,
         *,
-        tau: float = 50.0,
+        tau: float = DEFAULT_TAU,
         num_reads: int = 1,
         seed: int | None = None,
         normalisation: str | Normalisation | None = None,

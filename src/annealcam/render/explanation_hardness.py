@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.annealing.hardness import Hardness, hardness
 from annealcam.errors import AnnealcamError
 from annealcam.explanation import Explanation
@@ -35,7 +36,7 @@ def explanation_hardness(e: Explanation) -> Hardness | None:
         return None
     annealed = provenance["sampler"] == "anneal"
     options = {**provenance, **(provenance.get("sampler_options") or {})} if annealed else {}
-    tau = float(options.get("tau") or 100.0)
+    tau = float(options.get("tau") or DEFAULT_TAU)
     source = ProblemFile(p, tuple(map(int, e.candidates)), 0.0, "h and J")
     try:
         return hardness(

@@ -9,6 +9,7 @@ from typing import Any
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, options_of
 from annealcam.annealing.evolution import anneal
+from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ProblemTooLargeError
@@ -83,7 +84,7 @@ def _with_schedule(options: Mapping[str, Any] | None) -> Mapping[str, Any] | Non
 def select_by_annealing(
     problem: SelectionProblem,
     *,
-    tau: float = 50.0,
+    tau: float = DEFAULT_TAU,
     normalisation: str = "per_qubit",
     schedule: str = "linear",
     constraint: str = "subspace",

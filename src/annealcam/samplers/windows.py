@@ -10,6 +10,7 @@ from jaxtyping import Int
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
+from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.annealing import select_by_annealing
 from annealcam.samplers.baselines import greedy
@@ -24,7 +25,7 @@ def select_by_windows(
     *,
     qubits: int = 16,
     rounds: int = 20,
-    tau: float = 100.0,
+    tau: float = DEFAULT_TAU,
     normalisation: str = "per_qubit",
     schedule: str = "linear",
     shots: int | None = None,
