@@ -55,7 +55,6 @@ FOREIGN = {  # what the modules of a package never import
 ON_A_GPU = ("gpu.py", "devices.py", "torch_state.py")  # imported only where a GPU is asked for
 
 KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
-    "cycle: 2 modules, samplers.annealing first",
     "full: app",
     "full: study/pages",
 }

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annealcam import SelectionProblem
-from annealcam.samplers.annealing import select_by_any
 from annealcam.samplers.baselines import greedy
 from annealcam.samplers.exact import solve_exact
 from annealcam.samplers.local_search import local_search, local_search_many
+from annealcam.samplers.selection import select
 from annealcam.samplers.windows import select_by_windows, window_places, window_problem
 
 from ..choosing.tradeoff import heading, row
@@ -47,7 +47,7 @@ def judged(solver: Solver, solved: list[Solved]) -> tuple[float, float, list[flo
 
 
 def by_name(name: str, **annealing: Any) -> Solver:
-    return lambda problem, seed: select_by_any(problem, name, seed=seed, **annealing).n
+    return lambda problem, seed: select(problem, name, seed=seed, **annealing).n
 
 
 def locally(problem: SelectionProblem, seed: int) -> Bits:
@@ -64,7 +64,7 @@ def as_warm_as_a_processor(problem: SelectionProblem, seed: int) -> Bits:
     scale = max(max(map(abs, model.linear.values())) / 4, max(map(abs, model.quadratic.values())))
     unit = float(np.abs(problem.linear).max())
     options = {"inverse_temperature": 4.3 / 0.31 / scale * unit, "driver": scale / unit}
-    return select_by_any(problem, "sqa", seed=seed, options=options).n
+    return select(problem, "sqa", seed=seed, options=options).n
 
 
 def table_of_local_search(certified: dict[tuple[str, float], list[Solved]]) -> None:
@@ -115,7 +115,7 @@ def cut(problem: SelectionProblem, seed: int) -> Bits:
     top = np.sort(np.argsort(-problem.h, kind="stable")[:QUBITS])
     small = SelectionProblem(problem.h[top], problem.J[np.ix_(top, top)], beta=problem.beta)
     n = np.zeros(problem.d, dtype=np.int8)
-    n[top] = select_by_any(small, "anneal", tau=TAU, seed=seed).n
+    n[top] = select(small, "anneal", tau=TAU, seed=seed).n
     return n
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from annealcam.qubo.problem import SelectionProblem
     from annealcam.qubo.solution import ExactSolution
     from annealcam.samplers.exact import solve_exact
+    from annealcam.samplers.selection import solve
 
 _MODULES = {
     "AnnealPath": "annealing.path",
@@ -46,6 +47,7 @@ _MODULES = {
     "load_model": "models.load",
     "minimum_gap": "annealing.levels.gap",
     "optimal_tau": "annealing.sweep",
+    "solve": "samplers.selection",
     "solve_exact": "samplers.exact",
     "spectrum": "annealing.levels.spectrum",
     "tau_sweep": "annealing.sweep",

@@ -21,7 +21,7 @@ from annealcam._internal.lazy import resolve
 from annealcam._internal.types import Array, thawed
 from annealcam.errors import OutputError
 from annealcam.qubo.problem import SelectionProblem
-from annealcam.samplers.registry import Selection
+from annealcam.qubo.solution import Selection
 
 MARKER = "explanation.json"
 PAGE = "explanation.html"
@@ -236,7 +236,7 @@ class Explanation:
                 "sampler": self.selection.sampler,
                 "energy": self.selection.energy,
                 "optimal": self.selection.optimal,
-                "reads": self.selection.reads,
+                "shots": self.selection.shots,
                 "info": dict(self.selection.info),
             },
             "provenance": dict(self.provenance),
@@ -262,7 +262,7 @@ class Explanation:
             problem=SelectionProblem(
                 h, J, beta=settings["beta"], cardinality=settings["cardinality"]
             ),
-            selection=Selection(n=n, **told["selection"]),
+            selection=Selection.from_record(n, told["selection"]),
             provenance=told["provenance"] | {"warnings": tuple(told["provenance"]["warnings"])},
         )
 

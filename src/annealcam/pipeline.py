@@ -26,9 +26,7 @@ from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation, carried_share
-from annealcam.qubo.problem import SelectionProblem
-from annealcam.samplers.annealing import select_by_any
-from annealcam.samplers.registry import Selection
+from annealcam.samplers.selection import select
 from annealcam.settings import Settings, resolve
 
 
@@ -78,10 +76,10 @@ def explain(
         cardinality: select exactly so many maps; None leaves it to the energy (about seven).
         preset: `paper` takes importance gradcam, the plain sum, beta 0.7 and the map of the
             paper's code.
-        sampler: `anneal` (exact state-vector annealing, best of `shots`), `exact` (with proof),
-            `local` (local search), `windows` (annealing some maps at a time), `sa`, `sqa`, `tabu`,
-            `greedy`, `topk`, `random`, `dwave`, `leap`, or any object with dimod's `sample(bqm)`.
-            Beyond 24 candidates `anneal` leaves them to `local`, and says so.
+        sampler: a name in `annealcam.samplers.SAMPLERS` (docs/samplers.md): `anneal` (exact
+            simulation of an annealer, best of `shots`; above 24 candidates `local` replaces it,
+            with a warning), `exact` (with proof), `sa`, ...; or an object with dimod's
+            `sample(bqm)`.
         sampler_options: the sampler's own, such as {"chain_strength": 2.0}; docs/samplers.md.
         seed: equal seeds give equal bits.
         max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
@@ -170,7 +168,7 @@ def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
         maps[0], weight, beta=settings.beta, limit=settings.max_qubits,
         objective=settings.objective, cardinality=settings.cardinality, image=i,
     )  # fmt: skip
-    selection = select_with(problem, settings)
+    selection = select(problem, **settings.sampling())
     chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
     chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
     contribution = _array(contributions(maps, gradients)[0])
@@ -205,26 +203,6 @@ def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
         selection=selection,
         provenance=provenance,
         view=look.views[i],
-    )
-
-
-def select_with(
-    problem: SelectionProblem, settings: Settings, *, seed: int | None = None
-) -> Selection:
-    """Return the selection that the settings' sampler finds; `seed` stands above theirs.
-
-    >>> select_with(SelectionProblem([1.0], [[0.0]]), resolve(sampler="exact")).n
-    array([1], dtype=int8)
-    """
-    return select_by_any(
-        problem,
-        settings.sampler,
-        options=settings.sampler_options,
-        seed=settings.seed if seed is None else seed,
-        tau=settings.tau,
-        normalisation=settings.normalisation,
-        schedule=settings.schedule,
-        shots=settings.shots,
     )
 
 

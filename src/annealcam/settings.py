@@ -54,13 +54,13 @@ class Settings:
         from annealcam.attribution.importance import IMPORTANCES
         from annealcam.qubo.objectives import OBJECTIVES
         from annealcam.qubo.problem import check_beta, check_cardinality
-        from annealcam.samplers.annealing import NAMES
+        from annealcam.samplers.registry import sampler_named
 
         one_of("importance", self.importance, IMPORTANCES)
         one_of("objective", self.objective, OBJECTIVES)
         one_of("map_form", self.map_form, MAP_FORMS)
         if isinstance(self.sampler, str):
-            one_of("sampler", self.sampler, NAMES)
+            object.__setattr__(self, "sampler", sampler_named(self.sampler).name)
         elif not callable(getattr(self.sampler, "sample", None)):
             raise ArgumentError(
                 f"sampler={self.sampler!r}: has no sample(bqm); give a name or a dimod sampler"
@@ -82,6 +82,22 @@ class Settings:
     def sampler_name(self) -> str:
         """The sampler's name; for an object, that of its class."""
         return self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__
+
+    def sampling(self, *, seed: int | None = None) -> dict[str, Any]:
+        """Return the keyword arguments of `annealcam.solve`; `seed` replaces that of the settings.
+
+        >>> resolve(sampler="exact").sampling(seed=3)["seed"]
+        3
+        """
+        return {
+            "sampler": self.sampler,
+            "options": self.sampler_options,
+            "seed": self.seed if seed is None else seed,
+            "tau": self.tau,
+            "normalisation": self.normalisation,
+            "schedule": self.schedule,
+            "shots": self.shots,
+        }
 
     def as_provenance(self) -> dict[str, Any]:
         """Return what a result says of these choices; the annealing only if it was used."""

@@ -100,7 +100,7 @@ def test_samplers_that_find_the_optimum_agree_and_topk_stands_apart():
     p = ac.SelectionProblem(
         [1.0, 0.9, 0.3], [[0, 1, 0], [1, 0, 0], [0, 0, 0]], beta=0.5, cardinality=2
     )
-    found = across_samplers(p, ["exact", "sa", "anneal", "topk"])
+    found = across_samplers(p, ["exact", "sa", "anneal", "topk_relevance"])
     expected = np.ones((4, 4))
     expected[3, :3] = expected[:3, 3] = 1 / 3  # {0, 2} and {0, 1}
     np.testing.assert_allclose(found.jaccard, expected)

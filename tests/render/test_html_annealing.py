@@ -64,7 +64,7 @@ def test_the_panel_is_that_of_the_explanation(e):
     assert last.tau == 20.0
     assert last.success_probability == e.selection.info["success_probability"]
     assert last.best_of_shots == e.selection.info["best_of_shots_probability"]
-    assert last.shots == e.selection.reads == 30
+    assert last.shots == e.selection.shots == 30
     assert h.source.labels == tuple(e.candidates.tolist())
     panel = annealing_panel(h)
     assert len(panel.figures) == 3

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import annealcam as ac
 from annealcam.samplers import branch_and_bound as module
-from annealcam.samplers import registry as samplers
 from annealcam.samplers.branch_and_bound import branch_and_bound, is_gram
+from annealcam.samplers.selection import certified
 from annealcam.samplers.trees import Tree
 
 KINDS = ("maps", "signed", "copies", "equal", "apart", "nothing", "whole numbers", "negative")
@@ -96,7 +96,7 @@ def test_time_that_ends_leaves_the_best_and_its_bound(monkeypatch):
     monkeypatch.setattr(module, "SLICE", 5)
     found = ac.solve_exact(problem, time_limit=1e-6)
     assert not found.proved
-    told = samplers._certified(problem, found)
+    told = certified(problem, found)
     assert (told.optimal, "optimum" in told.info) == (None, False)
     assert told.info["lower_bound"] == found.lower_bound
     assert found.lower_bound < found.energy == problem.energy(found.n)

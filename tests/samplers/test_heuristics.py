@@ -6,13 +6,13 @@ import pytest
 import annealcam as ac
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.errors import ArgumentError
-from annealcam.samplers.annealing import select_by_any
 from annealcam.samplers.heuristics import (
     DWAVE_LIKE,
     path_integral,
     simulated_annealing,
     tabu,
 )
+from annealcam.samplers.selection import select
 from tests.builders import relu_problem
 
 ONE = ac.SelectionProblem([1.0], [[0.0]], beta=0.5)  # E = -n / 2
@@ -35,11 +35,11 @@ def test_one_qubit_has_its_thermal_state(beta, driver):
     """H / E_0 = -n - g sigma_x: <n> = (1 + tanh(beta W) / (2 W)) / 2, W^2 = 1/4 + g^2."""
     W = np.hypot(0.5, driver)
     expected = (1 + np.tanh(beta * W) / (2 * W)) / 2
-    reads = 4000
+    shots = 4000
     found = path_integral(
-        ONE, reads=reads, sweeps=15, inverse_temperature=beta, driver=driver, schedule=Held()
+        ONE, shots=shots, sweeps=15, inverse_temperature=beta, driver=driver, schedule=Held()
     )
-    spread = np.sqrt(expected * (1 - expected) / reads)
+    spread = np.sqrt(expected * (1 - expected) / shots)
     assert abs(found.mean() - expected) < 4 * spread
 
 
@@ -51,21 +51,21 @@ def test_two_qubits_have_their_thermal_state():
     levels, states = np.linalg.eigh(np.diag(energies) - driver * flips)
     weight = np.exp(-beta * (levels - levels[0]))
     expected = (states**2 @ weight) / weight.sum()
-    reads = 4000
+    shots = 4000
     found = path_integral(
-        p, reads=reads, sweeps=30, inverse_temperature=beta, driver=driver, schedule=Held()
+        p, shots=shots, sweeps=30, inverse_temperature=beta, driver=driver, schedule=Held()
     )
-    share = np.bincount(found @ [1, 2], minlength=4) / reads
-    assert np.abs(share - expected).max() < 4 * np.sqrt(0.25 / reads)
+    share = np.bincount(found @ [1, 2], minlength=4) / shots
+    assert np.abs(share - expected).max() < 4 * np.sqrt(0.25 / shots)
 
 
 def test_reads_are_independent_and_more_of_them_keep_the_first():
     hot = {"inverse_temperature": 0.5, "sweeps": 10}
     p = relu_problem(9)
-    few, many = path_integral(p, reads=5, seed=3, **hot), path_integral(p, reads=9, seed=3, **hot)
+    few, many = path_integral(p, shots=5, seed=3, **hot), path_integral(p, shots=9, seed=3, **hot)
     assert np.array_equal(few, many[:5])
     assert len(np.unique(many, axis=0)) > 4
-    assert not np.array_equal(many, path_integral(p, reads=9, seed=4, **hot))
+    assert not np.array_equal(many, path_integral(p, shots=9, seed=4, **hot))
 
 
 def test_the_d_wave_like_course_goes_from_the_driver_to_the_problem():
@@ -79,8 +79,8 @@ def test_the_d_wave_like_course_goes_from_the_driver_to_the_problem():
 
 def test_a_schedule_by_name_is_that_schedule():
     p = relu_problem(8)
-    found = select_by_any(p, "sqa", options={"schedule": "linear", "reads": 2})
-    rows = path_integral(p, reads=2, schedule=LINEAR)
+    found = select(p, "sqa", options={"schedule": "linear", "shots": 2})
+    rows = path_integral(p, shots=2, schedule=LINEAR)
     assert found.info["schedule"] == "linear"
     assert found.energy == pytest.approx(p.energy(rows).min(), abs=p.tie)
 
@@ -95,14 +95,14 @@ def test_sqa_finds_the_optimum_of_twenty_maps(seed):
 @pytest.mark.parametrize(
     ("sample", "bad"),
     [
-        (path_integral, {"reads": 0}),
+        (path_integral, {"shots": 0}),
         (path_integral, {"sweeps": 1}),
         (path_integral, {"inverse_temperature": 0.0}),
         (path_integral, {"driver": float("nan")}),
         (path_integral, {"driver": float("inf")}),
-        (simulated_annealing, {"reads": 0}),
+        (simulated_annealing, {"shots": 0}),
         (simulated_annealing, {"sweeps": 0}),
-        (tabu, {"reads": 0}),
+        (tabu, {"shots": 0}),
         (tabu, {"restarts": -1}),
     ],
 )

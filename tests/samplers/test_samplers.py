@@ -1,5 +1,8 @@
 """Every sampler by name, dimod's own objects, and samplers that misbehave."""
 
+from inspect import signature
+from pathlib import Path
+
 import dimod
 import numpy as np
 import pytest
@@ -7,12 +10,17 @@ from dwave.samplers import SteepestDescentSampler
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, SamplerError
+from annealcam.qubo.solution import Selection
 from annealcam.samplers import baselines
-from annealcam.samplers.registry import SAMPLERS, best_of, select
+from annealcam.samplers.registry import SAMPLERS
+from annealcam.samplers.selection import select
+from annealcam.samplers.shots import best_of
 from tests.builders import relu_problem
 
+LOCAL = [name for name, sampler in SAMPLERS.items() if not sampler.remote]
 
-@pytest.mark.parametrize("name", SAMPLERS)
+
+@pytest.mark.parametrize("name", LOCAL)
 @pytest.mark.parametrize("k", [None, 3])
 def test_samplers_keep_their_word(name, k):
     p = relu_problem(10, cardinality=k)
@@ -41,13 +49,13 @@ def test_seeds_differ_where_chance_decides():
 
 def test_topk_takes_the_most_relevant():
     p = ac.SelectionProblem([0.1, 1.0, 0.7, 0.7], np.zeros((4, 4)), cardinality=2)
-    assert select(p, "topk").n.tolist() == [0, 1, 1, 0]
+    assert select(p, "topk_relevance").n.tolist() == [0, 1, 1, 0]
 
 
 def test_baselines_without_a_cardinality_have_the_optimums_size():
     p = relu_problem(9)
     k = ac.solve_exact(p).n.sum()
-    assert select(p, "topk").n.sum() == select(p, "random").n.sum() == k
+    assert select(p, "topk_relevance").n.sum() == select(p, "random").n.sum() == k
 
 
 def test_greedy_by_hand():
@@ -68,7 +76,7 @@ def test_no_read_of_the_asked_cardinality_is_repaired_and_told():
     found = best_of(p, np.ones((2, 8), dtype=np.int8), "mine")
     assert found.n.sum() == 3
     assert found.info["repaired"]
-    assert found.info["feasible_reads"] == 0
+    assert found.info["feasible_shots"] == 0
 
 
 @pytest.mark.parametrize("sampler", [dimod.ExactSolver(), SteepestDescentSampler()])
@@ -110,7 +118,7 @@ def test_reads_are_counted_where_a_sampler_answers_in_counts():
     )
     sampler = Fixed(None)
     sampler.sample = lambda bqm: rows
-    assert select(relu_problem(3), sampler).reads == 10
+    assert select(relu_problem(3), sampler).shots == 10
 
 
 def test_samplers_that_take_a_seed_are_given_it():
@@ -123,7 +131,7 @@ def test_samplers_that_take_a_seed_are_given_it():
 @pytest.mark.parametrize(
     ("sampler", "match"),
     [
-        (Fixed({"a": 1}), "gives the variables"),
+        (Fixed({"a": 1}), "returns the variables"),
         (Fixed(np.zeros((0, 3))), "no sample"),
     ],
 )
@@ -148,10 +156,37 @@ def test_beyond_enumeration_the_optimum_is_unknown():
     found = select(p, "greedy")
     assert found.optimal is None
     assert found.n.sum() == 30
-    assert select(p, "topk").n.sum() == 30
+    assert select(p, "topk_relevance").n.sum() == 30
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_nothing_to_select(name):
     found = select(ac.SelectionProblem([], np.zeros((0, 0))), name)
     assert (found.n.size, found.energy, found.optimal) == (0, 0.0, True)
+
+
+def test_old_names_of_samplers_and_options_are_accepted_with_a_warning():
+    p = relu_problem(8, cardinality=3)
+    with pytest.warns(DeprecationWarning, match="use sampler='topk_relevance'"):
+        old = select(p, "topk")
+    assert (old.sampler, old.n.tolist()) == (
+        "topk_relevance",
+        select(p, "topk_relevance").n.tolist(),
+    )
+    with pytest.warns(DeprecationWarning, match="reads is renamed, use shots"):
+        assert select(p, "sa", options={"reads": 3}).shots == 3
+    with pytest.warns(DeprecationWarning, match="reads: renamed, use shots"):
+        assert old.reads == 1
+    record = {"energy": -1.0, "optimal": True, "sampler": "sa", "reads": 7, "info": {}}
+    assert Selection.from_record(old.n, record).shots == 7
+
+
+def test_every_sampler_is_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "samplers.md").read_text(encoding="utf-8")
+    for sampler in SAMPLERS.values():
+        options = (
+            f"`{name}`"
+            for name, p in signature(sampler.load()).parameters.items()
+            if p.kind is p.KEYWORD_ONLY and name != "seed"
+        )
+        assert f"| `{sampler.name}` | {sampler.help} | {', '.join(options)} |" in page

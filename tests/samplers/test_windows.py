@@ -5,8 +5,8 @@ import pytest
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.samplers.annealing import select_by_any
 from annealcam.samplers.baselines import greedy
+from annealcam.samplers.selection import select
 from annealcam.samplers.windows import select_by_windows, window_problem
 from tests.builders import relu_problem
 
@@ -49,7 +49,7 @@ def test_a_window_of_all_is_the_annealer():
 
 def test_by_name_and_bad_input():
     problem = relu_problem(12)
-    assert select_by_any(problem, "windows", tau=50.0).sampler == "windows"
+    assert select(problem, "windows", tau=50.0).sampler == "windows"
     with pytest.raises(ArgumentError, match="qubits=1"):
         select_by_windows(problem, qubits=1)
     with pytest.raises(ProblemTooLargeError, match="24 qubits"):

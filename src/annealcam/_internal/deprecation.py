@@ -51,5 +51,21 @@ def renamed_value(argument: str, value: Any, new_by_old: Mapping[str, str]) -> A
     return new
 
 
+def renamed_keys(
+    argument: str, options: Mapping[str, Any] | None, new_by_old: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return options with their new names, keys that are not renamed unchanged.
+
+    >>> renamed_keys("options", {"shots": 3}, {"reads": "shots"})
+    {'shots': 3}
+    """
+    renamed = {}
+    for key, value in (options or {}).items():
+        if key in new_by_old:
+            _warn(f"{argument}: {key} is renamed, use {new_by_old[key]}")
+        renamed[new_by_old.get(key, key)] = value
+    return renamed
+
+
 def _warn(message: str) -> None:
     warnings.warn(message, DeprecationWarning, stacklevel=3)

@@ -56,8 +56,8 @@ def options_of(
 ) -> dict[str, Any]:
     """Return what a sampler's function is to be told: its own defaults, and `given` above them.
 
-    >>> options_of("mine", lambda problem, *, reads=10, seed=0: None, {"reads": 3})
-    {'reads': 3}
+    >>> options_of("mine", lambda problem, *, shots=10, seed=0: None, {"shots": 3})
+    {'shots': 3}
     """
     known = {
         name: p.default

@@ -58,8 +58,8 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
     if "success_probability" in info:
         found += [
             ("F, one shot", chance(info["success_probability"])),
-            (f"best of {e.selection.reads}", _best(info)),
-            (f"{e.selection.reads} guesses", chance(info["guess_probability"])),
+            (f"best of {e.selection.shots}", _best(info)),
+            (f"{e.selection.shots} guesses", chance(info["guess_probability"])),
         ]
     found += [
         ("logit", f"{e.logits[e.target]:.3g}"),

@@ -8,11 +8,12 @@ from annealcam._internal.validation import one_of
 from annealcam.app.limits import MAX_QUBITS, MAX_TAU
 from annealcam.errors import ArgumentError
 from annealcam.qubo.objectives import BETA
+from annealcam.samplers import registry
 from annealcam.settings import Settings, resolve
 
 # Those that run here, within seconds. `dwave` and `leap` are services elsewhere: a page that
 # anyone may open must not spend its owner's account.
-SAMPLERS = ("anneal", "exact", "local", "windows", "sa", "sqa", "tabu", "greedy", "topk", "random")
+SAMPLERS = tuple(name for name, sampler in registry.SAMPLERS.items() if not sampler.remote)
 PREDICTED = -1
 BETA_STEP = 0.01
 DEFAULT_BETA = round(BETA["relative"], 2)

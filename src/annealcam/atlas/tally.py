@@ -17,7 +17,7 @@ from annealcam.atlas.strongest import Strongest
 from annealcam.attribution.capture import Capture
 from annealcam.attribution.importance import importance
 from annealcam.attribution.layer_maps import build_problem
-from annealcam.samplers.annealing import select_by_any
+from annealcam.samplers.selection import select
 from annealcam.settings import Settings
 
 
@@ -97,16 +97,7 @@ def selections(captured: Capture, settings: Settings) -> Iterator[Int[Array, " k
             maps[i], weight[i], beta=settings.beta, limit=settings.max_qubits,
             objective=settings.objective, cardinality=settings.cardinality, fewer=True, image=i,
         )  # fmt: skip
-        chosen = select_by_any(
-            problem,
-            settings.sampler,
-            options=settings.sampler_options,
-            seed=settings.seed,
-            tau=settings.tau,
-            normalisation=settings.normalisation,
-            schedule=settings.schedule,
-            shots=settings.shots,
-        )
+        chosen = select(problem, **settings.sampling())
         yield found.channels.cpu().numpy()[chosen.n.astype(bool)]
 
 

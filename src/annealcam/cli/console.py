@@ -43,14 +43,14 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 def named_values(pairs: list[str] | None) -> dict[str, Any] | None:
     """Return the options of lines NAME=VALUE: a number, a JSON list, or else text.
 
-    >>> named_values(["reads=20", "anneal_schedule=[[0, 0], [20, 1]]", "solver=mine"])
-    {'reads': 20, 'anneal_schedule': [[0, 0], [20, 1]], 'solver': 'mine'}
+    >>> named_values(["shots=20", "anneal_schedule=[[0, 0], [20, 1]]", "solver=mine"])
+    {'shots': 20, 'anneal_schedule': [[0, 0], [20, 1]], 'solver': 'mine'}
     """
     found: dict[str, Any] = {}
     for pair in pairs or []:
         name, equals, text = pair.partition("=")
         if not (name and equals):
-            raise ArgumentError(f"--option {pair}: must be NAME=VALUE, such as reads=20")
+            raise ArgumentError(f"--option {pair}: must be NAME=VALUE, such as shots=20")
         try:
             found[name] = json.loads(text)
         except ValueError:

@@ -11,6 +11,7 @@ import typer
 from annealcam.cli import console as terminal
 from annealcam.cli.console import SamplerOptions, Seed, complain, one_line_errors, say
 from annealcam.errors import AnnealcamError, UsageError
+from annealcam.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
@@ -64,9 +65,7 @@ def explain(
     ] = "per_qubit",
     sampler: Annotated[
         str,
-        typer.Option(
-            help="anneal, exact, local, windows, sa, sqa, tabu, greedy, topk, random, dwave, leap."
-        ),
+        typer.Option(help=f"{', '.join(SAMPLERS)}: docs/samplers.md."),
     ] = "anneal",
     option: SamplerOptions = None,
     shots: Annotated[

@@ -12,6 +12,7 @@ import typer
 
 from annealcam.cli import console as terminal
 from annealcam.cli.console import SamplerOptions, Seed, one_line_errors, say
+from annealcam.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:
     from annealcam.qubo.files import ProblemFile
@@ -28,9 +29,7 @@ def solve(
     ],
     sampler: Annotated[
         str,
-        typer.Option(
-            help="exact, local, anneal, windows, sa, sqa, tabu, greedy, topk, random, dwave, leap."
-        ),
+        typer.Option(help=f"{', '.join(SAMPLERS)}: docs/samplers.md."),
     ] = "exact",
     option: SamplerOptions = None,
     beta: Annotated[float | None, typer.Option(help="For h and J: in place of the file's.")] = None,
@@ -79,8 +78,8 @@ def _solved(
 ) -> dict[str, Any]:
     """What a sampler finds, as plain values; energies are those of the file's own model."""
     from annealcam._internal.validation import options_of
-    from annealcam.samplers.annealing import select_by_any
     from annealcam.samplers.exact import solve_exact
+    from annealcam.samplers.selection import select
 
     problem, offset = source.problem, source.offset
     told: dict[str, Any] = {"d": problem.d, "sampler": sampler, "seed": seed}
@@ -93,7 +92,7 @@ def _solved(
         }  # fmt: skip
         n, energy = found.n, found.energy
     else:
-        chosen = select_by_any(problem, sampler, seed=seed, options=options)
+        chosen = select(problem, sampler, seed=seed, options=options)
         told |= {"sampler": chosen.sampler, "optimal": chosen.optimal, "lower_bound": None,
                  "method": None, "ties": chosen.info.get("multiplicity"),
                  "info": dict(chosen.info)}  # fmt: skip

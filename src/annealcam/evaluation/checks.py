@@ -20,7 +20,7 @@ from annealcam.explanation import Explanation
 from annealcam.metrics.channels import along_beta, faithfulness_of_many
 from annealcam.metrics.sensitivity import class_sensitivity, other_classes
 from annealcam.pipeline import explain
-from annealcam.samplers.annealing import select_by_any
+from annealcam.samplers.selection import select as select_by
 from annealcam.settings import Settings
 
 DRAWS = 10  # of random maps
@@ -105,7 +105,7 @@ def _curve(
         found, problem = build_problem(
             maps, weight, beta=beta, limit=len(weight), objective=settings.objective
         )
-        return found.channels.cpu().numpy()[select_by_any(problem, "greedy").n.astype(bool)]
+        return found.channels.cpu().numpy()[select_by(problem, "greedy").n.astype(bool)]
 
     curve = along_beta(
         model, image, layer=layer, target=e.target, select=select, weight=e.importance

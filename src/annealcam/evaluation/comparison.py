@@ -9,8 +9,9 @@ import numpy as np
 from annealcam.explanation import Explanation, carried_share
 from annealcam.metrics.stability import jaccard
 from annealcam.qubo.problem import MAX_ENUMERATED
-from annealcam.samplers.annealing import select_by_any
-from annealcam.samplers.registry import SAMPLERS, Selection
+from annealcam.qubo.solution import Selection
+from annealcam.samplers.registry import SAMPLERS
+from annealcam.samplers.selection import select
 
 _QUICK = 20  # qubits that are annealed in about a second
 
@@ -26,8 +27,14 @@ def compare(explanation: Explanation, *, seed: int = 0) -> list[dict[str, Any]]:
     """
     e, d = explanation, explanation.problem.d
     reach = {"anneal": _QUICK, "exact": MAX_ENUMERATED}
-    names = [n for n in ("anneal", *SAMPLERS) if d <= reach.get(n, d) and n != e.selection.sampler]
-    others = [select_by_any(e.problem, name, seed=seed) for name in names]
+    names = [
+        name
+        for name, sampler in SAMPLERS.items()
+        if not sampler.remote
+        and d <= reach.get(name, d)
+        and name not in ("windows", e.selection.sampler)
+    ]
+    others = [select(e.problem, name, seed=seed) for name in names]
     return [_row(e, s) for s in (e.selection, *others)]
 
 

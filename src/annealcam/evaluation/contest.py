@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from annealcam._internal.types import Progress
-from annealcam._internal.validation import one_of
 from annealcam.metrics.stability import jaccard
 from annealcam.qubo.problem import SelectionProblem
-from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.annealing import NAMES, select_by_any
+from annealcam.qubo.solution import ExactSolution, Selection
 from annealcam.samplers.exact import solve_exact
-from annealcam.samplers.registry import Selection
+from annealcam.samplers.registry import sampler_named
+from annealcam.samplers.selection import select
 
-DEFAULT = ("local", "windows", "sa", "tabu", "sqa", "greedy", "topk", "random")
+DEFAULT = ("local", "windows", "sa", "tabu", "sqa", "greedy", "topk_relevance", "random")
 
 
 def contest(
@@ -50,7 +49,7 @@ def contest(
     [0.0, 0.0, 0.0]
     """
     for name in samplers:
-        one_of("samplers", name, NAMES)
+        sampler_named(name, argument="samplers")
     tell = progress or (lambda *_: None)
     tell("exact", 0, len(samplers) + 1)
     start = perf_counter()
@@ -60,7 +59,7 @@ def contest(
     for number, name in enumerate(samplers):
         tell(name, number + 1, len(samplers) + 1)
         start = perf_counter()
-        found = select_by_any(problem, name, seed=seed)
+        found = select(problem, name, seed=seed)
         rows.append(_row(problem, found, best, perf_counter() - start))
     return best, rows
 

@@ -14,6 +14,7 @@ from annealcam._internal.types import Array
 from annealcam.attribution.cam import baseline, explanation_map
 from annealcam.attribution.layer_maps import LayerMaps, layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
+from annealcam.samplers.selection import select
 from annealcam.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,9 +68,7 @@ def answers(
 
 def _chosen(seen: LayerMaps, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:
     """The channels of every method that selects."""
-    from annealcam.pipeline import select_with
-
-    n = select_with(seen.problem, settings, seed=seed).n
+    n = select(seen.problem, **settings.sampling(seed=seed)).n
     own = seen.candidates[n.astype(bool)]
     rng = np.random.default_rng(seed)
     return {

@@ -18,7 +18,7 @@ from annealcam.attribution.capture import refuse_non_finite
 from annealcam.attribution.importance import gradcam_weights, importance
 from annealcam.attribution.layer_maps import build_problem
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
-from annealcam.pipeline import select_with
+from annealcam.samplers.selection import select
 from annealcam.settings import Settings, resolve
 
 
@@ -101,7 +101,7 @@ def _selected_one(
         objective=settings.objective, cardinality=settings.cardinality, image=i,
     )  # fmt: skip
     chosen = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
-    which = np.flatnonzero(select_with(problem, settings).n)
+    which = np.flatnonzero(select(problem, **settings.sampling()).n)
     chosen[found.channels[torch.from_numpy(which).to(maps.device)]] = True
     return chosen
 

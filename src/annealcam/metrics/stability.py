@@ -15,8 +15,8 @@ from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
-from annealcam.samplers.annealing import select_by_any
-from annealcam.samplers.registry import Selection
+from annealcam.qubo.solution import Selection
+from annealcam.samplers.selection import select
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,7 +129,7 @@ def across_samplers(
     >>> across_samplers(p, ["exact", "tabu"]).mean
     1.0
     """
-    runs = [select_by_any(problem, name, seed=seed) for name in samplers]
+    runs = [select(problem, name, seed=seed) for name in samplers]
     return agreement(problem, _stacked(problem, runs), samplers)
 
 
@@ -146,7 +146,7 @@ def across_seeds(
     >>> across_seeds(p, "sa", seeds=[0, 1]).always
     array([ True, False])
     """
-    runs = [select_by_any(problem, sampler, seed=seed) for seed in seeds]
+    runs = [select(problem, sampler, seed=seed) for seed in seeds]
     return agreement(problem, _stacked(problem, runs), [f"seed {seed}" for seed in seeds])
 
 

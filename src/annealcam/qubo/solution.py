@@ -1,12 +1,16 @@
-"""What a certified optimum is."""
+"""The results of samplers: a certified optimum, and the selection of any sampler."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
 
 from jaxtyping import Int
 
-from annealcam._internal.types import Array
+from annealcam._internal.types import Array, thawed
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,3 +31,42 @@ class ExactSolution:
     multiplicity: int
     method: str = "enumeration"
     nodes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The selection of a sampler.
+
+    `optimal` is True or False where the optimum is certified, and None where it is not known;
+    `shots` counts the samples of which it is the best; `info` holds further facts of the sampler
+    as plain numbers and names.
+    """
+
+    n: Int[Array, " d"]
+    energy: float
+    optimal: bool | None
+    sampler: str
+    shots: int = 1
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.n.setflags(write=False)
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    @classmethod
+    def from_record(cls, n: Int[Array, " d"], record: Mapping[str, Any]) -> Selection:
+        """Return a selection from its entries in a JSON file; earlier versions wrote `reads`."""
+        values = dict(record)
+        if "reads" in values:
+            values["shots"] = values.pop("reads")
+        return cls(n=n, **values)
+
+    @property
+    def reads(self) -> int:
+        """The old name of `shots`."""
+        warnings.warn("reads: renamed, use shots", DeprecationWarning, stacklevel=2)
+        return self.shots
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle `info` as a dict, since read-only mappings cannot be pickled."""
+        return Selection, tuple(thawed(getattr(self, f.name)) for f in fields(self))

@@ -45,7 +45,7 @@ def explanation_hardness(e: Explanation) -> Hardness | None:
             normalisation=options.get("normalisation") or "per_qubit",
             schedule=options.get("schedule") or "linear",
             constraint=options.get("constraint") or "subspace",
-            shots=e.selection.reads if annealed else None,
+            shots=e.selection.shots if annealed else None,
             seed=provenance["seed"],
         )
     except AnnealcamError:

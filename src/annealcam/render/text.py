@@ -61,7 +61,7 @@ def selection_summary(e: Explanation) -> str:
         beta = f"beta {p['beta']:.3g} ({e.problem.beta:.3g} in the energy)"
     text += f"The sampler {e.selection.sampler} reaches energy {e.energy:.6g} at {beta}"
     if "success_probability" in info:
-        shots = e.selection.reads
+        shots = e.selection.shots
         text += (
             f" (tau {p['tau']:g}, driver normalisation {p['normalisation']}): the probability of "
             f"finding the optimum is F = {info['success_probability']:.3g} for one shot, "

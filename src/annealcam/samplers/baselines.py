@@ -10,10 +10,10 @@ from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.samplers.exact import solve_exact
 
 
-def topk(problem: SelectionProblem) -> Int[Array, " d"]:
+def topk_relevance(problem: SelectionProblem) -> Int[Array, " d"]:
     """Select the k most relevant maps, blind to redundancy; among equals the first.
 
-    >>> topk(SelectionProblem([0.2, 1.0, 0.5], np.zeros((3, 3)), cardinality=2))
+    >>> topk_relevance(SelectionProblem([0.2, 1.0, 0.5], np.zeros((3, 3)), cardinality=2))
     array([0, 1, 1], dtype=int8)
     """
     order = np.argsort(-problem.h, kind="stable")

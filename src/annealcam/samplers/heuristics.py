@@ -1,4 +1,4 @@
-"""The heuristics of dwave-samplers, on a selection problem: a row of 0 and 1 for each read."""
+"""The heuristics of dwave-samplers, on a selection problem: a row of 0 and 1 for each shot."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
+from annealcam.annealing.schedules.names import schedule_of
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 class Course(Protocol):
     """A(u) of the driver and B(u) of the problem, over u in [0, 1]: every `Schedule` is one."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return the name for the record."""
 
     def A(self, u: Any, /) -> Any:
         """Return the strength of the driver."""
@@ -52,59 +56,62 @@ class DWaveLike:
 DWAVE_LIKE = DWaveLike()
 
 
+@renamed_arguments(reads="shots")
 def simulated_annealing(
-    problem: SelectionProblem, *, reads: int = 100, sweeps: int = 1000, seed: int = 0
-) -> Int[Array, "reads d"]:
+    problem: SelectionProblem, *, shots: int = 100, sweeps: int = 1000, seed: int = 0
+) -> Int[Array, "shots d"]:
     """Sample by simulated annealing, at dwave-samplers' own temperatures.
 
     Raises:
-        ArgumentError: reads or sweeps are below 1.
+        ArgumentError: shots or sweeps are below 1.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
-    >>> simulated_annealing(p, reads=2).tolist()
+    >>> simulated_annealing(p, shots=2).tolist()
     [[1, 0], [1, 0]]
     """
     from dwave.samplers import SimulatedAnnealingSampler
 
-    reads, sweeps = whole("reads", reads, least=1), whole("sweeps", sweeps, least=1)
+    shots, sweeps = whole("shots", shots, least=1), whole("sweeps", sweeps, least=1)
     found = SimulatedAnnealingSampler().sample(
-        problem.to_bqm(), num_reads=reads, num_sweeps=sweeps, seed=_seeds(seed, 1)[0]
+        problem.to_bqm(), num_reads=shots, num_sweeps=sweeps, seed=_seeds(seed, 1)[0]
     )
     return _rows(found, problem.d)
 
 
+@renamed_arguments(reads="shots")
 def tabu(
-    problem: SelectionProblem, *, reads: int = 20, restarts: int = 2, seed: int = 0
-) -> Int[Array, "reads d"]:
+    problem: SelectionProblem, *, shots: int = 20, restarts: int = 2, seed: int = 0
+) -> Int[Array, "shots d"]:
     """Sample by tabu search, ended by restarts and never by the clock: a seed gives one result.
 
     Raises:
-        ArgumentError: reads are below 1, or restarts below 0.
+        ArgumentError: shots are below 1, or restarts below 0.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
-    >>> tabu(p, reads=1).tolist()
+    >>> tabu(p, shots=1).tolist()
     [[1, 0]]
     """
     from dwave.samplers import TabuSampler
 
-    reads, restarts = whole("reads", reads, least=1), whole("restarts", restarts)
+    shots, restarts = whole("shots", shots, least=1), whole("restarts", restarts)
     found = TabuSampler().sample(
-        problem.to_bqm(), num_reads=reads, num_restarts=restarts, timeout=600_000,
+        problem.to_bqm(), num_reads=shots, num_restarts=restarts, timeout=600_000,
         seed=_seeds(seed, 1)[0],
     )  # fmt: skip
     return _rows(found, problem.d)
 
 
+@renamed_arguments(reads="shots")
 def path_integral(
     problem: SelectionProblem,
     *,
-    reads: int = 10,
+    shots: int = 10,
     sweeps: int = 200,
     inverse_temperature: float = 200.0,
     driver: float = 0.05,
-    schedule: Course = DWAVE_LIKE,
+    schedule: Course | str = DWAVE_LIKE,
     seed: int = 0,
-) -> Int[Array, "reads d"]:
+) -> Int[Array, "shots d"]:
     """Sample by simulated quantum annealing: Monte Carlo on the paths of a transverse-field model.
 
     At the fraction u of a run the paths are those of the thermal state exp(-H) of
@@ -113,15 +120,15 @@ def path_integral(
 
     H_D = -sum_p sigma_x^p, E_0 the largest |linear term| of the problem. It is no real time: what
     it shares with an annealer is the thermal state, and tunnelling of single paths. Time grows with
-    d^2, sweeps, reads and inverse_temperature times driver. A cardinality goes as the penalty.
+    d^2, sweeps, shots and inverse_temperature times driver. A cardinality goes as the penalty.
 
     Args:
         problem: the selection problem.
-        reads: independent runs, each with a seed of its own: more reads keep the first ones.
+        shots: independent runs, each with a seed of its own: more shots keep the first ones.
         sweeps: updates of each variable's path in a run.
         inverse_temperature: E_0 / kT at the end of the run.
         driver: strength of the driver at the start, in units of E_0.
-        schedule: A and B: a `Schedule`, or whatever has both.
+        schedule: A and B: a `Schedule` or its name, or an object with both functions.
         seed: equal seeds give equal bits.
 
     Raises:
@@ -131,7 +138,7 @@ def path_integral(
     Source: King et al. 2021, doi 10.1038/s41467-021-20901-5, by dwave-samplers.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
-    >>> path_integral(p, reads=2).tolist()
+    >>> path_integral(p, shots=2).tolist()
     [[1, 0], [1, 0]]
     """
     from dwave.samplers import PathIntegralAnnealingSampler
@@ -139,7 +146,7 @@ def path_integral(
     u = np.linspace(0.0, 1.0, whole("sweeps", sweeps, least=2))
     unit = float(np.abs(problem.linear).max(initial=0.0)) or 1.0
     beta = _positive("inverse_temperature", inverse_temperature)
-    kept, falling = _strengths(schedule, u)
+    kept, falling = _strengths(schedule_of(schedule) if isinstance(schedule, str) else schedule, u)
     options = {
         "beta_schedule_type": "custom",
         "Hp_field": beta / unit * kept,
@@ -148,7 +155,7 @@ def path_integral(
     sampler, model = PathIntegralAnnealingSampler(), problem.to_bqm()
     runs = [
         _rows(sampler.sample(model, num_reads=1, seed=own, **options), problem.d)
-        for own in _seeds(seed, whole("reads", reads, least=1))
+        for own in _seeds(seed, whole("shots", shots, least=1))
     ]
     return np.concatenate(runs)
 
@@ -175,7 +182,7 @@ def _seeds(seed: int, count: int) -> list[int]:
     return (np.random.SeedSequence(seed).generate_state(count) >> 1).tolist()
 
 
-def _rows(found: dimod.SampleSet, d: int) -> Int[Array, "reads d"]:
+def _rows(found: dimod.SampleSet, d: int) -> Int[Array, "shots d"]:
     places = [found.variables.index(v) for v in range(d)]
-    rows: Int[Array, "reads d"] = found.record.sample[:, places].astype(np.int8)
+    rows: Int[Array, "shots d"] = found.record.sample[:, places].astype(np.int8)
     return rows

@@ -12,9 +12,10 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import Selection
 from annealcam.samplers.annealing import select_by_annealing
 from annealcam.samplers.baselines import greedy
-from annealcam.samplers.registry import Selection, best_of
+from annealcam.samplers.shots import best_of
 
 NEAR = 3  # maps that might enter are drawn from this many times those that there is room for
 
@@ -64,8 +65,8 @@ def select_by_windows(
     for _ in range(whole("rounds", rounds, least=1) if problem.d else 0):
         places = window_places(problem, n, qubits, rng)
         found = select_by_annealing(
-            window_problem(problem, n, places), tau=tau, normalisation=normalisation, schedule=schedule,
-            shots=shots, seed=int(rng.integers(2**31)),
+            window_problem(problem, n, places), tau=tau, normalisation=normalisation,
+            schedule=schedule, shots=shots, seed=int(rng.integers(2**31)),
         )  # fmt: skip
         moved = n.copy()
         moved[places] = found.n

@@ -14,7 +14,7 @@ GOOD = [(0, 0), (10, 0.4), (90, 0.4), (100, 1)]
 
 
 def test_a_good_schedule_is_told_as_it_is():
-    told = Controls(reads=50, anneal_schedule=GOOD).options(processor())
+    told = Controls(shots=50, anneal_schedule=GOOD).options(processor())
     assert told == {"num_reads": 50, "anneal_schedule": [list(map(float, row)) for row in GOOD]}
     assert Controls(anneal_schedule=np.array(GOOD)) == Controls(anneal_schedule=GOOD)
     assert Controls(annealing_time=5).options(processor()) == {
@@ -66,7 +66,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("match", LIMITS)
 def test_schedules_beyond_the_solver(match):
-    controls = Controls(reads=1, anneal_schedule=LIMITS[match])
+    controls = Controls(shots=1, anneal_schedule=LIMITS[match])
     with pytest.raises(ArgumentError, match=match):
         controls.options(processor())
 
@@ -93,7 +93,7 @@ def test_the_same_schedules_pass_as_with_dwaves_own_check():
         except ValueError:
             theirs = False
         try:
-            Controls(reads=1, anneal_schedule=schedule).options(processor())
+            Controls(shots=1, anneal_schedule=schedule).options(processor())
             ours = True
         except ArgumentError:
             ours = False
@@ -105,14 +105,14 @@ def test_the_same_schedules_pass_as_with_dwaves_own_check():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"reads": 0}, "reads=0: must be 1 or more"),
-        ({"reads": 10_001}, "reads=10001: this solver takes 1 to 10000"),
+        ({"shots": 0}, "shots=0: must be 1 or more"),
+        ({"shots": 10_001}, "shots=10001: this solver takes 1 to 10000"),
         ({"annealing_time": 0.1}, "annealing_time=0.1: this solver takes 0.5 to 2000"),
         ({"annealing_time": 2000.5}, "annealing_time=2000.5: this solver takes 0.5 to 2000"),
         ({"annealing_time": -1}, "annealing_time=-1: microseconds, above 0"),
         ({"annealing_time": 9, "anneal_schedule": GOOD}, "give one"),
-        ({"reads": 10_000, "annealing_time": 1500}, "they take 1.5e"),
-        ({"reads": 10_000, "anneal_schedule": [(0, 0), (1500, 1)]}, "at most 1e"),
+        ({"shots": 10_000, "annealing_time": 1500}, "they take 1.5e"),
+        ({"shots": 10_000, "anneal_schedule": [(0, 0), (1500, 1)]}, "at most 1e"),
     ],
 )
 def test_reads_and_times(options, match):
@@ -124,4 +124,4 @@ def test_a_solver_without_schedules():
     machine = dimod.StructureComposite(dimod.ExactSolver(), [0], [])
     with pytest.raises(ArgumentError, match="annealing_time: this solver takes none"):
         Controls(annealing_time=9).options(machine)
-    assert Controls(reads=7).options(machine) == {"num_reads": 7}
+    assert Controls(shots=7).options(machine) == {"num_reads": 7}

@@ -145,10 +145,10 @@ def test_answers_that_are_none():
     with pytest.raises(SamplerError, match="sampler=leap"):
         select_by_leap(relu_problem(4), sampler=hybrid)
     hybrid.sample = lambda bqm: dimod.SampleSet.from_samples([{"a": 1}], "BINARY", 0.0)
-    with pytest.raises(SamplerError, match=r"gives the variables \['a'\]; 0 to 3 were asked for"):
+    with pytest.raises(SamplerError, match=r"\['a'\]; the problem has 0 to 3"):
         select_by_leap(relu_problem(4), sampler=hybrid)
     hybrid.sample = lambda bqm: dimod.SampleSet.from_samples([{0: 2, 1: 0}], "INTEGER", 0.0)
-    with pytest.raises(SamplerError, match="other values than 0 and 1"):
+    with pytest.raises(SamplerError, match="values other than 0 and 1"):
         select_by_leap(relu_problem(2), sampler=hybrid)
 
 

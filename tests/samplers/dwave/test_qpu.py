@@ -29,11 +29,11 @@ def offline(monkeypatch):
 @pytest.mark.parametrize("d", [1, 5, 7])
 def test_the_mocks_own_search_finds_the_optimum(topology, d):
     p = relu_problem(d, 2)
-    found = select_by_dwave(p, qpu=processor(topology), reads=200)
+    found = select_by_dwave(p, qpu=processor(topology), shots=200)
     best = ac.solve_exact(p)
     assert np.array_equal(found.n, best.n)
     assert (found.energy, found.optimal, found.sampler) == (p.energy(best.n), True, "dwave")
-    assert found.reads == found.info["reads"] == 200
+    assert found.shots == found.info["shots"] == 200
 
 
 def test_simulated_annealing_in_the_mock_finds_the_optimum():
@@ -41,24 +41,24 @@ def test_simulated_annealing_in_the_mock_finds_the_optimum():
         substitute_sampler=SimulatedAnnealingSampler(), substitute_kwargs={"seed": 5}
     )
     p = relu_problem(7, 1)
-    assert np.array_equal(select_by_dwave(p, qpu=machine, reads=50).n, ac.solve_exact(p).n)
+    assert np.array_equal(select_by_dwave(p, qpu=machine, shots=50).n, ac.solve_exact(p).n)
 
 
 @pytest.mark.parametrize("d", [5, 6])
 def test_our_physics_in_the_mock_finds_the_optimum(d):
     """Exact evolution of the embedded problem: twelve qubits for six candidates."""
     p = relu_problem(d, 1)
-    found = select_by_dwave(p, qpu=physics(), reads=100)
+    found = select_by_dwave(p, qpu=physics(), shots=100)
     assert np.array_equal(found.n, ac.solve_exact(p).n)
     assert found.info["qubits"] == 2 * d
-    again = select_by_dwave(p, qpu=physics(), reads=100)
+    again = select_by_dwave(p, qpu=physics(), shots=100)
     assert np.array_equal(found.n, again.n)
     assert found.info["chain_break_fraction"] == again.info["chain_break_fraction"]
 
 
 def test_what_the_result_tells():
     machine = recorder("zephyr")
-    found = select_by_dwave(relu_problem(6), qpu=machine, reads=30, annealing_time=50.0)
+    found = select_by_dwave(relu_problem(6), qpu=machine, shots=30, annealing_time=50.0)
     info = dict(found.info)
     (model, _), chains = machine.told[0], info["qubits"]
     assert info["solver"] == "MockDWaveSampler"
@@ -77,7 +77,7 @@ def test_all_that_is_sent_is_an_ising_model_and_the_controls():
     machine = recorder()
     p = relu_problem(5, 3)
     schedule = [(0, 0), (10, 0.5), (110, 0.5), (120, 1)]
-    found = select_by_dwave(p, qpu=machine, reads=40, anneal_schedule=schedule)
+    found = select_by_dwave(p, qpu=machine, shots=40, anneal_schedule=schedule)
     ((model, told),) = machine.told
     assert told == {
         "num_reads": 40, "anneal_schedule": [[0.0, 0.0], [10.0, 0.5], [110.0, 0.5], [120.0, 1.0]]
@@ -99,17 +99,17 @@ def test_chain_strength_is_the_torque_compensation_unless_given():
     p = relu_problem(6)
     ising = p.to_bqm().change_vartype("SPIN", inplace=False)
     rms = np.sqrt(np.mean(np.square(list(ising.quadratic.values()))))
-    found = select_by_dwave(p, qpu=processor(), reads=10)
+    found = select_by_dwave(p, qpu=processor(), shots=10)
     assert found.info["chain_strength"] == pytest.approx(1.414 * np.sqrt(p.d - 1) * rms)
     machine = recorder()
-    found = select_by_dwave(p, qpu=machine, reads=10, chain_strength=3)
+    found = select_by_dwave(p, qpu=machine, shots=10, chain_strength=3)
     assert found.info["chain_strength"] == 3.0
     assert -3.0 in machine.told[0][0].quadratic.values()
 
 
 def test_chains_hold_where_nothing_couples():
     p = ac.SelectionProblem([1.0, 0.5, -0.25], np.zeros((3, 3)))
-    found = select_by_dwave(p, qpu=processor(), reads=20)
+    found = select_by_dwave(p, qpu=processor(), shots=20)
     assert found.n.tolist() == [1, 1, 0]
     assert found.info["chain_strength"] == 1.0
 
@@ -134,19 +134,19 @@ def test_broken_chains_are_counted_over_the_reads_and_read_by_majority():
     p = ac.SelectionProblem(np.ones(5), np.zeros((5, 5)))  # all five is best
     for counts in ([1], [1, 2, 5]):
         machine = processor("chimera", substitute_sampler=Broken(chains[2][0], counts))
-        found = select_by_dwave(p, qpu=machine, reads=sum(counts))
+        found = select_by_dwave(p, qpu=machine, shots=sum(counts))
         assert found.info["chain_break_fraction"] == 1 / 5 / sum(counts)
-        assert found.reads == sum(counts)
+        assert found.shots == sum(counts)
         assert found.n.tolist() == [1] * 5
 
 
 @pytest.mark.parametrize("machine", [processor, physics])
 def test_a_cardinality_goes_as_the_penalty(machine):
     p = relu_problem(5, cardinality=2)
-    found = select_by_dwave(p, qpu=machine(), reads=200)
+    found = select_by_dwave(p, qpu=machine(), shots=200)
     assert np.array_equal(found.n, ac.solve_exact(p).n)
     assert found.n.sum() == 2
-    assert 0 < found.info["feasible_reads"] <= 200
+    assert 0 < found.info["feasible_shots"] <= 200
 
 
 class AllUp(dimod.Sampler):
@@ -158,14 +158,14 @@ class AllUp(dimod.Sampler):
 
 def test_reads_that_miss_the_cardinality_are_repaired():
     p = relu_problem(6, cardinality=2)
-    found = select_by_dwave(p, qpu=processor(substitute_sampler=AllUp()), reads=1)
-    assert (found.n.sum(), found.info["repaired"], found.info["feasible_reads"]) == (2, True, 0)
+    found = select_by_dwave(p, qpu=processor(substitute_sampler=AllUp()), shots=1)
+    assert (found.n.sum(), found.info["repaired"], found.info["feasible_shots"]) == (2, True, 0)
 
 
 def test_a_stand_in_that_takes_a_seed_is_told_it():
     machine = recorder()
     machine.parameters["seed"] = []
-    found = select_by_dwave(relu_problem(4), qpu=machine, reads=5, seed=11)
+    found = select_by_dwave(relu_problem(4), qpu=machine, shots=5, seed=11)
     assert machine.told[0][1]["seed"] == 11
     assert found.info["reproducible"] is True
 
@@ -179,7 +179,7 @@ def test_a_problem_beyond_the_graph():
     with pytest.raises(EmbeddingError, match=r"d=25: the largest clique .*pegasus \[3\].* 24 var"):
         select_by_dwave(relu_problem(25), qpu=processor("pegasus"))
     assert issubclass(EmbeddingError, ProblemTooLargeError)
-    assert select_by_dwave(relu_problem(24), qpu=processor("pegasus"), reads=5).n.size == 24
+    assert select_by_dwave(relu_problem(24), qpu=processor("pegasus"), shots=5).n.size == 24
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_wrong_arguments(options, match):
 def test_a_graph_of_another_kind():
     other = dimod.StructureComposite(dimod.ExactSolver(), [0, 1], [(0, 1)])
     with pytest.raises(ArgumentError, match="none of chimera, pegasus, zephyr"):
-        select_by_dwave(relu_problem(2), qpu=other, reads=1)
+        select_by_dwave(relu_problem(2), qpu=other, shots=1)
 
 
 def test_a_processor_that_fails():
@@ -232,9 +232,9 @@ def test_connecting_takes_the_solvers_name_and_closes(monkeypatch):
 
     p = relu_problem(5)
     with in_place_of("DWaveSampler", Connection):
-        found = select_by_dwave(p, solver="Advantage2_system1.12", reads=50)
+        found = select_by_dwave(p, solver="Advantage2_system1.12", shots=50)
         assert found.optimal
-        select_by_dwave(p, reads=50)
+        select_by_dwave(p, shots=50)
         with pytest.raises(EmbeddingError):
             select_by_dwave(relu_problem(25))
     assert asked_for == [{"solver": "Advantage2_system1.12"}, {}, {}]

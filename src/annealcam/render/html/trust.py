@@ -20,7 +20,7 @@ def optimality(e: Explanation) -> tuple[str, str]:
         return "Nothing to select", "No map is a candidate: none is alive and important."
     size = "" if p.cardinality is None else f" of exactly {p.cardinality} maps"
     by = f"The sampler {e.selection.sampler} returned this selection"
-    by += f" as the best of {e.selection.reads} shots. " if e.selection.reads > 1 else ". "
+    by += f" as the best of {e.selection.shots} shots. " if e.selection.shots > 1 else ". "
     if e.optimal is None:
         bound = ""
         if "lower_bound" in info:

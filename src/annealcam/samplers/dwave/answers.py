@@ -1,4 +1,4 @@
-"""What a machine answers beside its reads, as plain numbers."""
+"""What a machine answers beside its shots, as plain numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def chain_breaks(found: dimod.SampleSet) -> float:
-    """Return the share of broken chains, averaged over the reads."""
+    """Return the share of broken chains, averaged over the shots."""
     record = found.record
     return float(np.average(record.chain_break_fraction, weights=record.num_occurrences))
 

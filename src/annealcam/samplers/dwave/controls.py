@@ -18,10 +18,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Controls:
-    """Reads, and either an annealing time or a schedule; neither leaves the solver's default.
+    """Shots, and either an annealing time or a schedule; neither leaves the solver's default.
 
     Args:
-        reads: number of anneals, each read once.
+        shots: number of anneals, each measured once.
         annealing_time: length of one anneal in microseconds, s = t / annealing_time.
         anneal_schedule: points (t, s), t in microseconds from 0, s from 0 to 1; straight lines
             between them.
@@ -29,17 +29,17 @@ class Controls:
     Raises:
         ArgumentError: no such anneal exists, on whatever processor.
 
-    >>> Controls(reads=100, anneal_schedule=[(0, 0), (10, 0.5), (60, 0.5), (70, 1)]).length
+    >>> Controls(shots=100, anneal_schedule=[(0, 0), (10, 0.5), (60, 0.5), (70, 1)]).length
     70.0
     """
 
-    reads: int = 1000
+    shots: int = 1000
     annealing_time: float | None = None
     anneal_schedule: Any = None
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
-        set_field(self, "reads", whole("reads", self.reads, least=1))
+        set_field(self, "shots", whole("shots", self.shots, least=1))
         if self.annealing_time is not None and self.anneal_schedule is not None:
             raise ArgumentError("annealing_time, anneal_schedule: give one; a schedule has its own")
         if self.annealing_time is not None:
@@ -62,8 +62,8 @@ class Controls:
             is that of `DWaveSampler.validate_anneal_schedule`.
         """
         limits = qpu.properties
-        _within("reads", self.reads, limits.get("num_reads_range"))
-        options: dict[str, Any] = {"num_reads": self.reads}
+        _within("shots", self.shots, limits.get("num_reads_range"))
+        options: dict[str, Any] = {"num_reads": self.shots}
         for name in ("annealing_time", "anneal_schedule"):
             value = getattr(self, name)
             if value is None:
@@ -76,7 +76,7 @@ class Controls:
         if self.anneal_schedule is not None:
             _limited(self.anneal_schedule, limits)
             options["anneal_schedule"] = [list(point) for point in self.anneal_schedule]
-        _check_duration(self.reads, self.length, limits)
+        _check_duration(self.shots, self.length, limits)
         return options
 
 
@@ -142,14 +142,14 @@ def _limited(points: tuple[Point, ...], limits: Mapping[str, Any]) -> None:
             )
 
 
-def _check_duration(reads: int, length: float | None, limits: Mapping[str, Any]) -> None:
+def _check_duration(shots: int, length: float | None, limits: Mapping[str, Any]) -> None:
     """The anneals alone must fit into one submission; reading them out comes on top."""
     length = limits.get("default_annealing_time") if length is None else length
     longest = (limits.get("problem_run_duration_range") or [0, math.inf])[1]
-    if length is not None and reads * length > longest:
+    if length is not None and shots * length > longest:
         raise ArgumentError(
-            f"reads={reads}: of {length:g} microseconds each, they take {reads * length:g}; this "
-            f"solver runs for at most {longest:g}. Lower the reads or the length of an anneal"
+            f"shots={shots}: of {length:g} microseconds each, they take {shots * length:g}; this "
+            f"solver runs for at most {longest:g}. Lower the shots or the length of an anneal"
         )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import Selection
 from annealcam.samplers.dwave.answers import numbers
 from annealcam.samplers.dwave.connect import asked, connected, solver_name
-from annealcam.samplers.registry import Selection, best_of, rows_of
+from annealcam.samplers.shots import best_of, rows_of
 
 if TYPE_CHECKING:
     import dimod

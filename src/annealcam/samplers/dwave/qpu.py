@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import Selection
 from annealcam.samplers.dwave.answers import chain_breaks, numbers
 from annealcam.samplers.dwave.connect import asked, connected, solver_name
 from annealcam.samplers.dwave.controls import Controls
@@ -17,39 +19,40 @@ from annealcam.samplers.dwave.embedding import (
     topology,
     torque_compensation,
 )
-from annealcam.samplers.registry import Selection, best_of, rows_of
+from annealcam.samplers.shots import best_of, rows_of
 
 if TYPE_CHECKING:
     import dimod
 
 
+@renamed_arguments(reads="shots")
 def select_by_dwave(
     problem: SelectionProblem,
     *,
     seed: int = 0,
     solver: str | None = None,
-    reads: int = 1000,
+    shots: int = 1000,
     chain_strength: float | None = None,
     annealing_time: float | None = None,
     anneal_schedule: Any = None,
     qpu: Any = None,
 ) -> Selection:
-    """Return the best of the reads of a quantum processor, reached through dwave-system.
+    """Return the best of the shots of a quantum processor, reached through dwave-system.
 
     The problem goes as an Ising model, n = (s + 1) / 2, each variable on a chain of qubits of a
     clique embedding; a broken chain is read by majority. The processor scales h and J to its
-    ranges, so the reads are judged by E(n) and not by its energies. A cardinality goes as the
+    ranges, so the shots are compared by E(n) and not by its energies. A cardinality goes as the
     problem's penalty, and `best_of` repairs what misses it.
 
     `info`: solver, topology, qubits, longest_chain, chain_strength, chain_break_fraction (mean),
-    reads, annealing_time or anneal_schedule, timing (the processor's own), all in microseconds;
+    shots, annealing_time or anneal_schedule, timing (the processor's own), all in microseconds;
     reproducible: False, since a quantum processor takes no seed.
 
     Args:
         problem: the selection problem.
         seed: told to `qpu` if `seed` is among its parameters, as that of a stand-in may be.
         solver: name of a solver; None leaves it to D-Wave's configuration.
-        reads: number of anneals.
+        shots: number of anneals, each measured once.
         chain_strength: coupling along the chains, in units of the Ising couplings J_pq (before
             the processor scales them); None takes uniform torque compensation.
         annealing_time: microseconds of one anneal; None takes the solver's default.
@@ -64,11 +67,11 @@ def select_by_dwave(
 
     >>> from dwave.system.testing import MockDWaveSampler
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
-    >>> found = select_by_dwave(p, qpu=MockDWaveSampler(exact_solver_cutoff=0), reads=20)
+    >>> found = select_by_dwave(p, qpu=MockDWaveSampler(exact_solver_cutoff=0), shots=20)
     >>> found.n, found.info["topology"]
     (array([1, 0], dtype=int8), 'chimera [4, 4, 4]')
     """
-    controls = Controls(reads, annealing_time, anneal_schedule)
+    controls = Controls(shots, annealing_time, anneal_schedule)
     strength = check_chain_strength(chain_strength)
     if qpu is not None and solver is not None:
         raise ArgumentError("qpu, solver: give one; a solver's name is to connect by")
@@ -139,7 +142,7 @@ def _sampled(
 
 def _told(controls: Controls, qpu: Any) -> dict[str, Any]:
     """Reads and length of the anneal, as they were asked for."""
-    told: dict[str, Any] = {"reads": controls.reads}
+    told: dict[str, Any] = {"shots": controls.shots}
     if controls.anneal_schedule is not None:
         return told | {"anneal_schedule": controls.anneal_schedule}
     default = qpu.properties.get("default_annealing_time")
