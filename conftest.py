@@ -70,7 +70,7 @@ def seeded() -> None:
 
 @pytest.fixture
 def network() -> nn.Module:
-    from tests.builders import small_network
+    from tests.networks import small_network
 
     return small_network()
 

@@ -26,8 +26,8 @@ from torch import nn
 import annealcam as ac
 from annealcam.attribution.capture import capture
 from annealcam.data.sets import load_set
-from annealcam.metrics.reference_maps import random_map
 from annealcam.metrics.pixels import pixel_order, resized
+from annealcam.metrics.reference_maps import random_map
 from annealcam.metrics.removal import SHARES, impute, removed_count, road
 from annealcam.models.images import load_image
 from timing import Goal, Row, print_heading, print_row, seconds, side_by_side, timed, use_one_thread

@@ -16,7 +16,7 @@ from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import FILES, MARKER
-from tests.builders import headed, same
+from tests.networks import headed, same
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from annealcam.errors import (
     TargetError,
 )
 from annealcam.samplers.registry import SAMPLERS
-from tests.builders import headed, same, small_network
+from tests.networks import headed, same, small_network
 
 
 def explain(model, image, **options):

@@ -14,7 +14,7 @@ from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation import first_steps
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 

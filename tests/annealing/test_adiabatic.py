@@ -9,7 +9,7 @@ from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.errors import ArgumentError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 U = np.linspace(0.0, 1.0, 997)
 

@@ -11,7 +11,7 @@ from annealcam.annealing.shots import draw
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import bits
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 def test_dimods_own_check_of_the_interface():

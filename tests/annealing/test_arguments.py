@@ -7,7 +7,7 @@ import pytest
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 def test_nearly_nothing_to_do():

@@ -7,7 +7,7 @@ import annealcam as ac
 from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 TAUS = [1.0, 10.0, 70.0]
 PROBLEMS = [relu_problem(d, seed) for d in (1, 3, 4, 6, 9) for seed in (0, 1)]

@@ -15,7 +15,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.splitting import ABA_10_4, ABA_10_6_4, aba, strang
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 ONE, ZERO = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]

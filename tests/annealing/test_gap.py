@@ -16,7 +16,7 @@ from annealcam.annealing.levels.gap import minimum_gap
 from annealcam.annealing.levels.gap_search import GapSearch
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 CONVENTION = st.sampled_from(["per_qubit", "unit"])
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])

@@ -25,7 +25,7 @@ from annealcam.annealing.simulation.devices import groups, largest_batch, pick_d
 from annealcam.annealing.simulation.gpu import TorchBatch
 from annealcam.annealing.simulation.splitting import strang
 from annealcam.errors import AnnealcamWarning, ArgumentError, ProblemTooLargeError
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 CPU = torch.device("cpu")
 CLOSE = {"complex128": 1e-12, "complex64": 2e-5}

@@ -18,7 +18,7 @@ from annealcam.annealing.hamiltonian import (
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import bits, energies_of
-from tests.builders import by_the_formula, problems, relu_problem
+from tests.problems import by_the_formula, problems, relu_problem
 
 GHZ = Schedule.from_table([0, 1], [5.0, 0.0], [0.1, 9.0], energy_unit="GHz", time_unit="ns")
 

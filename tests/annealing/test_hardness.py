@@ -13,7 +13,7 @@ from annealcam.annealing.levels.spectrum import spectrum
 from annealcam.annealing.success import wilson_interval
 from annealcam.errors import ArgumentError
 from annealcam.qubo.files import ProblemFile
-from tests.builders import by_the_formula, relu_problem
+from tests.problems import by_the_formula, relu_problem
 
 
 def file_of(problem):

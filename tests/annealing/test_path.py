@@ -13,7 +13,7 @@ from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.path import anneal_path
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 TAU = 7.0

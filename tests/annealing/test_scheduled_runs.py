@@ -8,7 +8,7 @@ import annealcam as ac
 from annealcam.annealing.adiabatic import locally_adiabatic
 from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.schedules.schedule import LINEAR, Schedule
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 D, TAU = 3, 6.0
 U = np.linspace(0, 1, 21)

@@ -16,7 +16,7 @@ from annealcam.annealing.hamiltonian import dense_hamiltonian, diagonal
 from annealcam.annealing.schedules.schedule import LINEAR, Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import bits
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 RAISE = np.array([[0.0, 0.0], [1.0, 0.0]])  # sigma+ sets a qubit: |1><0|
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])

@@ -12,7 +12,7 @@ from annealcam.annealing.levels.eigensolver import lowest_states
 from annealcam.annealing.levels.spectrum import LowSpectrum, ground_state, spectrum
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 

@@ -17,7 +17,7 @@ from annealcam.annealing.simulation.splitting import (
     strang,
 )
 from annealcam.annealing.simulation.statevector import StateVector
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 U = np.linspace(0, 1, 12)
 TABLE = Schedule.from_table(U, (1 - U) ** 2, U**1.5)

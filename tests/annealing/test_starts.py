@@ -10,7 +10,7 @@ from annealcam.annealing.simulation.plan import plan_of
 from annealcam.annealing.simulation.starts import starting_state
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ArgumentError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 def pieces(A, B, name="straight", initial=None):

@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.annealing.success import tts99
 from annealcam.annealing.sweep import optimal_tau, tau_sweep
 from annealcam.errors import ArgumentError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 PAPER = [10.0, 30.0, 50.0, 70.0, 100.0]
 

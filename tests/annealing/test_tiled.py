@@ -15,7 +15,7 @@ from annealcam.annealing.simulation.splitting import ABA_10_4, aba, strang
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.annealing.simulation.tiledvector import TiledStateVector
 from annealcam.errors import ProblemTooLargeError
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 CLOSE = {"complex128": 1e-12, "complex64": 2e-6}
 PRECISIONS = pytest.mark.parametrize("precision", CLOSE)

@@ -17,7 +17,7 @@ from annealcam.annealing.levels.gap import minimum_gap
 from annealcam.annealing.levels.spectrum import ground_state, spectrum
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 SECTORS = [(2, 1), (3, 1), (3, 2), (4, 2), (5, 1), (5, 4), (6, 3), (7, 2), (7, 3), (7, 5)]

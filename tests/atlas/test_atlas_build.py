@@ -17,7 +17,7 @@ from annealcam.errors import ArgumentError, ImageError, OutputError
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
-from tests.builders import digit_network, headed
+from tests.networks import digit_network, headed
 
 CELL, CELLS = 4, 8  # a map's cell in pixels, and cells a side
 CLASSES = ("blue sky", "red dot", "white patch")

@@ -18,7 +18,7 @@ from annealcam.attribution.cam import (
 )
 from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError
-from tests.builders import small_network
+from tests.networks import small_network
 
 PEERS = {"gradcam": GradCAM, "gradcam++": GradCAMPlusPlus, "hirescam": HiResCAM}
 # Layers whose output nothing overwrites in place: the package keeps a view, not a copy, of it.

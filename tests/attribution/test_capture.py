@@ -16,7 +16,7 @@ from annealcam.errors import (
     NumericalError,
     TargetError,
 )
-from tests.builders import FrozenTrunk, small_network
+from tests.networks import FrozenTrunk, small_network
 
 
 def independent(model, images, layer, target):

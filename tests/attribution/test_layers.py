@@ -10,7 +10,7 @@ from annealcam.attribution.capture import capture
 from annealcam.attribution.importance import importance
 from annealcam.attribution.layers import default_layer, survey
 from annealcam.errors import LayerError, NumericalError, TargetError
-from tests.builders import FrozenTrunk, small_network
+from tests.networks import FrozenTrunk, small_network
 
 LAST = {
     "resnet18": "layer4",

@@ -10,8 +10,8 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.qubo.files import save_problem
-from tests.builders import relu_problem
 from tests.cli.test_explain import run
+from tests.problems import relu_problem
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def run(*arguments, code=0):
 def nets(tmp_path, monkeypatch):
     """A user's own small network, `nets:make`, in the working folder."""
     (tmp_path / "nets.py").write_text(
-        "from tests.builders import small_network\n"
+        "from tests.networks import small_network\n"
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n"
         "    names = 'ant', 'bee', 'cat', 'dog', 'elk'\n"
@@ -191,7 +191,7 @@ def test_layers_lists_what_can_be_explained(nets):
 
 def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
     (tmp_path / "odd.py").write_text(
-        "from tests.builders import small_network\n"
+        "from tests.networks import small_network\n"
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n"
         "    return small_network(), Preprocess(40, 36), ['cost $x_{$ of', *'bcde']\n"
@@ -203,7 +203,7 @@ def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
 
 def test_fewer_names_than_classes(nets, tmp_path):
     (tmp_path / "few.py").write_text(
-        "from tests.builders import small_network\n"
+        "from tests.networks import small_network\n"
         "def make():\n"
         "    return small_network(), (lambda p: __import__('torch').zeros(3, 30, 30)), ['a']\n"
     )

@@ -13,7 +13,7 @@ from annealcam.cli.main import app
 from annealcam.errors import ArgumentError
 from annealcam.evaluation.contest import contest
 from annealcam.qubo.files import save_problem
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 def run(*words, code=0):
@@ -77,7 +77,7 @@ def test_rows_are_measured_from_the_certificate():
 def test_samplers_on_a_photo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sixty.py").write_text(
-        "from tests.builders import small_network\n"
+        "from tests.networks import small_network\n"
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
     )

@@ -11,7 +11,7 @@ CONFIG = """
 choose = "all"
 per_class = 1
 [network]
-models = ["tests.builders:digit_network"]
+models = ["tests.networks:digit_network"]
 layers = ["3"]
 [annealing]
 tau = 1

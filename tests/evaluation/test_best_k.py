@@ -12,7 +12,7 @@ import annealcam as ac
 from annealcam.cli.main import app
 from annealcam.evaluation.best_k import best_k
 from annealcam.settings import resolve
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.mark.parametrize("preset", [None, "paper"])
@@ -40,7 +40,7 @@ def test_each_is_the_optimum_and_keeps_its_contributions(preset):
 def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sixty.py").write_text(
-        "from tests.builders import small_network\n"
+        "from tests.networks import small_network\n"
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
     )

@@ -9,7 +9,7 @@ import torch
 import annealcam as ac
 from annealcam.evaluation.checks import check, sentences
 from annealcam.settings import resolve
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.fixture(scope="module")

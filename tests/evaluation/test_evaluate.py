@@ -27,7 +27,7 @@ from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_what_cannot_be(photos, network, tmp_path):
 def own_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(
-        "from tests.builders import small_network\n"
+        "from tests.networks import small_network\n"
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=14), Preprocess(20, 20), None\n"
     )

@@ -9,7 +9,7 @@ from annealcam.attribution.capture import capture
 from annealcam.attribution.layer_maps import layer_maps
 from annealcam.evaluation.methods import METHODS, answers
 from annealcam.settings import resolve
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, NumericalError
-from tests.builders import small_network
+from tests.networks import small_network
 
 captum = pytest.importorskip("captum")
 from captum.attr import LayerAttribution, LayerGradCam, NoiseTunnel  # noqa: E402

@@ -9,7 +9,7 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, NumericalError
-from tests.builders import FrozenTrunk, headed, small_network
+from tests.networks import FrozenTrunk, headed, small_network
 
 grad_cam = pytest.importorskip("pytorch_grad_cam")
 from pytorch_grad_cam.metrics.cam_mult_image import (  # noqa: E402

@@ -9,7 +9,7 @@ import torch
 import annealcam as ac
 from annealcam.errors import ArgumentError, LayerError, TargetError
 from annealcam.interop.quantus import explain_func
-from tests.builders import small_network
+from tests.networks import small_network
 
 OPTIONS = {"layer": "3", "sampler": "exact"}
 CLASSES = np.array([0, 1, 2])

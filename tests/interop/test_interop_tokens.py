@@ -9,7 +9,7 @@ from annealcam.attribution.capture import capture
 from annealcam.errors import AnnealcamWarning, LayerError
 from annealcam.interop.quantus import explain_func
 from annealcam.interop.tokens import token_grid
-from tests.builders import small_network
+from tests.networks import small_network
 
 pytestmark = pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
 

@@ -16,7 +16,7 @@ from annealcam.metrics.channels import (
     maps_for_share,
 )
 from annealcam.metrics.masked import masked_logits
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.fixture(scope="module")

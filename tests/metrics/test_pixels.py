@@ -16,7 +16,7 @@ from annealcam.metrics.pixels import (
     resized,
 )
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 class Weighing(nn.Module):

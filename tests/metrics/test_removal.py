@@ -8,7 +8,7 @@ from torch import nn
 from annealcam.errors import ArgumentError, NumericalError, TargetError
 from annealcam.metrics.reference_maps import random_map
 from annealcam.metrics.removal import impute, removed_count, road
-from tests.builders import small_network
+from tests.networks import small_network
 
 WEIGHTS = np.array([[1, 2, 1], [2, 0, 2], [1, 2, 1]]) / 12
 

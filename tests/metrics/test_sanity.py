@@ -20,7 +20,7 @@ from annealcam.metrics.sanity import (
     restored,
     stages_of,
 )
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 def edges(model, images, targets):

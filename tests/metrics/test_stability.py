@@ -19,7 +19,7 @@ from annealcam.metrics.stability import (
     near_optimal,
     under_noise,
 )
-from tests.builders import by_the_formula, problems, relu_problem
+from tests.problems import by_the_formula, problems, relu_problem
 
 
 def test_jaccard_of_equal_disjoint_and_empty_selections():

@@ -14,7 +14,7 @@ from annealcam.attribution.layers import default_layer
 from annealcam.errors import ModelError
 from annealcam.models.exported import _is_plain_expression, load_exported
 from annealcam.models.load import load_model
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from annealcam.errors import ArgumentError, OutputError, ProblemFileError, ProblemTooLargeError
 from annealcam.qubo.energies import bits
 from annealcam.qubo.files import read_problem, save_problem
-from tests.builders import problems, relu_problem
+from tests.problems import problems, relu_problem
 
 LABELS = ("b", 7, ("x", 2), "ä", 0)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import bits, weights
-from tests.builders import by_the_formula, problems, relu_problem
+from tests.problems import by_the_formula, problems, relu_problem
 
 
 @given(problems())

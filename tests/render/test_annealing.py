@@ -25,7 +25,7 @@ from annealcam.render.folder import (
     write_annealing,
 )
 from annealcam.render.text import annealing_gap, annealing_runs, annealing_setting
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 @pytest.fixture(scope="module")

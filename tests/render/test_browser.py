@@ -10,7 +10,7 @@ from annealcam.evaluation.checks import check
 from annealcam.evaluation.comparison import compare
 from annealcam.settings import resolve
 from tests.browser import open_browser
-from tests.builders import small_network
+from tests.networks import small_network
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 

@@ -17,7 +17,7 @@ from annealcam.render.html.annealing import (
 )
 from annealcam.render.html.svg import Chart, Scale, across, tag, upward
 from annealcam.render.html.trust import curve_chart
-from tests.builders import headed, small_network
+from tests.networks import headed, small_network
 
 
 @pytest.fixture

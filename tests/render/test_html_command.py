@@ -11,7 +11,7 @@ import annealcam as ac
 from annealcam.cli.main import app
 from tests.atlas.synthetic_atlas import write_synthetic_atlas
 
-NETWORK = "tests.builders:digit_network"
+NETWORK = "tests.networks:digit_network"
 
 
 @pytest.fixture

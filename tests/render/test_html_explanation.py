@@ -16,7 +16,7 @@ from annealcam.evaluation.checks import check
 from annealcam.evaluation.comparison import compare
 from annealcam.render.html.explanation import MOST_CARDS, explanation_html
 from annealcam.settings import resolve
-from tests.builders import headed, small_network
+from tests.networks import headed, small_network
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -19,7 +19,8 @@ from annealcam.render.html.graph import (
     selection_graph,
     threshold_of,
 )
-from tests.builders import relu_problem, small_network
+from tests.networks import small_network
+from tests.problems import relu_problem
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.errors import AnnealcamWarning
 from annealcam.render.figures.picture import MOST_MAPS, report_picture, save_report
 from annealcam.render.text import map_facts
-from tests.builders import headed, small_network
+from tests.networks import headed, small_network
 
 VIEW = Image.new("RGB", (64, 64), (120, 130, 140))
 

@@ -10,7 +10,8 @@ from annealcam.errors import ArgumentError
 from annealcam.samplers.heuristics import simulated_annealing
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.samplers.selection import select
-from tests.builders import relu_problem, small_network
+from tests.networks import small_network
+from tests.problems import relu_problem
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -10,7 +10,7 @@ from hypothesis import given
 import annealcam as ac
 from annealcam.errors import ArgumentError
 from annealcam.samplers import exact
-from tests.builders import by_the_formula, problems, relu_problem
+from tests.problems import by_the_formula, problems, relu_problem
 
 
 def brute_force(p):

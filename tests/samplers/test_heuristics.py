@@ -13,7 +13,7 @@ from annealcam.samplers.heuristics import (
     tabu,
 )
 from annealcam.samplers.selection import select
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 ONE = ac.SelectionProblem([1.0], [[0.0]], beta=0.5)  # E = -n / 2
 

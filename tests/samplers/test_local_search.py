@@ -8,7 +8,7 @@ import pytest
 import annealcam as ac
 from annealcam.errors import ArgumentError
 from annealcam.samplers.local_search import local_search, local_search_many
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 def neighbours(problem, n):

@@ -9,7 +9,7 @@ import pytest
 import annealcam as ac
 from annealcam.errors import ArgumentError
 from annealcam.samplers.paths import beta_path, cardinality_path
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 def test_the_best_k_maps_for_each_k():

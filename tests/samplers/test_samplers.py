@@ -15,7 +15,7 @@ from annealcam.samplers import baselines
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.samplers.selection import select
 from annealcam.samplers.shots import best_of
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 LOCAL = [name for name, sampler in SAMPLERS.items() if not sampler.remote]
 

@@ -8,7 +8,7 @@ from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.samplers.baselines import greedy
 from annealcam.samplers.selection import select
 from annealcam.samplers.windows import select_by_windows, window_problem
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 
 
 @pytest.mark.parametrize("k", [None, 7])

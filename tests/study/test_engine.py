@@ -21,7 +21,7 @@ from annealcam.study.run.log import PARTS
 SMALL = {
     "shard": 3,
     "data": {"choose": "all", "per_class": 4},
-    "network": {"models": ["tests.builders:digit_network"], "layers": ["3"], "batch": 2},
+    "network": {"models": ["tests.networks:digit_network"], "layers": ["3"], "batch": 2},
     "problem": {"explain": "label"},  # an untrained network predicts one class
     "annealing": {"tau": [1, 10], "normalisations": ["per_qubit", "unit"]},
     "baselines": {"random_draws": 2, "sizes": [1, 2]},

@@ -37,16 +37,16 @@ def test_what_does_not_match(names, count, labels, complaint):
 def test_the_card_of_a_network():
     photo = Image.new("RGB", (20, 20))
     classes = tuple(str(i) for i in range(10))
-    card = card_of("tests.builders:digit_network", (), "cpu", classes, {}, photo)
+    card = card_of("tests.networks:digit_network", (), "cpu", classes, {}, photo)
     assert card.layers == ("3",)
     assert card.targets == tuple(range(10))
     opened.cache_clear()
-    assert card_of("tests.builders:digit_network", (), "cpu", classes, {}, photo).hash == card.hash
+    assert card_of("tests.networks:digit_network", (), "cpu", classes, {}, photo).hash == card.hash
     with torch.no_grad():
-        opened("tests.builders:digit_network", "cpu").model[0].bias[0] += 1e-3
-    assert card_of("tests.builders:digit_network", (), "cpu", classes, {}, photo).hash != card.hash
+        opened("tests.networks:digit_network", "cpu").model[0].bias[0] += 1e-3
+    assert card_of("tests.networks:digit_network", (), "cpu", classes, {}, photo).hash != card.hash
     opened.cache_clear()
     with pytest.raises(LayerError, match="no such layer"):
-        card_of("tests.builders:digit_network", ("block",), "cpu", classes, {}, photo)
+        card_of("tests.networks:digit_network", ("block",), "cpu", classes, {}, photo)
     with pytest.raises(ArgumentError, match="device='cuda:99': not to be had"):
-        card_of("tests.builders:digit_network", (), "cuda:99", classes, {}, photo)
+        card_of("tests.networks:digit_network", (), "cuda:99", classes, {}, photo)

@@ -13,7 +13,7 @@ from annealcam.attribution.layer_maps import layer_maps
 from annealcam.study.config import Annealing
 from annealcam.study.table.annealed import annealed_rows
 from annealcam.study.table.selectors import plain_rows
-from tests.builders import small_network
+from tests.networks import small_network
 
 
 @pytest.fixture(scope="module")

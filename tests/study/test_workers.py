@@ -23,7 +23,7 @@ shard = 2
 choose = "all"
 per_class = 6
 [network]
-models = ["tests.builders:digit_network"]
+models = ["tests.networks:digit_network"]
 layers = ["3"]
 batch = 2
 [problem]
@@ -148,6 +148,6 @@ def test_nobody_else_can_send_work(workers):
 
 @pytest.mark.long
 def test_a_network_that_kills_its_workers_is_given_up(tmp_path):
-    deadly = STUDY | {"network": {"models": ["tests.builders:deadly_network"], "layers": ["3"]}}
+    deadly = STUDY | {"network": {"models": ["tests.networks:deadly_network"], "layers": ["3"]}}
     with pytest.raises(WorkerError, match="4 workers died of one task"):
         run_study(study_of(deadly), tmp_path / "r", workers=2)

@@ -16,7 +16,7 @@ from annealcam.errors import ArgumentError, MissingCredentialsError, SamplerErro
 from annealcam.samplers.dwave.connect import asked, connected
 from annealcam.samplers.dwave.leap import select_by_leap
 from annealcam.samplers.dwave.qpu import select_by_dwave
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 from tests.samplers.dwave.machines import (
     TOKEN,
     forbid_network,

@@ -9,7 +9,7 @@ from dwave.system.testing import MockLeapHybridSolver
 import annealcam as ac
 from annealcam.errors import ArgumentError, SamplerError
 from annealcam.samplers.dwave.leap import constrained_model, select_by_leap
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 from tests.samplers.dwave.machines import TOKEN, forbid_network, in_place_of
 
 

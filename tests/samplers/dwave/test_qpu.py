@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, EmbeddingError, ProblemTooLargeError, SamplerError
 from annealcam.samplers.dwave.embedding import clique_embedding
 from annealcam.samplers.dwave.qpu import select_by_dwave
-from tests.builders import relu_problem
+from tests.problems import relu_problem
 from tests.samplers.dwave.machines import (
     TOKEN,
     forbid_network,

@@ -111,6 +111,8 @@ def write_explanation(
         e, photo=photo, checked=checked, comparison=comparison, annealing=hardness, atlas=atlas
     )
     write_page(html, path)
+
+
 @dataclass(frozen=True)
 class Tile:
     """A value at the top of the page, its label, and a link to the section with the details."""

@@ -1,0 +1,34 @@
+"""Small selection problems that the tests share."""
+
+import itertools
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import annealcam as ac
+
+
+def relu_problem(d: int, seed: int = 0, **options: object) -> ac.SelectionProblem:
+    """A problem as networks make it: maps after a ReLU, 7 x 7, and uniform relevance."""
+    rng = np.random.default_rng([d, seed])
+    maps = np.maximum(rng.normal(size=(d, 49)), 0.0)
+    return ac.SelectionProblem.from_maps(maps, rng.uniform(0.02, 1.0, d), **options)
+
+
+@st.composite
+def problems(draw, largest=7, cardinality=False):
+    """Any problem: signs, zeros, ties and all."""
+    d = draw(st.integers(1, largest))
+    number = st.integers(-128, 128).map(lambda i: i / 64)  # exact in binary: ties are exact too
+    h = draw(arrays(np.float64, d, elements=number))
+    J = draw(arrays(np.float64, (d, d), elements=number))
+    J = np.triu(J, 1)
+    k = draw(st.integers(1, d)) if cardinality else None
+    return ac.SelectionProblem(h, J + J.T, beta=draw(st.integers(0, 16)) / 16, cardinality=k)
+
+
+def by_the_formula(p, n):
+    pairs = itertools.combinations(range(p.d), 2)
+    redundancy = sum(p.J[a, b] * n[a] * n[b] for a, b in pairs)
+    return (1 - p.beta) * redundancy - p.beta * sum(p.h[a] * n[a] for a in range(p.d))
