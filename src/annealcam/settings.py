@@ -8,6 +8,7 @@ from typing import Any
 
 from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError
+from annealcam.samplers.registry import SAMPLERS, sampler_named
 
 PRESETS: dict[str | None, dict[str, Any]] = {
     None: {
@@ -54,7 +55,6 @@ class Settings:
         from annealcam.attribution.importance import IMPORTANCES
         from annealcam.qubo.objectives import OBJECTIVES
         from annealcam.qubo.problem import check_beta, check_cardinality
-        from annealcam.samplers.registry import sampler_named
 
         one_of("importance", self.importance, IMPORTANCES)
         one_of("objective", self.objective, OBJECTIVES)
@@ -100,12 +100,13 @@ class Settings:
         }
 
     def as_provenance(self) -> dict[str, Any]:
-        """Return what a result says of these choices; the annealing only if it was used."""
+        """Return the record of these choices; common settings the sampler does not take are None."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         told["sampler"] = self.sampler_name
         told["sampler_options"] = _plain(self.sampler_options)
-        if self.sampler_name != "anneal":
-            told |= dict.fromkeys(("tau", "normalisation", "schedule", "shots"))
+        taken = SAMPLERS[self.sampler].settings if isinstance(self.sampler, str) else ()
+        for name in {"tau", "normalisation", "schedule", "shots"}.difference(taken):
+            told[name] = None
         return told
 
 

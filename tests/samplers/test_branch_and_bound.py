@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 import annealcam as ac
 from annealcam.samplers import branch_and_bound as module
-from annealcam.samplers.branch_and_bound import branch_and_bound, is_gram
+from annealcam.samplers.branch_and_bound import Subproblem, Tree, branch_and_bound, is_gram
 from annealcam.samplers.selection import certified
-from annealcam.samplers.trees import Tree
 
 KINDS = ("maps", "signed", "copies", "equal", "apart", "nothing", "whole numbers", "negative")
 MOST = 100  # ties that are looked for
@@ -84,7 +83,7 @@ def test_stopped_early_its_bound_is_below_the_optimum(kind, k):
     assert true.proved
     nodes = 0
     for budget in (1, 3, 10, 40):
-        tree = Tree(module.Left.of(problem), true.n, true.energy, convex=true.method == "convex")
+        tree = Tree(Subproblem.of(problem), true.n, true.energy, convex=true.method == "convex")
         done = tree.visit(budget)
         assert done or tree.lower_bound <= true.energy + problem.tie
         assert tree.counts[1] >= nodes

@@ -12,8 +12,7 @@ from annealcam.errors import ArgumentError
 from annealcam.qubo.energies import bits, energies_of, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.branch_and_bound import branch_and_bound
-from annealcam.samplers.trees import Left, below
+from annealcam.samplers.branch_and_bound import Subproblem, branch_and_bound
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 
@@ -58,7 +57,7 @@ def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSol
     return ExactSolution(
         n=n,
         energy=energy,
-        lower_bound=energy if proved else below(Left.of(problem)),
+        lower_bound=energy if proved else Subproblem.of(problem).least_energy(),
         proved=proved,
         multiplicity=max(best.count, 1),
     )
