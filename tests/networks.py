@@ -1,5 +1,7 @@
 """Small networks that the tests share, and the comparison of their explanations."""
 
+import contextlib
+import itertools
 import os
 
 import numpy as np
@@ -23,7 +25,7 @@ def small_network(maps: int = 12, classes: int = 5, seed: int = 0) -> nn.Module:
 
 
 def digit_network():
-    """An untrained network that takes digits, as `tests.builders:digit_network`."""
+    """An untrained network that takes digits, as `tests.networks:digit_network`."""
     from annealcam.models.preprocess import Preprocess
 
     return small_network(12, classes=10), Preprocess(20, 20), [str(i) for i in range(10)]
@@ -33,6 +35,28 @@ def deadly_network():
     """A network that takes its process down with it, as one that eats all memory does."""
     network, preprocess, names = digit_network()
     network.register_forward_hook(lambda *_: os._exit(1))
+    return network, preprocess, names
+
+
+FORWARD_THAT_KILLS = 6
+
+
+def mortal_network():
+    """A network whose sixth forward pass kills its process, in one process only.
+
+    The first process to reach it makes the file that the environment variable `MORTAL_NETWORK`
+    names; where that file exists, every forward pass succeeds.
+    """
+    network, preprocess, names = digit_network()
+    count = itertools.count(1)
+
+    def kill(*_):
+        if next(count) == FORWARD_THAT_KILLS:
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(os.environ["MORTAL_NETWORK"], os.O_CREAT | os.O_EXCL))
+                os._exit(1)
+
+    network.register_forward_hook(kill)
     return network, preprocess, names
 
 

@@ -46,6 +46,15 @@ def renamed(table: pa.Table, **columns) -> pa.Table:
     return table
 
 
+def contents(run: Path, *folders: str) -> dict[Path, bytes]:
+    """The bytes of every file in some folders of a run."""
+    return {
+        file.relative_to(run): file.read_bytes()
+        for name in folders or ("table", "figures")
+        for file in (run / name).iterdir()
+    }
+
+
 def _hash(data) -> str:
     try:
         return load_set(data.name, part=data.part, root=data.root or None).fingerprint()

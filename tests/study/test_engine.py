@@ -16,7 +16,8 @@ from annealcam.study.config import study_of
 from annealcam.study.run import store, worker
 from annealcam.study.run.ending import redraw
 from annealcam.study.run.engine import run_study
-from annealcam.study.run.log import PARTS
+from annealcam.study.run.shards import PARTS
+from tests.study.runs import contents
 
 SMALL = {
     "shard": 3,
@@ -33,15 +34,6 @@ SMALL = {
 def quick(monkeypatch):
     """No figures: they are tested by themselves."""
     monkeypatch.setattr(figures, "draw", lambda *_: [])
-
-
-def contents(run, *names):
-    names = names or ("table", "figures")
-    return {
-        file.relative_to(run): file.read_bytes()
-        for name in names
-        for file in (run / name).iterdir()
-    }
 
 
 @pytest.fixture(scope="module")

@@ -1,153 +1,149 @@
-"""Worker processes that share a study, and die: nothing that was finished is lost."""
+"""Worker processes that share a study, and die: no finished shard is lost."""
 
 import os
-import random
-import signal
 import subprocess
 import sys
-import threading
-import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from annealcam.errors import WorkerError
 from annealcam.study.config import study_of
-from annealcam.study.run import ending
+from annealcam.study.run import cluster, ending
 from annealcam.study.run.engine import run_study
-from tests.study.test_engine import SMALL, contents
+from tests.study.runs import contents
+from tests.study.stopped_study import HALF
 
+ROOT = Path(__file__).parents[2]
+SHARDS = 20
 CONFIG = """
-shard = 2
+shard = 1
 [data]
 choose = "all"
-per_class = 6
+per_class = 2
 [network]
 models = ["tests.networks:digit_network"]
 layers = ["3"]
-batch = 2
 [problem]
 explain = "label"
 [annealing]
-tau = [1, 10]
+tau = 1
+normalisations = "per_qubit"
+gaps = false
 [baselines]
 random_draws = 2
-sizes = [1, 2]
 [statistics]
-bootstrap = 50
-permutations = 50
+bootstrap = 10
+permutations = 10
 """
-STUDY = SMALL | {"shard": 2, "data": {"choose": "all", "per_class": 6}}
+STUDY = {
+    "shard": 1,
+    "data": {"choose": "all", "per_class": 2},
+    "network": {"models": ["tests.networks:digit_network"], "layers": ["3"]},
+    "problem": {"explain": "label"},
+    "annealing": {"tau": 1, "normalisations": "per_qubit", "gaps": False},
+    "baselines": {"random_draws": 2},
+    "statistics": {"bootstrap": 10, "permutations": 10},
+}
+
+
+def study(network="digit_network"):
+    return study_of(STUDY | {"network": {"models": [f"tests.networks:{network}"], "layers": ["3"]}})
 
 
 @pytest.fixture(scope="module", autouse=True)
-def whole(tmp_path_factory):
+def _without_figures():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ending, "_draw", lambda *_: None)  # no figures: they have their own tests
-        folder = tmp_path_factory.mktemp("whole") / "run"
-        run_study(study_of(STUDY), folder)
-        yield contents(folder, "table")
+        patch.setattr(ending, "_draw", lambda *_: None)  # they have tests of their own
+        yield
 
 
-def parts(run):
-    return sorted((run / "table").glob("part-*")) if (run / "table").is_dir() else []
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The parts of the table of a run that nothing stops."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    run_study(study(), folder)
+    return contents(folder, "table")
 
 
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
+def listening_addresses():
+    """The addresses at which this process and its children accept connections."""
+    process = psutil.Process()
+    return {
+        socket.laddr.ip
+        for one in (process, *process.children(recursive=True))
+        for socket in one.net_connections()
+        if socket.status == psutil.CONN_LISTEN
+    }
 
 
-def test_two_workers_of_which_one_dies_equal_one(whole, tmp_path):
-    killed = []
+def test_two_workers_one_of_which_dies_equal_one_worker(tmp_path, monkeypatch):
+    marker = tmp_path / "died"
+    monkeypatch.setenv("MORTAL_NETWORK", str(marker))
+    addresses = set()
 
-    def kill_one():
-        until(lambda: len(parts(tmp_path / "r")) >= 3)
-        mine = psutil.Process().children(recursive=True)
-        victim = next(p for p in mine if "spawn_main" in " ".join(p.cmdline()))
-        victim.kill()
-        killed.append(victim.pid)
+    def progress(what, _done, _total):
+        if what == "shards":
+            addresses.update(listening_addresses())
 
-    thread = threading.Thread(target=kill_one)
-    thread.start()
-    run_study(study_of(STUDY), tmp_path / "r", workers=2)
-    thread.join()
-    assert len(killed) == 1
-    assert contents(tmp_path / "r", "table") == whole
+    run_study(study("mortal_network"), tmp_path / "two", workers=2, progress=progress)
+    assert marker.exists()  # by a worker, in the middle of a shard
+    assert addresses == {cluster.LOOPBACK}
+    run_study(study("mortal_network"), tmp_path / "one")  # nothing kills this one any more
+    assert contents(tmp_path / "two", "table") == contents(tmp_path / "one", "table")
 
 
-def start(tmp_path):
+def stopped(tmp_path, how, part):
+    """The finished process of a study in `r` that stops itself at a part of the table."""
     (tmp_path / "study.toml").write_text(CONFIG)
-    command = [sys.executable, "-m", "annealcam", "study", "study.toml", "-o", "r"]
-    here = os.path.dirname(os.path.dirname(__file__))
-    return subprocess.Popen(
-        [*command, "--workers", "1"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": here},
-        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background
+    options = ["study", "study.toml", "-o", "r", "--workers", "1"]
+    return subprocess.run(
+        [sys.executable, "-m", "tests.study.stopped_study", how, str(part), *options],
+        cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
     )  # fmt: skip
 
 
-def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(whole, tmp_path):
-    rng = random.Random(0)
-    for _ in range(2):
-        before = len(parts(tmp_path / "r"))
-        process = start(tmp_path)
-        until(lambda n=before: len(parts(tmp_path / "r")) > n)
-        time.sleep(rng.uniform(0, 0.3))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        (tmp_path / "r" / "table" / ".part-00029.parquet.new-00").write_bytes(b"half")
-        kept = {file.name: file.read_bytes() for file in parts(tmp_path / "r")}
-        assert before < len(kept) < 30
-        assert all(whole[name] == kept[name.name] for name in whole if name.name in kept)
-    run_study(study_of(STUDY), tmp_path / "r")
-    assert contents(tmp_path / "r", "table") == whole
+def test_a_stopped_study_is_resumed_and_ends_with_the_same_table(undisturbed, tmp_path):
+    run = tmp_path / "r"
+    killed = stopped(tmp_path, "kill", 4)
+    assert killed.returncode == -9, killed.stderr
+    first = contents(run, "table")
+    assert HALF in first.values()
+    assert len([file for file in first if file in undisturbed]) == 3
+
+    interrupted = stopped(tmp_path, "interrupt", 3)
+    assert interrupted.returncode == 130, interrupted.stderr
+    assert "the same command" in interrupted.stderr
+    assert "Traceback" not in interrupted.stderr
+    second = contents(run, "table")
+    kept = {file: second[file] for file in undisturbed if file in second}
+    assert 6 <= len(kept) <= SHARDS
+    assert all(undisturbed[file] == content for file, content in kept.items())
+
+    run_study(study(), run)
+    assert contents(run, "table") == undisturbed
 
 
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(whole, tmp_path):
-    process = start(tmp_path)
-    until(lambda: len(parts(tmp_path / "r")) >= 1)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "the same command goes on" in errors
-    assert "Traceback" not in errors
-    run_study(study_of(STUDY), tmp_path / "r")
-    assert contents(tmp_path / "r", "table") == whole
-
-
-def test_a_running_cluster_does_the_same(whole, tmp_path):
+def test_a_running_cluster_does_the_same(undisturbed, tmp_path):
     from distributed import LocalCluster
 
     with LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
         host="127.0.0.1", protocol="tcp",
-    ) as cluster:  # fmt: skip
-        run_study(study_of(STUDY), tmp_path / "r", scheduler=cluster.scheduler_address)
-    assert contents(tmp_path / "r", "table") == whole
+    ) as running:  # fmt: skip
+        run_study(study(), tmp_path / "r", scheduler=running.scheduler_address)
+    assert contents(tmp_path / "r", "table") == undisturbed
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_nobody_else_can_send_work(workers):
-    from annealcam.study.run.cluster import workers_of
-
-    with workers_of(workers=workers, scheduler=None, device="cpu") as client:
+def test_one_worker_listens_on_loopback_only():
+    with cluster.workers_of(workers=1, scheduler=None, device="cpu") as client:
         assert client.submit(sum, [1, 2]).result() == 3
-        me = psutil.Process()
-        listening = {
-            socket.laddr.ip
-            for process in (me, *me.children(recursive=True))
-            for socket in process.net_connections()
-            if socket.status == psutil.CONN_LISTEN
-        }
-    assert listening == {"127.0.0.1"}
+        assert listening_addresses() == {cluster.LOOPBACK}
 
 
-@pytest.mark.long
-def test_a_network_that_kills_its_workers_is_given_up(tmp_path):
-    deadly = STUDY | {"network": {"models": ["tests.networks:deadly_network"], "layers": ["3"]}}
-    with pytest.raises(WorkerError, match="4 workers died of one task"):
-        run_study(study_of(deadly), tmp_path / "r", workers=2)
+def test_a_network_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "RETRIES", 0)
+    with pytest.raises(WorkerError, match="1 workers died of one task"):
+        run_study(study("deadly_network"), tmp_path / "r", workers=2)

@@ -140,7 +140,7 @@ def _depth(table: Columns) -> Iterator[Claim]:
         if len(deep):
             told = f"{deep.mean():.0%} of {len(deep)} problems"
             about = f"{names[setting]}, driver {normalisation}"
-            cases.append(Case(about, decided(deep.mean() >= HALF), told))
+            cases.append(Case(about, decided(bool(deep.mean() >= HALF)), told))
     text = (
         f"The minimum gap is under {WELL_BELOW:g} of the gap at s = 1 in half of the problems or "
         "more"

@@ -1,4 +1,4 @@
-"""Where shards are done: dask.distributed, on this machine or on a cluster that runs already."""
+"""Workers of a study: dask.distributed, on this machine or on a running cluster."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from annealcam.errors import ArgumentError, OutputError, WorkerError
 if TYPE_CHECKING:
     from distributed import Client
 
-LOOPBACK = "127.0.0.1"  # nobody else is to send work here
-RETRIES = 3  # of a task whose worker died; one that fails by itself would fail again
+LOOPBACK = "127.0.0.1"  # other machines must not send work here
+RETRIES = 3  # of a task whose worker died; a task that raises would raise again
 
 
 @contextmanager
 def workers_of(*, workers: int, scheduler: str | None, device: str) -> Iterator[Client]:
     """Yield a client of `workers` processes on this machine, or of a running cluster.
 
-    One worker works inside of this process. Workers of this machine listen on loopback alone; a
-    nanny replaces one that dies. On a device other than the CPU, each task takes one `GPU` of a
-    worker's resources, so that one process at a time uses it.
+    A single worker is a thread of this process. Workers of this machine listen on loopback only; a
+    nanny process restarts one that dies. On a device other than the CPU each task takes one `GPU`
+    of a worker's resources, so that one process at a time uses it.
 
     Raises:
         OutputError: nothing answers at the scheduler's address.
@@ -55,16 +55,17 @@ def _connected(client: Any, scheduler: str) -> Any:
     except (OSError, ValueError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise OutputError(
-            f"scheduler={scheduler!r}: nothing answers ({first}); an address as tcp://HOST:8786"
+            f"scheduler={scheduler!r}: nothing answers ({first}); give an address such as "
+            "tcp://HOST:8786"
         ) from error
 
 
 @contextmanager
 def worker_deaths() -> Iterator[None]:
-    """Turn dask's word for a task that no worker survives into ours.
+    """Raise dask's errors about lost workers as errors of annealcam.
 
     Raises:
-        WorkerError: a task killed its workers, or the scheduler is gone.
+        WorkerError: a task killed its workers, or the connection to the scheduler is lost.
     """
     from concurrent.futures import CancelledError
 
@@ -75,18 +76,20 @@ def worker_deaths() -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise WorkerError(
-            f"{RETRIES + 1} workers died of one task; is their memory enough? What is done is "
-            "kept: fewer workers, or a smaller network.batch, may go on"
+            f"{RETRIES + 1} workers died of one task; do they have enough memory? Finished shards "
+            "are kept: try fewer workers, or a smaller network.batch"
         ) from error
     except (CancelledError, CommClosedError) as error:
-        raise WorkerError("the scheduler is gone; what is done is kept") from error
+        raise WorkerError(
+            "the connection to the scheduler is lost; finished shards are kept"
+        ) from error
 
 
 def task_options(client: Client, device: str) -> dict[str, Any]:
-    """Return the options of every task: a GPU each where the network runs on one.
+    """Return the options of every task: one GPU each where the network runs on one.
 
     Raises:
-        ArgumentError: no worker has a GPU to lend.
+        ArgumentError: no worker offers a GPU.
     """
     if device == "cpu":
         return {}

@@ -1,4 +1,4 @@
-"""The end of a run: what was found, in figures and words; drawn again at any time."""
+"""The end of a run: its figures, its summary and the complete manifest."""
 
 from __future__ import annotations
 
@@ -14,27 +14,35 @@ from annealcam.errors import OutputError
 from annealcam.study.config import Statistics
 from annealcam.study.run import store
 
-SIGNED = 0.001  # share of negative entries above which a layer's maps are called signed
+SIGNED = 0.001  # share of negative entries above which the maps of a layer are called signed
 
 
 def redraw(run: Path, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Draw a run's figures and write its summary anew, from its table alone; return the manifest.
+    """Draw the figures and write the summary of a finished run again; return its manifest.
+
+    Only the table and the manifest are read; nothing else is computed.
 
     Raises:
         OutputError: the folder holds no finished run, or cannot be written.
     """
     manifest = store.read_manifest(run)
     if not manifest.get("finished"):
-        raise OutputError(f"{run}: the study is not finished; the command that began it goes on")
+        raise OutputError(
+            f"{run}: the study is not finished; run the command that began it again to resume it"
+        )
     _draw(run, manifest, progress or (lambda *_: None))
     return manifest
 
 
-def finish(run: Path, told: Mapping[str, Any], *, progress: Progress) -> dict[str, Any]:
-    """Complete the manifest of a run whose shards are all done; draw and tell what was found."""
+def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict[str, Any]:
+    """Draw a run whose shards are all done, and complete its manifest."""
     store.tidy(run)
     logs = store.read_logs(run)
-    manifest = {**store.read_manifest(run), **told, **_found(logs, told["data"]["classes"])}
+    manifest = {
+        **store.read_manifest(run),
+        **content,
+        **_log_facts(logs, content["data"]["classes"]),
+    }
     if manifest["session"]["images"] or "throughput" not in manifest:
         manifest["throughput"] = _throughput(logs, **manifest["session"])
     _draw(run, manifest, progress)
@@ -43,29 +51,29 @@ def finish(run: Path, told: Mapping[str, Any], *, progress: Progress) -> dict[st
     return manifest
 
 
-def _draw(run: Path, manifest: Mapping[str, Any], tell: Progress) -> None:
+def _draw(run: Path, manifest: Mapping[str, Any], report: Progress) -> None:
     from annealcam.study.analysis import analyse
     from annealcam.study.claims.summary import summary
     from annealcam.study.figures import draw
 
-    tell("statistics", 0, 2)
-    asked = Statistics(**manifest["config"]["statistics"])
+    report("statistics", 0, 2)
+    statistics = Statistics(**manifest["config"]["statistics"])
     columns = analyse(
-        store.read_table(run), bootstrap=asked.bootstrap, permutations=asked.permutations,
-        seed=manifest["seed"],
+        store.read_table(run), bootstrap=statistics.bootstrap,
+        permutations=statistics.permutations, seed=manifest["seed"],
     )  # fmt: skip
-    tell("figures", 1, 2)
+    report("figures", 1, 2)
     text = summary(columns, manifest)
-    older = run / store.FIGURES
-    names = {path.name for path in older.iterdir()} if older.is_dir() else set()
-    with written_aside(older, names=names, marker=min(names, default="")) as aside:
+    folder = run / store.FIGURES
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    with written_aside(folder, names=names, marker=min(names, default="")) as aside:
         draw(columns, aside)
     with file_written_aside(run / store.SUMMARY) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
-def _found(logs: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
-    """What the logs say: photos skipped, classes short of images, warnings, counts."""
+def _log_facts(logs: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
+    """Skipped photos, classes short of images, warnings and counts, from the logs."""
     skipped = {s["image"]: s["reason"] for log in logs for s in log["skipped"]}
     return {
         "skipped": [{"image": image, "reason": why} for image, why in sorted(skipped.items())],
@@ -78,44 +86,40 @@ def _found(logs: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[st
 
 
 def _shortages(logs: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> Iterator[str]:
-    """A sentence for each network, layer and class that gave fewer images than were asked for."""
-    wanted: Counter[tuple[str, str, int]] = Counter()
-    sums: dict[str, Counter[tuple[str, str, int]]] = {
-        name: Counter() for name in ("used", "looked_at", "correct")
-    }
+    """Yield a sentence for each network, layer and class with fewer images than wanted."""
+    counts: dict[tuple[str, str, int], Counter[str]] = {}
     for log in logs:
-        key = (log["model"], log["layer"], log["label"])
-        wanted[key] += log["wanted"]
-        for name, count in sums.items():
-            count[key] += log[name]
-    for key in wanted:
-        used, looked, right = (sums[n][key] for n in ("used", "looked_at", "correct"))
-        if used < wanted[key]:
-            never = "" if right else "; the network never predicts this class for them"
+        count = counts.setdefault((log["model"], log["layer"], log["label"]), Counter())
+        for name in ("wanted", "used", "looked_at", "correct"):
+            count[name] += log[name]
+    for (model, layer, label), count in counts.items():
+        if count["used"] < count["wanted"]:
+            never = "" if count["correct"] else "; the network never predicts this class for them"
             yield (
-                f"{key[0]}, layer {key[1]}: {used} of {wanted[key]} images of class "
-                f"{classes[key[2]]!r} ({looked} looked at, {right} predicted correctly{never})"
+                f"{model}, layer {layer}: {count['used']} of {count['wanted']} images of class "
+                f"{classes[label]!r} ({count['looked_at']} examined, {count['correct']} predicted "
+                f"correctly{never})"
             )
 
 
 def _warnings(logs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     settings = dict.fromkeys((log["model"], log["layer"]) for log in logs)
     for model, layer in settings:
-        own = [log for log in logs if (log["model"], log["layer"]) == (model, layer)]
-        used = sum(log["used"] for log in own) or 1
-        negative = sum(log["negative"] for log in own) / used
-        empty = sum(log["empty"] for log in own)
+        of_setting = [log for log in logs if (log["model"], log["layer"]) == (model, layer)]
+        used = sum(log["used"] for log in of_setting) or 1
+        negative = sum(log["negative"] for log in of_setting) / used
+        empty = sum(log["empty"] for log in of_setting)
         if negative > SIGNED:
-            yield (f"{model}, layer {layer}: {signed_maps(negative)}")
+            yield f"{model}, layer {layer}: {signed_maps(negative)}"
         if empty:
             yield f"{model}, layer {layer}: {empty} of {used} images have no candidate map"
 
 
 def _throughput(logs: Sequence[Mapping[str, Any]], images: int, seconds: float) -> dict[str, float]:
-    """Images a second, of the last time that any were explained, start of the workers included.
+    """Images a second in the last session with any work, the start of the workers included.
 
-    The parts are seconds of the workers, summed over all of them and all of the run.
+    The other values are seconds of each part, summed over all workers and sessions.
     """
-    parts = [log["seconds"] for log in logs]
-    told = {name: sum(part[name] for part in parts) for name in (parts[0] if parts else {})}
-    return {"images": images, "seconds": seconds, "images_per_second": images / seconds, **told}
+    times = [log["seconds"] for log in logs]
+    parts = {name: sum(time[name] for time in times) for name in (times[0] if times else {})}
+    return {"images": images, "seconds": seconds, "images_per_second": images / seconds, **parts}

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annealcam._internal.files import make_folder
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam._version import __version__
@@ -18,7 +19,6 @@ from annealcam.study.config import Study
 from annealcam.study.run import store, worker
 from annealcam.study.run.cluster import task_options, worker_deaths, workers_of
 from annealcam.study.run.ending import finish
-from annealcam.study.run.heads import networks_of
 from annealcam.study.run.networks import NetworkCard
 from annealcam.study.run.shards import Setting, Shard, shards_of
 
@@ -34,84 +34,112 @@ def run_study(
     scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run a study into a folder, or go on with it; return its manifest.
+    """Run a study into a folder, or resume it there; return its manifest.
 
-    Shards that are done stay done: whatever stops a run, the same call goes on where it stopped,
-    and ends with the same table, bit for bit. However many workers share the shards, the table is
-    the same.
+    Finished shards are kept: whatever stops a run, the same call resumes it, and its table is
+    equal bit for bit to that of an uninterrupted run, however many workers share the shards.
 
     Args:
-        study: what is to be done.
-        folder: of the run; made if it is not there.
+        study: the configuration.
+        folder: of the run; made if it does not exist.
         workers: processes of this machine, one core each.
         scheduler: address of a running dask scheduler, in place of workers of this machine; all
-            its workers must see `folder` and the data under the same paths.
-        progress: called with what is being done, the number of shards done, and of all.
+            its workers must have `folder` and the data under the same paths.
+        progress: called with the current step, the number of shards done, and their total.
 
     Raises:
-        ArgumentError: the folder holds the run of another study, or an option cannot be.
-        AnnealcamError: the data, a network or a disk did not play along; what is done is kept.
+        ArgumentError: the folder holds the run of another study, or an option is out of range.
+        AnnealcamError: the data, a network or a disk failed; finished shards are kept.
     """
     workers = whole("workers", workers, least=1)
     if scheduler is not None and workers != 1:
         raise ArgumentError(f"workers={workers}, scheduler={scheduler!r}: give one of the two")
-    tell = progress or (lambda *_: None)
-    tell("looking at the data", 0, 1)
+    report = progress or (lambda *_: None)
+    report("reading the data", 0, 1)
     data = study.data
-    shown = load_set(data.name, part=data.part, root=data.root or None, download=data.download)
-    sizes = [len(shown.of_class(label)) for label in range(len(shown.classes))]
-    models = networks_of(study, folder, tell)
+    images = load_set(data.name, part=data.part, root=data.root or None, download=data.download)
+    class_sizes = [len(images.of_class(label)) for label in range(len(images.classes))]
+    models = study.network.models or trained_heads(study, folder, report)
     start = time.perf_counter()
     with workers_of(workers=workers, scheduler=scheduler, device=study.network.device) as client:
-        tell("opening the networks", 0, 1)
+        report("opening the networks", 0, 1)
         options = task_options(client, study.network.device)
         with worker_deaths():
             cards = client.gather(
                 [client.submit(worker.describe, study, m, pure=False, **options) for m in models]
             )
-        _refuse_twins(cards)
-        store.open_run(folder, _identity(study, cards, shown.fingerprint()))
-        shards = shards_of(study, _settings(cards), sizes)
-        explained = _do(client, study, shards, cards, folder, options, tell)
-    told = {
+        _refuse_equal_names(cards)
+        store.open_run(folder, _identity(study, cards, images.fingerprint()))
+        settings = [Setting(card.name, layer) for card in cards for layer in card.layers]
+        shards = shards_of(study, settings, class_sizes)
+        explained = _run_shards(client, study, shards, cards, folder, options, report)
+    content = {
         "config": study.as_dict(),
         "seed": study.seed,
-        "data": _about(shown),
-        "models": [_about_network(card, layer) for card in cards for layer in card.layers],
+        "data": _data_facts(images),
+        "models": [_network_facts(card, layer) for card in cards for layer in card.layers],
         "session": {"images": explained, "seconds": time.perf_counter() - start},
     }
-    return finish(folder, told, progress=tell)
+    return finish(folder, content, progress=report)
 
 
-def _about(shown: LabelledSet) -> dict[str, Any]:
+def trained_heads(study: Study, run: Path, report: Progress) -> tuple[str, ...]:
+    """Return the files of the heads on a trunk, each trained into the run's folder once.
+
+    Raises:
+        AnnealcamError: the trunk or the data are not available, or the folder is not writable.
+    """
+    folder = run.resolve() / store.HEADS
+    make_folder(folder)
+    trunk = study.network.trunk.replace(":", "-").replace("/", "-")
+    files = {maps: folder / f"{trunk}-{maps}.safetensors" for maps in study.network.maps}
+    for maps, file in files.items():
+        if not file.exists():
+            _train(study, maps, file, report)
+    return tuple(map(str, files.values()))
+
+
+def _train(study: Study, maps: int, file: Path, report: Progress) -> None:
+    from annealcam.training.recipe import usual_recipe
+    from annealcam.training.trained import train
+
+    data, network = study.data, study.network
+    train(
+        data.name,
+        trunk=network.trunk,
+        maps=maps,
+        seed=study.seed,
+        recipe=usual_recipe(data.name, epochs=network.epochs),
+        root=data.root or None,
+        download=data.download,
+        progress=report,
+        tell=lambda epoch: report(f"training {maps} maps", epoch.number, network.epochs),
+    ).save(file)
+
+
+def _data_facts(images: LabelledSet) -> dict[str, Any]:
     return {
-        "name": shown.name,
-        "part": shown.part,
-        "hash": shown.fingerprint(),
-        "classes": list(shown.classes),
-        "images": len(shown),
+        "name": images.name,
+        "part": images.part,
+        "hash": images.fingerprint(),
+        "classes": list(images.classes),
+        "images": len(images),
     }
 
 
-def _about_network(card: NetworkCard, layer: str) -> dict[str, Any]:
+def _network_facts(card: NetworkCard, layer: str) -> dict[str, Any]:
     return {"name": card.name, "layer": layer, "hash": card.hash, "classes": len(card.names)}
 
 
-def _refuse_twins(cards: Sequence[NetworkCard]) -> None:
+def _refuse_equal_names(cards: Sequence[NetworkCard]) -> None:
     names = [card.name for card in cards]
-    for card in cards:
-        if names.count(card.name) > 1:
-            raise ArgumentError(
-                f"network.models: two are called {card.name!r}; rename one of the files"
-            )
-
-
-def _settings(cards: Sequence[NetworkCard]) -> list[Setting]:
-    return [Setting(card.name, layer) for card in cards for layer in card.layers]
+    for name in names:
+        if names.count(name) > 1:
+            raise ArgumentError(f"network.models: two are called {name!r}; rename one of the files")
 
 
 def _identity(study: Study, cards: Sequence[NetworkCard], data: str) -> dict[str, Any]:
-    """All that decides about the bits of the table."""
+    """Everything that decides the bits of the table."""
     return {
         "config": study.identity(),
         "data": data,
@@ -126,36 +154,36 @@ def _identity(study: Study, cards: Sequence[NetworkCard], data: str) -> dict[str
     }
 
 
-def _do(
+def _run_shards(
     client: Client,
     study: Study,
     shards: Sequence[Shard],
     cards: Sequence[NetworkCard],
     folder: Path,
     options: dict[str, Any],
-    tell: Progress,
+    report: Progress,
 ) -> int:
-    """Have all shards done that are not, and count their images; the first failure stops all."""
+    """Run the missing shards and count their images; the first failure stops all."""
     from distributed import as_completed
 
     card = {c.name: c for c in cards}
-    table = folder.resolve() / store.TABLE
-    missing = [shard for shard in shards if not (table / shard.file).exists()]
-    done, explained = len(shards) - len(missing), 0
-    tell("shards", done, len(shards))
+    run = folder.resolve()
+    missing = [shard for shard in shards if not (run / store.TABLE / shard.file).exists()]
+    done, images = len(shards) - len(missing), 0
+    report("shards", done, len(shards))
     futures = [
         client.submit(
-            worker.run_shard, study, shard, card[shard.setting.model], str(folder.resolve()),
-            pure=False, **options,
+            worker.run_shard, study, shard, card[shard.setting.model], str(run), pure=False,
+            **options,
         )
         for shard in missing
     ]  # fmt: skip
     try:
         with worker_deaths():
             for future in as_completed(futures):
-                explained += future.result()
+                images += future.result()
                 done += 1
-                tell("shards", done, len(shards))
+                report("shards", done, len(shards))
     finally:
         client.cancel(futures)
-    return explained
+    return images

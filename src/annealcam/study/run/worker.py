@@ -13,9 +13,8 @@ from annealcam.attribution.layer_maps import layer_maps
 from annealcam.data.sets import LabelledSet, load_set
 from annealcam.errors import ImageError, OutputError
 from annealcam.study.config import Data, Study
-from annealcam.study.run.log import Log
 from annealcam.study.run.networks import NetworkCard, card_of, opened
-from annealcam.study.run.shards import Shard
+from annealcam.study.run.shards import Log, Shard
 from annealcam.study.run.store import LOG, TABLE, table_of, write_part
 from annealcam.study.table.rows import rows_of
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.study.config import Study
-from annealcam.study.run.log import Log
+from annealcam.study.run.shards import Log
 from annealcam.study.table.annealed import annealed_rows
 from annealcam.study.table.selectors import plain_rows
 
