@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from annealcam.explanation import Explanation
-from annealcam.metrics._likeness import ALIKE
+from annealcam.metrics.sensitivity import ALIKE
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.render.html.svg import Chart, across, upward
 
