@@ -10,6 +10,7 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
+from annealcam.attribution.cam import CAM_METHODS
 from annealcam.audit.figures import NAMES
 from annealcam.audit.observations import METHODS
 from annealcam.audit.scores import SCORES
@@ -19,10 +20,7 @@ from annealcam.models.preprocess import view_of
 from annealcam.pipeline import cam, explain
 from annealcam.render.figures.sheets import (
     BLUE,
-    GREEN,
     GREY,
-    ORANGE,
-    PURPLE,
     SKY,
     empty_sheet,
     legend,
@@ -37,8 +35,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"annealcam": BLUE, "gradcam": ORANGE, "gradcam++": GREEN, "hirescam": PURPLE,
-           "topk": SKY}  # fmt: skip
+COLOURS = {
+    "annealcam": BLUE, **{cam.name: cam.colour for cam in CAM_METHODS.values()}, "topk": SKY,
+}  # fmt: skip
 PHOTOS = ("skimage:coffee", "skimage:chelsea")  # bundled: anyone can look at them
 SIDE = 300
 
@@ -121,7 +120,7 @@ def channels_figure(found: Experiment) -> Figure:
 def photo_figure(found: Experiment) -> Figure:
     """Return bundled photos with the patch, explained for the class by the networks of seed 0."""
     trials = [trial for trial in found.trials if trial.label is not None and trial.seed == 0]
-    names = ("annealcam", "gradcam", "gradcam++", "hirescam")
+    names = ("annealcam", *CAM_METHODS)
     figure = empty_sheet(
         "Photos that are bundled with scikit-image, with the patch, explained for the class that "
         "had the patch in training", height=0.8 + 1.75 * len(trials) * len(PHOTOS), width=10.0,

@@ -15,7 +15,7 @@ from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array
 from annealcam._version import __version__
-from annealcam.attribution.cam import baseline, explanation_map
+from annealcam.attribution.cam import BESIDE, cam_maps, explanation_map
 from annealcam.attribution.candidates import Candidates
 from annealcam.attribution.capture import capture
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
@@ -141,7 +141,8 @@ def cam(
 ) -> Float[Array, "*batch h w"]:
     """Return a baseline's raw map at the layer's resolution: ReLU applied, not normalised.
 
-    Methods: `gradcam`, `gradcam++`, `hirescam`; a batch (n, 3, H, W) gives (n, h, w).
+    Methods: the names in `attribution.cam.CAM_METHODS`, among them `gradcam`, `gradcam++` and
+    `hirescam`; a batch (n, 3, H, W) gives (n, h, w).
 
     Raises:
         ArgumentError: no method has that name.
@@ -154,7 +155,7 @@ def cam(
     images = as_batch(image)
     layer = layer if layer is not None else default_layer(model, images[:1])
     captured = capture(model, images, layer=layer, targets=resolve_targets(target, None))
-    maps = _array(baseline(captured.activations, captured.gradients, method))
+    maps = _array(cam_maps(captured.activations, captured.gradients, method))
     return maps if image.ndim == 4 else maps[0]
 
 
@@ -198,7 +199,7 @@ def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
         contribution=contribution,
         logits=_array(captured.logits[i]),
         target=target,
-        baselines={m: _array(baseline(maps, gradients, m)[0]) for m in ("gradcam", "gradcam++")},
+        baselines={cam.name: _array(cam.function(maps, gradients)[0]) for cam in BESIDE},
         problem=problem,
         selection=selection,
         provenance=provenance,

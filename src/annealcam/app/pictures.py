@@ -13,13 +13,13 @@ from PIL import Image
 from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
+from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import picture_uri
 
 SMALL = 176  # pixels of a feature map
 QUALITY = 82
-BASELINES = (("gradcam", "Grad-CAM", "gradcam"), ("gradcam++", "Grad-CAM++", "gradcam-plus"))
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def explanation(seen: OpenedPhoto, e: Explanation, title: str = "annealcam") -> 
 def baselines(seen: OpenedPhoto, e: Explanation) -> list[Panel]:
     """Return Grad-CAM and Grad-CAM++ over the photo; they do not depend on the selection."""
     found = []
-    for method, title, kind in BASELINES:
-        uri = _kept(seen, method, partial(_laid_over, e.baselines[method], seen.view))
-        alt = f"Where {title} sees support for {name_of(e)}"
-        found.append(Panel(title, f"all {len(e.alpha)} maps", kind, uri, alt))
+    for cam in BESIDE:
+        uri = _kept(seen, cam.name, partial(_laid_over, e.baselines[cam.name], seen.view))
+        alt = f"Where {cam.label} sees support for {name_of(e)}"
+        found.append(Panel(cam.label, f"all {len(e.alpha)} maps", cam.css_name, uri, alt))
     return found
 
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from jaxtyping import Float
-from torch import Tensor
 
+from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
 
 Importance: TypeAlias = Callable[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.types import Array
+from annealcam._internal.types import Array, Tensor
+from annealcam.attribution.cam import CAM_METHODS
+from annealcam.attribution.importance import contributions, gradcam_weights
+from annealcam.attribution.importance import importance as importance_of
 from annealcam.errors import ArgumentError
 from annealcam.explanation import carried_share
 from annealcam.qubo.objectives import TYPICAL, relative_beta
@@ -19,21 +22,22 @@ from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.exact import solve_exact
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from annealcam.attribution.candidates import Candidates
     from annealcam.attribution.capture import Capture
 
 
 @dataclass(frozen=True, eq=False)
 class LayerMaps:
-    """What a selector may know of one image: of all the layer's maps, and of the candidates."""
+    """What a selector may know of one image: of all the layer's maps, and of the candidates.
+
+    `weights` holds what each map counts for in each of `CAM_METHODS`.
+    """
 
     maps: Float[Array, "maps h w"]
     alpha: Float[Array, " maps"]
     importance: Float[Array, " maps"]
     contribution: Float[Array, " maps"]
-    plus_weights: Float[Array, " maps"]
+    weights: Mapping[str, Float[Array, " maps"]]
     candidates: Int[Array, " d"]
     dead: int
     candidates_in_all: int
@@ -184,19 +188,16 @@ def layer_maps(
     cardinality: int | None = None,
     fewer: bool = False,
 ) -> Iterator[LayerMaps]:
-    """Yield each image of a captured batch as its layer sees it; the problem as `build_problem` has it."""
-    from annealcam.attribution import importance as weigh
-    from annealcam.attribution.cam import gradcam_plus_plus_weights
+    """Yield the maps, weights and problem of each image of a captured batch.
 
+    The arguments are those of `build_problem`.
+    """
     f, g = captured.activations, captured.gradients
-    weight = weigh.importance(f, g, importance)
-    maps, each, alpha, gain, plus = (
-        values.cpu().numpy()
-        for values in (
-            f, weight, weigh.gradcam_weights(g), weigh.contributions(f, g),
-            gradcam_plus_plus_weights(f, g),
-        )
-    )  # fmt: skip
+    weight = importance_of(f, g, importance)
+    maps, alpha, each, contribution = (
+        values.cpu().numpy() for values in (f, gradcam_weights(g), weight, contributions(f, g))
+    )
+    weights = {name: cam.weights(f, g).cpu().numpy() for name, cam in CAM_METHODS.items()}
     for i in range(len(f)):
         found, problem = build_problem(
             f[i], weight[i], beta=beta, limit=limit, objective=objective,
@@ -206,8 +207,8 @@ def layer_maps(
             maps=maps[i],
             alpha=alpha[i],
             importance=each[i],
-            contribution=gain[i],
-            plus_weights=plus[i],
+            contribution=contribution[i],
+            weights={name: values[i] for name, values in weights.items()},
             candidates=found.channels.cpu().numpy(),
             dead=found.dead,
             candidates_in_all=len(found.channels) + found.left_out,

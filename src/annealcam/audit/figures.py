@@ -9,14 +9,13 @@ from jaxtyping import Float
 
 from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
+from annealcam.attribution.cam import BESIDE, CAM_METHODS
 from annealcam.audit.audit import Audit
 from annealcam.audit.scores import SCORES, Standing
 from annealcam.models.preprocess import view_of
 from annealcam.render.figures.sheets import (
     BLUE,
-    GREEN,
     GREY,
-    ORANGE,
     empty_sheet,
     legend,
     open_frame,
@@ -29,9 +28,11 @@ if TYPE_CHECKING:
 MOST_CLASSES = 20  # bars of a ranking
 IN_A_ROW = 5  # photos of a map
 SIDE = 200  # pixels of a photo
-COLOURS = {"annealcam": BLUE, "gradcam": ORANGE, "gradcam++": GREEN}
-NAMES = {"annealcam": "annealcam", "gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++",
-         "hirescam": "HiResCAM", "topk": "top-k"}  # fmt: skip
+COLOURS = {"annealcam": BLUE, **{cam.name: cam.colour for cam in BESIDE}}
+NAMES = {
+    "annealcam": "annealcam", **{cam.name: cam.label for cam in CAM_METHODS.values()},
+    "topk": "top-k by importance",
+}  # fmt: skip
 
 
 def ranking_figure(found: Audit) -> Figure:

@@ -15,7 +15,7 @@ from torch import Tensor
 from annealcam._internal.types import Array, Progress
 from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.atlas.tally import selections
-from annealcam.attribution.cam import explanation_map, gradcam, gradcam_plus_plus, hirescam
+from annealcam.attribution.cam import CAM_METHODS, explanation_map
 from annealcam.attribution.capture import Capture
 from annealcam.attribution.importance import contributions, gradcam_weights, importance
 from annealcam.audit.shares import about_peak, cells, mass_inside
@@ -25,7 +25,7 @@ from annealcam.evaluation.masks import Where, mask_seen
 from annealcam.models.preprocess import view_of
 from annealcam.settings import Settings
 
-METHODS = ("annealcam", "gradcam", "gradcam++", "hirescam", "topk")
+METHODS = ("annealcam", *CAM_METHODS, "topk")
 VIEW = 64  # pixels of the small views by which regions are compared
 
 
@@ -200,9 +200,7 @@ def _part(
         "means": _array(f.mean(dim=(-2, -1))),
         "heat": {
             "annealcam": _drawn(f, alpha, chosen, form),
-            "gradcam": _array(gradcam(f, g)),
-            "gradcam++": _array(gradcam_plus_plus(f, g)),
-            "hirescam": _array(hirescam(f, g)),
+            **{name: _array(cam.function(f, g)) for name, cam in CAM_METHODS.items()},
             "topk": _drawn(f, alpha, alike, form),
         },
         "cover": cover,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from annealcam.attribution.cam import CAM_METHODS
 from annealcam.evaluation.scores import METRICS
 from annealcam.evaluation.table import Line
 from annealcam.render.figures.sheets import BLUE, GREY, VERMILION, empty_sheet, legend, open_frame
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PER_ROW, LEAST_WIDTH = 4, 7.0
-WEIGHING = ("gradcam", "gradcam++", "hirescam")  # they weigh all maps
 SELECTING = "methods that select maps"
 KINDS: dict[str, tuple[str, str]] = {  # a colour, and a mark for those who see no colours
     SELECTING: (BLUE, "o"),
@@ -97,7 +97,7 @@ def _kind(method: str, sizes: Mapping[str, float | None]) -> str:
     selecting, weighing, knowing_nothing = KINDS
     if sizes[method] is None:
         return knowing_nothing
-    return weighing if method in WEIGHING else selecting
+    return weighing if method in CAM_METHODS else selecting
 
 
 def _named(method: str, size: float | None) -> str:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
-from annealcam.attribution.cam import baseline, explanation_map
+from annealcam.attribution.cam import CAM_METHODS, cam_maps, explanation_map
 from annealcam.attribution.layer_maps import LayerMaps, layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.samplers.selection import select
@@ -20,8 +20,9 @@ from annealcam.settings import Settings
 if TYPE_CHECKING:
     from annealcam.attribution.capture import Capture
 
-METHODS = ("annealcam", "topk", "topk-alpha", "random", "gradcam", "gradcam++", "hirescam",
-           "random-map", "gaussian")  # fmt: skip
+METHODS = (
+    "annealcam", "topk", "topk-alpha", "random", *CAM_METHODS, "random-map", "gaussian",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,14 @@ def answers(
         objective=settings.objective, cardinality=settings.cardinality, fewer=True,
     )  # fmt: skip
     whole = {
-        name: baseline(captured.activations, captured.gradients, name).cpu().numpy()
-        for name in ("gradcam", "gradcam++", "hirescam")
+        name: cam_maps(captured.activations, captured.gradients, name).cpu().numpy()
+        for name in CAM_METHODS
         if name in methods
     }
     found = []
     for i, one in enumerate(seen):
         chosen = _chosen(one, settings, seeds[i])
-        own = {name: Answer(whole[name][i], _weighted(one, name)) for name in whole}
+        own = {name: Answer(whole[name][i], one.weighted(one.weights[name])) for name in whole}
         own |= {name: Answer(_drawn(captured, i, c, settings), c) for name, c in chosen.items()}
         size = (one.maps.shape[1], one.maps.shape[2])
         own["random-map"] = Answer(random_map(size, seed=seeds[i]), None)
@@ -77,11 +78,6 @@ def _chosen(seen: LayerMaps, settings: Settings, seed: int) -> dict[str, Int[Arr
         "topk-alpha": seen.top(seen.alpha, len(own)),
         "random": np.sort(rng.choice(seen.positive, size=len(own), replace=False)),
     }
-
-
-def _weighted(seen: LayerMaps, name: str) -> Int[Array, " k"]:
-    weight = {"gradcam": seen.alpha, "gradcam++": seen.plus_weights}.get(name, seen.contribution)
-    return seen.weighted(weight)
 
 
 def _drawn(

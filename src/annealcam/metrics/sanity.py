@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
-from annealcam.attribution.cam import baseline
+from annealcam.attribution.cam import cam_maps
 from annealcam.attribution.capture import capture, targets_of
 from annealcam.attribution.hooks import borrowed, find_layer, layer_names, run
 from annealcam.errors import ArgumentError, NumericalError
@@ -36,7 +36,7 @@ Explainer: TypeAlias = Callable[[nn.Module, Tensor, Sequence[int]], Tensor | Arr
 
 
 def cam_explainer(layer: str, method: str = "gradcam") -> Explainer:
-    """Return the explainer of a CAM method at a layer: `gradcam`, `gradcam++` or `hirescam`.
+    """Return the explainer of a method of `CAM_METHODS` at a layer.
 
     >>> from torch import nn
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
@@ -46,7 +46,7 @@ def cam_explainer(layer: str, method: str = "gradcam") -> Explainer:
 
     def explainer(model: nn.Module, images: Tensor, targets: Sequence[int]) -> Tensor:
         captured = capture(model, images, layer=layer, targets=targets)
-        return baseline(captured.activations, captured.gradients, method)
+        return cam_maps(captured.activations, captured.gradients, method)
 
     return explainer
 

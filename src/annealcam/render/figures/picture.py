@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from annealcam._internal.heatmaps import COLOURS, overlay
+from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.text import headline, map_facts, selection_summary
 
@@ -107,9 +108,10 @@ def _draw_comparison(sheet: _Sheet, e: Explanation, view: Image.Image, top: floa
     panels = [
         ("photo as the network sees it", view),
         (f"annealcam: {len(e.selected)} maps", _overlaid(e.map, view)),
-        (f"Grad-CAM: all {len(e.alpha)} maps", _overlaid(e.baselines["gradcam"], view)),
-        ("Grad-CAM++", _overlaid(e.baselines["gradcam++"], view)),
     ]
+    for cam in BESIDE[:2]:  # as many as the sheet is wide
+        title = f"{cam.label}: all {len(e.alpha)} maps"
+        panels.append((title, _overlaid(e.baselines[cam.name], view)))
     for i, (title, picture) in enumerate(panels):
         sheet.draw(MARGIN + i * (PANEL + GUTTER), top, PANEL, picture, title, "")
 

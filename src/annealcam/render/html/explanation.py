@@ -15,6 +15,7 @@ from PIL import Image
 from annealcam._internal.text import chance, number
 from annealcam.annealing.hardness import Hardness
 from annealcam.atlas.atlas import Atlas
+from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.html.annealing import annealing_panel
@@ -29,7 +30,6 @@ from annealcam.render.html.trust import (
 )
 from annealcam.render.text import class_name, selection_summary
 
-BASELINES = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++"}
 MOST_ANNEALED = 16  # qubits in an annealing panel
 MOST_CARDS = 24
 CROPS, CROP_SIDE = 4, 120
@@ -242,7 +242,7 @@ def _photo_uri(view: Image.Image) -> str:
 
 
 def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
-    """Return the methods in the order that all pages use: annealcam, Grad-CAM, Grad-CAM++."""
+    """Return the methods in the order that all pages use: annealcam, then the other methods."""
     k, channels = len(e.selected), len(e.alpha)
     selection = {
         "name": "annealcam",
@@ -252,13 +252,13 @@ def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
     }
     baselines = [
         {
-            "name": name,
-            "kind": method.replace("++", "-plus"),
+            "name": cam.label,
+            "kind": cam.css_name,
             "about": f"all {channels} maps",
-            "heat": heat_uri(e.baselines[method], aspect),
+            "heat": heat_uri(e.baselines[cam.name], aspect),
         }
-        for method, name in BASELINES.items()
-        if method in e.baselines
+        for cam in BESIDE
+        if cam.name in e.baselines
     ]
     return [selection, *baselines]
 

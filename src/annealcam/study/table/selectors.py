@@ -29,7 +29,7 @@ def plain_rows(
     yield from _of_size(seen, len(optimum), draws, rng)
     yield _judged(seen, _row(seen, "positive", seen.positive))
     yield _judged(seen, _weighted(seen, "gradcam", seen.alpha))
-    yield _weighted(seen, "gradcam++", seen.plus_weights) | {"energy": None}
+    yield _weighted(seen, "gradcam++", seen.weights["gradcam++"]) | {"energy": None}
     for k in sizes:
         if k <= len(seen.candidates):
             best = solve_exact(
