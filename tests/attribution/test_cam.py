@@ -1,5 +1,8 @@
 """The baselines against the package grad-cam, and Grad-CAM++ against true derivatives."""
 
+from functools import lru_cache
+from importlib.resources import files
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,9 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.attribution.cam import (
+    BESIDE,
+    CAM_METHODS,
+    cam_maps,
     explanation_map,
     gradcam,
     gradcam_plus_plus,
@@ -30,12 +36,16 @@ def unit(a):
     return (a - a.min()) / (1e-7 + (a - a.min()).max())
 
 
+@lru_cache(maxsize=1)  # their random weights take longer than all else
+def network_and_image(name):
+    torch.manual_seed(3)
+    return torchvision.models.get_model(name, weights=None).eval(), torch.randn(3, 128, 128)
+
+
 @pytest.mark.parametrize("method", PEERS)
 @pytest.mark.parametrize(("name", "layer"), NETWORKS)
 def test_agrees_with_the_package_grad_cam(name, layer, method):
-    torch.manual_seed(3)
-    model = torchvision.models.get_model(name, weights=None).eval()
-    image = torch.randn(3, 128, 128)
+    model, image = network_and_image(name)
     target = int(model(image[None]).argmax())
     own = ac.cam(model, image, layer=layer, method=method)
     # Without the package's resize: an input as large as the map leaves the map as it is.
@@ -130,3 +140,35 @@ def test_unknown_method(network, images):
 def test_cam_wants_a_tensor(network):
     with pytest.raises(ArgumentError, match="floating-point tensor"):
         ac.cam(network, Image.new("RGB", (8, 8)), layer="3")  # type: ignore[arg-type]
+
+
+def test_the_list_of_methods_is_what_everything_else_reads():
+    from annealcam.audit.observations import METHODS as AUDITED
+    from annealcam.evaluation.methods import METHODS as EVALUATED
+
+    okabe_ito = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    colours = [method.colour for method in CAM_METHODS.values()]
+    assert len(set(colours)) == len(colours)
+    assert set(colours) <= okabe_ito
+    assert set(CAM_METHODS) <= set(AUDITED) & set(EVALUATED)
+    assert [method.css_name for method in BESIDE] == ["gradcam", "gradcam-plus"]
+    style = files("annealcam.render.html").joinpath("templates/style.css").read_text("utf-8")
+    for method in BESIDE:  # a page has a colour for each, in its light and its dark theme
+        assert style.count(f"--{method.css_name}:") >= 2
+
+
+@pytest.mark.parametrize("name", CAM_METHODS)
+def test_weights_are_what_each_map_adds_to_the_method_s_map(network, images, name):
+    captured = capture(network, images, layer="3")
+    f, g = captured.activations, captured.gradients
+    method = CAM_METHODS[name]
+    assert torch.equal(cam_maps(f, g, name), method.function(f, g))
+    weights = method.weights(f, g)
+    assert weights.shape == f.shape[:2]
+    mean = f.mean(dim=(-2, -1)) if name != "hirescam" else 1 / f[0, 0].numel()  # g f already
+    total = (weights * mean).sum(dim=1)
+    without_relu = {
+        "gradcam": (g.mean(dim=(-2, -1), keepdim=True) * f), "hirescam": g * f,
+        "gradcam++": weights[:, :, None, None] * f,
+    }  # fmt: skip
+    assert torch.allclose(without_relu[name].sum(dim=1).mean(dim=(-2, -1)), total, atol=1e-6)
