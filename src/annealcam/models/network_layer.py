@@ -1,0 +1,189 @@
+"""One layer of one network, and the way of photos through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.hooks import find_layer
+from annealcam.attribution.layers import default_layer
+from annealcam.errors import AnnealcamError, ImageError, ModelError
+from annealcam.models.devices import move
+from annealcam.models.load import load_model
+from annealcam.models.loaded import LoadedModel
+from annealcam.models.preprocess import view_of
+from annealcam.models.weights import fingerprint
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkLayer:
+    """A network and one of its layers.
+
+    Attributes:
+        model: the network.
+        layer: the module's name.
+        preprocess: from a photo to the tensor (3, H, W) that the network takes.
+        class_names: of the logits; None where they have none.
+        model_name: how results name the network.
+        channels: number of feature maps of the layer.
+    """
+
+    model: nn.Module
+    layer: str
+    preprocess: Callable[[Image.Image], Tensor]
+    class_names: Sequence[str] | None
+    model_name: str
+    channels: int
+
+    @classmethod
+    def open(
+        cls,
+        model: str | LoadedModel,
+        layer: str | None,
+        photo: Image.Image,
+        *,
+        model_name: str | None = None,
+        device: str = "cpu",
+    ) -> NetworkLayer:
+        """Return a layer of a network as one photo shows it; None takes the default layer.
+
+        Args:
+            model: a name for `load_model`, or what it returns.
+            layer: a module's name, or None.
+            photo: any photo that the network takes.
+            model_name: how results name the network; None takes the name it was loaded by, or that
+                of its class.
+            device: where the network runs.
+
+        Raises:
+            AnnealcamError: there is no such network or layer, or it fails on the photo.
+
+        >>> from annealcam.models.images import load_photo
+        >>> NetworkLayer.open("digits", None, load_photo("skimage:chelsea")).channels
+        16
+        """
+        network = load_model(model) if isinstance(model, str) else model
+        name = model if isinstance(model, str) else type(network.model).__name__
+        move(network.model, device)
+        if layer is not None:
+            find_layer(network.model, layer)
+        image = network_input(network.preprocess, photo, model_name=name)[None]
+        layer = layer if layer is not None else default_layer(network.model, image)
+        channels = capture(network.model, image, layer=layer).activations.shape[1]
+        preprocess, class_names = network.preprocess, network.classes
+        return cls(network.model, layer, preprocess, class_names, model_name or name, channels)
+
+    def inputs(self, photos: Sequence[Image.Image]) -> Float[Tensor, "n channels height width"]:
+        """Return photos as the network takes them.
+
+        Raises:
+            ModelError: the preprocessing fails.
+        """
+        return torch.stack(
+            [network_input(self.preprocess, p, model_name=self.model_name) for p in photos]
+        )
+
+    def capture(
+        self,
+        images: Float[Tensor, "n channels height width"],
+        targets: int | Sequence[int] | None = None,
+    ) -> Capture:
+        """Return activations and gradients of the layer, of the predicted classes or of `targets`.
+
+        Raises:
+            AnnealcamError: the network fails on the images.
+        """
+        return capture(self.model, images, layer=self.layer, targets=targets)
+
+    def view(self, photo: Image.Image, size: int) -> Image.Image:
+        """Return what the network sees of a photo, `size` pixels wide."""
+        return view_of(self.preprocess, photo, size)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the network's weights."""
+        return fingerprint(self.model)
+
+
+@dataclass(frozen=True, eq=False)
+class CapturedBatch(Generic[Key]):
+    """Photos that went through a network together, with their keys and tensors."""
+
+    keys: list[Key]
+    photos: list[Image.Image]
+    images: Float[Tensor, "n channels height width"]
+    captured: Capture
+
+
+def capture_batches(
+    network_layer: NetworkLayer,
+    photos: Iterable[tuple[Key, Callable[[], Image.Image]]],
+    *,
+    batch_size: int,
+    skip: Callable[[Key, ImageError], Any],
+    target_of: Callable[[Key], int] | None = None,
+) -> Iterator[CapturedBatch[Key]]:
+    """Yield photos with what the layer makes of them, `batch_size` readable ones at a time.
+
+    Args:
+        network_layer: the network and its layer.
+        photos: pairs of a key and the function that opens the photo; photos are opened as the
+            batches are asked for.
+        batch_size: photos that go through the network together.
+        skip: called for each photo that cannot be read, with the reason.
+        target_of: the class to explain for the photo of a key; None takes the predicted class.
+
+    Raises:
+        AnnealcamError: the network fails on the photos.
+    """
+    keys: list[Key] = []
+    opened: list[Image.Image] = []
+
+    def captured() -> CapturedBatch[Key]:
+        images = network_layer.inputs(opened)
+        targets = None if target_of is None else [target_of(key) for key in keys]
+        return CapturedBatch(keys, opened, images, network_layer.capture(images, targets))
+
+    for key, open_photo in photos:
+        try:
+            opened.append(open_photo())
+        except ImageError as error:
+            skip(key, error)
+            continue
+        keys.append(key)
+        if len(keys) == batch_size:
+            yield captured()
+            keys, opened = [], []
+    if keys:
+        yield captured()
+
+
+def network_input(
+    preprocess: Callable[[Image.Image], Tensor], photo: Image.Image, *, model_name: str
+) -> Float[Tensor, "channels height width"]:
+    """Return a photo as a network takes it.
+
+    Raises:
+        ModelError: the preprocessing fails, or returns something else than a tensor (3, H, W).
+    """
+    try:
+        image = preprocess(photo)
+    except AnnealcamError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ModelError(f"model={model_name!r}: its preprocessing fails ({reason})") from error
+    if not isinstance(image, Tensor) or image.ndim != 3:
+        result = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        raise ModelError(
+            f"model={model_name!r}: its preprocessing returns {result}, not a tensor (3, H, W)"
+        )
+    return image
