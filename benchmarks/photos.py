@@ -21,7 +21,7 @@ from rich.progress import track
 
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning, ImageError
-from annealcam.evaluation.comparison import compare
+from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.models.images import load_image
 
 
@@ -40,7 +40,7 @@ def row_of(e: ac.Explanation) -> dict[str, Any]:
         "optimal": e.optimal,
         "warned": bool(told["warnings"]),
     }
-    for other in compare(e):
+    for other in compare_with_explanation(e):
         for key in ("optimal", "carried", "redundancy"):
             row[f"{other['sampler']}_{key}"] = other[key]
     return row

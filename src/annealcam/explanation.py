@@ -166,8 +166,8 @@ class Explanation:
         Args:
             path: the file.
             photo: the part of the photo that the network saw; None takes `view`.
-            checked: what `annealcam.evaluation.checks.check` found.
-            comparison: the rows of `annealcam.evaluation.comparison.compare`.
+            checked: what `annealcam.evaluation.check_explanation` found.
+            comparison: the rows of `annealcam.evaluation.compare_with_explanation`.
             annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
             atlas: what the layer's maps usually respond to, as `open_atlas` returns it.
 

@@ -235,5 +235,5 @@ def test_check_is_printed_and_kept(nets):
     assert [row["method"] for row in told["channels"]] == [
         "selection", "top-k by contribution", "random"
     ]  # fmt: skip
-    assert "of the layer's say alone" in found.stdout
+    assert "of the layer's contribution to the logit" in found.stdout
     assert told["classes"][0]["verdict"] in found.stdout

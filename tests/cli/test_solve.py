@@ -10,8 +10,6 @@ from typer.testing import CliRunner
 
 import annealcam as ac
 from annealcam.cli.main import app
-from annealcam.errors import ArgumentError
-from annealcam.evaluation.contest import contest
 from annealcam.qubo.files import save_problem
 from tests.problems import relu_problem
 
@@ -59,19 +57,6 @@ def test_options_and_bad_input(file):
     assert "time_limit=0.0" in run("solve", file, "--time-limit", "0", code=2)
     assert "cardinality=41" in run("solve", file, "--cardinality", "41", code=2)
     assert "no.npz" in run("solve", "no.npz", code=1)
-
-
-def test_rows_are_measured_from_the_certificate():
-    problem = relu_problem(40, beta=0.8)
-    best, rows = contest(problem, ["local", "greedy", "random", "windows"])
-    assert [row["sampler"] for row in rows] == ["exact", "local", "greedy", "random", "windows"]
-    assert rows[0]["gap"] == 0.0
-    for row in rows:
-        assert row["gap"] == pytest.approx((row["energy"] - best.energy) / -best.energy, abs=1e-9)
-        assert row["optimal"] == (row["gap"] == 0.0)
-        assert 0 <= row["shared"] <= 1
-    with pytest.raises(ArgumentError, match="samplers='locl'"):
-        contest(problem, ["locl"])
 
 
 def test_samplers_on_a_photo(tmp_path, monkeypatch):

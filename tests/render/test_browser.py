@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import annealcam as ac
-from annealcam.evaluation.checks import check
-from annealcam.evaluation.comparison import compare
+from annealcam.evaluation.faithfulness import check_explanation
+from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.settings import resolve
 from tests.browser import open_browser
 from tests.networks import small_network
@@ -25,8 +25,8 @@ def address(tmp_path_factory):
     how = {"tau": 20.0, "cardinality": 3}
     e = ac.explain(network, image, layer="3", target=1, class_names=NAMES, **how)
     path = tmp_path_factory.mktemp("page with spaces") / "e.html"
-    checked = check(network, image, e, resolve(**how), class_names=NAMES)
-    return e.to_html(path, checked=checked, comparison=compare(e)).as_uri()
+    checked = check_explanation(network, image, e, resolve(**how), class_names=NAMES)
+    return e.to_html(path, checked=checked, comparison=compare_with_explanation(e)).as_uri()
 
 
 @pytest.fixture

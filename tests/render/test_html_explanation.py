@@ -12,8 +12,8 @@ from PIL import Image
 import annealcam as ac
 from annealcam.atlas.atlas import Atlas, Portrait, Region
 from annealcam.errors import AnnealcamWarning, OutputError
-from annealcam.evaluation.checks import check
-from annealcam.evaluation.comparison import compare
+from annealcam.evaluation.faithfulness import check_explanation
+from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.render.html.explanation import MOST_CARDS, explanation_html
 from annealcam.settings import resolve
 from tests.networks import headed, small_network
@@ -61,8 +61,8 @@ def e(network, images):
 def test_all_of_it_is_on_the_page(images, tmp_path):
     network, settings = small_network(seed=3), resolve(tau=20.0)
     e = ac.explain(network, images[0], layer="3", target=1, class_names=NAMES, tau=20.0)
-    checked = check(network, images[0], e, settings, class_names=NAMES)
-    rows = compare(e)
+    checked = check_explanation(network, images[0], e, settings, class_names=NAMES)
+    rows = compare_with_explanation(e)
     path = e.to_html(tmp_path / "e.html", checked=checked, comparison=rows)
     page = Page(path.read_text(encoding="utf-8"))
     told = page.words()
@@ -115,7 +115,7 @@ def test_names_are_believed_to_be_text(network, images):
     e = ac.explain(
         network, images[0], layer="3", class_names=names, model_name=HOSTILE, photo_name=HOSTILE
     )  # fmt: skip
-    checked = check(network, images[0], e, resolve(), class_names=names)
+    checked = check_explanation(network, images[0], e, resolve(), class_names=names)
     html = explanation_html(e, checked=checked)
     page = Page(html)
     plain = Page(explanation_html(replace(e, provenance={**e.provenance, "photo": "x"})))
@@ -148,7 +148,7 @@ def test_nothing_selected(tmp_path):
     for words in ("No feature map was selected", "Nothing to select", "nothing to anneal",
                   "Warning. no map is alive", "does not predict"):  # fmt: skip
         assert words in told
-    checked = check(model, torch.zeros(3, 4, 4), e, resolve())
+    checked = check_explanation(model, torch.zeros(3, 4, 4), e, resolve())
     assert "No feature map" in Page(explanation_html(e, checked=checked)).words()
 
 

@@ -216,9 +216,9 @@ def _summary(photo: str, folder: Path, e: Explanation, html: bool) -> None:
 
 
 def _print_check(checked: dict[str, Any]) -> None:
-    from annealcam.evaluation.checks import sentences
+    from annealcam.evaluation.faithfulness import check_sentences
 
-    for line in sentences(checked):
+    for line in check_sentences(checked):
         say(f"  {line}")
 
 

@@ -15,8 +15,8 @@ from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import AnnealcamWarning, ModelError
-from annealcam.evaluation.checks import check as check_explanation
-from annealcam.evaluation.comparison import compare as compare_samplers
+from annealcam.evaluation.faithfulness import check_explanation
+from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.explanation import Explanation
 from annealcam.models.devices import move
 from annealcam.models.images import load_photo
@@ -75,7 +75,7 @@ class Job:
             AnnealcamError: the photo, the network or the folder did not play along.
         """
         explanation, seen, image = self.explained(photo)
-        rows = compare_samplers(explanation, seed=self.settings.seed) if compare else None
+        rows = compare_with_explanation(explanation, seed=self.settings.seed) if compare else None
         checked = self._check(seen, explanation) if check or html else None
         view = view_of(self.network.preprocess, image, VIEW)
         page = None

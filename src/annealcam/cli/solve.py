@@ -120,7 +120,8 @@ def compare_samplers(
 ) -> None:
     """Solve a photo's problem by every sampler: gap to the certified optimum, and time."""
     from annealcam.cli.photos import Job
-    from annealcam.evaluation.contest import DEFAULT, contest
+    from annealcam.evaluation.solver_comparison import DEFAULT
+    from annealcam.evaluation.solver_comparison import compare_samplers as run
     from annealcam.settings import resolve
 
     settings = resolve(preset, cardinality=cardinality, max_qubits=max_qubits, sampler="greedy")
@@ -128,7 +129,7 @@ def compare_samplers(
     e = job.explained(photo)[0]
     names = DEFAULT if samplers is None else samplers.split(",")
     with terminal.progress("comparing", len(names) + 1) as tell:
-        best, rows = contest(e.problem, names, time_limit=time_limit, seed=seed, progress=tell)
+        best, rows = run(e.problem, names, time_limit=time_limit, seed=seed, progress=tell)
     say(f"{photo}: {e.problem.d} candidates, layer {e.provenance['layer']}", style="bold")
     proof = "proved" if best.proved else f"not proved in {time_limit:g} s"
     say(f"  optimum {best.energy:.10g}, bound {best.lower_bound:.10g}: {proof} ({best.method})")

@@ -1,4 +1,4 @@
-"""The best k maps of a prediction for each k, certified, and what they keep of its logit."""
+"""The certified best k maps of a prediction for each k, and how much of its logit they keep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from annealcam.attribution.capture import capture
 from annealcam.attribution.layer_maps import build_problem, mean_cosine
 from annealcam.explanation import Explanation
 from annealcam.metrics.channels import faithfulness_of_many
-from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.exact import solve_exact
 from annealcam.settings import Settings
 
@@ -32,21 +31,22 @@ def best_k(
     time_limit: float | None = 10.0,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a row for each k: the best k maps among all candidates, and what they keep.
+    """Return the best k maps among all candidates for each k, and how much of the logit they keep.
 
-    `kept` and `kept_top`: the share of the layer's say that they, and the k of largest importance,
-    keep alone (see `ChannelFaithfulness`); `cosine` and `cosine_top`: the mean |cosine| of their
-    pairs; `proved`: whether the optimum is certified; `maps`: channel numbers. Sizes above the
-    number of candidates are left out.
+    Each row holds `k`; `maps`, the channels; `proved`, whether they are certified to be optimal;
+    `kept`, the share of the layer's contribution to the logit that they keep alone (see
+    `ChannelFaithfulness`), and `cosine`, the mean |cosine| of their pairs; `kept_top` and
+    `cosine_top`, the same for the k maps of largest importance. Sizes above the number of
+    candidates are left out.
 
     Args:
         model: the network.
         image: already normalised.
         e: its explanation, for layer, target and importance.
         settings: for objective, beta and the limit of candidates.
-        sizes: the k.
-        time_limit: seconds for each proof; None takes as long as it needs.
-        progress: called with what is being done, and how far.
+        sizes: the values of k.
+        time_limit: seconds for each proof; None: unlimited.
+        progress: called with a description, the number of sizes done, and of all sizes.
 
     Raises:
         AnnealcamError: as `explain`, for the layer and the model.
@@ -54,44 +54,46 @@ def best_k(
     >>> from annealcam.pipeline import explain
     >>> from annealcam.settings import resolve
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> image, how = torch.randn(3, 8, 8), resolve(sampler="exact")
-    >>> rows = best_k(net, image, explain(net, image, layer="1", sampler="exact"), how, sizes=[1])
-    >>> [row["k"] for row in rows]
-    [1]
+    >>> image, settings = torch.randn(3, 8, 8), resolve(sampler="exact")
+    >>> e = explain(net, image, layer="1", sampler="exact")
+    >>> [row["k"] for row in best_k(net, image, e, settings, sizes=[1, 2])]
+    [1, 2]
     """
-    layer, tell = e.provenance["layer"], progress or (lambda *_: None)
+    layer, report = e.provenance["layer"], progress or (lambda *_: None)
     maps = capture(model, image[None], layer=layer, targets=[e.target]).activations[0]
     weight = torch.from_numpy(e.importance.copy()).to(maps.device)
     order = np.argsort(-e.importance, kind="stable")
-    wanted = [k for k in sizes if k <= min(e.provenance["candidates_in_all"], settings.max_qubits)]
-    found: list[tuple[ExactSolution, Int[Array, " k"]]] = []
-    for number, k in enumerate(wanted):
-        tell(f"the best {k}", number, len(wanted))
-        own, problem = build_problem(
+    limit = min(e.provenance["candidates_in_all"], settings.max_qubits)
+    feasible = [k for k in sizes if k <= limit]
+    if not feasible:
+        return []
+    selections: list[Int[Array, " k"]] = []
+    proved: list[bool] = []
+    for number, k in enumerate(feasible):
+        report(f"the best {k}", number, len(feasible))
+        candidates, problem = build_problem(
             maps, weight, beta=settings.beta, limit=settings.max_qubits,
             objective=settings.objective, cardinality=k,
         )  # fmt: skip
         solution = solve_exact(problem, time_limit=time_limit)
-        found.append((solution, own.channels.cpu().numpy()[solution.n.astype(bool)]))
-    if not found:
-        return []
-    chosen = [channels for _, channels in found]
-    most = [order[:k] for k in wanted]
+        selections.append(candidates.channels.cpu().numpy()[solution.n.astype(bool)])
+        proved.append(solution.proved)
+    top = [order[:k] for k in feasible]
     kept = faithfulness_of_many(
-        model, image, layer=layer, selections=[*chosen, *most], target=e.target
+        model, image, layer=layer, selections=[*selections, *top], target=e.target
     ).kept_share
     flat = maps.flatten(1).double().cpu().numpy()
     return [
         {
             "k": k,
             "kept": _number(kept[i]),
-            "kept_top": _number(kept[len(wanted) + i]),
-            "cosine": mean_cosine(flat[chosen[i]]),
-            "cosine_top": mean_cosine(flat[most[i]]),
-            "proved": found[i][0].proved,
-            "maps": np.sort(chosen[i]).tolist(),
+            "kept_top": _number(kept[len(feasible) + i]),
+            "cosine": mean_cosine(flat[selections[i]]),
+            "cosine_top": mean_cosine(flat[top[i]]),
+            "proved": proved[i],
+            "maps": np.sort(selections[i]).tolist(),
         }
-        for i, k in enumerate(wanted)
+        for i, k in enumerate(feasible)
     ]
 
 

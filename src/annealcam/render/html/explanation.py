@@ -50,9 +50,9 @@ def explanation_html(
     Args:
         e: the explanation.
         photo: the part of the photo that the network sees. Default: the explanation's own view.
-        checked: faithfulness and class sensitivity, as `annealcam.evaluation.checks.check`
+        checked: faithfulness and class sensitivity, as `annealcam.evaluation.check_explanation`
             returns them.
-        comparison: rows of `annealcam.evaluation.comparison.compare`.
+        comparison: rows of `annealcam.evaluation.compare_with_explanation`.
         annealing: the annealing of the explanation's problem.
         atlas: what the layer's maps usually respond to. An atlas of another network or layer is
             not shown, and the page contains a warning.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import annealcam as ac
-from annealcam.evaluation.checks import check, sentences
+from annealcam.evaluation.faithfulness import check_explanation, check_sentences
 from annealcam.settings import resolve
 from tests.networks import small_network
 
@@ -18,7 +18,7 @@ def checked():
     image = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(6))
     settings = resolve(sampler="exact")
     e = ac.explain(network, image, layer="3", sampler="exact")
-    return network, image, e, check(network, image, e, settings)
+    return network, image, e, check_explanation(network, image, e, settings)
 
 
 def test_shares_are_those_of_the_contributions(checked):
@@ -51,7 +51,7 @@ def test_classes_are_the_next_and_the_least_likely(checked):
 def test_every_finding_is_a_sentence_and_json(checked):
     found = checked[3]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    lines = sentences(found)
+    lines = check_sentences(found)
     assert len(lines) == 6
     assert lines[0].startswith("selection: ")
     assert "classes apart" in lines[4] or "nothing can be compared" in lines[4]
@@ -64,9 +64,9 @@ def test_an_empty_explanation_has_no_share_in_silence():
     image = torch.randn(3, 20, 20)
     with pytest.warns(ac.errors.AnnealcamWarning, match="empty"):
         e = ac.explain(network, image, layer="3", sampler="exact")
-    found = check(network, image, e, resolve(sampler="exact"))
+    found = check_explanation(network, image, e, resolve(sampler="exact"))
     assert [row["kept_share"] for row in found["channels"]] == [None] * 3
-    assert "no defined share" in sentences(found)[0]
+    assert "no defined share" in check_sentences(found)[0]
 
 
 def test_the_curve_is_that_of_a_linear_head(checked):
@@ -80,4 +80,4 @@ def test_the_curve_is_that_of_a_linear_head(checked):
         assert row["kept_share_top"] == pytest.approx(most, rel=1e-3)
         assert row["kept_share"] <= most + 1e-4
     few = min(row["maps"] for row in curve if row["kept_share"] >= 0.9)
-    assert sentences(found)[3].startswith(f"{few} maps keep ")
+    assert check_sentences(found)[3].startswith(f"{few} maps keep ")

@@ -1,0 +1,116 @@
+"""Samplers on one problem, compared with the certified optimum or with an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from annealcam._internal.types import Progress
+from annealcam.explanation import Explanation, carried_share
+from annealcam.metrics.stability import jaccard
+from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
+from annealcam.qubo.solution import ExactSolution, Selection
+from annealcam.samplers.exact import solve_exact
+from annealcam.samplers.registry import SAMPLERS, sampler_named
+from annealcam.samplers.selection import select
+
+DEFAULT = ("local", "windows", "sa", "tabu", "sqa", "greedy", "topk_relevance", "random")
+_REACH = {"anneal": 20, "exact": MAX_ENUMERATED, "windows": -1}  # most maps, for about a second
+
+
+def compare_samplers(
+    problem: SelectionProblem,
+    samplers: Sequence[str] = DEFAULT,
+    *,
+    time_limit: float | None = 60.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[ExactSolution, list[dict[str, Any]]]:
+    """Return the certificate of a problem, and a row for each sampler, `exact` first.
+
+    Columns: `k`, the number of selected maps; `energy`; `gap` = (energy - lower bound) /
+    |lower bound|, with the certified lower bound; `optimal` (None without a proof); `shared`, the
+    Jaccard index with the selection of the certificate; `seconds`.
+
+    Args:
+        problem: the selection problem, of any number of maps.
+        samplers: names of samplers.
+        time_limit: seconds for the certificate; None: unlimited.
+        seed: of every sampler that takes one.
+        progress: called with the sampler's name, the number of those done, and of all.
+
+    Raises:
+        ArgumentError: no sampler has that name, or the time limit is not positive.
+        AnnealcamError: a sampler fails.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
+    >>> [row["gap"] for row in compare_samplers(p, ["greedy", "sa"])[1]]
+    [0.0, 0.0, 0.0]
+    """
+    names = [sampler_named(name, argument="samplers").name for name in samplers]
+    report = progress or (lambda *_: None)
+    report("exact", 0, len(names) + 1)
+    start = perf_counter()
+    best = solve_exact(problem, time_limit=time_limit)
+    certificate = Selection(best.n, best.energy, best.proved or None, "exact")
+    rows = [_row(problem, certificate, best, perf_counter() - start)]
+    for number, name in enumerate(names):
+        report(name, number + 1, len(names) + 1)
+        start = perf_counter()
+        selection = select(problem, name, seed=seed)
+        rows.append(_row(problem, selection, best, perf_counter() - start))
+    return best, rows
+
+
+def compare_with_explanation(e: Explanation, *, seed: int = 0) -> list[dict[str, Any]]:
+    """Solve the problem of an explanation by every sampler that takes about a second at most.
+
+    Returns a row for each sampler, that of the explanation first. Columns: `k`, the number of
+    selected maps; `energy`; `optimal`; `relevance`, the sum of h over the selection; `redundancy`,
+    the mean J of its pairs (None for a single map); `carried`, its share of the positive
+    contributions to the logit; `shared`, the Jaccard index with the explanation's selection.
+    Services elsewhere (`dwave`, `leap`) are left out, and `windows`, which is for large problems.
+    """
+    d = e.problem.d
+    others = [
+        select(e.problem, name, seed=seed)
+        for name, sampler in SAMPLERS.items()
+        if not sampler.remote and d <= _REACH.get(name, d) and name != e.selection.sampler
+    ]
+    return [_explained_row(e, selection) for selection in (e.selection, *others)]
+
+
+def _row(
+    problem: SelectionProblem, selection: Selection, best: ExactSolution, seconds: float
+) -> dict[str, Any]:
+    above = max(selection.energy - best.lower_bound, 0.0)
+    size = abs(best.lower_bound)
+    optimal = bool(selection.energy <= best.energy + problem.tie) if best.proved else None
+    return {
+        "sampler": selection.sampler,
+        "k": int(selection.n.sum()),
+        "energy": selection.energy,
+        "gap": 0.0 if above <= problem.tie else above / size if size else np.inf,
+        "optimal": optimal,
+        "shared": float(jaccard(selection.n.astype(bool), best.n.astype(bool))),
+        "seconds": seconds,
+    }
+
+
+def _explained_row(e: Explanation, selection: Selection) -> dict[str, Any]:
+    chosen = selection.n.astype(bool)
+    k = int(chosen.sum())
+    couplings = float(np.sum(e.problem.J[np.ix_(chosen, chosen)]))
+    return {
+        "sampler": selection.sampler,
+        "k": k,
+        "energy": selection.energy,
+        "optimal": selection.optimal,
+        "relevance": float(e.problem.h[chosen].sum()),
+        "redundancy": couplings / (k * (k - 1)) if k > 1 else None,
+        "carried": carried_share(e.contribution, e.candidates[chosen]),
+        "shared": float(jaccard(chosen, e.selection.n.astype(bool))),
+    }

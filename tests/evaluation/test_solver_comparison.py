@@ -1,0 +1,69 @@
+"""The comparison of samplers on one problem."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import annealcam as ac
+from annealcam.errors import ArgumentError
+from annealcam.evaluation import solver_comparison
+from annealcam.evaluation.solver_comparison import compare_samplers, compare_with_explanation
+from annealcam.samplers.registry import SAMPLERS
+from tests.problems import relu_problem
+
+LOCAL = [name for name, s in SAMPLERS.items() if not s.remote and name != "windows"]
+
+
+def test_rows_are_what_they_say(network, images):
+    e = ac.explain(network, images[0], layer="3")
+    rows = compare_with_explanation(e)
+    assert [row["sampler"] for row in rows] == LOCAL
+    own = rows[0]
+    chosen = e.selection.n.astype(bool)
+    assert (own["k"], own["shared"], own["energy"]) == (len(e.selected), 1.0, e.energy)
+    assert own["relevance"] == pytest.approx(e.problem.h[chosen].sum())
+    assert own["carried"] == pytest.approx(e.carried_share, rel=1e-5)
+    pairs = e.problem.J[np.ix_(chosen, chosen)][np.triu_indices(len(e.selected), 1)]
+    assert own["redundancy"] == pytest.approx(pairs.mean())
+    energy = (1 - e.problem.beta) * pairs.sum() - e.problem.beta * own["relevance"]
+    assert energy == pytest.approx(e.energy)
+    best = ac.solve_exact(e.problem)
+    for row in rows:
+        assert row["optimal"] == (row["energy"] <= best.energy + e.problem.tie)
+
+
+def test_the_sampler_used_is_not_run_twice(network, images):
+    e = ac.explain(network, images[0], layer="3", sampler="greedy", cardinality=1)
+    rows = compare_with_explanation(e)
+    assert [row["sampler"] for row in rows] == [
+        "greedy", *(name for name in LOCAL if name != "greedy"),
+    ]  # fmt: skip
+    assert all(row["redundancy"] is None for row in rows)
+    assert all(row["k"] == 1 for row in rows)
+
+
+def test_gaps_are_measured_from_the_certificate():
+    problem = relu_problem(40, beta=0.8)
+    best, rows = compare_samplers(problem, ["local", "greedy", "random", "windows"])
+    assert [row["sampler"] for row in rows] == ["exact", "local", "greedy", "random", "windows"]
+    assert rows[0]["gap"] == 0.0
+    for row in rows:
+        assert row["gap"] == pytest.approx((row["energy"] - best.energy) / -best.energy, abs=1e-9)
+        assert row["optimal"] == (row["gap"] == 0.0)
+        assert 0 <= row["shared"] <= 1
+    with pytest.raises(ArgumentError, match="samplers='locl'"):
+        compare_samplers(problem, ["locl"])
+
+
+def test_without_a_proof_gaps_are_measured_from_the_lower_bound(monkeypatch):
+    problem = relu_problem(12)
+    exact = ac.solve_exact(problem)
+    bound = 1.25 * exact.energy  # (energy - bound) / |bound| is 0.25 / 1.25 for the optimum
+    stopped = replace(exact, lower_bound=bound, proved=False)
+    monkeypatch.setattr(solver_comparison, "solve_exact", lambda *_, **__: stopped)
+    _, rows = compare_samplers(problem, ["local", "random"])
+    assert [row["gap"] for row in rows[:2]] == pytest.approx([0.2, 0.2])
+    assert rows[2]["gap"] == pytest.approx((rows[2]["energy"] - bound) / -bound)
+    assert 0.2 < rows[2]["gap"] < 1
+    assert [row["optimal"] for row in rows] == [None] * 3
