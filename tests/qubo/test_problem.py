@@ -23,10 +23,11 @@ def test_energy_is_the_formula_in_the_documented_order(p):
 
 @given(problems(cardinality=False))
 def test_round_trip_through_dimod_keeps_every_energy(p):
-    back = ac.SelectionProblem.from_bqm(p.to_bqm())
+    bqm = p.to_bqm()
+    back = ac.SelectionProblem.from_bqm(bqm)
     assert np.abs(back.energies() - p.energies()).max() <= 1e-12
     for n in (bits(b, p.d) for b in range(2**p.d)):
-        assert p.to_bqm().energy(dict(enumerate(n))) == pytest.approx(p.energy(n), abs=1e-12)
+        assert bqm.energy(dict(enumerate(n))) == pytest.approx(p.energy(n), abs=1e-12)
 
 
 @given(problems(cardinality=True))
@@ -59,6 +60,21 @@ def test_penalty_is_never_next_to_nothing():
     own = ac.anneal(p, tau=100.0, constraint="penalty")
     assert own.probabilities[allowed].sum() > 0.95
     assert ac.SelectionProblem([0.0], [[0.0]], cardinality=1).penalty > 0.5
+
+
+@pytest.mark.parametrize(
+    ("coupling", "k", "strength"),
+    [
+        (0.0, 1, 0.5),  # the largest coefficient
+        (4.0, 2, 2.0),  # the same; adding a map costs 1 * 2 - 0.5
+        (4.0, 3, 2 * 2.0 - 0.5),  # adding a map: two couplings less its relevance
+        (-4.0, 3, 0.5 + 2 * 2.0),  # dropping a map: its relevance and what its couplings give back
+    ],
+)
+def test_strength_of_the_penalty_in_closed_form(coupling, k, strength):
+    J = coupling * (1 - np.eye(3))
+    p = ac.SelectionProblem(np.ones(3), J, beta=0.5, cardinality=k)
+    assert p.penalty == pytest.approx(1.001 * strength, rel=1e-12)
 
 
 def test_spin_and_binary_agree_on_what_is_selected():
