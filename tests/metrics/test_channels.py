@@ -28,19 +28,19 @@ def case():
 def test_a_linear_heads_shares_are_those_of_the_contributions(case):
     network, images = case
     explained = ac.explain(network, images, layer="3", sampler="exact")
-    found = channel_faithfulness(
+    faithfulness = channel_faithfulness(
         network, images, layer="3", selected=[e.selected for e in explained],
         targets=[e.target for e in explained],
     )  # fmt: skip
     for i, e in enumerate(explained):
         share = e.contribution[e.selected].sum() / e.contribution.sum()
-        assert found.kept_share[i] == pytest.approx(share, rel=1e-4)
-        assert found.lost_share[i] == pytest.approx(share, rel=1e-4)
-        assert found.logit[i] == pytest.approx(e.logits[e.target], rel=1e-5)
+        assert faithfulness.kept_share[i] == pytest.approx(share, rel=1e-4)
+        assert faithfulness.lost_share[i] == pytest.approx(share, rel=1e-4)
+        assert faithfulness.logit[i] == pytest.approx(e.logits[e.target], rel=1e-5)
         bias = network[-1].bias[e.target].item()
-        assert found.logit_none[i] == pytest.approx(bias, abs=1e-6)
-        assert found.probability[i] == pytest.approx(e.probability, rel=1e-5)
-    assert found.undefined == 0
+        assert faithfulness.logit_none[i] == pytest.approx(bias, abs=1e-6)
+        assert faithfulness.probability[i] == pytest.approx(e.probability, rel=1e-5)
+    assert faithfulness.undefined == 0
 
 
 def test_all_and_nothing(case):
@@ -80,14 +80,14 @@ def test_networks_with_a_way_around_the_layer(joined):
     network = Skipping(joined).eval()
     images = torch.randn(2, 3, 8, 8)
     masks = np.random.default_rng(0).random((2, 5, 6)) < 0.5
-    found = masked_logits(network, images, layer="layer", masks=masks)
+    logits = masked_logits(network, images, layer="layer", masks=masks)
     with torch.no_grad():
         x = network.first(images).relu()
         for m in range(5):
             y = network.layer(x) * torch.from_numpy(masks[:, m]).float()[:, :, None, None]
             z = torch.cat([x, y], dim=1) if joined else x + y
             expected = network.fc(z.relu().mean(dim=(2, 3)))
-            assert np.allclose(found[:, m], expected.numpy(), atol=1e-6)
+            assert np.allclose(logits[:, m], expected.numpy(), atol=1e-6)
 
 
 def test_the_curve_and_its_least_size(case):
@@ -189,13 +189,13 @@ class Twice(nn.Module):
 def test_of_a_layer_that_runs_twice_the_last_run_is_masked_as_it_is_captured():
     torch.manual_seed(3)
     network, images = Twice().eval(), torch.randn(2, 3, 8, 8)
-    seen = capture(network, images, layer="layer", targets=1)
-    gains = (seen.activations * seen.gradients).sum(dim=(2, 3)).numpy()
+    captured = capture(network, images, layer="layer", targets=1)
+    gains = (captured.activations * captured.gradients).sum(dim=(2, 3)).numpy()
     masks = np.random.default_rng(1).random((2, 4, 6)) < 0.5
-    found = masked_logits(network, images, layer="layer", masks=masks)[:, :, 1]
+    logits = masked_logits(network, images, layer="layer", masks=masks)[:, :, 1]
     bias = network.fc.bias[1].item()
     for i in range(2):
-        assert found[i] == pytest.approx(bias + masks[i] @ gains[i], abs=1e-5)
+        assert logits[i] == pytest.approx(bias + masks[i] @ gains[i], abs=1e-5)
 
 
 @pytest.fixture(scope="module")

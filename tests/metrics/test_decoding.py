@@ -1,4 +1,4 @@
-"""Decodability: selections that tell all, nothing, or only what their candidates tell."""
+"""Decodability: selections that determine the class, do not, or only by their candidates."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ LABELS = np.repeat(np.arange(3), 20)
 
 def candidates_of_a_class(share=0.0, seed=0):
     """Each class has 6 of 18 maps as its own candidates; a share of images has all 18."""
-    own = np.repeat(np.eye(3, dtype=bool), 6, axis=1)[LABELS]
-    return own | (np.random.default_rng(seed).random(60) < share)[:, None]
+    of_the_class = np.repeat(np.eye(3, dtype=bool), 6, axis=1)[LABELS]
+    return of_the_class | (np.random.default_rng(seed).random(60) < share)[:, None]
 
 
 def drawn(candidates, k, seed=0):
@@ -22,42 +22,42 @@ def drawn(candidates, k, seed=0):
 
 def test_a_map_for_each_class_tells_all_where_the_candidates_tell_nothing():
     everything = np.ones((60, 3), dtype=bool)
-    told = decodability(np.eye(3, dtype=bool)[LABELS], everything, LABELS)
-    assert told.selection.all()
-    assert told.both.all()
-    assert told.candidates.mean() == pytest.approx(1 / 3)
-    assert told.chance == pytest.approx(1 / 3)
-    assert told.gain == pytest.approx(2 / 3)
-    assert told.p_value == pytest.approx(1 / 21)
-    assert told.blind.mean() == pytest.approx(1 / 3, abs=0.12)
+    accuracy = decodability(np.eye(3, dtype=bool)[LABELS], everything, LABELS)
+    assert accuracy.selection.all()
+    assert accuracy.both.all()
+    assert accuracy.candidates.mean() == pytest.approx(1 / 3)
+    assert accuracy.chance == pytest.approx(1 / 3)
+    assert accuracy.gain == pytest.approx(2 / 3)
+    assert accuracy.p_value == pytest.approx(1 / 21)
+    assert accuracy.blind.mean() == pytest.approx(1 / 3, abs=0.12)
 
 
 def test_a_blind_selection_tells_what_its_candidates_tell_and_no_more():
     candidates = candidates_of_a_class()
-    told = decodability(drawn(candidates, 2, seed=9), candidates, LABELS)
-    assert told.selection.mean() > 0.95  # looks like disentangled classes, and is built in
-    assert told.gain == 0.0
-    assert abs(told.blind_gain) < 0.05
-    assert told.p_value > 0.05
+    accuracy = decodability(drawn(candidates, 2, seed=9), candidates, LABELS)
+    assert accuracy.selection.mean() > 0.95  # looks like disentangled classes, and is built in
+    assert accuracy.gain == 0.0
+    assert abs(accuracy.blind_gain) < 0.05
+    assert accuracy.p_value > 0.05
 
 
 def test_a_blind_selection_from_common_candidates_tells_nothing():
     everything = np.ones((60, 12), dtype=bool)
-    told = decodability(drawn(everything, 4, seed=1), everything, LABELS)
-    assert told.selection.mean() == pytest.approx(1 / 3, abs=0.2)
-    assert told.interval("selection")[0] <= 1 / 3 + 0.1
-    low, high = told.interval("blind_gain")
-    assert low <= told.blind_gain <= high
+    accuracy = decodability(drawn(everything, 4, seed=1), everything, LABELS)
+    assert accuracy.selection.mean() == pytest.approx(1 / 3, abs=0.2)
+    assert accuracy.interval("selection")[0] <= 1 / 3 + 0.1
+    low, high = accuracy.interval("blind_gain")
+    assert low <= accuracy.blind_gain <= high
 
 
 def test_what_is_selected_tells_more_than_unsure_candidates():
     candidates = candidates_of_a_class(share=0.7)
-    own = candidates_of_a_class()
-    told = decodability(drawn(own, 3), candidates, LABELS)
-    assert told.selection.mean() > told.candidates.mean()
-    assert told.gain > 0.2
-    assert told.interval("gain")[0] > 0
-    assert told.blind_gain > 0.2
+    of_the_class = candidates_of_a_class()
+    accuracy = decodability(drawn(of_the_class, 3), candidates, LABELS)
+    assert accuracy.selection.mean() > accuracy.candidates.mean()
+    assert accuracy.gain > 0.2
+    assert accuracy.interval("gain")[0] > 0
+    assert accuracy.blind_gain > 0.2
 
 
 def test_maps_permuted_or_repeated_and_classes_renamed_change_nothing():
@@ -98,8 +98,8 @@ def test_equal_seeds_give_equal_bits():
 def test_empty_selections_are_read_as_the_most_frequent_class():
     candidates = np.ones((60, 4), dtype=bool)
     labels = np.repeat([0, 1], [40, 20])
-    told = decodability(np.zeros((60, 4), dtype=bool), candidates, labels)
-    assert told.selection.mean() == pytest.approx(told.chance) == pytest.approx(2 / 3)
+    accuracy = decodability(np.zeros((60, 4), dtype=bool), candidates, labels)
+    assert accuracy.selection.mean() == pytest.approx(accuracy.chance) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_empty_selections_are_read_as_the_most_frequent_class():
 )
 def test_bad_input(match, options):
     candidates = candidates_of_a_class()
-    given = {"selected": drawn(candidates, 2), "candidates": candidates, "labels": LABELS}
+    arguments = {"selected": drawn(candidates, 2), "candidates": candidates, "labels": LABELS}
     with pytest.raises(ArgumentError, match=match):
-        decodability(**given | options)
+        decodability(**arguments | options)
 
 
 def test_shapes_that_do_not_fit():
@@ -127,14 +127,14 @@ def test_shapes_that_do_not_fit():
 
 
 def test_classes_that_are_equally_likely_share_the_credit():
-    told = decodability(np.zeros((60, 4), bool), np.ones((60, 4), bool), LABELS, draws=1)
-    np.testing.assert_allclose(told.candidates, 1 / 3)
-    np.testing.assert_allclose(told.selection, 1 / 3)
+    accuracy = decodability(np.zeros((60, 4), bool), np.ones((60, 4), bool), LABELS, draws=1)
+    np.testing.assert_allclose(accuracy.candidates, 1 / 3)
+    np.testing.assert_allclose(accuracy.selection, 1 / 3)
 
 
 def test_figures_that_are_not_known_and_wild_confidence():
-    told = decodability(np.eye(3, dtype=bool)[LABELS], np.ones((60, 3), bool), LABELS, draws=1)
+    accuracy = decodability(np.eye(3, dtype=bool)[LABELS], np.ones((60, 3), bool), LABELS, draws=1)
     with pytest.raises(ArgumentError, match="of='gains'"):
-        told.interval("gains")
+        accuracy.interval("gains")
     with pytest.raises(ArgumentError, match="confidence=95"):
-        told.interval(confidence=95)
+        accuracy.interval(confidence=95)

@@ -43,21 +43,21 @@ def case():
 def test_curves_by_hand(case, mode):
     network, images, weight = case
     maps = np.stack([random_map((8, 8), seed=i) for i in range(3)])
-    found = perturbation(network, images, maps, targets=[0, 0, 1], mode=mode, steps=4)
-    assert found.shares.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    result = perturbation(network, images, maps, targets=[0, 0, 1], mode=mode, steps=4)
+    assert result.shares.tolist() == [0, 0.25, 0.5, 0.75, 1]
     for i, target in enumerate([0, 0, 1]):
         first, second = images[i], blurred(images[i : i + 1])[0]
         if mode == "insertion":
             first, second = second, first
         order = np.argsort(-maps[i].ravel(), kind="stable")
         for step, count in enumerate((0, 16, 32, 48, 64)):
-            seen = first.clone().reshape(3, 64)
-            seen[:, order[:count]] = second.reshape(3, 64)[:, order[:count]]
-            z = float((seen.sum(dim=0) * weight.ravel()).sum())
+            pixels = first.clone().reshape(3, 64)
+            pixels[:, order[:count]] = second.reshape(3, 64)[:, order[:count]]
+            z = float((pixels.sum(dim=0) * weight.ravel()).sum())
             expected = 1 / (1 + np.exp(-z if target == 0 else z))
-            assert found.probabilities[i, step] == pytest.approx(expected, abs=1e-9)
-    assert found.auc == pytest.approx(
-        ((found.probabilities[:, 1:] + found.probabilities[:, :-1]) / 2).mean(axis=1)
+            assert result.probabilities[i, step] == pytest.approx(expected, abs=1e-9)
+    assert result.auc == pytest.approx(
+        ((result.probabilities[:, 1:] + result.probabilities[:, :-1]) / 2).mean(axis=1)
     )
 
 
@@ -103,12 +103,12 @@ def test_the_ends_are_the_image_and_the_blurred_one():
 
 def test_logits_in_batches_are_those_of_all_images_at_once():
     network, images = small_network(), torch.randn(2 * AT_ONCE + 1, 3, 20, 20)
-    seen = []
-    network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    batches = []
+    network.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
     with torch.no_grad():
-        found = batched_logits(network, images)
-        assert seen == [AT_ONCE, AT_ONCE, 1]
-        assert torch.allclose(found, network(images), atol=1e-6)
+        logits = batched_logits(network, images)
+        assert batches == [AT_ONCE, AT_ONCE, 1]
+        assert torch.allclose(logits, network(images), atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (20, 31), (224, 224)])

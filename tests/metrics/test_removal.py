@@ -121,12 +121,12 @@ def test_agrees_with_grad_cam(kind, monkeypatch):
     maps = smooth_maps(2, 48) if kind == "smooth" else random_maps(2, 48)
     network, classes = small_network(), [ClassifierOutputTarget(c) for c in (1, 4)]
     ours = road(network, images, maps, targets=[1, 4], score="logit", seed=5)
-    for theirs, found in (
+    for theirs, our_score in (
         (peer.ROADCombined(), ours.combined),
         (peer.ROADMostRelevantFirstAverage(), ours.morf),
         (peer.ROADLeastRelevantFirstAverage(), ours.lerf),
     ):
-        assert np.abs(theirs(images, maps, classes, network) - found).max() < 1e-3
+        assert np.abs(theirs(images, maps, classes, network) - our_score).max() < 1e-3
 
 
 def test_counts_are_those_of_the_percentile():
@@ -168,8 +168,8 @@ def test_a_sparse_map_loses_no_more_than_its_share():
     network, images = small_network(), torch.randn(1, 3, 20, 20)
     sparse = np.zeros((1, 20, 20))
     sparse[0, 3, 4] = 1.0
-    found = road(network, images, sparse, targets=[0], shares=[0.1, 0.2, 0.3], noise=0.0)
-    assert len(set(found.most[0])) == 3
+    result = road(network, images, sparse, targets=[0], shares=[0.1, 0.2, 0.3], noise=0.0)
+    assert len(set(result.most[0])) == 3
     nothing = road(network, images, 0 * sparse, targets=[0], shares=[0.0, 1.0], noise=0.0)
     assert nothing.most[0, 0] == pytest.approx(nothing.score[0])
     assert nothing.combined == pytest.approx([0.0], abs=1e-6)
@@ -177,8 +177,8 @@ def test_a_sparse_map_loses_no_more_than_its_share():
 
 def test_bfloat16_and_the_model_given_back():
     network = small_network().bfloat16().train()
-    found = road(network, torch.randn(1, 3, 20, 20), random_maps(1, 5), targets=[0])
-    assert np.isfinite(found.most).all()
+    result = road(network, torch.randn(1, 3, 20, 20), random_maps(1, 5), targets=[0])
+    assert np.isfinite(result.most).all()
     assert network.training
 
 

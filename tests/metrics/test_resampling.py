@@ -23,7 +23,7 @@ def mean_overlap(votes, labels, classes=3):
 
 
 def selections(rng, sizes, maps=8, k=3):
-    """Images that select k maps, each class with likings of its own."""
+    """Images that select k maps, each class with maps that it prefers."""
     votes = np.zeros((sum(sizes), maps))
     labels = np.repeat(np.arange(len(sizes)), sizes)
     liking = rng.normal(size=(len(sizes), maps))
@@ -82,8 +82,8 @@ def test_the_null_is_that_of_all_labellings():
 
     null = permutation_null(votes, labels, 3, permutations=20_000)
     values, shares = np.unique(np.round(exact, 9), return_counts=True)
-    seen, counts = np.unique(np.round(null, 9), return_counts=True)
-    np.testing.assert_allclose(seen, values)
+    overlaps, counts = np.unique(np.round(null, 9), return_counts=True)
+    np.testing.assert_allclose(overlaps, values)
     np.testing.assert_allclose(counts / 20_000, shares / len(exact), atol=0.015)
 
 

@@ -1,4 +1,4 @@
-"""Sanity checks: explainers that must pass, those that must fail, and a model given back."""
+"""Sanity checks: explainers that must pass, others that must fail, and a restored model."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ from tests.networks import small_network
 
 
 def edges(model, images, targets):
-    """An explainer that never looks at the network: it must fail."""
+    """An explainer that does not use the network: it must fail."""
     return images.abs().sum(dim=1)
 
 
@@ -282,10 +282,10 @@ def test_gradcam_passes_and_gradcam_plus_plus_fails_on_a_trained_network():
         assert ("hardly" in head.verdict()) == ("hardly" in others.verdict()) == alike
 
 
-def test_progress_is_told(network, images):
-    told = []
-    parameter_randomisation(network, images, edges, progress=lambda *x: told.append(x))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+def test_progress_is_reported(network, images):
+    calls = []
+    parameter_randomisation(network, images, edges, progress=lambda *x: calls.append(x))
+    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_copy_of_the_model_tells_the_same(network, images):

@@ -100,26 +100,26 @@ def test_samplers_that_find_the_optimum_agree_and_topk_stands_apart():
     p = ac.SelectionProblem(
         [1.0, 0.9, 0.3], [[0, 1, 0], [1, 0, 0], [0, 0, 0]], beta=0.5, cardinality=2
     )
-    found = across_samplers(p, ["exact", "sa", "anneal", "topk_relevance"])
+    runs = across_samplers(p, ["exact", "sa", "anneal", "topk_relevance"])
     expected = np.ones((4, 4))
     expected[3, :3] = expected[:3, 3] = 1 / 3  # {0, 2} and {0, 1}
-    np.testing.assert_allclose(found.jaccard, expected)
-    assert found.mean == pytest.approx(expected[~np.eye(4, dtype=bool)].mean())
-    assert found.chance == pytest.approx(chance_jaccard(3, 2, 2))
-    assert found.always.tolist() == [True, False, False]
-    assert found.energies[3] > found.energies[0]
+    np.testing.assert_allclose(runs.jaccard, expected)
+    assert runs.mean == pytest.approx(expected[~np.eye(4, dtype=bool)].mean())
+    assert runs.chance == pytest.approx(chance_jaccard(3, 2, 2))
+    assert runs.always.tolist() == [True, False, False]
+    assert runs.energies[3] > runs.energies[0]
 
 
 def test_seeds_of_a_blind_sampler_agree_as_chance_does():
     p = relu_problem(12, cardinality=4)
-    found = across_seeds(p, "random", seeds=range(60))
-    assert found.mean == pytest.approx(found.chance, abs=0.02)
+    runs = across_seeds(p, "random", seeds=range(60))
+    assert runs.mean == pytest.approx(runs.chance, abs=0.02)
     assert across_seeds(p, "exact", seeds=range(3)).mean == 1.0
 
 
 def test_nothing_to_select_agrees_with_itself():
-    found = across_samplers(ac.SelectionProblem([], np.zeros((0, 0))), ["anneal", "sa"])
-    assert found.mean == found.chance == 1.0
+    runs = across_samplers(ac.SelectionProblem([], np.zeros((0, 0))), ["anneal", "sa"])
+    assert runs.mean == runs.chance == 1.0
 
 
 def bright(x):
@@ -131,29 +131,29 @@ def test_strong_maps_survive_noise_and_weak_ones_do_not():
     images[0, 0] = images[1, 1] = 5.0  # sure
     images[:, 2, 0, 0] = 1e-6  # at the edge: half of the noisy copies lose it
     images[0, 1] = images[1, 0] = -5.0
-    found = under_noise(bright, images, draws=100, noise=0.01)
-    assert found.kept[0, 0] == found.kept[1, 1] == 1.0
-    assert found.kept[0, 1] == 0.0
-    assert found.kept[:, 2] == pytest.approx([0.5, 0.5], abs=0.15)
-    assert set(np.unique(found.jaccard)) == {0.5, 1.0}
-    assert found.between_images == pytest.approx(1 / 3)
+    stability = under_noise(bright, images, draws=100, noise=0.01)
+    assert stability.kept[0, 0] == stability.kept[1, 1] == 1.0
+    assert stability.kept[0, 1] == 0.0
+    assert stability.kept[:, 2] == pytest.approx([0.5, 0.5], abs=0.15)
+    assert set(np.unique(stability.jaccard)) == {0.5, 1.0}
+    assert stability.between_images == pytest.approx(1 / 3)
 
 
 def test_noise_is_seeded_has_the_size_asked_for_and_does_not_depend_on_the_batch(images):
-    seen = []
+    batches = []
 
     def keeps(x):
-        seen.append(x)
+        batches.append(x)
         return bright(x)
 
     under_noise(keeps, images, noise=0.1, draws=2, seed=4)
     under_noise(keeps, images[:1], noise=0.1, draws=2, seed=4)
-    assert torch.equal(seen[0], images)
-    assert torch.equal(seen[1][0], seen[4][0])
-    assert torch.equal(seen[2][0], seen[5][0])
-    assert not torch.equal(seen[1], seen[2])
+    assert torch.equal(batches[0], images)
+    assert torch.equal(batches[1][0], batches[4][0])
+    assert torch.equal(batches[2][0], batches[5][0])
+    assert not torch.equal(batches[1], batches[2])
     spread = images.amax(dim=(1, 2, 3)) - images.amin(dim=(1, 2, 3))
-    size = (seen[1] - images).std(dim=(1, 2, 3)) / spread
+    size = (batches[1] - images).std(dim=(1, 2, 3)) / spread
     np.testing.assert_allclose(size, 0.1, rtol=0.1)
 
 

@@ -57,8 +57,8 @@ def test_penalty_is_never_next_to_nothing():
     p = relu_problem(5, beta=0.0, cardinality=1)
     assert p.penalty >= p.quadratic.max()
     allowed = weights(5) == 1
-    own = ac.anneal(p, tau=100.0, constraint="penalty")
-    assert own.probabilities[allowed].sum() > 0.95
+    result = ac.anneal(p, tau=100.0, constraint="penalty")
+    assert result.probabilities[allowed].sum() > 0.95
     assert ac.SelectionProblem([0.0], [[0.0]], cardinality=1).penalty > 0.5
 
 
@@ -87,11 +87,11 @@ def test_spin_and_binary_agree_on_what_is_selected():
 
 def test_from_bqm_drops_only_the_offset():
     bqm = dimod.BinaryQuadraticModel({"x": 1.5, "y": -2.0}, {("x", "y"): 0.75}, 3.25, "SPIN")
-    own = ac.SelectionProblem.from_bqm(bqm)
+    problem = ac.SelectionProblem.from_bqm(bqm)
     shift = bqm.change_vartype("BINARY", inplace=False).offset
     for b in range(4):
         sample = dict(zip(bqm.variables, 2 * bits(b, 2).astype(int) - 1, strict=True))
-        assert own.energies()[b] + shift == pytest.approx(bqm.energy(sample), abs=1e-12)
+        assert problem.energies()[b] + shift == pytest.approx(bqm.energy(sample), abs=1e-12)
 
 
 def test_from_maps_by_hand():
@@ -107,10 +107,10 @@ def test_from_maps_by_hand():
 def test_redundancy_is_blind_to_the_maps_scale(seed, scale):
     rng = np.random.default_rng(seed)
     maps, h = rng.normal(size=(4, 3, 3)), rng.uniform(0.1, 1, 4)
-    own = ac.SelectionProblem.from_maps(maps, h)
+    problem = ac.SelectionProblem.from_maps(maps, h)
     scaled = ac.SelectionProblem.from_maps(maps * scale * np.ones((4, 1, 1)), h * 7)
-    assert np.allclose(own.J, scaled.J, atol=1e-14)
-    assert np.allclose(own.h, scaled.h, atol=1e-15)
+    assert np.allclose(problem.J, scaled.J, atol=1e-14)
+    assert np.allclose(problem.h, scaled.h, atol=1e-15)
 
 
 def test_relabelling_maps_relabels_the_energies():

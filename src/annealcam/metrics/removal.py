@@ -119,8 +119,8 @@ def road(
         for image, ranked, target in zip(images, order, targets, strict=True):
             removed = _removed(ranked, counts).reshape(-1, *image.shape[1:])
             filled = impute(image, removed, noise=noise, seed=seed)
-            seen = torch.cat([image[None].to(filled), filled])
-            rows.append(target_scores(batched_logits(model, seen), target, score))
+            batch = torch.cat([image[None].to(filled), filled])
+            rows.append(target_scores(batched_logits(model, batch), target, score))
     table = np.stack(rows)
     most, least = np.split(table[:, 1:], 2, axis=1)
     return Road(np.array(shares, dtype=np.float64), table[:, 0], most, least)
