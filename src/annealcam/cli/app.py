@@ -1,4 +1,4 @@
-"""The command `annealcam app`: the page in a browser, on this machine alone."""
+"""The command `annealcam app`: the web page, on this machine alone."""
 
 from __future__ import annotations
 
@@ -7,44 +7,49 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from annealcam.cli.console import complain, one_line_errors, say
+from annealcam.cli.console import one_line_errors, print_line, print_warning
 
 if TYPE_CHECKING:
     from annealcam.app.engine import Engine
-
-HOW = "(Ctrl-C ends it)"
 
 
 @one_line_errors
 def app(
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A network to offer beside the bundled ones, as for explain."),
+        typer.Option(
+            help="Network to offer in addition to the bundled ones, named as for explain; may be "
+            "repeated."
+        ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Where to listen; anything but loopback is open to others.")
+        str, typer.Option(help="Address to listen on; others than loopback are open to everyone.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any free one.")] = 7860,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 7860,
     atlas: Annotated[
-        Path | None, typer.Option(help="Folder of an atlas: what each map usually responds to.")
+        Path | None,
+        typer.Option(help="Folder of an atlas, to show what each map usually responds to."),
     ] = None,
 ) -> None:
-    """Show the web page: photos explained in a browser, while you move beta and tau."""
-    from annealcam.app.server import listen, only_here, prepare_gradio, serve
+    """Serve the web page that explains photos in a browser."""
+    from annealcam.app.server import is_loopback, listen, prepare_gradio, serve
 
     prepare_gradio()
-    with listen(host, port) as listening:  # before any work: another page may have the port
-        if not only_here(listening):
-            complain(
-                f"--host {host}: whoever reaches this machine can open the page; it asks for no "
-                "password",
-                before="warning: ",
+    with listen(host, port) as listening:  # before any work: the port may be in use
+        if not is_loopback(listening):
+            print_warning(
+                f"--host {host}: everyone who can reach this machine can open the page; it asks "
+                "for no password"
             )
-        serve(_engine(model or [], atlas), listening, ready=lambda at: say(f"open {at} {HOW}"))
+        serve(
+            _engine(model or [], atlas),
+            listening,
+            ready=lambda address: print_line(f"open {address} (press Ctrl-C to stop)"),
+        )
 
 
 def _engine(models: list[str], atlas: Path | None) -> Engine:
-    """What does the work; a network that cannot be loaded is told of now, not to a visitor."""
+    """Return the engine; each network explains one photo, so that errors appear at the start."""
     from annealcam.app.choices import Choices
     from annealcam.app.engine import Engine
     from annealcam.app.networks import Networks

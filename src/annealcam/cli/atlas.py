@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from annealcam.cli import console as terminal
-from annealcam.cli.console import Seed, complain, one_line_errors, say
+from annealcam.cli import options
+from annealcam.cli.console import (
+    one_line_errors,
+    print_line,
+    print_skipped,
+    print_warning,
+    progress_bar,
+    resumable,
+)
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -18,8 +25,7 @@ if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
 
 FOLDER = Path("atlas")
-INTERRUPTED = 130  # what a shell expects after Ctrl-C
-_TABLE = 12  # usual maps of a class in the table; the figure shows 8
+MOST_ROWS = 12  # of a table
 
 atlas = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,37 +34,27 @@ atlas = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @one_line_errors
 def build(
     ctx: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Option(help="digits, imagenette, ... or folder:PATH; see docs/data.md."),
-    ] = None,
-    model: Annotated[str, typer.Option(help="As for explain.")] = "efficientnet-lite0",
-    layer: Annotated[str | None, typer.Option(help="As for explain.")] = None,
-    part: Annotated[str, typer.Option(help="train, validation, test, unseen or all.")] = "test",
-    root: Annotated[
-        str | None, typer.Option(help="Where data sets lie (else ANNEALCAM_DATA).")
-    ] = None,
-    download: Annotated[
-        bool, typer.Option("--download", help="Fetch a data set that is not there.")
-    ] = False,
-    per_class: Annotated[
-        int | None,
-        typer.Option("--photos-per-class", help="So many of each class; all if left out."),
-    ] = None,
-    top: Annotated[int, typer.Option(help="Regions kept of every map.")] = 9,
-    preset: Annotated[str | None, typer.Option(help="paper: selected as published.")] = None,
-    sampler: Annotated[str, typer.Option(help="As for explain.")] = "exact",
-    seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, ...")] = "cpu",
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the atlas.")] = FOLDER,
+    data: options.Data = None,
+    model: options.Model = options.DEFAULT_MODEL,
+    layer: options.Layer = None,
+    part: options.Part = "test",
+    root: options.Root = None,
+    download: options.Download = False,
+    per_class: options.PhotosPerClass = None,
+    top: Annotated[int, typer.Option(help="Number of regions stored for each map.")] = 9,
+    preset: options.Preset = None,
+    sampler: options.SamplerName = "exact",
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the atlas.")] = FOLDER,
 ) -> None:
-    """Build the atlas of a layer: which photos excite each map, and for which classes it counts.
+    """Build the atlas of a layer: the photos that excite each map, and the classes it counts for.
 
-    Interrupted, the same command goes on. `annealcam atlas show` draws what was found.
+    After an interruption, the same command continues. `annealcam atlas show` draws the results.
     """
     if ctx.invoked_subcommand is not None:
         if data is not None:
-            raise ArgumentError(f"--data {data}: builds an atlas; give it without a further word")
+            raise ArgumentError(f"--data {data}: builds an atlas; do not combine it with `show`")
         return
     if data is None:
         raise ArgumentError("--data: give a set of photos, such as --data digits")
@@ -69,16 +65,15 @@ def build(
     from annealcam.atlas.build import build_atlas
 
     photos = load_set(data, part=part, root=root, download=download, seed=seed)
-    try:
-        with terminal.progress("atlas", 1) as tell:
-            found = build_atlas(
-                photos, model, layer, output, top=top, photos_per_class=per_class,
-                settings=settings, seed=seed, device=device, progress=tell,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        complain(f"stopped; what is done is kept in {output}.parts, the same command goes on")
-        raise typer.Exit(INTERRUPTED) from None
-    _tell(found)
+    stored = (
+        f"interrupted; finished work is stored in {output}.parts, and the same command continues"
+    )
+    with resumable(stored), progress_bar("atlas", 1) as update:
+        built = build_atlas(
+            photos, model, layer, output, top=top, photos_per_class=per_class,
+            settings=settings, seed=seed, device=device, progress=update,
+        )  # fmt: skip
+    _print_atlas(built)
 
 
 @atlas.command()
@@ -86,15 +81,15 @@ def build(
 def show(
     folder: Annotated[Path | None, typer.Argument(help="Folder of the atlas.")] = None,
     name: Annotated[
-        str | None, typer.Option("--class", help="A class, by name or number: its usual maps.")
+        str | None, typer.Option("--class", help="Class, by name or number: draw its usual maps.")
     ] = None,
-    channel: Annotated[int | None, typer.Option(help="One map: its portrait.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Map: draw its portrait.")] = None,
     atlas_folder: Annotated[
         Path | None, typer.Option("--atlas", help="Folder of the atlas. [default: atlas]")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The picture (.png, .jpg, .svg, .pdf)."),
+        typer.Option("-o", "--output", help="File for the picture (.png, .jpg, .svg or .pdf)."),
     ] = None,
 ) -> None:
     """Draw the usual maps of a class, or the portrait of one map."""
@@ -103,21 +98,21 @@ def show(
     if folder is not None and atlas_folder is not None:
         raise ArgumentError(f"{folder}, --atlas {atlas_folder}: give one of the two")
     from annealcam.atlas.atlas import open_atlas
-    from annealcam.render.figures import atlas as sheets
+    from annealcam.render.figures.atlas import channel_sheet, class_sheet
 
     opened = open_atlas(folder or atlas_folder or FOLDER)
     if name is not None:
         label = opened.label_of(name)
-        figure = sheets.class_sheet(opened, label)
+        figure = class_sheet(opened, label)
         stem = f"class-{re.sub(r'[^A-Za-z0-9]+', '-', opened.classes[label]).strip('-')}"
-        _tell_class(opened, label)
+        _print_class(opened, label)
     else:
         assert channel is not None
-        figure, stem = sheets.channel_sheet(opened, channel), f"map-{channel}"
-        _tell_channel(opened, channel)
+        figure, stem = channel_sheet(opened, channel), f"map-{channel}"
+        _print_channel(opened, channel)
     file = output if output is not None else Path(f"atlas-{stem}.png")
     _save(figure, file)
-    say(f"see {file}")
+    print_line(f"see {file}")
 
 
 def _save(figure: Figure, file: Path) -> None:
@@ -125,56 +120,53 @@ def _save(figure: Figure, file: Path) -> None:
 
     kind = file.suffix.lower().removeprefix(".")
     if kind not in ("png", "jpg", "jpeg", "svg", "pdf"):
-        raise ArgumentError(f"output={str(file)!r}: ends in none of .png, .jpg, .svg, .pdf")
+        raise ArgumentError(f"output={str(file)!r}: must end in .png, .jpg, .svg or .pdf")
     make_folder(file.parent)
     with file_written_aside(file) as aside:
         figure.savefig(aside, format=kind)
 
 
-def _tell(found: Atlas) -> None:
-    silent = sum(not found.portrait(channel).regions for channel in range(found.channels))
-    say(
-        f"{found.data}, part {found.settings['part']}: {found.settings['photos']} photos through "
-        f"{found.model}, layer {found.layer}: {found.channels} maps, {silent} never excited",
+def _print_atlas(built: Atlas) -> None:
+    settings = built.settings
+    silent = sum(not built.portrait(channel).regions for channel in range(built.channels))
+    print_line(
+        f"{built.data}, part {settings['part']}: {settings['photos']} photos through "
+        f"{built.model}, layer {built.layer}: {built.channels} maps, {silent} never excited",
         style="bold",
     )
-    for text in found.settings["warnings"]:
-        complain(text, before="warning: ")
-    shown = found.classes[:_TABLE]
-    width = max(len(name) for name in shown)
-    for label, name in enumerate(shown):
-        usual = found.usual(label, most=4)
-        maps = [f"{channel} ({found.selected[channel, label]:.0%})" for channel in usual]
-        say(f"  {name:<{width}}  most often: {', '.join(maps) or 'no map'}")
-    if len(found.classes) > _TABLE:
-        say(f"  and {len(found.classes) - _TABLE} classes more")
-    skipped = found.settings["skipped"]
-    if skipped:
-        complain(
-            f"{len(skipped)} photos cannot be read and were left out, the first: "
-            f"{skipped[0]['reason']} (atlas.json lists all)",
-            before="skipped: ",
-        )
-    say(f"see {found.folder}; annealcam atlas show {found.folder} --class NAME draws")
+    for text in settings["warnings"]:
+        print_warning(text)
+    names = built.classes[:MOST_ROWS]
+    width = max(len(name) for name in names)
+    for label, name in enumerate(names):
+        usual = built.usual(label, most=4)
+        maps = [f"{channel} ({built.selected[channel, label]:.0%})" for channel in usual]
+        print_line(f"  {name:<{width}}  most often selected: {', '.join(maps) or 'no map'}")
+    if len(built.classes) > MOST_ROWS:
+        print_line(f"  and {len(built.classes) - MOST_ROWS} more classes")
+    print_skipped([photo["reason"] for photo in settings["skipped"]], "atlas.json")
+    print_line(
+        f"see {built.folder}; draw a class by annealcam atlas show {built.folder} --class NAME"
+    )
 
 
-def _tell_class(opened: Atlas, label: int) -> None:
-    say(
+def _print_class(opened: Atlas, label: int) -> None:
+    print_line(
         f"{opened.classes[label]}: maps of layer {opened.layer} most often selected for its "
         f"{opened.counts[label]} photos",
         style="bold",
     )
-    say(f"  {'map':>5}  {'selected':>8}  {'mean':>8}  responds to")
-    for channel in opened.usual(label, most=_TABLE):
+    print_line(f"  {'map':>5}  {'selected':>8}  {'mean':>8}  responds to")
+    for channel in opened.usual(label, most=MOST_ROWS):
         portrait = opened.portrait(channel)
         share, mean = f"{portrait.selected[label]:.0%}", f"{portrait.profile[label]:.3g}"
-        say(f"  {channel:>5}  {share:>8}  {mean:>8}  {portrait.responds_to()}")
+        print_line(f"  {channel:>5}  {share:>8}  {mean:>8}  {portrait.responds_to()}")
 
 
-def _tell_channel(opened: Atlas, channel: int) -> None:
+def _print_channel(opened: Atlas, channel: int) -> None:
     portrait = opened.portrait(channel)
-    say(f"map {channel} of layer {opened.layer}: {portrait.responds_to()}", style="bold")
-    say(f"  {'selected':>8}  {'mean':>8}  class")
-    for label in (-portrait.selected).argsort(kind="stable")[:_TABLE]:
+    print_line(f"map {channel} of layer {opened.layer}: {portrait.responds_to()}", style="bold")
+    print_line(f"  {'selected':>8}  {'mean':>8}  class")
+    for label in (-portrait.selected).argsort(kind="stable")[:MOST_ROWS]:
         share, mean = f"{portrait.selected[label]:.0%}", f"{portrait.profile[label]:.3g}"
-        say(f"  {share:>8}  {mean:>8}  {opened.classes[label]}")
+        print_line(f"  {share:>8}  {mean:>8}  {opened.classes[label]}")

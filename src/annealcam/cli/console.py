@@ -1,83 +1,91 @@
-"""What the commands share: printing to a terminal or a pipe, errors in one line, progress."""
+"""What the commands share: printing to a terminal or a pipe, one-line errors, progress bars."""
 
 from __future__ import annotations
 
 import functools
-import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
-from annealcam.errors import AnnealcamError, ArgumentError, UsageError
+from annealcam.errors import AnnealcamError, UsageError
+
+INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 
 _terminal = sys.stdout is not None and sys.stdout.isatty()
-_plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}  # names are names
-out = Console(width=None if _terminal else 160, **_plain)  # a pipe has no width of its own
+# Names of classes and files are printed literally, not interpreted as markup.
+_plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+out = Console(width=None if _terminal else 160, **_plain)  # a pipe has no width
 err = Console(stderr=True, **_plain)
-
-Seed = Annotated[int, typer.Option(help="Equal seeds give equal bits.")]
-SamplerOptions = Annotated[
-    list[str] | None,
-    typer.Option("--option", help="NAME=VALUE, an option of the sampler's; docs/samplers.md."),
-]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print an error of ours as one line; leave with 2 (wrong usage) or 1 (failure)."""
+    """Print an AnnealcamError as one line, and exit with 2 (wrong usage) or 1 (failure)."""
 
     @functools.wraps(command)
     def safe(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except AnnealcamError as error:
-            complain(error)
-            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+            print_error(error)
+            raise typer.Exit(exit_code(error)) from None
 
     return safe
 
 
-def named_values(pairs: list[str] | None) -> dict[str, Any] | None:
-    """Return the options of lines NAME=VALUE: a number, a JSON list, or else text.
-
-    >>> named_values(["shots=20", "anneal_schedule=[[0, 0], [20, 1]]", "solver=mine"])
-    {'shots': 20, 'anneal_schedule': [[0, 0], [20, 1]], 'solver': 'mine'}
-    """
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, text = pair.partition("=")
-        if not (name and equals):
-            raise ArgumentError(f"--option {pair}: must be NAME=VALUE, such as shots=20")
-        try:
-            found[name] = json.loads(text)
-        except ValueError:
-            found[name] = text
-    return found or None
+def exit_code(error: AnnealcamError) -> int:
+    """Return 2 for wrong usage and 1 for any other failure."""
+    return 2 if isinstance(error, UsageError) else 1
 
 
-def complain(error: object, *, before: str = "") -> None:
-    """Print one line to standard error, however wide the terminal."""
-    line = " ".join(f"{before}{error}".split())
+@contextmanager
+def resumable(message: str) -> Iterator[None]:
+    """Print a message and exit with 130 when the user presses Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_error(message)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def print_error(error: object, *, label: str = "") -> None:
+    """Print one line to standard error, whatever the width of the terminal."""
+    line = " ".join(f"{label}{error}".split())
     err.print(f"annealcam: {line}", style="red", soft_wrap=True)
 
 
-def say(text: str, style: str | None = None) -> None:
-    """Print to standard output as it is: nothing wrapped, nothing taken for markup."""
+def print_warning(text: object) -> None:
+    """Print a warning as one line to standard error."""
+    print_error(text, label="warning: ")
+
+
+def print_skipped(reasons: Sequence[str], file: str) -> None:
+    """Print how many photos were skipped and why the first one was; `file` lists all of them."""
+    if reasons:
+        print_error(
+            f"{len(reasons)} photos cannot be read and were left out; the first: {reasons[0]} "
+            f"({file} lists all)",
+            label="skipped: ",
+        )
+
+
+def print_line(text: str, style: str | None = None) -> None:
+    """Print to standard output without wrapping and without interpreting markup."""
     out.print(text, style=style, soft_wrap=True)
 
 
 def cell(value: Any) -> str:
-    """Return a value as a table shows it."""
+    """Return a value as the text of a table cell."""
     if value is None or isinstance(value, bool):
         return {None: "-", True: "yes", False: "no"}[value]
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def print_table(header: list[str], rows: list[list[str]], *, marked: int) -> None:
-    """Print columns, the first to the left; row number `marked` gets a star."""
+def print_table(header: list[str], rows: list[list[str]], *, marked: int | None = None) -> None:
+    """Print columns, the first aligned to the left; the marked row gets a star."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -90,18 +98,18 @@ def print_table(header: list[str], rows: list[list[str]], *, marked: int) -> Non
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that shows on standard error what is done, and how much of all."""
+def progress_bar(description: str, total: int) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (description, done, total) that updates a bar on standard error."""
     from rich.progress import Progress
 
-    # Live bars catch standard output, to draw around it: never where it goes to a file.
-    caught = out.is_terminal
+    # Live bars redirect standard output to draw around it: never do that to a file.
+    redirect = out.is_terminal
     with Progress(
-        console=err, transient=True, redirect_stdout=caught, disable=not err.is_terminal
+        console=err, transient=True, redirect_stdout=redirect, disable=not err.is_terminal
     ) as bars:
-        task = bars.add_task(what, total=total)
+        task = bars.add_task(description, total=total)
 
-        def tell(now: str, done: int, of: int) -> None:
-            bars.update(task, description=now, completed=done, total=of)
+        def update(description: str, done: int, total: int) -> None:
+            bars.update(task, description=description, completed=done, total=total)
 
-        yield tell
+        yield update

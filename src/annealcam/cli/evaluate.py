@@ -1,4 +1,4 @@
-"""The command `annealcam evaluate`: methods compared by metrics, over photos."""
+"""The command `annealcam evaluate`: methods compared by metrics over photos."""
 
 from __future__ import annotations
 
@@ -9,51 +9,54 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from annealcam.cli import console as terminal
-from annealcam.cli.console import Seed, complain, one_line_errors, say
+from annealcam.cli import options
+from annealcam.cli.console import (
+    one_line_errors,
+    print_error,
+    print_line,
+    print_table,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from annealcam.evaluation.evaluate import Evaluation
     from annealcam.evaluation.table import Line
 
 MARKER = "evaluation.json"
-MOST_INTERVALS = 6  # metrics; with more of them a terminal's width has room for means alone
 FILES = (MARKER, "table.csv", "scores.csv", "evaluation.png", "evaluation.svg")
+MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 
 
 @one_line_errors
 def evaluate(
     photos: Annotated[Path, typer.Argument(help="A photo, or a folder of photos.")],
-    model: Annotated[str, typer.Option(help="As for explain.")] = "efficientnet-lite0",
-    layer: Annotated[str | None, typer.Option(help="As for explain.")] = None,
+    model: options.Model = options.DEFAULT_MODEL,
+    layer: options.Layer = None,
     methods: Annotated[
-        str | None, typer.Option(help="Names with commas between; all of them if left out.")
+        str | None,
+        typer.Option(help="Names of methods separated by commas; docs/metrics.md. [default: all]"),
     ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="kept, lost, insertion, deletion, road, sensitivity, drop, increase, overlap; "
-            "with masks pointing, energy, iou."
+            help="Names of metrics separated by commas: kept, lost, insertion, deletion, road, "
+            "sensitivity, drop, increase, overlap; with masks also pointing, energy, iou."
         ),
     ] = None,
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where the objects are: a folder of images called as the photos, not 0 on the "
-            "object, or a CSV file photo,left,top,right,bottom."
-        ),
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
+    masks: options.Masks = None,
+    preset: options.Preset = None,
     cardinality: Annotated[
-        int | None, typer.Option(help="Select so many maps, or all candidates if there are fewer.")
+        int | None,
+        typer.Option(
+            help="Number of selected maps; all candidates if there are fewer. [default: the "
+            "energy decides]"
+        ),
     ] = None,
-    max_qubits: Annotated[int, typer.Option(help="As for explain.")] = 16,
-    seed: Seed = 0,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
-        "annealcam-evaluation"
-    ),
+    max_qubits: options.MaxQubits = 16,
+    seed: options.Seed = 0,
+    output: options.Output = Path("annealcam-evaluation"),
 ) -> None:
-    """Tell whether explanations deserve trust: annealcam beside Grad-CAM and simple baselines."""
+    """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
     from annealcam._internal.files import written_aside
     from annealcam.evaluation.batches import photos_in
     from annealcam.evaluation.evaluate import evaluate as run
@@ -65,72 +68,76 @@ def evaluate(
     settings = resolve(preset, seed=seed, cardinality=cardinality, max_qubits=max_qubits)
     names = photos_in(photos)
     root = photos if photos.is_dir() else photos.parent
-    where = None if masks is None else find_masks(masks, names, root)
+    mask_files = None if masks is None else find_masks(masks, names, root)
     with written_aside(output, names=FILES, marker=MARKER) as aside:
-        with terminal.progress("evaluating", 1) as tell:
-            found = run(
+        with progress_bar("evaluating", 1) as update:
+            evaluation = run(
                 load_model(model),
                 names,
                 settings,
                 layer=layer,
                 methods=METHODS if methods is None else methods.split(","),
                 metrics=None if metrics is None else metrics.split(","),
-                masks=where,
+                masks=mask_files,
                 model_name=model,
-                progress=tell,
+                progress=update,
             )
-        _write(found, aside)
-    _print(found, output)
+        _write(evaluation, aside)
+    _print_result(evaluation, output)
 
 
-def _write(found: Evaluation, folder: Path) -> None:
+def _write(evaluation: Evaluation, folder: Path) -> None:
     from annealcam.evaluation.figure import evaluation_figure
     from annealcam.render.figures.sheets import save
     from annealcam.render.folder import write_rows
 
-    told = {
-        **found.provenance,
-        "notes": found.notes,
-        "skipped": found.skipped,
-        "table": [vars(line) for line in found.lines],
+    table = [vars(line) for line in evaluation.lines]
+    values = {
+        **evaluation.provenance,
+        "notes": evaluation.notes,
+        "skipped": evaluation.skipped,
+        "table": table,
     }
-    text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
-    write_rows([vars(line) for line in found.lines], folder / "table.csv")
-    bare = [{k: None if v != v else v for k, v in row.items()} for row in found.rows]  # no NaN
-    write_rows(bare, folder / "scores.csv")
-    title = f"{_title(found)}: means with 95 % bootstrap intervals"
-    save(evaluation_figure(found.lines, found.sizes, title=title), folder, "evaluation")
+    write_rows(table, folder / "table.csv")
+    scores = [{k: None if v != v else v for k, v in row.items()} for row in evaluation.rows]
+    write_rows(scores, folder / "scores.csv")  # NaN becomes an empty cell
+    title = f"{_title(evaluation)}: means with 95 % bootstrap intervals"
+    figure = evaluation_figure(evaluation.lines, evaluation.sizes, title=title)
+    save(figure, folder, "evaluation")
 
 
-def _title(found: Evaluation) -> str:
-    told = found.provenance
-    return f"{told['photos']} photos, {told['model']}, layer {told['layer']}"
+def _title(evaluation: Evaluation) -> str:
+    p = evaluation.provenance
+    return f"{p['photos']} photos, {p['model']}, layer {p['layer']}"
 
 
-def _print(found: Evaluation, output: Path) -> None:
-    say(_title(found), style="bold")
-    meanings = found.provenance["metrics"]
+def _print_result(evaluation: Evaluation, output: Path) -> None:
+    print_line(_title(evaluation), style="bold")
+    meanings = evaluation.provenance["metrics"]
     rows, brief = [], len(meanings) > MOST_INTERVALS
-    for method, size in found.sizes.items():
-        own = {line.metric: line for line in found.lines if line.method == method}
+    for method, size in evaluation.sizes.items():
+        lines = {line.metric: line for line in evaluation.lines if line.method == method}
         maps = "-" if size is None else f"{size:.1f}"
-        rows.append([method, maps, *(_cell(own[metric], brief=brief) for metric in meanings)])
-    terminal.print_table(["method", "maps", *meanings], rows, marked=-1)
+        rows.append([method, maps, *(_cell(lines[metric], brief=brief) for metric in meanings)])
+    print_table(["method", "maps", *meanings], rows)
     for name, meaning in meanings.items():
-        say(f"  {name}: {meaning}")
-    say(f"  means over the photos{'' if brief else ', with 95 % bootstrap intervals'}")
-    for text in [*_nulls(found.lines), *found.notes]:
-        say(f"  {text}")
-    for text in found.skipped:
-        complain(text, before="skipped: ")
-    say(f"  see {output}: evaluation.png, table.csv (intervals, paired differences), scores.csv")
+        print_line(f"  {name}: {meaning}")
+    print_line(f"  means over the photos{'' if brief else ', with 95 % bootstrap intervals'}")
+    for text in [*_nulls(evaluation.lines), *evaluation.notes]:
+        print_line(f"  {text}")
+    for text in evaluation.skipped:
+        print_error(text, label="skipped: ")
+    print_line(
+        f"  see {output}: evaluation.png, table.csv (intervals, paired differences), scores.csv"
+    )
 
 
 def _nulls(lines: list[Line]) -> list[str]:
-    """What the overlap would be if classes meant nothing."""
-    told = [f"{line.method} {line.null:.3f}" for line in lines if line.null is not None]
-    return [f"overlap under shuffled classes: {', '.join(told)}"] if told else []
+    """Return the overlap that classes assigned at random would have."""
+    nulls = [f"{line.method} {line.null:.3f}" for line in lines if line.null is not None]
+    return [f"overlap under shuffled classes: {', '.join(nulls)}"] if nulls else []
 
 
 def _cell(line: Line, *, brief: bool) -> str:

@@ -1,4 +1,4 @@
-"""The command `annealcam`: parse, call, print. Heavy packages are imported by the commands."""
+"""The command `annealcam`. The commands import heavy packages when they run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from annealcam.cli.anneal import anneal
 from annealcam.cli.app import app as page
 from annealcam.cli.atlas import atlas
 from annealcam.cli.audit import audit
-from annealcam.cli.console import complain, say
+from annealcam.cli.console import print_error, print_line
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
 from annealcam.cli.path import path
-from annealcam.cli.report import report
 from annealcam.cli.solve import compare_samplers, solve
-from annealcam.cli.study import figures, study
+from annealcam.cli.study import figures, report, study
 from annealcam.cli.train import train
 
 app = typer.Typer(
@@ -35,9 +34,9 @@ app = typer.Typer(
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Options before a command."""
     if version:
-        say(__version__)
+        print_line(__version__)
         raise typer.Exit
 
 
@@ -62,12 +61,12 @@ def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without the letter gets a sign
+            stream.reconfigure(errors="replace")  # for terminals without a character
     try:
         app(prog_name="annealcam")
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         sys.stdout = None
         sys.exit(1)
     except OSError as error:
-        complain(f"cannot write what is to be said ({error.strerror or error})")
+        print_error(f"the output cannot be written ({error.strerror or error})")
         sys.exit(1)

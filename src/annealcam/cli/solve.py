@@ -1,4 +1,4 @@
-"""The commands `annealcam solve` and `annealcam compare-samplers`: optima, proofs, and rivals."""
+"""The commands `annealcam solve` and `annealcam compare-samplers`: optima, proofs, samplers."""
 
 from __future__ import annotations
 
@@ -10,36 +10,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from annealcam.cli import console as terminal
-from annealcam.cli.console import SamplerOptions, Seed, one_line_errors, say
+from annealcam.cli import options
+from annealcam.cli.console import cell, one_line_errors, print_line, print_table, progress_bar
 from annealcam.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:
     from annealcam.qubo.files import ProblemFile
 
-Limit = Annotated[
-    float | None, typer.Option("--time-limit", help="Seconds for a proof; none if left out.")
-]
-
 
 @one_line_errors
 def solve(
-    problem: Annotated[
-        Path, typer.Argument(help="A dimod model (.bqm or JSON), COO text, or .npz with h and J.")
-    ],
-    sampler: Annotated[
-        str,
-        typer.Option(help=f"{', '.join(SAMPLERS)}: docs/samplers.md."),
-    ] = "exact",
-    option: SamplerOptions = None,
-    beta: Annotated[float | None, typer.Option(help="For h and J: in place of the file's.")] = None,
-    cardinality: Annotated[
-        int | None, typer.Option(help="Exactly so many variables are 1.")
+    problem: options.ProblemPath,
+    sampler: options.SamplerName = "exact",
+    option: options.SamplerOptions = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Beta for h and J. [default: that of the file, or 0.7]")
     ] = None,
-    time_limit: Limit = None,
-    seed: Seed = 0,
+    cardinality: Annotated[
+        int | None, typer.Option(help="Number of variables that are 1. [default: any]")
+    ] = None,
+    time_limit: options.TimeLimit = None,
+    seed: options.Seed = 0,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A JSON file of what was found.")
+        Path | None, typer.Option("-o", "--output", help="JSON file for the result.")
     ] = None,
 ) -> None:
     """Solve a problem from a file: energy, lower bound, proof and time."""
@@ -47,26 +40,31 @@ def solve(
 
     source = read_problem(problem, beta=beta, cardinality=cardinality)
     start = perf_counter()
-    options = terminal.named_values(option)
-    told = _solved(source, sampler, time_limit, seed, options)
-    told["seconds"] = perf_counter() - start
+    result = _solved(source, sampler, time_limit, seed, options.sampler_options(option))
+    result["seconds"] = perf_counter() - start
     if output is not None:
         from annealcam._internal.files import file_written_aside
 
         with file_written_aside(output) as aside:
-            aside.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    say(f"{problem}: {source.problem.d} variables, {source.kind}", style="bold")
-    ones = " ".join(map(str, told["ones"]))
-    say(f"  energy       {told['energy']:.12g}, {len(told['ones'])} ones: {ones or 'none'}")
-    if told["lower_bound"] is not None:
-        say(f"  lower bound  {told['lower_bound']:.12g}, by {told['method']}")
+            aside.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _print_result(result, source, problem)
+
+
+def _print_result(result: dict[str, Any], source: ProblemFile, problem: Path) -> None:
+    print_line(f"{problem}: {source.problem.d} variables, {source.kind}", style="bold")
+    ones = " ".join(map(str, result["ones"]))
+    print_line(
+        f"  energy       {result['energy']:.12g}, {len(result['ones'])} ones: {ones or 'none'}"
+    )
+    if result["lower_bound"] is not None:
+        print_line(f"  lower bound  {result['lower_bound']:.12g}, by {result['method']}")
     proofs = {True: "proved optimal", False: "proved not optimal", None: "optimum unknown"}
-    again = f", {told['ties']} selections alike" if told["ties"] and told["ties"] > 1 else ""
-    say(f"  proof        {proofs[told['optimal']]}{again}")
-    say(f"  time         {told['seconds']:.3g} s, sampler {told['sampler']}")
-    for name, value in told.get("info", {}).items():
+    ties = f", {result['ties']} selections of this energy" if (result["ties"] or 0) > 1 else ""
+    print_line(f"  proof        {proofs[result['optimal']]}{ties}")
+    print_line(f"  time         {result['seconds']:.3g} s, sampler {result['sampler']}")
+    for name, value in result.get("info", {}).items():
         if name not in ("optimum", "multiplicity"):
-            say(f"  {name}: {terminal.cell(value)}")
+            print_line(f"  {name}: {cell(value)}")
 
 
 def _solved(
@@ -74,72 +72,78 @@ def _solved(
     sampler: str,
     time_limit: float | None,
     seed: int,
-    options: dict[str, Any] | None,
+    sampler_options: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """What a sampler finds, as plain values; energies are those of the file's own model."""
+    """Return a sampler's result as plain values; energies are those of the model in the file."""
     from annealcam._internal.validation import options_of
     from annealcam.samplers.exact import solve_exact
     from annealcam.samplers.selection import select
 
     problem, offset = source.problem, source.offset
-    told: dict[str, Any] = {"d": problem.d, "sampler": sampler, "seed": seed}
+    result: dict[str, Any] = {"d": problem.d, "sampler": sampler, "seed": seed}
     if sampler == "exact":
-        limited = {"time_limit": time_limit, **(options or {})}
-        found = solve_exact(problem, **options_of(sampler, solve_exact, limited))
-        told |= {
-            "optimal": found.proved or None, "lower_bound": found.lower_bound + offset,
-            "method": found.method, "nodes": found.nodes, "ties": found.multiplicity,
+        limited = {"time_limit": time_limit, **(sampler_options or {})}
+        solution = solve_exact(problem, **options_of(sampler, solve_exact, limited))
+        result |= {
+            "optimal": solution.proved or None, "lower_bound": solution.lower_bound + offset,
+            "method": solution.method, "nodes": solution.nodes, "ties": solution.multiplicity,
         }  # fmt: skip
-        n, energy = found.n, found.energy
+        n, energy = solution.n, solution.energy
     else:
-        chosen = select(problem, sampler, seed=seed, options=options)
-        told |= {"sampler": chosen.sampler, "optimal": chosen.optimal, "lower_bound": None,
-                 "method": None, "ties": chosen.info.get("multiplicity"),
-                 "info": dict(chosen.info)}  # fmt: skip
-        n, energy = chosen.n, chosen.energy
-    ones = [source.labels[i] for i in n.nonzero()[0]]
-    plain = [label if isinstance(label, int | str) else repr(label) for label in ones]
-    return told | {"energy": energy + offset, "ones": plain}
+        selection = select(problem, sampler, seed=seed, options=sampler_options)
+        result |= {"sampler": selection.sampler, "optimal": selection.optimal, "lower_bound": None,
+                 "method": None, "ties": selection.info.get("multiplicity"),
+                 "info": dict(selection.info)}  # fmt: skip
+        n, energy = selection.n, selection.energy
+    labels = [source.labels[i] for i in n.nonzero()[0]]
+    ones = [label if isinstance(label, int | str) else repr(label) for label in labels]
+    return result | {"energy": energy + offset, "ones": ones}
 
 
 @one_line_errors
 def compare_samplers(
-    photo: Annotated[str, typer.Argument(help="An image file, or skimage:chelsea and such.")],
-    model: Annotated[str, typer.Option(help="As for explain.")] = "efficientnet-lite0",
-    layer: Annotated[str | None, typer.Option(help="As for explain.")] = None,
-    preset: Annotated[str | None, typer.Option(help="paper: as published.")] = None,
-    cardinality: Annotated[int | None, typer.Option(help="Select exactly so many maps.")] = None,
-    max_qubits: Annotated[
-        int, typer.Option(help="Most candidates kept; by default every map that may be selected.")
-    ] = 100_000,
+    photo: options.Photo,
+    model: options.Model = options.DEFAULT_MODEL,
+    layer: options.Layer = None,
+    preset: options.Preset = None,
+    cardinality: options.Cardinality = None,
+    max_qubits: options.MaxQubits = 100_000,
     samplers: Annotated[
-        str | None, typer.Option(help="Names with commas between, as for solve.")
+        str | None,
+        typer.Option(
+            help=f"Names separated by commas: {options.listed(SAMPLERS)}. [default: those that "
+            "suit large problems]"
+        ),
     ] = None,
-    time_limit: Limit = 60.0,
-    seed: Seed = 0,
+    time_limit: options.TimeLimit = 60.0,
+    seed: options.Seed = 0,
 ) -> None:
-    """Solve a photo's problem by every sampler: gap to the certified optimum, and time."""
-    from annealcam.cli.photos import Job
+    """Solve a photo's problem by several samplers: gap to the certified optimum, and time."""
+    from annealcam.cli.photo_explainer import PhotoExplainer
     from annealcam.evaluation.solver_comparison import DEFAULT
     from annealcam.evaluation.solver_comparison import compare_samplers as run
     from annealcam.settings import resolve
 
     settings = resolve(preset, cardinality=cardinality, max_qubits=max_qubits, sampler="greedy")
-    job = Job.prepare(model, layer=layer, target=None, settings=settings, device="cpu")
-    e = job.explained(photo)[0]
+    explainer = PhotoExplainer.prepare(
+        model, layer=layer, target=None, settings=settings, device="cpu"
+    )
+    e = explainer.explain(photo)[0]
     names = DEFAULT if samplers is None else samplers.split(",")
-    with terminal.progress("comparing", len(names) + 1) as tell:
-        best, rows = run(e.problem, names, time_limit=time_limit, seed=seed, progress=tell)
-    say(f"{photo}: {e.problem.d} candidates, layer {e.provenance['layer']}", style="bold")
+    with progress_bar("comparing", len(names) + 1) as update:
+        best, rows = run(e.problem, names, time_limit=time_limit, seed=seed, progress=update)
+    print_line(f"{photo}: {e.problem.d} candidates, layer {e.provenance['layer']}", style="bold")
     proof = "proved" if best.proved else f"not proved in {time_limit:g} s"
-    say(f"  optimum {best.energy:.10g}, bound {best.lower_bound:.10g}: {proof} ({best.method})")
+    print_line(
+        f"  optimum {best.energy:.10g}, bound {best.lower_bound:.10g}: {proof} ({best.method})"
+    )
     cells = [[_cell(name, value) for name, value in row.items()] for row in rows]
-    terminal.print_table(list(rows[0]), cells, marked=0)
-    say("* the certificate. gap: above the lower bound, as a share of it; shared: Jaccard index")
-    say("  with the certificate's selection; windows: 20 windows of 16 maps, annealed exactly.")
+    print_table(list(rows[0]), cells, marked=0)
+    print_line("* the certificate. gap: distance above the lower bound, as a share of it; shared:")
+    print_line("  Jaccard index with *; windows: 20 windows of 16 maps, annealed exactly.")
 
 
 def _cell(name: str, value: Any) -> str:
     if name == "gap":
         return f"{value:.2%}" if math.isfinite(value) else "-"
-    return f"{value:.3g}" if name == "seconds" else terminal.cell(value)
+    return f"{value:.3g}" if name == "seconds" else cell(value)

@@ -1,4 +1,4 @@
-"""The commands `annealcam study` and `annealcam figures`: many images, and their pictures."""
+"""The commands `annealcam study`, `figures` and `report`: many images, their figures and pages."""
 
 from __future__ import annotations
 
@@ -9,80 +9,134 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from annealcam.cli import console as terminal
-from annealcam.cli.console import complain, one_line_errors, say
+from annealcam.cli import options
+from annealcam.cli.console import (
+    INTERRUPTED,
+    one_line_errors,
+    print_error,
+    print_line,
+    print_skipped,
+    print_warning,
+    progress_bar,
+    resumable,
+)
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
     from annealcam.study.config import Study
 
-MOST_WORKERS = 8  # unless asked for more: each holds a network
-INTERRUPTED = 130  # what a shell expects after Ctrl-C
+MOST_WORKERS = 8  # by default: each process loads a network
 
 
 @one_line_errors
 def study(
-    config: Annotated[Path | None, typer.Argument(help="A TOML file; see docs/study.md.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="TOML file; see docs/study.md.")] = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="digits, paper, paper-imagenette or imagenet-layer. [default: digits]",
+            help="Study to run without a file: digits, paper, paper-imagenette or imagenet-layer. "
+            "[default: digits]",
             show_default=False,
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")] = Path(
-        "annealcam-study"
-    ),
-    root: Annotated[
-        str | None, typer.Option(help="Where data sets lie (else ANNEALCAM_DATA).")
-    ] = None,
-    download: Annotated[
-        bool, typer.Option("--download", help="Fetch a data set that is not there.")
-    ] = False,
+    output: options.Output = Path("annealcam-study"),
+    root: options.Root = None,
+    download: options.Download = False,
     workers: Annotated[
-        int | None, typer.Option(help="Processes on this machine. [default: one a core, 8 at most]")
+        int | None,
+        typer.Option(
+            help=f"Number of processes. [default: one for each core, at most {MOST_WORKERS}]"
+        ),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a running dask scheduler instead.")
+        str | None, typer.Option(help="Address of a running dask scheduler, instead of --workers.")
     ] = None,
 ) -> None:
-    """Run the method over a labelled set of images; interrupted, the same command goes on."""
-    chosen = _chosen(config, preset)
-    chosen = replace(
-        chosen,
-        data=replace(
-            chosen.data,
-            root=root or chosen.data.root,
-            download=download or chosen.data.download,
-        ),
+    """Run the method over a labelled set of images.
+
+    After an interruption, the same command continues.
+    """
+    chosen = _read_study(config, preset)
+    data = replace(
+        chosen.data, root=root or chosen.data.root, download=download or chosen.data.download
     )
+    chosen = replace(chosen, data=data)
     if scheduler is not None and workers is not None:
         raise ArgumentError(f"workers={workers}, scheduler={scheduler!r}: give one of the two")
     count = 1 if scheduler is not None else workers if workers is not None else _cores()
     from annealcam.study.run.engine import run_study
 
     try:
-        with terminal.progress("study", 1) as tell:
-            manifest = run_study(chosen, output, workers=count, scheduler=scheduler, progress=tell)
+        with progress_bar("study", 1) as update:
+            manifest = run_study(
+                chosen, output, workers=count, scheduler=scheduler, progress=update
+            )
     except KeyboardInterrupt:
-        _tell_interrupted(output)
+        done = len(list((output / "table").glob("part-*.parquet")))
+        print_error(
+            f"interrupted; {done} finished shards are stored in {output}, and the same command "
+            "continues"
+        )
         raise typer.Exit(INTERRUPTED) from None
-    _print(manifest, output)
+    _print_result(manifest, output)
 
 
 @one_line_errors
 def figures(
     run: Annotated[Path, typer.Argument(help="Folder of a finished study.")],
 ) -> None:
-    """Draw a study's figures and write its summary anew, without computing anything else."""
+    """Redraw the figures and rewrite the summary of a study without new computations."""
     from annealcam.study.run.ending import redraw
 
-    with terminal.progress("figures", 2) as tell:
-        redraw(run, progress=tell)
-    say(f"see {run / 'summary.md'} and {run / 'figures'}")
+    with progress_bar("figures", 2) as update:
+        redraw(run, progress=update)
+    print_line(f"see {run / 'summary.md'} and {run / 'figures'}")
 
 
-def _chosen(config: Path | None, preset: str | None) -> Study:
+@one_line_errors
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a study, finished or not.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Folder for the report. [default: report in the study's folder]"
+        ),
+    ] = None,
+    photos: Annotated[
+        int | None,
+        typer.Option(
+            help="Maximum number of photos with pages, equally many of each class. [default: all]"
+        ),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Run the networks on these photos again to show the maps."),
+    ] = False,
+    root: Annotated[
+        str | None, typer.Option(help="Folder of the data sets. [default: that of the study]")
+    ] = None,
+) -> None:
+    """Write the pages of a study: overlaps, gaps and successes, and a page for each photo."""
+    from annealcam.study.pages.report import write_report
+
+    explain_again = None
+    if explain:
+        from annealcam import pipeline
+
+        explain_again = pipeline.explain
+    stored = "interrupted; finished explanations are stored, and the same command continues"
+    with resumable(stored), progress_bar("report", 1) as update:
+        written = write_report(
+            run, output, photos=photos, root=root, explain=explain_again, progress=update
+        )
+    explained = f"; {written.explained} explanations" if written.explained else ""
+    print_line(f"{written.pages} of {written.photos} photos have pages{explained}", style="bold")
+    if written.no_photos:
+        print_error(written.no_photos, label="without pictures: ")
+    print_line(f"see {written.index}")
+
+
+def _read_study(config: Path | None, preset: str | None) -> Study:
     from annealcam.study import config as studies
 
     if config is not None and preset is not None:
@@ -92,33 +146,22 @@ def _chosen(config: Path | None, preset: str | None) -> Study:
 
 def _cores() -> int:
     try:
-        found = len(os.sched_getaffinity(0))
+        count = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
-        found = os.cpu_count() or 1
-    return min(found, MOST_WORKERS)
+        count = os.cpu_count() or 1
+    return min(count, MOST_WORKERS)
 
 
-def _tell_interrupted(output: Path) -> None:
-    done = len(list((output / "table").glob("part-*.parquet")))
-    complain(f"stopped; {done} shards are done and kept in {output}, the same command goes on")
-
-
-def _print(manifest: dict[str, Any], output: Path) -> None:
-    told, data = manifest["throughput"], manifest["data"]
-    say(
-        f"{data['name']}, part {data['part']}: {told['images']} images explained in "
-        f"{told['seconds']:.1f} s, {told['images_per_second']:.1f} images a second",
+def _print_result(manifest: dict[str, Any], output: Path) -> None:
+    throughput, data = manifest["throughput"], manifest["data"]
+    print_line(
+        f"{data['name']}, part {data['part']}: {throughput['images']} images explained in "
+        f"{throughput['seconds']:.1f} s, {throughput['images_per_second']:.1f} images a second",
         style="bold",
     )
     for text in manifest["warnings"]:
-        complain(text, before="warning: ")
+        print_warning(text)
     for text in manifest["shortages"]:
-        complain(text, before="fewer than asked: ")
-    if manifest["skipped"]:
-        first = manifest["skipped"][0]
-        complain(
-            f"{len(manifest['skipped'])} photos cannot be read and were left out, the first: "
-            f"{first['reason']} (manifest.json lists all)",
-            before="skipped: ",
-        )
-    say(f"see {output / 'summary.md'} and {output / 'figures'}")
+        print_error(text, label="fewer images than requested: ")
+    print_skipped([photo["reason"] for photo in manifest["skipped"]], "manifest.json")
+    print_line(f"see {output / 'summary.md'} and {output / 'figures'}")

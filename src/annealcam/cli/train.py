@@ -1,4 +1,4 @@
-"""The command `annealcam train`: the paper's network fitted to a labelled set of photos."""
+"""The command `annealcam train`: the paper's network fitted to labelled photos."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from annealcam.cli import console as terminal
-from annealcam.cli.console import Seed, complain, one_line_errors, say
+from annealcam.cli import options
+from annealcam.cli.console import one_line_errors, print_error, print_line, progress_bar
 
 if TYPE_CHECKING:
     from annealcam.training.fit import Epoch
@@ -18,30 +18,29 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[
         str,
-        typer.Option(
-            help="digits, imagenette, stl10, cifar10, caltech101, oxford-pet or folder:PATH."
-        ),
+        typer.Option(help=f"Labelled photos: {options.listed(options.SETS)}, or folder:PATH."),
     ] = "digits",
     trunk: Annotated[
         str | None,
         typer.Option(
-            help="Where the features come from: plain (small, trained as well), or a network as "
-            "--model names it. [default: plain for digits, else efficientnet-lite0]"
+            help="Source of the features: plain (a small trunk that is trained as well), or a "
+            "network named as by --model. [default: plain for digits, else efficientnet-lite0]"
         ),
     ] = None,
     cut: Annotated[
-        str | None, typer.Option(help="The trunk's last layer. [default: its 14 x 14 stage]")
+        str | None,
+        typer.Option(help="Last layer of the trunk. [default: its last 14 x 14 layer]"),
     ] = None,
-    maps: Annotated[int, typer.Option(help="Feature maps to choose from (N_f).")] = 16,
-    epochs: Annotated[int, typer.Option(help="Passes through the photos.")] = 20,
-    seed: Seed = 0,
+    maps: Annotated[int, typer.Option(help="Number of feature maps of the head (N_f).")] = 16,
+    epochs: Annotated[int, typer.Option(help="Number of passes through the photos.")] = 20,
+    seed: options.Seed = 0,
     root: Annotated[
         Path | None,
-        typer.Option(help="Folder that holds the sets. [default: $ANNEALCAM_DATA, or the cache]"),
+        typer.Option(help="Folder of the data sets. [default: $ANNEALCAM_DATA, or the cache]"),
     ] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch a set not there.")] = False,
+    download: options.Download = False,
     finetune: Annotated[
-        bool, typer.Option("--finetune", help="Train the trunk too, in place of keeping it frozen.")
+        bool, typer.Option("--finetune", help="Train the trunk as well; it is frozen otherwise.")
     ] = False,
     cache: Annotated[
         Path | None,
@@ -49,39 +48,41 @@ def train(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The checkpoint. [default: DATA-MAPS.safetensors]"),
+        typer.Option(
+            "-o", "--output", help="File for the checkpoint. [default: DATA-MAPS.safetensors]"
+        ),
     ] = None,
 ) -> None:
-    """Fit the paper's network to labelled photos: a frozen trunk, and few maps to select from."""
+    """Fit the paper's network to labelled photos: a frozen trunk and a head of few maps."""
     from annealcam.training import trained
     from annealcam.training.recipe import usual_recipe
 
     trunk = trunk or ("plain" if data == "digits" else "efficientnet-lite0")
     file = trained.checked_output(output or f"{_name(data)}-{maps}.safetensors")
     recipe = usual_recipe(data, finetune=finetune and trunk != "plain", epochs=epochs)
-    with terminal.progress("reading", 1) as tell:
+    with progress_bar("reading", 1) as update:
 
-        def epoch_told(epoch: Epoch) -> None:
-            tell("training", epoch.number, epochs)
-            say(
+        def print_epoch(epoch: Epoch) -> None:
+            update("training", epoch.number, epochs)
+            print_line(
                 f"epoch {epoch.number:3}  loss {epoch.loss:.4f}  "
                 f"validation accuracy {epoch.accuracy:.4f}"
             )
 
-        found = trained.train(
+        network = trained.train(
             data, trunk=trunk, cut=cut, maps=maps, seed=seed, recipe=recipe, finetune=finetune,
-            root=root, download=download, cache=cache, progress=tell, tell=epoch_told,
+            root=root, download=download, cache=cache, progress=update, tell=print_epoch,
         )  # fmt: skip
-    card = found.save(file)
-    for reason in found.about["skipped"]:
-        complain(reason, before="warning: skipped: ")
-    about, photos = found.about, found.about["parts"]["test"]["photos"]
-    say(
-        f"{file}: accuracy on the test part {about['accuracy']['test']:.4f} ({photos} photos), "
-        f"epoch {about['best_epoch']} kept",
+    card = network.save(file)
+    about = network.about
+    for reason in about["skipped"]:
+        print_error(reason, label="warning: skipped: ")
+    print_line(
+        f"{file}: accuracy on the test part {about['accuracy']['test']:.4f} "
+        f"({about['parts']['test']['photos']} photos), epoch {about['best_epoch']} kept",
         style="bold",
     )
-    say(f"  see {card}; use it by --model {file}")
+    print_line(f"  see {card}; use the network by --model {file}")
 
 
 def _name(data: str) -> str:

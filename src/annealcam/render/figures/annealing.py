@@ -141,8 +141,8 @@ def distribution_figure(h: Hardness) -> Figure:
 
 def _setting(h: Hardness) -> str:
     return (
-        f"d = {h.problem.d}, driver normalisation {h.normalisation.name} (c = {number(h.driver_scale)}), "
-        f"schedule {h.schedule.name}"
+        f"d = {h.problem.d}, driver normalisation {h.normalisation.name} "
+        f"(c = {number(h.driver_scale)}), schedule {h.schedule.name}"
     )
 
 

@@ -108,7 +108,7 @@ def success_figure(h: Hardness) -> Figure:
     caption = (
         f"Probability of finding the optimum at τ = {last.tau:g}: "
         f"F = {chance(last.success_probability)} for one shot, {best_chance(last)} for the best of "
-        f"{last.shots} shots, {chance(last.guess_best)} for the best of {last.shots} random guesses."
+        f"{last.shots} shots, {chance(last.guess_best)} for the best of {last.shots} guesses."
     )
     key = (
         ("strong", "F, one shot"),

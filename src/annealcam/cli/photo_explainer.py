@@ -1,4 +1,4 @@
-"""Photos through the pipeline and into folders: the work behind the command line."""
+"""Explain photos with one network and write a folder of results for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -32,12 +31,12 @@ from annealcam.settings import Settings
 if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
 
-VIEW = 448  # pixels; enough for a map to be looked at
+VIEW = 448  # pixels of the longer side in pictures
 
 
 @dataclass(frozen=True)
-class Job:
-    """One network and one set of choices, for as many photos as come."""
+class PhotoExplainer:
+    """A network and the settings with which photos are explained."""
 
     network: LoadedModel
     name: str
@@ -48,8 +47,8 @@ class Job:
     @classmethod
     def prepare(
         cls, name: str, *, layer: str | None, target: str | None, settings: Settings, device: str
-    ) -> Job:
-        """Load the network and check what was asked of it, before any photo is opened."""
+    ) -> PhotoExplainer:
+        """Load the network and check layer and target before any photo is opened."""
         network = load_model(name)
         move(network.model, device)
         if layer is not None:
@@ -67,16 +66,23 @@ class Job:
         html: bool = False,
         atlas: Atlas | None = None,
     ) -> tuple[Explanation, list[dict[str, Any]] | None, dict[str, Any] | None]:
-        """Explain a photo and write its folder, with a page (`html`) if wanted; return the numbers.
+        """Explain a photo, write its folder, and return explanation, comparison and check.
 
-        The page tells what a check finds, and what an atlas knows of the maps.
+        Args:
+            photo: file name or `skimage:NAME`.
+            folder: for the results.
+            compare: solve the problem by the other samplers as well.
+            check: measure faithfulness and class sensitivity.
+            html: write a page as well; includes the check.
+            atlas: what the maps respond to, for the page.
 
         Raises:
-            AnnealcamError: the photo, the network or the folder did not play along.
+            AnnealcamError: the photo cannot be read, the network fails, or the folder cannot be
+                written.
         """
-        explanation, seen, image = self.explained(photo)
+        explanation, tensor, image = self.explain(photo)
         rows = compare_with_explanation(explanation, seed=self.settings.seed) if compare else None
-        checked = self._check(seen, explanation) if check or html else None
+        checked = self._check(tensor, explanation) if check or html else None
         view = view_of(self.network.preprocess, image, VIEW)
         page = None
         if html:
@@ -87,19 +93,19 @@ class Job:
         write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked
 
-    def explained(self, photo: str) -> tuple[Explanation, Tensor, Image.Image]:
-        """Explain a photo; return it as the network sees it, and as it is, as well.
+    def explain(self, photo: str) -> tuple[Explanation, Tensor, Image.Image]:
+        """Explain a photo; return the explanation, the network's input and the photo.
 
         Raises:
-            AnnealcamError: the photo or the network did not play along.
+            AnnealcamError: the photo cannot be read, or the network fails.
         """
         image = load_photo(photo)
-        seen = self._tensor(image)
+        tensor = self._tensor(image)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AnnealcamWarning)  # they are kept in the result
+            warnings.simplefilter("ignore", AnnealcamWarning)  # the result contains them
             explanation = explain(
                 self.network.model,
-                seen,
+                tensor,
                 layer=self.layer,
                 target=self.target,
                 model_name=self.name,
@@ -108,28 +114,30 @@ class Job:
                 **vars(self.settings),
             )
         assert isinstance(explanation, Explanation)
-        return explanation, seen, image
+        return explanation, tensor, image
 
-    def _check(self, seen: Tensor, explanation: Explanation) -> dict[str, Any]:
+    def _check(self, tensor: Tensor, explanation: Explanation) -> dict[str, Any]:
         return check_explanation(
-            self.network.model, seen, explanation, self.settings, class_names=self.network.classes
+            self.network.model, tensor, explanation, self.settings, class_names=self.network.classes
         )
 
     def survey(self, photo: str) -> tuple[list[Layer], str]:
-        """Describe all layers as a photo sees them, and name the one chosen by default."""
-        seen = self._tensor(load_photo(photo))[None]
-        found = survey(
-            self.network.model, seen, importance=self.settings.importance, target=self.target
+        """Return all layers with their numbers for a photo, and the name of the default layer."""
+        batch = self._tensor(load_photo(photo))[None]
+        surveyed = survey(
+            self.network.model, batch, importance=self.settings.importance, target=self.target
         )
-        return found, default_layer(self.network.model, seen)
+        return surveyed, default_layer(self.network.model, batch)
 
     def _tensor(self, image: Image.Image) -> Tensor:
+        """Return the network's input of a photo."""
         try:
-            seen = self.network.preprocess(image)
+            tensor = self.network.preprocess(image)
         except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            raise ModelError(f"model={self.name!r}: its preprocessing fails ({told})") from error
-        if not isinstance(seen, Tensor) or seen.ndim != 3:
-            found = tuple(seen.shape) if isinstance(seen, torch.Tensor) else type(seen).__name__
-            raise ModelError(f"model={self.name!r}: its preprocessing gives {found}, not (3, H, W)")
-        return seen
+            raise ModelError(
+                f"model={self.name!r}: its preprocessing fails ({type(error).__name__}: {error})"
+            ) from error
+        if not isinstance(tensor, Tensor) or tensor.ndim != 3:
+            got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise ModelError(f"model={self.name!r}: its preprocessing gives {got}, not (3, H, W)")
+        return tensor

@@ -1,0 +1,139 @@
+"""Options that several commands have, each with one name and one help text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from annealcam.annealing.hamiltonian import NORMALISATIONS
+from annealcam.data.sets import NAMES as SETS
+from annealcam.data.splits import PARTS
+from annealcam.errors import ArgumentError
+from annealcam.qubo.objectives import BETA
+from annealcam.samplers.registry import SAMPLERS
+from annealcam.settings import PRESETS
+
+DEFAULT_MODEL = "efficientnet-lite0"
+
+
+def listed(names: Iterable[str], last: str = "or") -> str:
+    """Return names as a list in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b or c'
+    """
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+Photo = Annotated[
+    str, typer.Argument(help="An image file, or a bundled photo such as skimage:chelsea.")
+]
+Photos = Annotated[
+    list[str], typer.Argument(help="Image files, or bundled photos such as skimage:chelsea.")
+]
+ProblemPath = Annotated[
+    Path,
+    typer.Argument(
+        help="Problem file: a dimod model (.bqm or JSON), COO text, or .npz with h and J."
+    ),
+]
+MODEL_HELP = (
+    "Network: efficientnet-lite0, paper-16, paper-24, paper-32, digits, "
+    "torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS], FILE.safetensors, FILE.pt2 or MODULE:FUNCTION."
+)
+Model = Annotated[str, typer.Option("--model", help=MODEL_HELP)]
+Layer = Annotated[
+    str | None,
+    typer.Option(help="Name of the layer. [default: last convolutional output after activation]"),
+]
+Target = Annotated[
+    str | None, typer.Option(help="Class, by index or name. [default: the predicted class]")
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{listed(name for name in PRESETS if name)}: the published method, unchanged."
+    ),
+]
+Importance = Annotated[
+    str | None,
+    typer.Option(help="Importance of a map: contribution or gradcam. [default: contribution]"),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        help=f"What beta weighs: {listed(BETA)}; relative compares relevance and redundancy as "
+        "shares. [default: relative]"
+    ),
+]
+Beta = Annotated[
+    float | None,
+    typer.Option(
+        help="Weight of relevance against redundancy, 0 to 1. [default: "
+        + ", ".join(f"{value:.3g} ({name})" for name, value in BETA.items())
+        + "]"
+    ),
+]
+Cardinality = Annotated[
+    int | None, typer.Option(help="Number of selected maps. [default: the energy decides]")
+]
+MaxQubits = Annotated[int, typer.Option(help="Maximum number of candidates.")]
+SamplerName = Annotated[str, typer.Option("--sampler", help=f"{listed(SAMPLERS)}.")]
+SamplerOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="NAME=VALUE, an option of the sampler; see docs/samplers.md."),
+]
+Shots = Annotated[
+    int | None,
+    typer.Option(help="Number of measurements of the annealed state. [default: d^2]"),
+]
+NORMALISATION_HELP = f"Driver normalisation: {listed(NORMALISATIONS)}; per_qubit divides by d."
+TimeLimit = Annotated[
+    float | None, typer.Option("--time-limit", help="Seconds for a proof. [default: no limit]")
+]
+Seed = Annotated[int, typer.Option(help="Random seed; equal seeds give equal bits.")]
+Device = Annotated[str, typer.Option(help="Device of the network: cpu, cuda, ...")]
+Data = Annotated[
+    str | None,
+    typer.Option(help=f"Labelled photos: {listed(SETS)}, or folder:PATH; see docs/data.md."),
+]
+Part = Annotated[str, typer.Option(help=f"Part of the data: {listed([*PARTS, 'unseen'])}.")]
+Root = Annotated[
+    str | None,
+    typer.Option(help="Folder of the data sets. [default: $ANNEALCAM_DATA, or the cache]"),
+]
+Download = Annotated[bool, typer.Option("--download", help="Download a missing data set.")]
+PhotosPerClass = Annotated[
+    int | None, typer.Option("--photos-per-class", help="Photos of each class. [default: all]")
+]
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        help="Object masks: a folder of images named like the photos (not 0 on the object), or a "
+        "CSV file photo,left,top,right,bottom; see docs/metrics.md."
+    ),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")]
+
+
+def sampler_options(pairs: list[str] | None) -> dict[str, Any] | None:
+    """Return the options of texts NAME=VALUE; a value is JSON, or else text.
+
+    >>> sampler_options(["shots=20", "anneal_schedule=[[0, 0], [20, 1]]", "solver=mine"])
+    {'shots': 20, 'anneal_schedule': [[0, 0], [20, 1]], 'solver': 'mine'}
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ArgumentError(f"--option {pair}: must be NAME=VALUE, such as shots=20")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options or None
