@@ -24,6 +24,7 @@ UNCHECKED = (
     "annealcam.interop.",
     "annealcam.attribution.forward_pass",
     "annealcam.attribution.targets",
+    "annealcam.cli.atlas",  # typer passes a base class of the annotated Context
     "annealcam.settings",
     "annealcam._internal.deprecation",  # decorates public functions: no frames of a checker inside
 )

@@ -10,7 +10,7 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.qubo.files import save_problem
-from tests.cli.test_explain import run
+from tests.cli.helpers import run
 from tests.problems import relu_problem
 
 
@@ -117,7 +117,7 @@ def test_an_older_result_is_replaced_and_nothing_else(folder):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        (["--tau", "10,x"], "tau='10,x': numbers with commas between"),
+        (["--tau", "10,x"], "tau='10,x': must be numbers separated by commas"),
         (["--tau", ""], "tau=''"),
         (["--tau", "10,-1"], "tau=-1"),
         (["--tau", "nan"], "tau=nan"),

@@ -6,18 +6,15 @@ from pathlib import Path
 import dimod
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import annealcam as ac
-from annealcam.cli.main import app
 from annealcam.qubo.files import save_problem
+from tests.cli.helpers import run
 from tests.problems import relu_problem
 
 
-def run(*words, code=0):
-    found = CliRunner().invoke(app, list(words), env={"COLUMNS": "140"})
-    assert found.exit_code == code, found.output
-    return found.output
+def output(*words, code=0):
+    return run(*words, code=code, env={"COLUMNS": "140"}).output
 
 
 @pytest.fixture
@@ -28,7 +25,7 @@ def file(tmp_path, monkeypatch):
 
 
 def test_a_large_problem_is_solved_and_proved(file):
-    text = run("solve", file, "-o", "found.json")
+    text = output("solve", file, "-o", "found.json")
     told = json.loads(Path("found.json").read_text())
     true = ac.solve_exact(relu_problem(40, beta=0.7))
     assert told["energy"] == told["lower_bound"] == pytest.approx(true.energy)
@@ -43,20 +40,20 @@ def test_a_models_own_energy_and_labels(tmp_path, monkeypatch):
     bqm = dimod.BinaryQuadraticModel({"a": 1.0, "b": -2.0}, {("a", "b"): 0.5}, 3.0, "SPIN")
     (tmp_path / "m.json").write_text(json.dumps(bqm.to_serializable()))
     for sampler in ("exact", "local", "tabu"):
-        run("solve", "m.json", "--sampler", sampler, "-o", "found.json")
+        output("solve", "m.json", "--sampler", sampler, "-o", "found.json")
         told = json.loads(Path("found.json").read_text())
         assert told["energy"] == dimod.ExactSolver().sample(bqm).first.energy == -0.5
         assert (told["ones"], told["optimal"]) == (["b"], True)
 
 
 def test_options_and_bad_input(file):
-    text = run("solve", file, "--sampler", "local", "--cardinality", "4", "--beta", "0.5")
+    text = output("solve", file, "--sampler", "local", "--cardinality", "4", "--beta", "0.5")
     assert "4 ones" in text
     assert "optimum unknown" in text
-    assert "did you mean 'tabu'" in run("solve", file, "--sampler", "tabuu", code=2)
-    assert "time_limit=0.0" in run("solve", file, "--time-limit", "0", code=2)
-    assert "cardinality=41" in run("solve", file, "--cardinality", "41", code=2)
-    assert "no.npz" in run("solve", "no.npz", code=1)
+    assert "did you mean 'tabu'" in output("solve", file, "--sampler", "tabuu", code=2)
+    assert "time_limit=0.0" in output("solve", file, "--time-limit", "0", code=2)
+    assert "cardinality=41" in output("solve", file, "--cardinality", "41", code=2)
+    assert "no.npz" in output("solve", "no.npz", code=1)
 
 
 def test_samplers_on_a_photo(tmp_path, monkeypatch):
@@ -66,7 +63,7 @@ def test_samplers_on_a_photo(tmp_path, monkeypatch):
         "from annealcam.models.preprocess import Preprocess\n"
         "def make():\n    return small_network(maps=60), Preprocess(20, 20), None\n"
     )
-    text = run(
+    text = output(
         "compare-samplers", "skimage:chelsea", "--model", "sixty:make", "--samplers", "local,greedy"
     )
     assert "proved (convex)" in text

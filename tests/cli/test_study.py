@@ -1,10 +1,9 @@
 """`annealcam study` and `annealcam figures` as a user meets them."""
 
 import pytest
-from typer.testing import CliRunner
 
-from annealcam.cli.main import app
 from annealcam.study import figures
+from tests.cli.helpers import run
 
 CONFIG = """
 [data]
@@ -23,23 +22,16 @@ permutations = 10
 """
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
 def test_from_a_file_to_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "draw", lambda *_: [])
     (tmp_path / "s.toml").write_text(CONFIG)
     result = run("study", tmp_path / "s.toml", "-o", tmp_path / "r", "--workers", 1)
-    assert result.exit_code == 0, result.output
     assert "digits, part test: 10 images explained" in result.output
     again = run("figures", tmp_path / "r")
-    assert again.exit_code == 0
     assert "summary.md" in again.output
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("per_class = 1", "per_class = 2"))
-    refused = run("study", other, "-o", tmp_path / "r", "--workers", 1)
-    assert refused.exit_code == 2
+    refused = run("study", other, "-o", tmp_path / "r", "--workers", 1, code=2)
     assert "config.data.per_class is 1 there, 2 here" in refused.output
 
 
@@ -56,14 +48,12 @@ def test_from_a_file_to_a_folder(tmp_path, monkeypatch):
 )
 def test_one_line_for_what_cannot_be(tmp_path, monkeypatch, arguments, complaint):
     monkeypatch.chdir(tmp_path)
-    result = run("study", *arguments)
-    assert result.exit_code == 2
+    result = run("study", *arguments, code=2)
     assert complaint in result.output
     assert result.output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_figures_of_nothing(tmp_path):
-    result = run("figures", tmp_path)
-    assert result.exit_code == 1
+    result = run("figures", tmp_path, code=1)
     assert "manifest.json: cannot be read" in result.output

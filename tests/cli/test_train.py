@@ -3,7 +3,7 @@
 import pytest
 
 from annealcam.models.checkpoints import read_header
-from tests.cli.test_explain import run
+from tests.cli.helpers import run
 
 
 @pytest.fixture(autouse=True)

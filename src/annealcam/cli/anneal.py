@@ -30,7 +30,8 @@ def anneal(
         typer.Option(
             "--normalisation",
             "--convention",
-            help=f"{options.NORMALISATION_HELP} [default: per_qubit, or that of the schedule]",
+            help=options.NORMALISATION_HELP,
+            show_default="per_qubit, or that of the schedule",
         ),
     ] = None,
     schedule: Annotated[
@@ -42,10 +43,10 @@ def anneal(
     ] = "linear",
     beta: Annotated[
         float | None,
-        typer.Option(help="Beta for h and J. [default: that of the file, or 0.7]"),
+        typer.Option(help="Beta for h and J.", show_default="that of the file, or 0.7"),
     ] = None,
     cardinality: Annotated[
-        int | None, typer.Option(help="Number of variables that are 1. [default: any]")
+        int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
     ] = None,
     constraint: Annotated[
         str, typer.Option(help="How the cardinality is imposed: subspace or penalty.")

@@ -85,7 +85,7 @@ def show(
     ] = None,
     channel: Annotated[int | None, typer.Option(help="Map: draw its portrait.")] = None,
     atlas_folder: Annotated[
-        Path | None, typer.Option("--atlas", help="Folder of the atlas. [default: atlas]")
+        Path | None, typer.Option("--atlas", help="Folder of the atlas.", show_default="atlas")
     ] = None,
     output: Annotated[
         Path | None,

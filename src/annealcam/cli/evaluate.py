@@ -34,7 +34,9 @@ def evaluate(
     layer: options.Layer = None,
     methods: Annotated[
         str | None,
-        typer.Option(help="Names of methods separated by commas; docs/metrics.md. [default: all]"),
+        typer.Option(
+            help="Names of methods separated by commas; docs/metrics.md.", show_default="all"
+        ),
     ] = None,
     metrics: Annotated[
         str | None,
@@ -48,8 +50,8 @@ def evaluate(
     cardinality: Annotated[
         int | None,
         typer.Option(
-            help="Number of selected maps; all candidates if there are fewer. [default: the "
-            "energy decides]"
+            help="Number of selected maps; all candidates if there are fewer.",
+            show_default="the energy decides",
         ),
     ] = None,
     max_qubits: options.MaxQubits = 16,

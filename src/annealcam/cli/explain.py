@@ -1,4 +1,4 @@
-"""The commands `annealcam explain`, `demo` and `layers`: explained photos, and a network's layers."""
+"""The commands `annealcam explain`, `demo` and `layers`: photos, and layers of a network."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def explain(
     max_qubits: options.MaxQubits = 16,
     tau: Annotated[
         float | None,
-        typer.Option(help="Annealing time, in 1 / energy. [default: 100, or 50 with a preset]"),
+        typer.Option(help="Annealing time, in 1 / energy.", show_default="100"),
     ] = None,
     normalisation: Annotated[
         str,

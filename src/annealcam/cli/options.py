@@ -43,16 +43,18 @@ ProblemPath = Annotated[
     ),
 ]
 MODEL_HELP = (
-    "Network: efficientnet-lite0, paper-16, paper-24, paper-32, digits, "
-    "torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS], FILE.safetensors, FILE.pt2 or MODULE:FUNCTION."
+    "Network: efficientnet-lite0, paper-16, paper-24, paper-32, digits, FILE.safetensors, "
+    "FILE.pt2, torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS] or MODULE:FUNCTION."
 )
 Model = Annotated[str, typer.Option("--model", help=MODEL_HELP)]
 Layer = Annotated[
     str | None,
-    typer.Option(help="Name of the layer. [default: last convolutional output after activation]"),
+    typer.Option(
+        help="Name of the layer.", show_default="last convolutional output after activation"
+    ),
 ]
 Target = Annotated[
-    str | None, typer.Option(help="Class, by index or name. [default: the predicted class]")
+    str | None, typer.Option(help="Class, by index or name.", show_default="the predicted class")
 ]
 Preset = Annotated[
     str | None,
@@ -62,25 +64,25 @@ Preset = Annotated[
 ]
 Importance = Annotated[
     str | None,
-    typer.Option(help="Importance of a map: contribution or gradcam. [default: contribution]"),
+    typer.Option(help="Importance of a map: contribution or gradcam.", show_default="contribution"),
 ]
 Objective = Annotated[
     str | None,
     typer.Option(
         help=f"What beta weighs: {listed(BETA)}; relative compares relevance and redundancy as "
-        "shares. [default: relative]"
+        "shares.",
+        show_default="relative",
     ),
 ]
 Beta = Annotated[
     float | None,
     typer.Option(
-        help="Weight of relevance against redundancy, 0 to 1. [default: "
-        + ", ".join(f"{value:.3g} ({name})" for name, value in BETA.items())
-        + "]"
+        help="Weight of relevance against redundancy, 0 to 1.",
+        show_default=listed(f"{value:.3g} for {name}" for name, value in BETA.items()),
     ),
 ]
 Cardinality = Annotated[
-    int | None, typer.Option(help="Number of selected maps. [default: the energy decides]")
+    int | None, typer.Option(help="Number of selected maps.", show_default="the energy decides")
 ]
 MaxQubits = Annotated[int, typer.Option(help="Maximum number of candidates.")]
 SamplerName = Annotated[str, typer.Option("--sampler", help=f"{listed(SAMPLERS)}.")]
@@ -90,11 +92,11 @@ SamplerOptions = Annotated[
 ]
 Shots = Annotated[
     int | None,
-    typer.Option(help="Number of measurements of the annealed state. [default: d^2]"),
+    typer.Option(help="Number of measurements of the annealed state.", show_default="d^2"),
 ]
 NORMALISATION_HELP = f"Driver normalisation: {listed(NORMALISATIONS)}; per_qubit divides by d."
 TimeLimit = Annotated[
-    float | None, typer.Option("--time-limit", help="Seconds for a proof. [default: no limit]")
+    float | None, typer.Option("--time-limit", help="Seconds for a proof; unlimited if omitted.")
 ]
 Seed = Annotated[int, typer.Option(help="Random seed; equal seeds give equal bits.")]
 Device = Annotated[str, typer.Option(help="Device of the network: cpu, cuda, ...")]
@@ -105,11 +107,11 @@ Data = Annotated[
 Part = Annotated[str, typer.Option(help=f"Part of the data: {listed([*PARTS, 'unseen'])}.")]
 Root = Annotated[
     str | None,
-    typer.Option(help="Folder of the data sets. [default: $ANNEALCAM_DATA, or the cache]"),
+    typer.Option(help="Folder of the data sets.", show_default="$ANNEALCAM_DATA, or the cache"),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Download a missing data set.")]
 PhotosPerClass = Annotated[
-    int | None, typer.Option("--photos-per-class", help="Photos of each class. [default: all]")
+    int | None, typer.Option("--photos-per-class", help="Photos of each class.", show_default="all")
 ]
 Masks = Annotated[
     Path | None,

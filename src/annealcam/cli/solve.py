@@ -24,10 +24,11 @@ def solve(
     sampler: options.SamplerName = "exact",
     option: options.SamplerOptions = None,
     beta: Annotated[
-        float | None, typer.Option(help="Beta for h and J. [default: that of the file, or 0.7]")
+        float | None,
+        typer.Option(help="Beta for h and J.", show_default="that of the file, or 0.7"),
     ] = None,
     cardinality: Annotated[
-        int | None, typer.Option(help="Number of variables that are 1. [default: any]")
+        int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
     ] = None,
     time_limit: options.TimeLimit = None,
     seed: options.Seed = 0,
@@ -111,8 +112,8 @@ def compare_samplers(
     samplers: Annotated[
         str | None,
         typer.Option(
-            help=f"Names separated by commas: {options.listed(SAMPLERS)}. [default: those that "
-            "suit large problems]"
+            help=f"Names separated by commas: {options.listed(SAMPLERS)}.",
+            show_default="those that suit large problems",
         ),
     ] = None,
     time_limit: options.TimeLimit = 60.0,

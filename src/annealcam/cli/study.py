@@ -34,9 +34,8 @@ def study(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Study to run without a file: digits, paper, paper-imagenette or imagenet-layer. "
-            "[default: digits]",
-            show_default=False,
+            help="Study to run without a file: digits, paper, paper-imagenette or imagenet-layer.",
+            show_default="digits",
         ),
     ] = None,
     output: options.Output = Path("annealcam-study"),
@@ -45,7 +44,7 @@ def study(
     workers: Annotated[
         int | None,
         typer.Option(
-            help=f"Number of processes. [default: one for each core, at most {MOST_WORKERS}]"
+            help="Number of processes.", show_default=f"one for each core, at most {MOST_WORKERS}"
         ),
     ] = None,
     scheduler: Annotated[
@@ -99,13 +98,17 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Folder for the report. [default: report in the study's folder]"
+            "-o",
+            "--output",
+            help="Folder for the report.",
+            show_default="report in the study's folder",
         ),
     ] = None,
     photos: Annotated[
         int | None,
         typer.Option(
-            help="Maximum number of photos with pages, equally many of each class. [default: all]"
+            help="Maximum number of photos with pages, equally many of each class.",
+            show_default="all",
         ),
     ] = None,
     explain: Annotated[
@@ -113,7 +116,7 @@ def report(
         typer.Option("--explain", help="Run the networks on these photos again to show the maps."),
     ] = False,
     root: Annotated[
-        str | None, typer.Option(help="Folder of the data sets. [default: that of the study]")
+        str | None, typer.Option(help="Folder of the data sets.", show_default="that of the study")
     ] = None,
 ) -> None:
     """Write the pages of a study: overlaps, gaps and successes, and a page for each photo."""

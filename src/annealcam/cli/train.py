@@ -24,19 +24,20 @@ def train(
         str | None,
         typer.Option(
             help="Source of the features: plain (a small trunk that is trained as well), or a "
-            "network named as by --model. [default: plain for digits, else efficientnet-lite0]"
+            "network named as by --model.",
+            show_default="plain for digits, else efficientnet-lite0",
         ),
     ] = None,
     cut: Annotated[
         str | None,
-        typer.Option(help="Last layer of the trunk. [default: its last 14 x 14 layer]"),
+        typer.Option(help="Last layer of the trunk.", show_default="its last 14 x 14 layer"),
     ] = None,
     maps: Annotated[int, typer.Option(help="Number of feature maps of the head (N_f).")] = 16,
     epochs: Annotated[int, typer.Option(help="Number of passes through the photos.")] = 20,
     seed: options.Seed = 0,
     root: Annotated[
         Path | None,
-        typer.Option(help="Folder of the data sets. [default: $ANNEALCAM_DATA, or the cache]"),
+        typer.Option(help="Folder of the data sets.", show_default="$ANNEALCAM_DATA, or the cache"),
     ] = None,
     download: options.Download = False,
     finetune: Annotated[
@@ -44,12 +45,14 @@ def train(
     ] = False,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder of computed features. [default: ~/.cache/annealcam/features]"),
+        typer.Option(
+            help="Folder of computed features.", show_default="~/.cache/annealcam/features"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="File for the checkpoint. [default: DATA-MAPS.safetensors]"
+            "-o", "--output", help="File for the checkpoint.", show_default="DATA-MAPS.safetensors"
         ),
     ] = None,
 ) -> None:

@@ -1,0 +1,16 @@
+"""Run the command line in this process."""
+
+from typer.testing import CliRunner
+
+from annealcam.cli.main import app
+
+RUNNER = CliRunner()
+
+
+def run(*arguments, code=0, **options):
+    """Run a command; it must end with that code and without a traceback."""
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments], **options)
+    assert result.exit_code == code, result.output or result.exception
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    return result
