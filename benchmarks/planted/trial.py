@@ -15,7 +15,6 @@ from torch import Tensor
 
 from annealcam._internal.files import make_folder
 from annealcam._internal.types import Array, Progress
-from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.audit.observations import Looked, look
 from annealcam.audit.store import read_looked, write_looked
 from annealcam.data.labelled import LabelledSet
@@ -23,6 +22,7 @@ from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError
 from annealcam.models.checkpoints import read_header
 from annealcam.models.load import load_checkpoint, load_trunk
+from annealcam.models.network_layer import NetworkLayer
 from annealcam.models.trunks import Trunk
 from annealcam.settings import Settings, resolve
 from annealcam.training.examples import Features, Photos, features_of, photos_of
@@ -247,7 +247,8 @@ def _looked(
     photos: LabelledSet, network: Path, file: Path, plan: Plan, progress: Progress | None
 ) -> Looked:
     if not file.exists():
-        layer = LayerOfNetwork(load_checkpoint(str(network)), network.stem, LAYER, plan.maps)
+        model, preprocess, classes = load_checkpoint(str(network))
+        layer = NetworkLayer(model, LAYER, preprocess, classes, network.stem, plan.maps)
         # The boxes are known whether the patch is there or not: both are measured in one place.
         boxes = {
             name: [plan.patch.box(name, photos.open(i).size)]

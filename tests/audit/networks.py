@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.data.labelled import set_of_pixels
-from annealcam.models.loaded import LoadedModel
+from annealcam.models.network_layer import NetworkLayer
 from annealcam.models.preprocess import Preprocess
 
 CLASSES = ("patched", "dark", "bright")
@@ -38,10 +37,9 @@ class PatchReader(nn.Module):
         return self.classifier(self.maps(maps).mean(dim=(2, 3)))
 
 
-def reader(reads: bool = True) -> LayerOfNetwork:
+def reader(reads: bool = True) -> NetworkLayer:
     plain = Preprocess(SIDE, SIDE, (0.0,) * 3, (1.0,) * 3)
-    loaded = LoadedModel(PatchReader(reads).eval(), plain, CLASSES)
-    return LayerOfNetwork(loaded, "reader", "maps", 3)
+    return NetworkLayer(PatchReader(reads).eval(), "maps", plain, CLASSES, "reader", 3)
 
 
 def greys(per_class=12):
@@ -57,4 +55,5 @@ def greys(per_class=12):
 
 def cli_reader():
     """Return the network of `--model tests.audit.networks:cli_reader`."""
-    return reader().network
+    network = reader()
+    return network.model, network.preprocess, network.class_names

@@ -42,9 +42,9 @@ def test_looking_is_explaining():
     photos, network = stamped(greys(2), PATCH).photos, reader()
     looked = seen(photos, network)
     for i in range(len(photos)):
-        image = network.network.preprocess(photos.open(i))
+        image = network.preprocess(photos.open(i))
         target = int(photos.labels[i])
-        e = ac.explain(network.network.model, image, layer="maps", target=target, sampler="exact")
+        e = ac.explain(network.model, image, layer="maps", target=target, sampler="exact")
         assert set(np.flatnonzero(looked.selected[i])) == set(e.selected)
         np.testing.assert_allclose(looked.heat["annealcam"][i], e.map, rtol=1e-6)
         np.testing.assert_allclose(looked.gains[i], e.contribution, rtol=1e-5, atol=1e-8)

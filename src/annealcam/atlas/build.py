@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,16 +21,16 @@ from annealcam._internal.validation import whole
 from annealcam._version import __version__
 from annealcam.atlas import parts, store
 from annealcam.atlas.atlas import Atlas, open_atlas
-from annealcam.atlas.layer import LayerOfNetwork, opened
 from annealcam.atlas.parts import Part
 from annealcam.atlas.tally import Tally
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.network_layer import NetworkLayer, capture_batches
 from annealcam.settings import Settings, resolve
 
 SHARD = 8  # batches; about ten seconds of work on one core
-Batch: TypeAlias = tuple[int, Int[Array, "..."]]  # its number, and those of its photos
+THUMBNAIL = 160  # pixels; a crop of a third of them can still be recognised
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,30 +38,37 @@ class _Work:
     """What a shard needs to know."""
 
     data: LabelledSet
-    layer: LayerOfNetwork
+    layer: NetworkLayer
     settings: Settings
     top: int
     targets: Sequence[int] | None
+    batch: int
 
-    def part(self, batches: Sequence[Batch], tell: Progress) -> Part:
-        """Do a shard."""
+    def part(self, first: int, numbers: Int[Array, " n"], tell: Progress) -> Part:
+        """Return the part of a shard: its first batch, and the numbers of its photos."""
         classes = len(self.data.classes)
         tally = Tally(channels=self.layer.channels, classes=classes, top=self.top)
         skipped: list[dict[str, str]] = []
-        for batch, numbers in batches:
-            photos = {}
-            for number in numbers.tolist():
-                try:
-                    photos[number] = self.data.open(number)
-                except ImageError as error:
-                    skipped.append({"image": self.data.images[number], "reason": str(error)})
-            if photos:
-                labels = self.data.labels[list(photos)]
-                targets = None if self.targets is None else [self.targets[c] for c in labels]
-                captured = self.layer.capture(list(photos.values()), targets)
-                views = {number: self.layer.thumbnail(photo) for number, photo in photos.items()}
-                tally.add(batch, views, labels, captured, self.settings)
-            tell("photos", int(numbers.size), 0)
+        targets = self.targets
+
+        def skip(number: int, error: ImageError) -> None:
+            skipped.append({"image": self.data.images[number], "reason": str(error)})
+            tell("photos", 1, 0)
+
+        for batch, captured in enumerate(
+            capture_batches(
+                self.layer,
+                ((number, partial(self.data.open, number)) for number in numbers.tolist()),
+                batch_size=self.batch,
+                skip=skip,
+                target_of=None if targets is None else lambda n: targets[self.data.labels[n]],
+            ),
+            start=first,
+        ):
+            views = {n: self.layer.view(p, THUMBNAIL) for n, p in captured.photos_by_key.items()}
+            labels = self.data.labels[captured.keys]
+            tally.add(batch, views, labels, captured.captured, self.settings)
+            tell("photos", len(labels), 0)
         return tally.part(skipped)
 
 
@@ -130,8 +137,10 @@ def build_atlas(
     tell("looking at the data", 0, 1)
     photos = _photos(data, photos_per_class, seed)
     tell("opening the network", 0, 1)
-    seen = opened(model, layer, photos, name=model_name, device=device)
-    work = _Work(photos, seen, settings, top, _targets(targets, len(data.classes)))
+    network_layer = NetworkLayer.open(
+        model, layer, photos.first_photo(), model_name=model_name, device=device
+    )
+    work = _Work(photos, network_layer, settings, top, _targets(targets, len(data.classes)), batch)
     identity = _identity(work, photos_per_class, seed, batch)
     done = Path(f"{target}.parts")
     if (target / store.MANIFEST).exists():
@@ -167,11 +176,10 @@ def _targets(targets: Sequence[int] | None, classes: int) -> Sequence[int] | Non
 def _do(work: _Work, folder: Path, batch: int, shard: int, tell: Progress) -> Part:
     """Do all shards that are not done, and put all parts together."""
     count = len(work.data)
-    batches = list(enumerate(np.split(np.arange(count), range(batch, count, batch))))
-    shards = [batches[i : i + shard] for i in range(0, len(batches), shard)]
+    shards = np.split(np.arange(count), range(batch * shard, count, batch * shard))
     files = [resumed.part_file(folder, number) for number in range(len(shards))]
     missing = [number for number, file in enumerate(files) if not file.exists()]
-    photos_done = count - sum(len(numbers) for n in missing for _, numbers in shards[n])
+    photos_done = count - sum(len(shards[number]) for number in missing)
 
     def more(what: str, photos: int, _: int) -> None:
         nonlocal photos_done
@@ -180,7 +188,7 @@ def _do(work: _Work, folder: Path, batch: int, shard: int, tell: Progress) -> Pa
 
     more("photos", 0, 0)
     for number in missing:
-        parts.write_part(work.part(shards[number], more), files[number])
+        parts.write_part(work.part(number * shard, shards[number], more), files[number])
     tell("putting the parts together", count, count)
     return reduce(Part.and_others, map(parts.read_part, files))  # one by one: they may be many
 
@@ -203,7 +211,7 @@ def _write(folder: Path, work: _Work, identity: dict[str, Any], whole_part: Part
         )
     ]  # fmt: skip
     told = {
-        "model": work.layer.name,
+        "model": work.layer.model_name,
         "layer": work.layer.layer,
         "data": data.name,
         "classes": list(data.classes),
@@ -238,7 +246,7 @@ def _doubts(found: Part) -> Iterator[str]:
 def _identity(work: _Work, per_class: int | None, seed: int, batch: int) -> dict[str, Any]:
     """All that decides about the bits of the atlas."""
     return {
-        "model": work.layer.name,
+        "model": work.layer.model_name,
         "layer": work.layer.layer,
         "data": work.data.name,
         "part": work.data.part,

@@ -14,7 +14,6 @@ import torch
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
-from annealcam.atlas.layer import LayerOfNetwork, opened
 from annealcam.audit.observations import METHODS, Looked, look
 from annealcam.audit.scores import SCORES, Standing, dictionary, photo_scores, profiles, ranked
 from annealcam.audit.store import in_parts
@@ -23,6 +22,7 @@ from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError, suggest
 from annealcam.evaluation.masks import Where
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.network_layer import NetworkLayer
 from annealcam.settings import Settings, resolve
 
 EXPLAIN = ("label", "predicted")
@@ -42,7 +42,7 @@ class Audit:
     """
 
     photos: LabelledSet
-    network: LayerOfNetwork
+    network: NetworkLayer
     looked: Looked
     rankings: Mapping[str, Mapping[str, list[Standing]]]
     dictionary: Array
@@ -115,7 +115,9 @@ def audit(
     few = draw_per_class(photos, photos_per_class, seed=seed)
     if not len(few):
         raise ArgumentError(f"data={photos.name!r}: part {photos.part!r} holds no photos")
-    network = opened(model, layer, few, name=model_name, device=device)
+    network = NetworkLayer.open(
+        model, layer, few.first_photo(), model_name=model_name, device=device
+    )
     targets = matched(photos.classes, network) if explain == "label" else None
     told = _provenance(few, network, settings, explain, photos_per_class, seed, masks)
     count = 0
@@ -140,20 +142,20 @@ def audit(
     )  # fmt: skip
 
 
-def matched(classes: Sequence[str], network: LayerOfNetwork) -> list[int]:
+def matched(classes: Sequence[str], network: NetworkLayer) -> list[int]:
     """Return the network's class for each class of the data, by name; without names, by order.
 
     Raises:
         ArgumentError: a class of the data is none of the network's.
     """
-    names = network.network.classes
+    names = network.class_names
     if names is None:
         return list(range(len(classes)))  # one too many is told of by the network itself
     folded = [str(name).casefold() for name in names]
     for name in classes:
         if folded.count(name.casefold()) != 1:
             raise ArgumentError(
-                f"data: class {name!r} is no class of model {network.name!r}"
+                f"data: class {name!r} is no class of model {network.model_name!r}"
                 f"{suggest(name, names)}; give --explain predicted, which takes the predicted "
                 "class of every photo"
             )
@@ -179,7 +181,7 @@ def _rankings(
 
 def _provenance(
     photos: LabelledSet,
-    network: LayerOfNetwork,
+    network: NetworkLayer,
     settings: Settings,
     explain: str,
     per_class: int | None,
@@ -189,7 +191,7 @@ def _provenance(
     return {
         "annealcam": __version__,
         "torch": torch.__version__,
-        "model": network.name,
+        "model": network.model_name,
         "layer": network.layer,
         "weights": network.fingerprint(),
         "channels": network.channels,

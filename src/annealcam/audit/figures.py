@@ -12,7 +12,6 @@ from annealcam._internal.types import Array
 from annealcam.attribution.cam import BESIDE, CAM_METHODS
 from annealcam.audit.audit import Audit
 from annealcam.audit.scores import SCORES, Standing
-from annealcam.models.preprocess import view_of
 from annealcam.render.figures.sheets import (
     BLUE,
     GREY,
@@ -40,7 +39,7 @@ def ranking_figure(found: Audit) -> Figure:
     scores = list(found.rankings)
     classes = min(MOST_CLASSES, len(found.photos.classes))
     figure = empty_sheet(
-        f"Classes by how doubtful their maps are, the most doubtful on top  ·  {found.network.name}"
+        f"Classes by how doubtful their maps are, the most doubtful on top  ·  {found.network.model_name}"
         f", layer {found.network.layer}, {len(found.looked)} photos of {found.photos.name}",
         width=3.6 * len(scores) + 0.6, height=1.9 + 0.27 * classes,
     )  # fmt: skip
@@ -64,7 +63,7 @@ def usual_figure(found: Audit, label: int) -> Figure | None:
     share, name = found.dictionary[:, label], found.photos.classes[label]
     figure = empty_sheet(
         f"The usual maps of {name!r}, over the photos of the class where each contributes most  ·  "
-        f"{found.network.name}, layer {found.network.layer}",
+        f"{found.network.model_name}, layer {found.network.layer}",
         width=9.0, height=0.9 + 1.55 * len(usual),
     )  # fmt: skip
     grid = figure.add_gridspec(len(usual), 1 + IN_A_ROW, width_ratios=[1.2] + [1.0] * IN_A_ROW)
@@ -124,13 +123,14 @@ def _overlays(found: Audit, label: int, channel: int) -> list[Array]:
     photos = [found.photos.open(rows[looked.images[i]]) for i in best]
     targets = [int(looked.targets[i]) for i in best]
     maps: Float[Array, "n h w"] = (
-        found.network.capture(photos, targets).activations[:, channel].cpu().numpy()
+        found.network.capture(found.network.inputs(photos), targets)
+        .activations[:, channel]
+        .cpu()
+        .numpy()
     )
     return [
         np.asarray(overlay(np.maximum(raw, 0.0), view, strength=0.75))
-        for raw, view in zip(
-            maps, (view_of(found.network.network.preprocess, p, SIDE) for p in photos), strict=True
-        )
+        for raw, view in zip(maps, (found.network.view(p, SIDE) for p in photos), strict=True)
     ]
 
 

@@ -57,7 +57,7 @@ def check_atlas(atlas: Atlas, found: Audit) -> None:
     Raises:
         ArgumentError: it is of another network, layer, or number of maps.
     """
-    own = (found.network.name, found.network.layer, found.network.channels)
+    own = (found.network.model_name, found.network.layer, found.network.channels)
     theirs = (atlas.model, atlas.layer, atlas.channels)
     if own != theirs:
         raise ArgumentError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 
 from annealcam._internal.types import Array, Progress
-from annealcam.atlas.layer import LayerOfNetwork
 from annealcam.atlas.tally import selections
 from annealcam.attribution.cam import CAM_METHODS, explanation_map
 from annealcam.attribution.capture import Capture
@@ -22,7 +22,7 @@ from annealcam.audit.shares import about_peak, cells, mass_inside
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
 from annealcam.evaluation.masks import Where, mask_seen
-from annealcam.models.preprocess import view_of
+from annealcam.models.network_layer import NetworkLayer, capture_batches
 from annealcam.settings import Settings
 
 METHODS = ("annealcam", *CAM_METHODS, "topk")
@@ -77,7 +77,7 @@ class Looked:
 
 def look(
     photos: LabelledSet,
-    network: LayerOfNetwork,
+    network: NetworkLayer,
     settings: Settings,
     *,
     targets: Sequence[int] | None = None,
@@ -100,28 +100,41 @@ def look(
         ImageError: not one photo can be read.
         ArgumentError: a mask does not fit its photo.
 
-    >>> from annealcam.atlas.layer import opened
     >>> from annealcam.data.sets import load_set
     >>> from annealcam.settings import resolve
     >>> digits = load_set("digits").subset(np.arange(3))
-    >>> network = opened("digits", "block.1", digits, name=None, device="cpu")
+    >>> network = NetworkLayer.open("digits", "block.1", digits.first_photo())
     >>> look(digits, network, resolve(sampler="exact")).heat["annealcam"].shape
     (3, 16, 16)
     """
     skipped: list[str] = []
     parts: list[dict[str, Any]] = []
-    for start in range(0, len(photos), batch):
+    done = 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
         if progress:
-            progress("photos", start, len(photos))
-        rows, opened = _opened(photos, range(start, min(start + batch, len(photos))), skipped)
-        if rows:
-            labels = photos.labels[rows]
-            asked = None if targets is None else [targets[label] for label in labels]
-            captured = network.capture(opened, asked)
-            names = [photos.images[i] for i in rows]
-            covers = list(_covers(network, names, opened, masks or {}, captured))
-            parts.append(_part(captured, labels, settings, np.stack(covers)))
-            parts[-1] |= {"images": names, "views": _views(network, opened)}
+            progress("photos", done, len(photos))
+
+    def skip(_: int, error: ImageError) -> None:
+        skipped.append(str(error))
+        tell(1)
+
+    tell(0)
+    for captured in capture_batches(
+        network,
+        ((number, partial(photos.open, number)) for number in range(len(photos))),
+        batch_size=batch,
+        skip=skip,
+        target_of=None if targets is None else lambda number: targets[photos.labels[number]],
+    ):
+        names = [photos.images[number] for number in captured.keys]
+        covers = list(_covers(network, names, captured.photos, masks or {}, captured.captured))
+        labels = photos.labels[captured.keys]
+        parts.append(_part(captured.captured, labels, settings, np.stack(covers)))
+        parts[-1] |= {"images": names, "views": _views(network, captured.photos)}
+        tell(len(names))
     if not parts:
         raise ImageError(f"data={photos.name!r}: not one photo can be read")
     told = {name: [part[name] for part in parts] for name in parts[0]}
@@ -143,21 +156,8 @@ def joined(parts: Sequence[Looked]) -> Looked:
     return Looked(**(told | arrays), heat=heat)
 
 
-def _opened(
-    photos: LabelledSet, numbers: range, skipped: list[str]
-) -> tuple[list[int], list[Image.Image]]:
-    rows, found = [], []
-    for i in numbers:
-        try:
-            found.append(photos.open(i))
-            rows.append(i)
-        except ImageError as error:
-            skipped.append(str(error))
-    return rows, found
-
-
 def _covers(
-    network: LayerOfNetwork,
+    network: NetworkLayer,
     names: Sequence[str],
     photos: Sequence[Image.Image],
     masks: Mapping[str, Where],
@@ -166,14 +166,13 @@ def _covers(
     size = (captured.activations.shape[2], captured.activations.shape[3])
     for name, photo in zip(names, photos, strict=True):
         where = masks.get(name)
-        preprocess = network.network.preprocess
-        mask = None if where is None else mask_seen(preprocess, where, name, photo.size)
+        mask = None if where is None else mask_seen(network.preprocess, where, name, photo.size)
         yield np.full(size, np.nan, dtype=np.float32) if mask is None else cells(mask, size)
 
 
-def _views(network: LayerOfNetwork, photos: Sequence[Image.Image]) -> UInt8[Array, "n s s 3"]:
-    seen = (view_of(network.network.preprocess, photo, VIEW) for photo in photos)
-    return np.stack([np.asarray(view.resize((VIEW, VIEW)).convert("RGB")) for view in seen])
+def _views(network: NetworkLayer, photos: Sequence[Image.Image]) -> UInt8[Array, "n s s 3"]:
+    views = (network.view(photo, VIEW) for photo in photos)
+    return np.stack([np.asarray(view.resize((VIEW, VIEW)).convert("RGB")) for view in views])
 
 
 def _part(

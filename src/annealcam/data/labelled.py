@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from jaxtyping import Int, Integer, UInt8
 from PIL import Image
 
 from annealcam._internal.types import Array
-from annealcam.errors import ArgumentError
+from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import load_image
 
 _MOST_BYTES = 10**9  # above this, a fingerprint reads no bytes
@@ -73,6 +74,17 @@ class LabelledSet:
             open=partial(_open_kept, self.open, tuple(kept)),
             files=tuple(self.files[i] for i in kept) if self.files else (),
         )
+
+    def first_photo(self) -> Image.Image:
+        """Return the first photo that can be read.
+
+        Raises:
+            ImageError: not one photo can be read.
+        """
+        for number in range(len(self)):
+            with suppress(ImageError):
+                return self.open(number)
+        raise ImageError(f"data={self.name!r}: not one photo can be read")
 
     def fingerprint(self) -> str:
         """Return a hash of the classes, names, labels and contents of the photos.

@@ -122,6 +122,11 @@ class CapturedBatch(Generic[Key]):
     images: Float[Tensor, "n channels height width"]
     captured: Capture
 
+    @property
+    def photos_by_key(self) -> dict[Key, Image.Image]:
+        """The photos, in order."""
+        return dict(zip(self.keys, self.photos, strict=True))
+
 
 def capture_batches(
     network_layer: NetworkLayer,
