@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from annealcam import SelectionProblem
 from annealcam.samplers.baselines import greedy
 from annealcam.samplers.exact import solve_exact
-from annealcam.samplers.local_search import local_search, local_search_many
+from annealcam.samplers.local import local_search, local_search_many
 from annealcam.samplers.selection import select
 from annealcam.samplers.windows import select_by_windows, window_places, window_problem
 

@@ -17,7 +17,7 @@ from annealcam.audit.scores import SCORES, dictionary, photo_scores, place_of, r
 from annealcam.audit.shares import mass_inside
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
-from annealcam.evaluation.masks import mask_seen
+from annealcam.evaluation.masks import mask_in_view
 from annealcam.models.load import load_checkpoint
 
 from .patch import Planted, planted, planted_rows
@@ -239,7 +239,7 @@ def _meets(region: Region, made: Planted, trial: Trial) -> bool:
     preprocess = load_checkpoint(str(trial.file)).preprocess
     size = made.photos.open(number).size
     where = [trial.patch.box(region.image, size)]
-    mask = mask_seen(preprocess, where, region.image, size)
+    mask = mask_in_view(preprocess, where, region.image, size)
     if mask is None:
         return False
     height, width = mask.shape

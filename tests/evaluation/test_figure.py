@@ -7,7 +7,7 @@ from annealcam.evaluation.figure import evaluation_figure
 from annealcam.evaluation.table import Line
 from annealcam.render.figures.sheets import BLUE, GREY, VERMILION, save
 
-SIZES = {"annealcam": 7.25, "gradcam": 611.0, "random-map": None}
+SIZES = {"annealcam": 7.25, "gradcam": 611.0, "random_map": None}
 
 
 def line(method, metric, mean, low=None, high=None, null=None):
@@ -17,7 +17,7 @@ def line(method, metric, mean, low=None, high=None, null=None):
 LINES = [
     line("annealcam", "deletion", 0.2, 0.1, 0.3), line("annealcam", "overlap", 0.0, 0.0, 0.1, 0.4),
     line("gradcam", "deletion", 0.25, 0.2, 0.4), line("gradcam", "overlap", 0.5),
-    line("random-map", "deletion", 0.6, 0.5, 0.7), line("random-map", "overlap", None),
+    line("random_map", "deletion", 0.6, 0.5, 0.7), line("random_map", "overlap", None),
 ]  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_dots_bars_and_the_line_of_the_first_method(figure):
 def test_what_is_written(figure):
     deletion, overlap = figure.axes
     assert [label.get_text() for label in deletion.get_yticklabels()] == [
-        "annealcam (7.25 maps)", "gradcam (611 maps)", "random-map",
+        "annealcam (7.25 maps)", "gradcam (611 maps)", "random_map",
     ]  # fmt: skip
     assert deletion.get_title("left") == "deletion   ← better"
     assert deletion.get_xlabel() == "mean probability"

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from annealcam.errors import ArgumentError
-from annealcam.evaluation.masks import find_masks, mask_seen
+from annealcam.evaluation.masks import find_masks, mask_in_view
 from annealcam.metrics.localisation import box_mask
 from annealcam.models.preprocess import Preprocess
 
@@ -83,21 +83,21 @@ def test_the_geometry_is_that_of_the_photo(size):
     mask = rng.random(size[::-1]) < 0.5
     how = Preprocess(16, 12, (0.0,) * 3, (1.0,) * 3, "nearest")
     photo = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
-    assert np.array_equal(mask_seen(how, mask, "a.png", size), how(photo)[0].numpy() > 0.5)
+    assert np.array_equal(mask_in_view(how, mask, "a.png", size), how(photo)[0].numpy() > 0.5)
     smooth = Preprocess(16, 12)  # smooths photos, never masks
-    assert np.array_equal(mask_seen(smooth, mask, "a.png", size), how(photo)[0].numpy() > 0.5)
+    assert np.array_equal(mask_in_view(smooth, mask, "a.png", size), how(photo)[0].numpy() > 0.5)
 
 
 def test_boxes_are_one_object():
     boxes, how = [(0, 0, 2, 3), (4, 1, 6, 6)], Preprocess(6, 6)
     expected = box_mask((6, 6), boxes[0]) | box_mask((6, 6), boxes[1])
-    assert np.array_equal(mask_seen(how, boxes, "a.png", (6, 6)), expected)
+    assert np.array_equal(mask_in_view(how, boxes, "a.png", (6, 6)), expected)
 
 
 def test_nothing_left():
     how = Preprocess(10, 10)
-    assert mask_seen(how, [(0, 0, 4, 10)], "a.png", (30, 10)) is None  # beside what is cut out
-    assert mask_seen(how, np.zeros((10, 30), bool), "a.png", (30, 10)) is None
+    assert mask_in_view(how, [(0, 0, 4, 10)], "a.png", (30, 10)) is None  # beside what is cut out
+    assert mask_in_view(how, np.zeros((10, 30), bool), "a.png", (30, 10)) is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_nothing_left():
 )
 def test_pixels_that_are_the_object(tmp_path, pixels, mode):
     file = save(tmp_path / "m.png", pixels, mode)
-    seen = mask_seen(Preprocess(2, 2), file, "a.jpg", (2, 2))
+    seen = mask_in_view(Preprocess(2, 2), file, "a.jpg", (2, 2))
     assert seen.tolist() == [[False, True], [False, True]]
 
 
@@ -120,7 +120,7 @@ def test_a_palette_counts_by_number(tmp_path):
     image = Image.fromarray(np.array([[0, 3], [0, 1]], dtype=np.uint8), mode="P")
     image.putpalette([255, 255, 255, 0, 0, 0, 9, 9, 9, 0, 0, 0])
     image.save(tmp_path / "m.png")
-    seen = mask_seen(Preprocess(2, 2), tmp_path / "m.png", "a.jpg", (2, 2))
+    seen = mask_in_view(Preprocess(2, 2), tmp_path / "m.png", "a.jpg", (2, 2))
     assert seen.tolist() == [[False, True], [False, True]]
 
 
@@ -129,7 +129,7 @@ def test_a_mask_that_lies_on_its_side_as_its_photo_does(tmp_path):
     exif[274] = 6  # turned by a quarter
     stored = np.array([[0, 0, 0], [255, 255, 255]], dtype=np.uint8)
     Image.fromarray(stored).save(tmp_path / "m.png", exif=exif)
-    seen = mask_seen(Preprocess(2, 2), tmp_path / "m.png", "a.jpg", (2, 3))
+    seen = mask_in_view(Preprocess(2, 2), tmp_path / "m.png", "a.jpg", (2, 3))
     assert seen.tolist() == [[True, False]] * 2
 
 
@@ -137,15 +137,15 @@ def test_masks_that_do_not_fit(tmp_path):
     how = Preprocess(4, 4)
     file = save(tmp_path / "m.png", np.ones((4, 5)))
     with pytest.raises(ArgumentError, match="m.png has 5 x 4 pixels and its photo a.jpg 9 x 9"):
-        mask_seen(how, file, "a.jpg", (9, 9))
+        mask_in_view(how, file, "a.jpg", (9, 9))
     with pytest.raises(ArgumentError, match=r"m.png has 5 x 4 pixels and its photo a.jpg 4 x 5"):
-        mask_seen(how, file, "a.jpg", (4, 5))
+        mask_in_view(how, file, "a.jpg", (4, 5))
     with pytest.raises(ArgumentError, match=r"of shape \(2, 2\) for a.jpg"):
-        mask_seen(how, np.ones((2, 2), bool), "a.jpg", (9, 9))
+        mask_in_view(how, np.ones((2, 2), bool), "a.jpg", (9, 9))
     with pytest.raises(ArgumentError, match="of a.jpg, box=.*beyond the 9 x 9 image"):
-        mask_seen(how, [(0, 0, 10, 3)], "a.jpg", (9, 9))
+        mask_in_view(how, [(0, 0, 10, 3)], "a.jpg", (9, 9))
     (tmp_path / "m.png").write_bytes(b"no")
     with pytest.raises(ArgumentError, match="m.png cannot be read .not an image"):
-        mask_seen(how, file, "a.jpg", (9, 9))
+        mask_in_view(how, file, "a.jpg", (9, 9))
     with pytest.raises(ArgumentError, match="own preprocessing .function. cuts"):
-        mask_seen(lambda photo: photo, file, "a.jpg", (9, 9))
+        mask_in_view(lambda photo: photo, file, "a.jpg", (9, 9))

@@ -7,7 +7,7 @@ import torch
 import annealcam as ac
 from annealcam.attribution.capture import capture
 from annealcam.attribution.layer_maps import layer_maps
-from annealcam.evaluation.methods import METHODS, answers
+from annealcam.evaluation.methods import METHODS, method_maps
 from annealcam.settings import resolve
 from tests.networks import small_network
 
@@ -17,7 +17,7 @@ def compared():
     network = small_network(maps=14)
     images = torch.randn(3, 3, 20, 20, generator=torch.Generator().manual_seed(3))
     settings = resolve(sampler="exact")
-    found = answers(capture(network, images, layer="3"), settings, METHODS, seeds=[0, 1, 2])
+    found = method_maps(capture(network, images, layer="3"), settings, METHODS, seeds=[0, 1, 2])
     explained = ac.explain(network, images, layer="3", sampler="exact")
     return network, images, found, explained
 
@@ -42,8 +42,8 @@ def test_selections_have_one_size_and_the_largest_weights(compared):
     for own, e in zip(compared[2], compared[3], strict=True):
         k = len(e.selected)
         top = np.argsort(-e.contribution, kind="stable")[:k]
-        assert own["topk"].channels.tolist() == sorted(top.tolist())
-        assert len(own["topk-alpha"].channels) == len(own["random"].channels) == k
+        assert own["topk_contribution"].channels.tolist() == sorted(top.tolist())
+        assert len(own["topk_alpha"].channels) == len(own["random"].channels) == k
         assert set(own["random"].channels) <= set(np.flatnonzero(e.importance > 0))
         assert own["gradcam"].channels.tolist() == np.flatnonzero(e.alpha > 0).tolist()
 
@@ -52,8 +52,8 @@ def test_random_differs_with_the_seed_alone(compared):
     network, images, found, _ = compared
     captured = capture(network, images, layer="3")
     settings = resolve(sampler="exact")
-    again = answers(captured, settings, ["random"], seeds=[0, 1, 2])
-    other = answers(captured, settings, ["random"], seeds=[7, 8, 9])
+    again = method_maps(captured, settings, ["random"], seeds=[0, 1, 2])
+    other = method_maps(captured, settings, ["random"], seeds=[7, 8, 9])
     same = [a["random"].channels.tolist() == b["random"].channels.tolist()
             for a, b in zip(again, found, strict=True)]  # fmt: skip
     assert all(same)
@@ -71,6 +71,6 @@ def test_an_image_with_fewer_candidates_than_the_cardinality_keeps_them_all():
     k = max(there)
     assert min(there) < k
     settings = resolve("paper", sampler="exact", cardinality=k)
-    found = answers(captured, settings, ["annealcam", "topk-alpha"], seeds=range(4))
+    found = method_maps(captured, settings, ["annealcam", "topk_alpha"], seeds=range(4))
     assert [len(own["annealcam"].channels) for own in found] == there
-    assert [len(own["topk-alpha"].channels) for own in found] == there
+    assert [len(own["topk_alpha"].channels) for own in found] == there

@@ -21,7 +21,7 @@ from annealcam.attribution.importance import contributions, gradcam_weights, imp
 from annealcam.audit.shares import about_peak, cells, mass_inside
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
-from annealcam.evaluation.masks import Where, mask_seen
+from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.models.network_layer import NetworkLayer, capture_batches
 from annealcam.settings import Settings
 
@@ -166,7 +166,7 @@ def _covers(
     size = (captured.activations.shape[2], captured.activations.shape[3])
     for name, photo in zip(names, photos, strict=True):
         where = masks.get(name)
-        mask = None if where is None else mask_seen(network.preprocess, where, name, photo.size)
+        mask = None if where is None else mask_in_view(network.preprocess, where, name, photo.size)
         yield np.full(size, np.nan, dtype=np.float32) if mask is None else cells(mask, size)
 
 

@@ -19,7 +19,7 @@ from annealcam.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from annealcam.evaluation.evaluate import Evaluation
+    from annealcam.evaluation.evaluation import Evaluation
     from annealcam.evaluation.table import Line
 
 MARKER = "evaluation.json"
@@ -61,7 +61,7 @@ def evaluate(
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
     from annealcam._internal.files import written_aside
     from annealcam.evaluation.batches import photos_in
-    from annealcam.evaluation.evaluate import evaluate as run
+    from annealcam.evaluation.evaluation import evaluate as run
     from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import METHODS
     from annealcam.models.load import load_model

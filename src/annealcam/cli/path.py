@@ -27,7 +27,7 @@ def path(
     from annealcam._internal.files import written_aside
     from annealcam._internal.validation import whole
     from annealcam.cli.photo_explainer import PhotoExplainer
-    from annealcam.evaluation.best_k import best_k
+    from annealcam.evaluation.best_maps import best_k
     from annealcam.render.figures.best_k import best_k_figure
     from annealcam.render.figures.sheets import save
     from annealcam.render.folder import write_rows

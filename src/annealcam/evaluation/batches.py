@@ -1,44 +1,46 @@
-"""Photos as the network sees them, a batch at a time, with the objects in them."""
+"""Photos as the network receives them, in batches, with the objects in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float
 
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.evaluation.masks import Where, mask_seen
+from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
 
+Mask: TypeAlias = Bool[Array, "height width"] | None
+
 
 class Batch(NamedTuple):
-    """Photos' names, their tensors, and their objects; None where there is none in view."""
+    """Names, tensors and masks of some photos; a mask is None if no object is in view."""
 
     names: list[str]
     images: Float[torch.Tensor, "n 3 height width"]
-    masks: list[Bool[Array, "height width"] | None]
+    masks: list[Mask]
 
 
 def photos_in(place: Path) -> list[str]:
-    """Return a photo, or all files below a folder in order of their names.
+    """Return a photo, or all files below a folder in the order of their names.
 
     Raises:
-        ArgumentError: there is nothing.
+        ArgumentError: the folder is empty.
 
     >>> photos_in(Path("photo.jpg"))
     ['photo.jpg']
     """
     if not place.is_dir():
         return [str(place)]
-    found = sorted(str(file) for file in place.rglob("*") if file.is_file())
-    if not found:
+    files = sorted(str(file) for file in place.rglob("*") if file.is_file())
+    if not files:
         raise ArgumentError(f"photos={str(place)!r}: an empty folder")
-    return found
+    return files
 
 
 def batches(
@@ -49,10 +51,10 @@ def batches(
     masks: Mapping[str, Where],
     skipped: list[str],
 ) -> Iterator[Batch]:
-    """Yield the photos that can be read, `size` at a time; why not goes into `skipped`.
+    """Yield batches of `size` photos; the reasons why others cannot be read go into `skipped`.
 
     Raises:
-        ArgumentError: as `mask_seen`.
+        ArgumentError: as `mask_in_view`.
 
     >>> from annealcam.models.preprocess import Preprocess
     >>> network = LoadedModel(torch.nn.Identity(), Preprocess(8, 8), None)
@@ -60,7 +62,7 @@ def batches(
     >>> [len(batch.names) for batch in batches(network, names, 1, masks={}, skipped=[])]
     [1, 1]
     """
-    now: list[tuple[str, torch.Tensor, Bool[Array, "height width"] | None]] = []
+    pending: list[tuple[str, torch.Tensor, Mask]] = []
     for photo in photos:
         try:
             image = load_photo(photo)
@@ -68,15 +70,15 @@ def batches(
             skipped.append(str(error))
             continue
         where = masks.get(photo)
-        mask = None if where is None else mask_seen(network.preprocess, where, photo, image.size)
-        now.append((photo, network.preprocess(image), mask))
-        if len(now) == size:
-            yield _batch(now)
-            now = []
-    if now:
-        yield _batch(now)
+        mask = None if where is None else mask_in_view(network.preprocess, where, photo, image.size)
+        pending.append((photo, network.preprocess(image), mask))
+        if len(pending) == size:
+            yield _batch(pending)
+            pending = []
+    if pending:
+        yield _batch(pending)
 
 
-def _batch(seen: list[tuple[str, torch.Tensor, Bool[Array, "height width"] | None]]) -> Batch:
-    names, images, masks = zip(*seen, strict=True)
+def _batch(photos: list[tuple[str, torch.Tensor, Mask]]) -> Batch:
+    names, images, masks = zip(*photos, strict=True)
     return Batch(list(names), torch.stack(images), list(masks))

@@ -1,4 +1,4 @@
-"""Where the objects are: masks and boxes of photos, found by name and seen as the network sees."""
+"""Masks and boxes of the objects in photos, matched by name and cropped like the photos."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ _Entry = TypeVar("_Entry")
 
 
 def find_masks(place: Path, photos: Sequence[str], root: Path) -> dict[str, Path | list[Box]]:
-    """Return the mask's file, or the boxes, of each photo that has some.
+    """Return the mask's file, or the boxes, of each photo that has any.
 
-    In a folder, a photo's mask has the photo's path (below `root`), or else its name, each without
-    suffix. In a CSV file `photo,left,top,right,bottom`, `photo` is its path or its name; several
-    lines are several boxes.
+    In a folder of masks, a mask has the path of its photo below `root`, or else the photo's name,
+    both without suffix. In a CSV file with the columns `photo,left,top,right,bottom`, `photo` is
+    the photo's path or name; a photo with several lines has several boxes.
 
     Raises:
-        ArgumentError: there is nothing, nothing fits a photo, a name fits several, a line is wrong.
+        ArgumentError: the place does not exist, no mask matches a photo, a name matches several
+            photos, or a line of the file is invalid.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
@@ -44,64 +45,67 @@ def find_masks(place: Path, photos: Sequence[str], root: Path) -> dict[str, Path
     ...     find_masks(Path(file.name), ["photos/sea.jpg"], Path("photos"))
     {'photos/sea.jpg': [(0, 0, 9, 9)]}
     """
-    found: dict[str, Path | list[Box]]
+    masks: dict[str, Path | list[Box]]
     if place.is_dir():
-        found = {**_matched(_files(place), photos, root, key=_without_suffix)}
+        masks = {**_matched(_files(place), photos, root, key=_without_suffix)}
     elif place.is_file():
-        found = {**_matched(_boxes(place), photos, root, key=str)}
+        masks = {**_matched(_boxes(place), photos, root, key=str)}
     else:
         raise ArgumentError(f"masks={str(place)!r}: neither a folder of masks nor a CSV of boxes")
-    if not found:
+    if not masks:
         raise ArgumentError(
-            f"masks={str(place)!r}: none for any of {len(photos)} photos; a mask is called as its "
-            "photo, with any suffix"
+            f"masks={str(place)!r}: none for any of {len(photos)} photos. A mask has the name of "
+            "its photo, with any suffix."
         )
-    return found
+    return masks
 
 
-def mask_seen(
+def mask_in_view(
     preprocess: Callable[[Image.Image], Tensor], where: Where, photo: str, size: tuple[int, int]
 ) -> Bool[Array, "crop crop"] | None:
-    """Return the object as the network sees it: resized (nearest pixel) and cut as the photo is.
+    """Return the mask of the object, resized (nearest pixel) and cropped like the photo.
 
     Args:
         preprocess: of the network.
-        where: a file whose pixels are not 0 on the object, boxes, or a mask, of the whole photo.
-        photo: its name, for what is told.
+        where: the object in the whole photo: a file whose pixels are non-zero on it, boxes, or a
+            mask.
+        photo: its name, for messages.
         size: width and height of the photo.
 
     Returns:
-        None where nothing of the object is left in view, or there was none.
+        The mask in the network's view; None if no part of an object is in view.
 
     Raises:
-        ArgumentError: the mask has another size than the photo, a file is no image, a box reaches
-            out of the photo, or the preprocessing does not tell how it cuts.
+        ArgumentError: the mask and the photo differ in size, a file is not an image, a box extends
+            beyond the photo, or the preprocessing is not a `Preprocess`, so that its crop is
+            unknown.
 
-    >>> mask_seen(Preprocess(4, 2), [(0, 0, 2, 4)], "sea.jpg", (4, 4)).astype(int)
+    >>> mask_in_view(Preprocess(4, 2), [(0, 0, 2, 4)], "sea.jpg", (4, 4)).astype(int)
     array([[1, 0],
            [1, 0]])
     """
     if not isinstance(preprocess, Preprocess):
         raise ArgumentError(
-            f"masks: how the model's own preprocessing ({type(preprocess).__name__}) cuts photos "
-            "is not known; give the model one of annealcam.models.preprocess.Preprocess"
+            f"masks: the crop of the model's preprocessing ({type(preprocess).__name__}) is "
+            "unknown; give the model an annealcam.models.preprocess.Preprocess"
         )
     mask = _mask(where, photo, size)
     whole = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
     view = replace(preprocess, interpolation="nearest").view(whole)
-    seen = np.asarray(view)[..., 0] > 0
-    return seen if seen.any() else None
+    in_view = np.asarray(view)[..., 0] > 0
+    return in_view if in_view.any() else None
 
 
 def _mask(where: Where, photo: str, size: tuple[int, int]) -> Bool[Array, "height width"]:
-    """The object in the whole photo."""
+    """Return the mask of the object in the whole photo."""
     width, height = size
     if isinstance(where, Path):
         return _read(where, photo, size)
     if isinstance(where, np.ndarray):
         if where.shape != (height, width):
             raise ArgumentError(
-                f"masks: of shape {where.shape} for {photo}, which has {(height, width)}"
+                f"masks: of shape {where.shape} for {photo}, which has {(height, width)}; give the "
+                "mask at the photo's size"
             )
         return where
     mask = np.zeros((height, width), dtype=bool)
@@ -122,8 +126,8 @@ def _read(file: Path, photo: str, size: tuple[int, int]) -> Bool[Array, "height 
                     return _object(upright)
             width, height = opened.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        why = "not an image" if isinstance(error, UnidentifiedImageError) else error
-        raise ArgumentError(f"masks: {file} cannot be read ({why})") from error
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
+        raise ArgumentError(f"masks: {file} cannot be read ({reason})") from error
     raise ArgumentError(
         f"masks: {file} has {width} x {height} pixels and its photo {photo} {size[0]} x {size[1]}; "
         "give the mask at the photo's size"
@@ -131,39 +135,39 @@ def _read(file: Path, photo: str, size: tuple[int, int]) -> Bool[Array, "height 
 
 
 def _object(image: Image.Image) -> Bool[Array, "height width"]:
-    """The pixels that are not 0: in any colour, or in number, and not wholly transparent."""
+    """Return which pixels are non-zero in any colour, or in value, and not fully transparent."""
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         return pixels != 0
     has_alpha = image.getbands()[-1] == "A"
     colours = pixels[..., :-1] if has_alpha else pixels
-    there = (colours != 0).any(axis=-1)
-    return there & (pixels[..., -1] != 0) if has_alpha else there
+    coloured = (colours != 0).any(axis=-1)
+    return coloured & (pixels[..., -1] != 0) if has_alpha else coloured
 
 
 def _matched(
     table: Mapping[str, _Entry], photos: Sequence[str], root: Path, *, key: Callable[[str], str]
 ) -> dict[str, _Entry]:
-    """Each photo's entry: that of its path, or else the only one of its name."""
+    """Return each photo's entry: that of its path, or else the only one of its name."""
     keys = {photo: key(_below(photo, root)) for photo in photos}
-    found = {photo: table[own] for photo, own in keys.items() if own in table}
+    matches = {photo: table[path] for photo, path in keys.items() if path in table}
     free = sorted(set(table) - set(keys.values()))
-    named = {photo: PurePosixPath(own).name for photo, own in keys.items() if photo not in found}
-    entries, wanted = Counter(PurePosixPath(own).name for own in free), Counter(named.values())
-    by_name = {PurePosixPath(own).name: table[own] for own in free}
-    for photo, name in named.items():
-        if entries[name] and max(entries[name], wanted[name]) > 1:
+    names = {p: PurePosixPath(path).name for p, path in keys.items() if p not in matches}
+    entries, photos_of = Counter(PurePosixPath(path).name for path in free), Counter(names.values())
+    by_name = {PurePosixPath(path).name: table[path] for path in free}
+    for photo, name in names.items():
+        if entries[name] and max(entries[name], photos_of[name]) > 1:
             raise ArgumentError(
-                f"masks: {entries[name]} called {name!r} for {wanted[name]} photos of that name, "
-                f"as {photo}; call masks by the photos' paths below {root}"
+                f"masks: {entries[name]} named {name!r} for {photos_of[name]} photos of that name, "
+                f"such as {photo}; name masks by the photos' paths below {root}"
             )
         if entries[name]:
-            found[photo] = by_name[name]
-    return found
+            matches[photo] = by_name[name]
+    return matches
 
 
 def _below(photo: str, root: Path) -> str:
-    """A photo's path below the folder of photos."""
+    """Return a photo's path below the folder of photos."""
     path = Path(photo.removeprefix(BUNDLED))
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
@@ -173,30 +177,31 @@ def _without_suffix(path: str) -> str:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """The images below a folder, by their paths without suffix."""
-    found: dict[str, Path] = {}
+    """Return the images below a folder, by their paths without suffix."""
+    files: dict[str, Path] = {}
     for file in sorted(folder.rglob("*")):
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
             continue
         path = _without_suffix(file.relative_to(folder).as_posix())
-        if path in found:
-            raise ArgumentError(f"masks: {found[path]} and {file} are both of {path!r}; keep one")
-        found[path] = file
-    return found
+        if path in files:
+            raise ArgumentError(f"masks: {files[path]} and {file} are both of {path!r}; keep one")
+        files[path] = file
+    return files
 
 
 def _boxes(file: Path) -> dict[str, list[Box]]:
-    found: dict[str, list[Box]] = {}
+    boxes: dict[str, list[Box]] = {}
     for number, row in _lines(file):
         try:
             left, top, right, bottom = (int(row[name]) for name in COLUMNS[1:])
         except (TypeError, ValueError):
-            told = ",".join(str(row[name]) for name in COLUMNS)
+            line = ",".join(str(row[name]) for name in COLUMNS)
             raise ArgumentError(
-                f"masks={str(file)!r}: line {number}, {told!r}: four whole numbers of pixels wanted"
+                f"masks={str(file)!r}: line {number}, {line!r}: must have four whole numbers of "
+                "pixels"
             ) from None
-        found.setdefault(row["photo"], []).append((left, top, right, bottom))
-    return found
+        boxes.setdefault(row["photo"], []).append((left, top, right, bottom))
+    return boxes
 
 
 def _lines(file: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""The methods that are compared, on one layer and logit: each a map, and what it rests on."""
+"""The methods that are compared on one layer and logit: the map of each, and its channels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import CAM_METHODS, cam_maps, explanation_map
 from annealcam.attribution.layer_maps import LayerMaps, layer_maps
@@ -21,70 +22,79 @@ if TYPE_CHECKING:
     from annealcam.attribution.capture import Capture
 
 METHODS = (
-    "annealcam", "topk", "topk-alpha", "random", *CAM_METHODS, "random-map", "gaussian",
+    "annealcam", "topk_contribution", "topk_alpha", "random", *CAM_METHODS, "random_map",
+    "gaussian",
 )  # fmt: skip
+RENAMED = {"topk": "topk_contribution", "topk-alpha": "topk_alpha", "random-map": "random_map"}
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What a method says of one image: its raw map, and the channels it is made of.
+@dataclass(frozen=True, eq=False, repr=False)
+class MethodMap:
+    """The raw map of a method for one image, and the channels it is made of.
 
-    For the methods that weigh all maps, `channels` are those of positive weight; None for the two
-    floors, which know nothing of the network.
+    For the methods that weight all maps, `channels` are those of positive weight; for the two
+    reference maps, which do not depend on the network, it is None.
     """
 
     map: Float[Array, "h w"]
     channels: Int[Array, " k"] | None
 
+    def __repr__(self) -> str:
+        k = None if self.channels is None else len(self.channels)
+        return short_repr("MethodMap", shape=self.map.shape, channels=k)
 
-def answers(
+
+def method_maps(
     captured: Capture, settings: Settings, methods: Sequence[str], *, seeds: Sequence[int]
-) -> list[dict[str, Answer]]:
-    """Return, for each image of a captured batch, the answer of each method by its name.
+) -> list[dict[str, MethodMap]]:
+    """Return the map of each method, by its name, for each image of a captured batch.
 
-    `topk`, `topk-alpha` and `random` take as many maps as `annealcam` does: those of largest
-    contribution, of largest alpha, and any live ones of positive importance. An image with fewer
-    candidates than the cardinality keeps them all.
+    `topk_contribution`, `topk_alpha` and `random` take as many maps as `annealcam` selects: those
+    of largest contribution, those of largest alpha, and random live maps of positive importance.
+    An image with fewer candidates than the cardinality keeps all of them.
     """
-    seen = layer_maps(
+    images = layer_maps(
         captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits,
         objective=settings.objective, cardinality=settings.cardinality, fewer=True,
     )  # fmt: skip
-    whole = {
+    weighted = {
         name: cam_maps(captured.activations, captured.gradients, name).cpu().numpy()
         for name in CAM_METHODS
         if name in methods
     }
-    found = []
-    for i, one in enumerate(seen):
-        chosen = _chosen(one, settings, seeds[i])
-        own = {name: Answer(whole[name][i], one.weighted(one.weights[name])) for name in whole}
-        own |= {name: Answer(_drawn(captured, i, c, settings), c) for name, c in chosen.items()}
-        size = (one.maps.shape[1], one.maps.shape[2])
-        own["random-map"] = Answer(random_map(size, seed=seeds[i]), None)
-        own["gaussian"] = Answer(centred_gaussian(size), None)
-        found.append({name: own[name] for name in methods})
-    return found
+    results = []
+    for i, image in enumerate(images):
+        maps = {
+            name: MethodMap(values[i], image.weighted(image.weights[name]))
+            for name, values in weighted.items()
+        }
+        for name, channels in _selections(image, settings, seeds[i]).items():
+            maps[name] = MethodMap(_map_of(captured, i, channels, settings), channels)
+        size = (image.maps.shape[1], image.maps.shape[2])
+        maps["random_map"] = MethodMap(random_map(size, seed=seeds[i]), None)
+        maps["gaussian"] = MethodMap(centred_gaussian(size), None)
+        results.append({name: maps[name] for name in methods})
+    return results
 
 
-def _chosen(seen: LayerMaps, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:
-    """The channels of every method that selects."""
-    n = select(seen.problem, **settings.sampling(seed=seed)).n
-    own = seen.candidates[n.astype(bool)]
-    rng = np.random.default_rng(seed)
+def _selections(image: LayerMaps, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:
+    """Return the channels of every method that selects."""
+    n = select(image.problem, **settings.sampling(seed=seed)).n
+    selected = image.candidates[n.astype(bool)]
+    k, rng = len(selected), np.random.default_rng(seed)
     return {
-        "annealcam": own,
-        "topk": seen.top(seen.contribution, len(own)),
-        "topk-alpha": seen.top(seen.alpha, len(own)),
-        "random": np.sort(rng.choice(seen.positive, size=len(own), replace=False)),
+        "annealcam": selected,
+        "topk_contribution": image.top(image.contribution, k),
+        "topk_alpha": image.top(image.alpha, k),
+        "random": np.sort(rng.choice(image.positive, size=k, replace=False)),
     }
 
 
-def _drawn(
+def _map_of(
     captured: Capture, i: int, channels: Int[Array, " k"], settings: Settings
 ) -> Float[Array, "h w"]:
-    """The explanation map of a selection."""
-    where = torch.from_numpy(channels).to(captured.activations.device)
-    maps, gradients = captured.activations[i, where], captured.gradients[i, where]
+    """Return the explanation map of a selection."""
+    index = torch.from_numpy(channels).to(captured.activations.device)
+    maps, gradients = captured.activations[i, index], captured.gradients[i, index]
     weights = gradients.mean(dim=(-2, -1))
     return explanation_map(maps, weights, form=settings.map_form).cpu().numpy()

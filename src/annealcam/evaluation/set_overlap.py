@@ -1,4 +1,4 @@
-"""How far the predicted classes share the maps that a method selects, over all photos."""
+"""The overlap of the maps that a method selects for different predicted classes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PERMUTATIONS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
-    """The mean overlap of two classes by one method's maps, and that of resampled photos."""
+class Overlap:
+    """The mean overlap of two classes by the maps of one method, with that of resampled photos."""
 
     images: int
     mean: float
@@ -28,7 +28,7 @@ class Shared:
     null: float
 
     def interval(self) -> tuple[float, float]:
-        """The 95 % bootstrap interval, within [0, 1]."""
+        """Return the 95 % bootstrap interval, within [0, 1]."""
         low, high = centred_interval(self.mean, self.resampled)
         return max(low, 0.0), min(high, 1.0)
 
@@ -39,17 +39,18 @@ def overlap_lines(
     *,
     seed: int = 0,
 ) -> tuple[list[Line], str | None]:
-    """Return the line `overlap` of each method, and why there is no value, if there is none.
+    """Return the line `overlap` of each method, and the reason if there is no value.
 
-    A photo casts a vote for every map behind its explanation, and a class (the predicted one) is
-    the distribution of its photos' votes; the overlap is the mean Bhattacharyya coefficient of two
-    classes. Classes of one photo are left out. Photos are drawn again within their classes, the
-    same for all methods: differences are paired. `null` is the mean overlap under shuffled classes.
+    A photo votes for every map behind its explanation, and a predicted class is the distribution
+    of the votes of its photos; the overlap is the mean Bhattacharyya coefficient of two classes.
+    Classes of a single photo are left out. The bootstrap draws photos within their classes, the
+    same ones for all methods, so that differences are paired. `null` is the mean overlap under
+    shuffled classes.
 
     Args:
-        selections: of each method, the channels of every photo; None where it is not made of maps.
+        selections: the channels of every photo by each method; None for a method without channels.
         targets: the predicted class of every photo.
-        seed: of the resamples and shuffles.
+        seed: of the bootstrap and of the shuffles.
 
     >>> maps = [np.array([0]), np.array([0, 1]), np.array([1]), np.array([1])]
     >>> lines, reason = overlap_lines({"a": maps}, [3, 3, 8, 8])
@@ -58,48 +59,50 @@ def overlap_lines(
     """
     labels, classes = _labels(targets)
     if classes < LEAST:
-        most = Counter(targets).most_common(2)
-        told = ", ".join(f"{count} of class {name}" for name, count in most)
+        largest = Counter(targets).most_common(2)
+        counts = ", ".join(f"{count} of class {name}" for name, count in largest)
         reason = (
-            f"overlap: no value; it needs two predicted classes of two photos each (here {told})"
+            f"overlap: no value; it needs two predicted classes of two photos each (here {counts})"
         )
         return [_line(method, len(targets), None, None) for method in selections], reason
-    found = {m: _shared(chosen, labels, classes, seed) for m, chosen in selections.items()}
-    first = next(iter(found.values()))
+    overlaps = {
+        method: _overlap(channels, labels, classes, seed) for method, channels in selections.items()
+    }
+    first = next(iter(overlaps.values()))
     lines = [
-        _line(method, len(targets), own, None if own is first else first)
-        for method, own in found.items()
+        _line(method, len(targets), overlap, None if overlap is first else first)
+        for method, overlap in overlaps.items()
     ]
     return lines, None
 
 
 def _labels(targets: Sequence[int]) -> tuple[Int[Array, " images"], int]:
-    """The number of each photo's class, -1 where it is alone in it, and how many there are."""
+    """Return each photo's class number (-1: a class of one photo), and the number of classes."""
     counted = Counter(targets)
     classes = sorted(target for target, count in counted.items() if count >= LEAST)
     number = {target: i for i, target in enumerate(classes)}
     return np.array([number.get(target, -1) for target in targets], dtype=np.int64), len(classes)
 
 
-def _shared(
-    chosen: Sequence[Int[Array, " _"] | None],
+def _overlap(
+    channels: Sequence[Int[Array, " _"] | None],
     labels: Int[Array, " images"],
     classes: int,
     seed: int,
-) -> Shared | None:
-    """The overlap by one method; None if it is not made of maps, or too few photos have any."""
-    maps = [own for own in chosen if own is not None]
-    if len(maps) < len(chosen):
+) -> Overlap | None:
+    """Return the overlap by one method; None without channels, or if too few photos have any."""
+    maps = [selected for selected in channels if selected is not None]
+    if len(maps) < len(channels):
         return None
     votes = np.zeros((len(maps), 1 + max((int(m.max(initial=0)) for m in maps), default=0)))
-    for i, own in enumerate(maps):
-        votes[i, own] = 1.0
+    for i, selected in enumerate(maps):
+        votes[i, selected] = 1.0
     votes = votes[labels >= 0][:, votes.any(axis=0)]
     labels = labels[labels >= 0]
     mean = off_diagonal_mean(overlap_matrix(class_histograms(votes, labels, classes)))
     if np.isnan(mean):
         return None
-    return Shared(
+    return Overlap(
         int(votes.any(axis=1).sum()),
         mean,
         bootstrap_overlap(votes, labels, classes, resamples=RESAMPLES, seed=seed),
@@ -109,16 +112,16 @@ def _shared(
     )
 
 
-def _line(method: str, photos: int, own: Shared | None, first: Shared | None) -> Line:
-    if own is None:
+def _line(method: str, photos: int, overlap: Overlap | None, first: Overlap | None) -> Line:
+    if overlap is None:
         return Line(method, "overlap", 0, photos, None, None, None, None, None, None)
-    low, high = own.interval()
+    low, high = overlap.interval()
     line = Line(
-        method, "overlap", own.images, photos - own.images, own.mean, low, high,
-        None, None, None, own.null,
+        method, "overlap", overlap.images, photos - overlap.images, overlap.mean, low, high,
+        None, None, None, overlap.null,
     )  # fmt: skip
     if first is None:
         return line
-    less = own.mean - first.mean
-    low, high = centred_interval(less, own.resampled - first.resampled)
-    return replace(line, minus_first=less, minus_first_low=low, minus_first_high=high)
+    difference = overlap.mean - first.mean
+    low, high = centred_interval(difference, overlap.resampled - first.resampled)
+    return replace(line, minus_first=difference, minus_first_low=low, minus_first_high=high)

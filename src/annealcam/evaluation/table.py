@@ -1,4 +1,4 @@
-"""From scores of single images to the table that is read: means, intervals, paired differences."""
+"""From the scores of single images to a table of means, intervals and paired differences."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RESAMPLES = 2000
 class Line:
     """One method by one metric, over the images where the metric has a value.
 
-    `low` and `high` are the 95 % bootstrap interval of the mean; `minus_first` is the mean
-    difference to the first method on the same images, with its own interval. `missing` counts the
-    images without a value. What one image cannot say is None. `null` is what `overlap` would be if
-    classes meant nothing; other metrics have none.
+    `low` and `high` bound the 95 % bootstrap interval of the mean; `minus_first` is the mean
+    difference from the first method on the same images, with an interval of its own. `missing`
+    counts the images without a value. Values that need more images are None. `null` is the
+    `overlap` under shuffled classes; it is None for the other metrics.
     """
 
     method: str
@@ -42,8 +42,8 @@ def table_of(
 ) -> list[Line]:
     """Return a line for each method and metric, from scores[method][metric] of all images.
 
-    Images are drawn again as a whole, the same for all methods: differences are paired. NaN is a
-    score that has no value; it is counted, never averaged.
+    The bootstrap draws whole images, the same ones for all methods, so that differences are
+    paired. NaN marks a score without a value; it is counted as missing and never averaged.
 
     >>> table_of({"a": {"x": [1.0, 3.0]}, "b": {"x": [1.0, float("nan")]}})[1].missing
     1
@@ -52,12 +52,12 @@ def table_of(
     lines = []
     for method, metrics in scores.items():
         for metric, values in metrics.items():
-            own = np.asarray(values, dtype=np.float64)
-            reference = np.asarray(scores[first].get(metric, own * np.nan), dtype=np.float64)
-            there = np.isfinite(own)
-            difference = (None, None, None) if method == first else _mean(own - reference, seed)
+            column = np.asarray(values, dtype=np.float64)
+            reference = np.asarray(scores[first].get(metric, column * np.nan), dtype=np.float64)
+            valid = np.isfinite(column)
+            difference = (None, None, None) if method == first else _mean(column - reference, seed)
             lines.append(
-                Line(method, metric, int(there.sum()), int((~there).sum()), *_mean(own, seed),
+                Line(method, metric, int(valid.sum()), int((~valid).sum()), *_mean(column, seed),
                      *difference)
             )  # fmt: skip
     return lines

@@ -12,7 +12,7 @@ from annealcam.errors import ArgumentError
 from annealcam.qubo.energies import bits, energies_of, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.branch_and_bound import Subproblem, branch_and_bound
+from annealcam.samplers.search_tree import Subproblem, branch_and_bound
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 

@@ -67,7 +67,7 @@ _LIST = (
     Sampler("exact", "Exact", "annealcam.samplers.exact:solve_exact",
             "the optimum with its proof: enumeration up to 24 maps, then branch and bound",
             certifies=True),
-    Sampler("local", "Local search", "annealcam.samplers.local_search:local_search",
+    Sampler("local", "Local search", "annealcam.samplers.local:local_search",
             "iterated local search, for hundreds of maps", _SEED),
     Sampler("windows", "Annealed windows", "annealcam.samplers.windows:select_by_windows",
             "annealing a few maps of a large problem at a time", _ANNEALING),

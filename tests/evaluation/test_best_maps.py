@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import annealcam as ac
 from annealcam.cli.main import app
-from annealcam.evaluation.best_k import best_k
+from annealcam.evaluation.best_maps import best_k
 from annealcam.settings import resolve
 from tests.networks import small_network
 

@@ -7,7 +7,7 @@ import pytest
 
 import annealcam as ac
 from annealcam.errors import ArgumentError
-from annealcam.samplers.local_search import local_search, local_search_many
+from annealcam.samplers.local import local_search, local_search_many
 from tests.problems import relu_problem
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from annealcam._internal.types import Array
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.local_search import local_search
+from annealcam.samplers.local import local_search
 
 SLICE = 2000  # nodes between two checks of the clock and of Ctrl-C
 IN = 1  # status of a selected map in the kernels; 0 is undecided

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import annealcam as ac
-from annealcam.samplers import branch_and_bound as module
-from annealcam.samplers.branch_and_bound import Subproblem, Tree, branch_and_bound, is_gram
+from annealcam.samplers import search_tree as module
+from annealcam.samplers.search_tree import Subproblem, Tree, branch_and_bound, is_gram
 from annealcam.samplers.selection import certified
 
 KINDS = ("maps", "signed", "copies", "equal", "apart", "nothing", "whole numbers", "negative")

@@ -15,9 +15,9 @@ from annealcam.cli.evaluate import FILES
 from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.batches import photos_in
-from annealcam.evaluation.evaluate import evaluate
-from annealcam.evaluation.masks import mask_seen
-from annealcam.evaluation.methods import METHODS, answers
+from annealcam.evaluation.evaluation import evaluate
+from annealcam.evaluation.masks import mask_in_view
+from annealcam.evaluation.methods import METHODS, method_maps
 from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
@@ -71,7 +71,7 @@ def test_every_method_by_every_metric(photos, network):
 
 
 def test_a_batch_does_not_matter(photos, network):
-    options = {"methods": ["annealcam", "gradcam", "random", "random-map"]}
+    options = {"methods": ["annealcam", "gradcam", "random", "random_map"]}
     options |= {"metrics": ["insertion", "road"]}
     one, many = (
         evaluate(network, photos_in(photos), resolve(sampler="exact"), batch=b, **options).rows
@@ -119,7 +119,7 @@ def test_localisation_is_the_metrics_own(photos, network):
     for metric, measure in measures.items():
         scores = column(found, "gradcam", metric)
         for i in (0, 2):
-            seen = mask_seen(network.preprocess, masks[names[i]], names[i], (24, 24))
+            seen = mask_in_view(network.preprocess, masks[names[i]], names[i], (24, 24))
             assert scores[i] == pytest.approx(measure(large[i], seen), rel=1e-5)
         assert np.isnan(scores[1])
     line = next(line for line in found.lines if line.metric == "pointing")
@@ -133,27 +133,32 @@ def test_the_overlap_is_over_all_photos(photos, network, tmp_path):
     red = str(tmp_path / "red.png")  # of another class
     Image.new("RGB", (24, 24), (255, 0, 0)).save(red)
     names = [str(photos / "0.png"), red, str(photos / "1.png"), red]
-    found = evaluate(network, names, how, methods=["topk", "gaussian"], **options)
+    found = evaluate(network, names, how, methods=["topk_contribution", "gaussian"], **options)
     assert [(line.method, line.metric) for line in found.lines] == [
-        (method, metric) for method in ("topk", "gaussian") for metric in ("kept", "overlap")
+        (method, metric)
+        for method in ("topk_contribution", "gaussian")
+        for metric in ("kept", "overlap")
     ]
-    targets = column(found, "topk", "target")
+    targets = column(found, "topk_contribution", "target")
     assert targets == [targets[0], targets[1]] * 2
     seen = capture(
         network.model, torch.stack([network.preprocess(load_photo(n)) for n in names]), layer="3"
     )
-    maps = [own["topk"].channels for own in answers(seen, how, ["topk"], seeds=[0, 1, 2, 3])]
-    (expected,), _ = overlap_lines({"topk": maps}, targets)
+    maps = [
+        own["topk_contribution"].channels
+        for own in method_maps(seen, how, ["topk_contribution"], seeds=[0, 1, 2, 3])
+    ]
+    (expected,), _ = overlap_lines({"topk_contribution": maps}, targets)
     assert found.lines[1] == expected
     assert (expected.images, found.lines[3].mean, found.lines[3].missing) == (4, None, 4)
     assert "overlap" not in found.rows[0]
-    few = evaluate(network, names[:3], how, methods=["topk"], **options)
+    few = evaluate(network, names[:3], how, methods=["topk_contribution"], **options)
     assert few.notes[0].startswith("overlap: no value; it needs two predicted classes")
 
 
 def test_a_cardinality_is_kept(photos, network):
     how = resolve(sampler="exact", cardinality=3)
-    names = ["annealcam", "topk", "random"]
+    names = ["annealcam", "topk_contribution", "random"]
     found = evaluate(network, photos_in(photos), how, methods=names, metrics=["kept"])
     assert {row["maps"] for row in found.rows} == {3}
     assert found.sizes == dict.fromkeys(names, 3.0)
@@ -169,12 +174,12 @@ def test_what_cannot_be(photos, network, tmp_path):
         evaluate(network, photos_in(photos), resolve(sampler="exact", cardinality=17))
     with pytest.raises(ArgumentError, match="at least one"):
         evaluate(network, [], how)
-    with pytest.raises(ArgumentError, match="metrics='iou': needs to know where the object is"):
+    with pytest.raises(ArgumentError, match="metrics='iou': needs the place of the object"):
         evaluate(network, photos_in(photos), how, metrics=["iou"])
     wrong = {str(photos / "0.png"): np.ones((5, 5), bool)}
     with pytest.raises(ArgumentError, match=r"of shape \(5, 5\) for .*0.png"):
         evaluate(network, photos_in(photos), how, masks=wrong)
-    with pytest.raises(ImageError, match="none of 1 can be read"):
+    with pytest.raises(ImageError, match="none of 1 photos can be read"):
         evaluate(network, [str(photos / "broken.png")], how)
     with pytest.raises(ArgumentError, match="an empty folder"):
         photos_in(tmp_path)

@@ -1,0 +1,202 @@
+"""Photos, methods and metrics into one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from annealcam._internal.deprecation import renamed_value
+from annealcam._internal.text import short_repr
+from annealcam._internal.types import Array, Progress
+from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.capture import capture
+from annealcam.attribution.layers import default_layer
+from annealcam.errors import ArgumentError, ImageError
+from annealcam.evaluation.batches import Batch, batches
+from annealcam.evaluation.masks import Where
+from annealcam.evaluation.methods import METHODS, RENAMED, method_maps
+from annealcam.evaluation.scores import LOCALISATION, METRICS, MethodBatch, resolve_metrics
+from annealcam.evaluation.set_overlap import overlap_lines
+from annealcam.evaluation.table import Line, table_of
+from annealcam.metrics.sensitivity import other_classes
+from annealcam.models.loaded import LoadedModel
+from annealcam.settings import Settings
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """Methods by metrics: the table, the scores of every photo, and their provenance.
+
+    `lines` is the table, with a `Line` for each method and metric; `rows` has the scores of each
+    photo and method; `skipped` lists the photos that could not be read, with the reasons; `notes`
+    holds what else a reader must know.
+    """
+
+    lines: list[Line]
+    rows: list[dict[str, Any]]
+    skipped: list[str]
+    notes: list[str]
+    provenance: dict[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, float | None]:
+        """Mean number of maps behind each method's result; None for the reference maps."""
+        counts: dict[str, list[Any]] = {}
+        for row in self.rows:
+            counts.setdefault(row["method"], []).append(row["maps"])
+        return {
+            method: None if None in sizes else float(np.mean(sizes))
+            for method, sizes in counts.items()
+        }
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "Evaluation", photos=self.provenance["photos"], methods=len(self.sizes),
+            metrics=len(self.provenance["metrics"]), skipped=len(self.skipped),
+        )  # fmt: skip
+
+
+@dataclass
+class _Collected:
+    """The results of the photos so far; `in_view` counts the photos with a mask in view."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    selections: dict[str, list[Int[Array, " _"] | None]] = field(default_factory=dict)
+    in_view: int = 0
+
+
+def evaluate(
+    network: LoadedModel,
+    photos: Sequence[str],
+    settings: Settings,
+    *,
+    layer: str | None = None,
+    methods: Sequence[str] = METHODS,
+    metrics: Sequence[str] | None = None,
+    masks: Mapping[str, Where] | None = None,
+    batch: int = 8,
+    model_name: str = "",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score methods by metrics over photos, all on one layer and the logit of the predicted class.
+
+    Args:
+        network: as returned by `load_model`.
+        photos: files, or `skimage:` names; those that cannot be read are skipped and listed.
+        settings: of the method `annealcam`; its seed is the seed of all random choices.
+        layer: None: the default layer.
+        methods, metrics: names from `METHODS` and `METRICS`; None: the default metrics, with those
+            of localisation if there are masks.
+        masks: the object in each photo, as returned by `find_masks`: a file, boxes, or a mask of
+            the whole photo. Photos without a mask have no localisation score.
+        batch: photos that pass through the network together.
+        model_name: for the provenance.
+        progress: called with a description, the number of photos done, and of all photos.
+
+    Raises:
+        ArgumentError: there is no photo, a method or metric is unknown, the cardinality is above
+            max_qubits, or a mask does not fit its photo.
+        ImageError: none of the photos can be read.
+        AnnealcamError: as `explain`.
+    """
+    methods = [renamed_value("methods", name, RENAMED) for name in methods]
+    for name in methods:
+        one_of("methods", name, METHODS)
+    metrics = resolve_metrics(metrics, masks=masks is not None)
+    if not photos or not methods or not metrics:
+        raise ArgumentError("photos, methods, metrics: give at least one of each.")
+    if (settings.cardinality or 0) > settings.max_qubits:
+        raise ArgumentError(
+            f"cardinality={settings.cardinality}: above max_qubits={settings.max_qubits}; lower "
+            "it, or raise max_qubits"
+        )
+    used_masks = masks if masks and set(metrics) & set(LOCALISATION) else {}
+    skipped: list[str] = []
+    collected = _Collected(selections={method: [] for method in methods})
+    for images in batches(
+        network, photos, whole("batch", batch, least=1), masks=used_masks, skipped=skipped
+    ):
+        layer = layer or default_layer(network.model, images.images[:1])
+        _score(network, images, settings, layer, metrics, collected)
+        if progress is not None:
+            progress("evaluating", len(collected.targets) + len(skipped), len(photos))
+    if not collected.rows:
+        raise ImageError(
+            f"photos: none of {len(photos)} photos can be read. The first: {skipped[0]}"
+        )
+    lines, notes = _table(collected, methods, metrics, settings.seed)
+    if used_masks:
+        notes.append(
+            f"masks: {collected.in_view} of {len(collected.targets)} photos have one in view"
+        )
+    provenance = {
+        "model": model_name, "layer": layer, "photos": len(collected.targets),
+        "metrics": {name: str(METRICS[name]) for name in metrics}, **settings.as_provenance(),
+    }  # fmt: skip
+    return Evaluation(lines, collected.rows, skipped, notes, provenance)
+
+
+def _table(
+    collected: _Collected, methods: list[str], metrics: list[str], seed: int
+) -> tuple[list[Line], list[str]]:
+    """Return the table, method by method, and the notes on it."""
+    scores = {
+        method: {
+            metric: [row[metric] for row in collected.rows if row["method"] == method]
+            for metric in metrics
+            if METRICS[metric].score
+        }
+        for method in methods
+    }
+    lines, notes = table_of(scores, seed=seed), []
+    if "overlap" in metrics:
+        overlaps, reason = overlap_lines(collected.selections, collected.targets, seed=seed)
+        lines, notes = lines + overlaps, [reason] if reason else []
+    return sorted(
+        lines, key=lambda line: (methods.index(line.method), metrics.index(line.metric))
+    ), notes
+
+
+def _score(
+    network: LoadedModel,
+    batch: Batch,
+    settings: Settings,
+    layer: str,
+    metrics: Sequence[str],
+    collected: _Collected,
+) -> None:
+    """Add a row for each photo and method of a batch."""
+    captured = capture(network.model, batch.images, layer=layer)
+    targets = captured.targets.tolist()
+    methods, before = list(collected.selections), len(collected.targets)
+    seeds = [settings.seed + before + i for i in range(len(batch.names))]
+    results = method_maps(captured, settings, methods, seeds=seeds)
+    other_results = results
+    if "sensitivity" in metrics:
+        logits = captured.logits.cpu().numpy()
+        others = other_classes(logits, np.array(targets), which="next").tolist()
+        of_others = capture(network.model, batch.images, layer=layer, targets=others)
+        other_results = method_maps(of_others, settings, methods, seeds=seeds)
+    images = batch.images.to(captured.logits.device)
+    collected.targets += targets
+    collected.in_view += sum(mask is not None for mask in batch.masks)
+    for method in methods:
+        method_batch = MethodBatch(
+            network.model, images, layer, targets, [maps[method] for maps in results],
+            [maps[method] for maps in other_results], batch.masks, settings.seed,
+        )  # fmt: skip
+        channels = [result.channels for result in method_batch.results]
+        collected.selections[method] += channels
+        scores = {m: score(method_batch) for m in metrics if (score := METRICS[m].score)}
+        for i, (photo, target) in enumerate(zip(batch.names, targets, strict=True)):
+            selected = channels[i]
+            collected.rows.append(
+                {"photo": photo, "method": method, "target": target,
+                 "maps": None if selected is None else len(selected),
+                 **{metric: float(values[i]) for metric, values in scores.items()}}
+            )  # fmt: skip
