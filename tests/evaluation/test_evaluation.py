@@ -164,6 +164,15 @@ def test_a_cardinality_is_kept(photos, network):
     assert found.sizes == dict.fromkeys(names, 3.0)
 
 
+def test_old_names_of_methods_are_accepted_with_a_warning(photos, network):
+    names, options = photos_in(photos)[:1], {"metrics": ["kept"]}
+    with pytest.warns(DeprecationWarning, match="use methods='topk_alpha'"):
+        old = evaluate(network, names, resolve(), methods=["topk-alpha"], **options)
+    new = evaluate(network, names, resolve(), methods=["topk_alpha"], **options)
+    assert old.rows == new.rows
+    assert repr(new) == "Evaluation(photos=1, methods=1, metrics=1, skipped=0)"
+
+
 def test_what_cannot_be(photos, network, tmp_path):
     how = resolve(sampler="exact")
     with pytest.raises(ArgumentError, match="methods='gradcm': one of.*did you mean 'gradcam'"):

@@ -48,8 +48,8 @@ def test_a_bundled_photo_has_a_mask_too(tmp_path):
     ("text", "complaint"),
     [
         ("name,x\n1.jpg,3\n", "must name photo,left,top,right,bottom"),
-        (LINE + "1.jpg,0,0,2.5,2\n", "line 2, '1.jpg,0,0,2.5,2': four whole numbers"),
-        (LINE + "1.jpg,0,0,2\n", "line 2, .* four whole numbers"),
+        (LINE + "1.jpg,0,0,2.5,2\n", "line 2, '1.jpg,0,0,2.5,2': must have four whole"),
+        (LINE + "1.jpg,0,0,2\n", "line 2, .* must have four whole"),
         (LINE, "none for any of 1 photos"),
     ],
 )
@@ -69,7 +69,7 @@ def test_wrong_places(tmp_path):
 
 def test_names_that_fit_several(tmp_path):
     save(tmp_path / "1.png", np.ones((2, 2)))
-    with pytest.raises(ArgumentError, match="1 called '1' for 2 photos.*paths below p"):
+    with pytest.raises(ArgumentError, match="1 named '1' for 2 photos.*paths below p"):
         find_masks(tmp_path, ["p/cat/1.jpg", "p/dog/1.jpg"], tmp_path.__class__("p"))
     save(tmp_path / "1.gif", np.ones((2, 2)))
     with pytest.raises(ArgumentError, match="both of '1'; keep one"):
@@ -147,5 +147,5 @@ def test_masks_that_do_not_fit(tmp_path):
     (tmp_path / "m.png").write_bytes(b"no")
     with pytest.raises(ArgumentError, match="m.png cannot be read .not an image"):
         mask_in_view(how, file, "a.jpg", (9, 9))
-    with pytest.raises(ArgumentError, match="own preprocessing .function. cuts"):
+    with pytest.raises(ArgumentError, match="preprocessing .function. is unknown"):
         mask_in_view(lambda photo: photo, file, "a.jpg", (9, 9))
