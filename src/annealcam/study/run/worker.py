@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.files import file_written_aside
 from annealcam.attribution.layer_maps import layer_maps
 from annealcam.data.sets import LabelledSet, load_set
-from annealcam.errors import ImageError, OutputError
+from annealcam.errors import OutputError
 from annealcam.study.config import Data, Study
 from annealcam.study.run.networks import NetworkCard, card_of, opened
 from annealcam.study.run.shards import Log, Shard
@@ -19,9 +19,7 @@ from annealcam.study.run.store import LOG, TABLE, table_of, write_part
 from annealcam.study.table.rows import rows_of
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from annealcam.attribution.capture import Capture
+    from annealcam.models.network_layer import CapturedBatch, NetworkLayer
 
 
 @lru_cache(maxsize=2)
@@ -37,17 +35,10 @@ def photos(data: Data) -> LabelledSet:
 
 def describe(study: Study, model: str) -> NetworkCard:
     """Describe a network of a study; see `card_of`."""
-    shown = photos(study.data)
-    network = study.network
-    for i in range(len(shown)):
-        try:
-            example = shown.open(i)
-        except ImageError:
-            continue
-        return card_of(
-            model, network.layers, network.device, shown.classes, study.data.labels, example
-        )
-    raise ImageError(f"data={study.data.name!r}: not one photo can be read")
+    shown, network = photos(study.data), study.network
+    return card_of(
+        model, network.layers, network.device, shown.classes, study.data.labels, shown.first_photo()
+    )
 
 
 def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int:
@@ -66,10 +57,14 @@ def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int
     _one_thread()
     log = Log(shard.label, shard.setting.model, shard.setting.layer, shard.wanted)
     rows: list[dict[str, Any]] = []
-    for batch in _batches(study, shard, log):
-        rows += _rows_of_batch(study, shard, card, batch, log)
-        if log.full:
+    with log.timing("network"):
+        batches = _batches(study, shard, card, log)
+    while not log.full:
+        with log.timing("network"):
+            batch = next(batches, None)
+        if batch is None:
             break
+        rows += _rows_of_batch(study, shard, card, batch, log)
     _write(run, shard, rows, log)
     return log.used
 
@@ -81,36 +76,50 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _batches(study: Study, shard: Shard, log: Log) -> Iterator[dict[str, Image.Image]]:
-    """Yield photos by name, in batches; those that cannot be read are noted and left out."""
-    shown = photos(study.data)
-    batch: dict[str, Image.Image] = {}
-    for i in shard.images(shown.of_class(shard.label).tolist()):
-        with log.timing("network"):
-            try:
-                batch[shown.images[i]] = shown.open(i)
-            except ImageError as error:
-                log.skipped.append({"image": shown.images[i], "reason": str(error)})
-        if len(batch) == study.network.batch:
-            yield batch
-            batch = {}
-    if batch:
-        yield batch
+@lru_cache(maxsize=8)
+def _network_layer(
+    model: str, layer: str, device: str, name: str, part: str, root: str
+) -> NetworkLayer:
+    """Return a layer of a network; the same process opens it once."""
+    from annealcam.models.network_layer import NetworkLayer
+
+    return NetworkLayer.open(
+        opened(model, device), layer, photos_of(name, part, root).first_photo()
+    )
+
+
+def _batches(
+    study: Study, shard: Shard, card: NetworkCard, log: Log
+) -> Iterator[CapturedBatch[str]]:
+    """Yield the shard's photos by name, captured; those that cannot be read go into the log."""
+    from annealcam.models.network_layer import capture_batches
+
+    data, network, shown = study.data, study.network, photos(study.data)
+    numbers = shard.images(shown.of_class(shard.label).tolist())
+    target = card.targets[shard.label]
+    return capture_batches(
+        _network_layer(
+            card.model, shard.setting.layer, network.device, data.name, data.part, data.root
+        ),
+        ((shown.images[number], partial(shown.open, number)) for number in numbers),
+        batch_size=network.batch,
+        skip=lambda image, error: log.skipped.append({"image": image, "reason": str(error)}),
+        target_of=(lambda _: target) if study.problem.explain == "label" else None,
+    )
 
 
 def _rows_of_batch(
-    study: Study, shard: Shard, card: NetworkCard, batch: dict[str, Image.Image], log: Log
+    study: Study, shard: Shard, card: NetworkCard, batch: CapturedBatch[str], log: Log
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a batch's images until the shard has as many images as it wants."""
-    target, asked = card.targets[shard.label], study.problem
+    target, options, captured = card.targets[shard.label], study.problem, batch.captured
     with log.timing("network"):
-        captured = _captured(study, card, shard, batch)
         predicted = captured.logits.argmax(dim=1).tolist()
         chances = captured.logits.double().softmax(dim=1).cpu().numpy()
     with log.timing("problem"):
-        seen = list(layer_maps(captured, importance=asked.importance, beta=asked.beta,
-                            limit=asked.max_qubits, objective=asked.objective))  # fmt: skip
-    for i, image in enumerate(batch):
+        seen = list(layer_maps(captured, importance=options.importance, beta=options.beta,
+                            limit=options.max_qubits, objective=options.objective))  # fmt: skip
+    for i, image in enumerate(batch.keys):
         log.looked_at += 1
         log.correct += predicted[i] == target
         if log.full or (study.data.choose == "correct" and predicted[i] != target):
@@ -129,19 +138,6 @@ def _rows_of_batch(
             "probability": float(chances[i, explained]),
         }
         yield from rows_of(study, seen[i], about, log)
-
-
-def _captured(
-    study: Study, card: NetworkCard, shard: Shard, batch: dict[str, Image.Image]
-) -> Capture:
-    import torch
-
-    from annealcam.attribution.capture import capture
-
-    network, preprocess, _ = opened(card.model, study.network.device)
-    images = torch.stack([preprocess(photo) for photo in batch.values()])
-    targets = card.targets[shard.label] if study.problem.explain == "label" else None
-    return capture(network, images, layer=shard.setting.layer, targets=targets)
 
 
 def _write(run: Path, shard: Shard, rows: list[dict[str, Any]], log: Log) -> None:
