@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/annealing.py [--quick]      (`make bench` runs it with the rest)
 
-One process, one thread, ours and the peer in turn after a warm-up, medians and minima. A goal is
-judged by medians. Both driver normalisations are shown: with `per_qubit` (1/d) the driver is weak and
-states change slowly; `unit` (1) costs QuTiP several times as much. Every row of many problems gives
-the time of one of them.
+One process and one thread; our code and the peer run in turn after a warm-up. Goals are judged by
+medians. Both driver normalisations are shown: with `per_qubit` (1/d) the driver is weak and states
+change slowly; `unit` (1) costs QuTiP several times as much. Rows of many problems give the time of
+one of them.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def study_rows(normalisation: str, *, quick: bool) -> list[Row]:
     options = {"normalisation": normalisation}
 
     def gaps() -> list[ac.MinimumGap]:
-        return [ac.minimum_gap(p, rtol=1e-6, **options) for p in problems]
+        return [ac.minimum_gap(p, tol=1e-6, **options) for p in problems]
 
     def evolutions() -> Any:
         return anneal_batch(problems, tau=STUDY_TAUS, **options)

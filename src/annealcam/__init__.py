@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from annealcam.annealing.batch import BatchResult, anneal_batch
     from annealcam.annealing.evolution import AnnealResult, anneal
     from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
-    from annealcam.annealing.levels.spectrum import SpectrumCurve, spectrum
+    from annealcam.annealing.levels.low_spectrum import SpectrumCurve, spectrum
     from annealcam.annealing.path import AnnealPath, anneal_path
     from annealcam.annealing.sampler import AnnealingSampler
     from annealcam.annealing.schedules.schedule import Schedule
@@ -37,7 +37,7 @@ _MODULES = {
     "MinimumGap": "annealing.levels.gap",
     "Schedule": "annealing.schedules.schedule",
     "SelectionProblem": "qubo.problem",
-    "SpectrumCurve": "annealing.levels.spectrum",
+    "SpectrumCurve": "annealing.levels.low_spectrum",
     "TauSweep": "annealing.sweep",
     "anneal": "annealing.evolution",
     "anneal_batch": "annealing.batch",
@@ -49,7 +49,7 @@ _MODULES = {
     "optimal_tau": "annealing.sweep",
     "solve": "samplers.selection",
     "solve_exact": "samplers.exact",
-    "spectrum": "annealing.levels.spectrum",
+    "spectrum": "annealing.levels.low_spectrum",
     "tau_sweep": "annealing.sweep",
     "tts99": "annealing.success",
 }

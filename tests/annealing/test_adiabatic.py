@@ -105,7 +105,7 @@ def test_by_name():
         ({"power": -1}, "^power=-1: must be 0 or more"),
         ({"power": np.inf}, "^power=inf"),
         ({"points": 2}, "^points=2: must be 3 or more"),
-        ({"schedule": "reverse:0.5:111"}, "a reverse run has no gap to adapt to"),
+        ({"schedule": "reverse:0.5:111"}, "cannot be adapted to a gap"),
         ({"schedule": "lineer"}, "did you mean 'linear'"),
         ({"normalisation": "per_qbit"}, "did you mean 'per_qubit'"),
     ],

@@ -97,9 +97,9 @@ def test_errors_are_bounds_of_the_batch_too():
 
 def test_wrong_arguments():
     p = relu_problem(3)
-    with pytest.raises(ArgumentError, match="problems, tau: at least one of each"):
+    with pytest.raises(ArgumentError, match="problems, tau: give at least one of each"):
         anneal_batch([], tau=1.0)
-    with pytest.raises(ArgumentError, match="problems, tau: at least one of each"):
+    with pytest.raises(ArgumentError, match="problems, tau: give at least one of each"):
         anneal_batch([p], tau=[])
     for tau in (-1.0, 0.0, np.nan, np.inf):
         with pytest.raises(ArgumentError, match=f"tau={tau}: must be above 0 and finite"):

@@ -139,9 +139,9 @@ def test_schedules_in_units_bring_their_own():
     assert normalisation_of(None, GHZ).name == "dwave"
     assert normalisation_of("dwave", GHZ).time_unit == "ns"
     assert normalisation_of(None, LINEAR).name == "per_qubit"
-    with pytest.raises(ArgumentError, match="'per_qubit'.* leave the normalisation out"):
+    with pytest.raises(ArgumentError, match="'per_qubit'.* omit the normalisation"):
         normalisation_of("per_qubit", GHZ)
-    with pytest.raises(ArgumentError, match="'dwave'.* give a schedule read from a file"):
+    with pytest.raises(ArgumentError, match="'dwave'.* use a schedule from a file"):
         normalisation_of("dwave", LINEAR)
 
 

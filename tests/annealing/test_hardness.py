@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import annealcam as ac
-from annealcam.annealing.diagnosis import diagnosis
-from annealcam.annealing.hardness import hardness
+from annealcam.annealing.difficulty import hardness
 from annealcam.annealing.levels.gap import minimum_gap
-from annealcam.annealing.levels.spectrum import spectrum
+from annealcam.annealing.levels.low_spectrum import spectrum
+from annealcam.annealing.sentences import diagnosis
 from annealcam.annealing.success import wilson_interval
 from annealcam.errors import ArgumentError
 from annealcam.qubo.files import ProblemFile
@@ -99,7 +99,7 @@ def test_progress_is_told():
 def test_bad_input():
     with pytest.raises(ArgumentError, match="problem: has no variables"):
         hardness(file_of(ac.SelectionProblem([], np.zeros((0, 0)))), [1])
-    with pytest.raises(ArgumentError, match="tau: none given"):
+    with pytest.raises(ArgumentError, match="tau: give at least one"):
         hardness(file_of(relu_problem(2)), [])
     with pytest.raises(ArgumentError, match="tau=-1"):
         hardness(file_of(relu_problem(2)), [10, -1])
@@ -116,7 +116,7 @@ def told(problem, **options):
 def test_diagnosis_of_a_gap_at_the_end():
     """Independent qubits, one nearly free: its own field is all that is left at s = 1."""
     text = told(ac.SelectionProblem([1.0, 0.01], np.zeros((2, 2))), normalisation="unit")
-    assert "0.007 energy units, is at s = 1, 100.0% of the gap at s = 1: in essence" in text
+    assert "0.007 energy units, is at s = 1, 100.0% of the gap at s = 1: it is essentially" in text
     assert "Landau-Zener does not apply" in text
     assert "enumerates all 4 selections in milliseconds: no quantum advantage" in text
 
@@ -144,4 +144,4 @@ def test_diagnosis_of_ties():
 
 def test_certainty_is_not_made_of_rounding():
     text = told(relu_problem(4))
-    assert "the best of 16 shots with over 0.999" in text
+    assert "The best of 16 shots finds it with probability over 0.999" in text

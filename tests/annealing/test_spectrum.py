@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.annealing.hamiltonian import NORMALISATIONS, dense_hamiltonian, diagonal
 from annealcam.annealing.levels.drivers import TransverseField
 from annealcam.annealing.levels.eigensolver import lowest_states
-from annealcam.annealing.levels.spectrum import LowSpectrum, ground_state, spectrum
+from annealcam.annealing.levels.low_spectrum import LowSpectrum, ground_state, spectrum
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC, Schedule
 from annealcam.errors import ArgumentError
 from tests.problems import problems, relu_problem

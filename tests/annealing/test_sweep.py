@@ -84,7 +84,7 @@ def test_time_to_solution_of_guessing():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda p: tau_sweep(p, []), "^taus: none given"),
+        (lambda p: tau_sweep(p, []), "^taus: give at least one"),
         (lambda p: tau_sweep(p, [10.0, 0.0]), "^taus: tau=0.0: must be above 0"),
         (lambda p: tau_sweep(p, [-1.0]), "^taus: tau=-1.0: must be above 0"),
         (lambda p: tau_sweep(p, [math.inf]), "^taus: tau=inf"),
@@ -92,10 +92,13 @@ def test_time_to_solution_of_guessing():
         (lambda p: tau_sweep(p, [[1.0, 2.0]]), "^taus: "),
         (lambda p: tau_sweep(p, [1.0], normalisation="per_qbit"), "did you mean 'per_qubit'"),
         (lambda p: tau_sweep(p, [1.0], overhead=-1), "^overhead=-1"),
-        (lambda p: optimal_tau(p, bounds=(5.0, 5.0)), r"^bounds=\(5.0, 5.0\): two lengths"),
+        (
+            lambda p: optimal_tau(p, bounds=(5.0, 5.0)),
+            r"^bounds=\(5.0, 5.0\): must be",
+        ),
         (lambda p: optimal_tau(p, bounds=(0.0, 5.0)), "^bounds="),
         (lambda p: optimal_tau(p, points=2), "^points=2: must be 3 or more"),
-        (lambda p: optimal_tau(p, rtol=0), "^rtol=0: must lie between"),
+        (lambda p: optimal_tau(p, tau_tol=0), "^tau_tol=0: must be between"),
     ],
 )
 def test_bad_arguments(call, said):

@@ -14,7 +14,7 @@ import annealcam as ac
 from annealcam.annealing.hamiltonian import NORMALISATIONS
 from annealcam.annealing.levels.drivers import TransverseField, XYDriver, driver_of
 from annealcam.annealing.levels.gap import minimum_gap
-from annealcam.annealing.levels.spectrum import ground_state, spectrum
+from annealcam.annealing.levels.low_spectrum import ground_state, spectrum
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
 from tests.problems import problems, relu_problem

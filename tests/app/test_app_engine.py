@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import annealcam as ac
-from annealcam.annealing.hardness import hardness
+from annealcam.annealing.difficulty import hardness
 from annealcam.app import engine as engine_module
 from annealcam.app.choices import SAMPLERS, Choices
 from annealcam.app.engine import BEING_FOUND, Engine
@@ -158,7 +158,7 @@ def test_hardness_is_that_of_the_library_and_levels_are_found_once(engine, monke
     assert told[1].gap.gap == expected.gap.gap
     assert np.array_equal(told[1].curve.energies, expected.curve.energies)
     monkeypatch.setattr(
-        "annealcam.annealing.hardness.minimum_gap", lambda *_, **__: pytest.fail("again")
+        "annealcam.annealing.difficulty.minimum_gap", lambda *_, **__: pytest.fail("again")
     )
     (again,) = engine.hardness(e, 40.0)
     assert again.gap is told[1].gap

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import annealcam as ac
-from annealcam.annealing.hardness import hardness
+from annealcam.annealing.difficulty import hardness
 from annealcam.qubo.files import ProblemFile
 from annealcam.render.figures.annealing import (
     distribution_figure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -65,6 +66,39 @@ def renamed_keys(
             _warn(f"{argument}: {key} is renamed, use {new_by_old[key]}")
         renamed[new_by_old.get(key, key)] = value
     return renamed
+
+
+def renamed_attribute(old: str, new: str) -> property:
+    """Return a property that gives the attribute `new` under its old name.
+
+    >>> class Result:
+    ...     normalisation = "unit"
+    ...     convention = renamed_attribute("convention", "normalisation")
+    >>> Result().convention
+    'unit'
+    """
+
+    def value(self: Any) -> Any:
+        _warn(f"{old}: renamed, use {new}")
+        return getattr(self, new)
+
+    return property(value, doc=f"Old name of `{new}`.")
+
+
+def renamed_names(module: str, new_by_old: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module that gives names under their old names.
+
+    >>> renamed_names(__name__, {"renamed": "renamed_value"})("renamed").__name__
+    'renamed_value'
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name not in new_by_old:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        _warn(f"{name}: renamed, use {new_by_old[name]}")
+        return getattr(sys.modules[module], new_by_old[name])
+
+    return __getattr__
 
 
 def _warn(message: str) -> None:

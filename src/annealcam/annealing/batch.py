@@ -1,4 +1,4 @@
-"""Many runs at once: several problems, each with several lengths of the run."""
+"""Many annealing runs at once: several problems, each with several run times."""
 
 from __future__ import annotations
 
@@ -12,23 +12,33 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
-from annealcam.annealing.simulation.ladder import Converged
 from annealcam.annealing.simulation.plan import Plan, plan_of
 from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 
-_TOGETHER = 256  # runs in one batch on a device: more bring nothing
+_LARGEST_BATCH = 256  # runs at once on a GPU: more are no faster
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchResult:
-    """F of every problem at every tau, with the estimate of its error and the steps it took."""
+    """Success probabilities of several problems at several run times.
+
+    Attributes:
+        tau: the run times, (taus,).
+        success_probability: F, (problems, taus).
+        error: estimate of the error of F, (problems, taus).
+        steps: number of time steps of the finest run, (problems, taus).
+        multiplicity: number of ground states of each problem, (problems,).
+        normalisation: driver normalisation, with the units of time and energy.
+        schedule: name of the schedule.
+    """
 
     tau: Float[Array, " taus"]
     success_probability: Float[Array, "problems taus"]
@@ -37,6 +47,18 @@ class BatchResult:
     multiplicity: Int[Array, " problems"]
     normalisation: Normalisation
     schedule: str
+
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        problems, taus = self.success_probability.shape
+        return short_repr(
+            "BatchResult",
+            problems=problems,
+            taus=taus,
+            mean_success_probability=float(self.success_probability.mean()),
+            normalisation=self.normalisation.name,
+        )
 
 
 @renamed_arguments(convention="normalisation")
@@ -53,21 +75,21 @@ def anneal_batch(
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchResult:
-    """Anneal every problem with every tau; see `anneal` for the options.
+    """Anneal every problem with every tau, as `anneal` does.
 
-    A problem's energies are made once and serve all its runs. The runs themselves are compiled
-    code outside of Python's lock: `threads` problems run at a time, each on one core.
+    The energies of a problem are computed once for all its runs. The runs are compiled code that
+    releases Python's lock: `threads` problems run at the same time, each on one core.
 
     Args:
         problems: the selection problems, of any sizes.
-        tau: one length of the run, or several.
-        normalisation, schedule, tol, constraint, precision, device: as of `anneal`.
-        threads: cores to use.
-        progress: called with the number of problems done and their number in all.
+        tau: one run time, or several.
+        normalisation, schedule, tol, constraint, precision, device: as for `anneal`.
+        threads: number of CPU cores.
+        progress: called with the number of finished problems and the number of all.
 
     Raises:
-        ArgumentError: as `anneal`, or there is no problem or no tau.
-        ProblemTooLargeError: as `anneal`.
+        ArgumentError: as for `anneal`, or there is no problem or no tau.
+        ProblemTooLargeError: as for `anneal`.
 
     >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
     >>> anneal_batch([p, p], tau=[1.0, 200.0]).success_probability.round(2)
@@ -76,74 +98,69 @@ def anneal_batch(
     """
     taus = np.atleast_1d(np.asarray(tau, dtype=np.float64)).tolist()
     if not taus or not problems:
-        raise ArgumentError("problems, tau: at least one of each")
-    plans = [
-        [
-            plan_of(problem, tau=t, normalisation=normalisation, schedule=schedule, tol=tol,
-                    constraint=constraint, precision=precision)
-            for t in taus
-        ]
-        for problem in problems
-    ]  # fmt: skip
-    threads, place = whole("threads", threads, least=1), gpu_of(device)
-    if place is None or plans[0][0].in_subspace:
+        raise ArgumentError("problems, tau: give at least one of each")
+    options: dict[str, Any] = {
+        "normalisation": normalisation,
+        "schedule": schedule,
+        "tol": tol,
+        "constraint": constraint,
+        "precision": precision,
+    }
+    plans = [[plan_of(problem, tau=t, **options) for t in taus] for problem in problems]
+    threads, gpu = whole("threads", threads, least=1), gpu_of(device)
+    if gpu is None or plans[0][0].in_subspace:
         table = _on_cores(plans, threads, progress)
     else:
-        table = _on_device(plans, place)
-    one = plans[0][0]
+        table = _on_gpu(plans, gpu)
     return BatchResult(
         tau=np.array(taus),
         success_probability=np.clip(table[..., 0], 0.0, 1.0),
         error=table[..., 1],
         steps=table[..., 2].astype(np.int64),
         multiplicity=table[:, 0, 3].astype(np.int64),
-        normalisation=one.normalisation,
-        schedule=one.schedule.name,
+        normalisation=plans[0][0].normalisation,
+        schedule=plans[0][0].schedule.name,
     )
 
 
 def _on_cores(
     plans: list[list[Plan]], threads: int, progress: Callable[[int, int], None] | None
 ) -> Float[Array, "problems taus 4"]:
-    """F, its error, steps and multiplicity of every run."""
-    done = itertools.count(1)
+    """Return F, its error, steps and multiplicity of every run."""
+    finished = itertools.count(1)
 
-    def all_taus(own: list[Plan]) -> list[tuple[float, float, int, int]]:
-        simulator = simulator_of(own[0])
-        rows = [_row(converged(plan, simulator), plan, len(simulator.ground)) for plan in own]
+    def rows(plans_of_a_problem: list[Plan]) -> list[tuple[float, float, int, int]]:
+        simulator = simulator_of(plans_of_a_problem[0])
+        table = []
+        for plan in plans_of_a_problem:
+            ladder = converged(plan, simulator)
+            steps, multiplicity = plan.steps(ladder.multiple), len(simulator.ground)
+            table.append((float(ladder.success), float(ladder.error), steps, multiplicity))
         if progress is not None:
-            progress(next(done), len(plans))
-        return rows
+            progress(next(finished), len(plans))
+        return table
 
     if threads == 1:
-        return np.array([all_taus(own) for own in plans])
+        return np.array([rows(some) for some in plans])
     with ThreadPoolExecutor(threads) as pool:
-        return np.array(list(pool.map(all_taus, plans)))
+        return np.array(list(pool.map(rows, plans)))
 
 
-def _row(found: Converged, plan: Plan, multiplicity: int) -> tuple[float, float, int, int]:
-    return float(found.success), float(found.error), plan.steps(found.multiple), multiplicity
-
-
-def _on_device(plans: list[list[Plan]], place: Any) -> Float[Array, "problems taus 4"]:
-    """The same, in batches of equal d that fit on the device, like numbers of steps together."""
+def _on_gpu(plans: list[list[Plan]], gpu: Any) -> Float[Array, "problems taus 4"]:
+    """Return the same from batches of runs of equal d and similar numbers of steps."""
     from annealcam.annealing.simulation.devices import largest_batch
     from annealcam.annealing.simulation.gpu import converge_together
 
-    taus = len(plans[0])
-    flat = [plan for own in plans for plan in own]
+    flat = [plan for some in plans for plan in some]
     table = np.empty((len(flat), 4))
     order = sorted(range(len(flat)), key=lambda i: (flat[i].problem.d, flat[i].steps(1)))
     for d, group in itertools.groupby(order, key=lambda i: flat[i].problem.d):
-        most = min(largest_batch(d, device=place, precision=flat[0].precision), _TOGETHER)
-        for some in _batched(list(group), most):
-            found, first, multiplicity = converge_together([flat[i] for i in some], device=place)
-            table[some, 0] = found.success.cpu()
-            table[some, 1] = found.error.cpu()
-            table[some, 2] = first * found.multiple
-            table[some, 3] = multiplicity.cpu()
-    return table.reshape(len(plans), taus, 4)
-
-
-def _batched(numbers: list[int], most: int) -> list[list[int]]:
-    return [numbers[i : i + most] for i in range(0, len(numbers), most)]
+        runs = list(group)
+        size = min(largest_batch(d, device=gpu, precision=flat[0].precision), _LARGEST_BATCH)
+        for batch in (runs[i : i + size] for i in range(0, len(runs), size)):
+            ladder, first, multiplicity = converge_together([flat[i] for i in batch], device=gpu)
+            table[batch, 0] = ladder.success.cpu()
+            table[batch, 1] = ladder.error.cpu()
+            table[batch, 2] = first * ladder.multiple
+            table[batch, 3] = multiplicity.cpu()
+    return table.reshape(len(plans), len(plans[0]), 4)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
@@ -27,17 +28,28 @@ from annealcam.qubo.energies import bits
 from annealcam.qubo.problem import SelectionProblem
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnnealResult:
-    """The end of an annealing run.
+    """The final state of an annealing run.
 
-    `success_probability` (F) is the probability of the whole ground manifold of the problem at
-    the end, `multiplicity` its size. `error` estimates the error of F, `distribution_error` the
-    total variation distance of `probabilities` from the exact ones. `steps` are those of the finest
-    run, `stages` the pairs of a phase and a rotation in all of them. `states` is None where the
-    probabilities are those of all 2^d states in order, state number b selecting candidate p where
-    bit p of b is set; else the numbers of the states in question. Time and energy are in the units
-    that `normalisation` names, hbar = 1.
+    Attributes:
+        success_probability: F, the probability of all ground states of the problem together.
+        error: estimate of the error of F.
+        distribution_error: estimate of the total variation distance between `probabilities` and
+            the exact ones.
+        multiplicity: number of ground states.
+        ground_energy: their energy.
+        steps: number of time steps of the finest run.
+        stages: number of pairs of a phase and a rotation in all runs together.
+        tau: length of the run.
+        d: number of qubits.
+        states: numbers of the simulated states, (states,); None where all 2^d are simulated in
+            order. State number b selects candidate p where bit p of b is set.
+        normalisation: driver normalisation, with the units of time and energy; hbar = 1.
+        driver: name of the driver.
+        driver_scale: c in H_D.
+        schedule: name of the schedule.
+        precision: precision of the amplitudes.
     """
 
     success_probability: float
@@ -55,37 +67,50 @@ class AnnealResult:
     driver_scale: float
     schedule: str
     precision: str
-    _plan: Plan = field(repr=False)
-    _simulator: Simulator = field(repr=False)
-    _density: Array = field(repr=False)
+    _plan: Plan
+    _simulator: Simulator
+    _density: Array
+
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "AnnealResult",
+            success_probability=self.success_probability,
+            error=self.error,
+            multiplicity=self.multiplicity,
+            d=self.d,
+            tau=self.tau,
+            normalisation=self.normalisation.name,
+        )
 
     @cached_property
     def probabilities(self) -> Float[Array, " states"]:
         """Probability to measure each of the states; they sum to one.
 
-        Above 20 qubits they are those of `state`, and cost its run.
+        Above 20 qubits they are computed from `state`, which takes a run of its own.
         """
         if _summarised(self._simulator, self._density, self.d):
             p = np.abs(self.state) ** 2
-        else:  # extrapolated: a chance of next to nothing may have come out below it
+        else:  # extrapolation may have made a tiny probability negative
             p = np.maximum(self._density, 0.0)
         return p / p.sum()
 
     @cached_property
     def state(self) -> Complex[Array, " states"]:
-        """The amplitudes psi, as a run of their own makes them at first use, to 1e-6 or `tol`."""
+        """The amplitudes psi, to 1e-6 or `tol`; computed at first use by a run of its own."""
         psi = final_state(self._plan, self._simulator)
         psi.setflags(write=False)
         return psi
 
     def sample(self, shots: int, seed: int = 0) -> Int[Array, "shots d"]:
-        """Return the selections measured in so many independent shots.
+        """Return the selections measured in independent shots, (shots, d).
 
         Raises:
             ArgumentError: shots is below 1, or seed below 0.
         """
-        drawn = draw(self.probabilities, shots, seed)
-        return bits(drawn if self.states is None else self.states[drawn], self.d)
+        places = draw(self.probabilities, shots, seed)
+        return bits(places if self.states is None else self.states[places], self.d)
 
 
 @renamed_arguments(convention="normalisation")
@@ -101,60 +126,65 @@ def anneal(
     device: str = "cpu",
     threads: int = 1,
 ) -> AnnealResult:
-    """Anneal a problem from the driver's ground state, without any noise.
+    """Simulate a noiseless annealing run of a problem from the driver's ground state.
 
     i dpsi/dt = H(t / tau) psi,   H(u) = A(u) H_D + B(u) H_QUBO
 
-    The driver is H_D = -c sum_p sigma_x^p on all 2^d states. With a cardinality k it is
-    H_D = -(2c / d) sum_{p<q} (sigma+_p sigma-_q + h.c.) on the states with k maps alone, whose
-    first gap 2c is the same, or with constraint="penalty" the problem's penalty is added to its
-    energies. The number of steps grows until the error of F is estimated below `tol`; the memory is
-    that of the state, and nothing of size 4^d is ever made.
+    Without a cardinality the driver is H_D = -c sum_p sigma_x^p on all 2^d states. With a
+    cardinality k it is H_D = -(2c / d) sum_{p<q} (sigma+_p sigma-_q + h.c.) on the states with
+    exactly k maps, whose first gap 2c is the same; with constraint="penalty" it is the first driver
+    again, and a penalty is added to the energies. The number of steps grows until the estimated
+    error of F is below `tol`. The memory needed is that of the state: no matrix is built.
 
     Args:
         problem: the selection problem.
         tau: length of the run, in the normalisation's unit of time.
-        normalisation: `per_qubit` (c = 1/d), `unit` (c = 1) or `dwave` (c = 1, GHz and ns); None takes the
-            schedule's own, or else `per_qubit`.
+        normalisation: strength of the driver: `per_qubit` (c = 1/d), `unit` (c = 1) or `dwave`
+            (c = 1, in GHz and ns). None means `dwave` for a schedule in GHz, else `per_qubit`.
         schedule: `linear` (A = 1 - u, B = u), `quadratic`, or a Schedule.
         tol: bound on the estimated error of F, at least 1e-10 (1e-6 for complex64).
-        constraint: how a cardinality is kept, `subspace` or `penalty`.
+        constraint: how a cardinality is enforced, by `subspace` or `penalty`.
         precision: `complex128` or `complex64`.
         device: `cpu`, or `cuda` for torch on a GPU.
-        threads: cores for one large run, from 18 qubits.
+        threads: CPU cores for one run of 18 qubits or more.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
-        ProblemTooLargeError: the state does not fit into memory; the message says what would be
-            needed.
+        ProblemTooLargeError: the state does not fit into memory; the message contains the memory
+            that it needs.
 
-    Source: arXiv 2604.25649, eq. 5; the numerical scheme is described in docs/annealing.md.
+    Source: arXiv 2604.25649, eq. 5; docs/annealing.md describes the numerical scheme.
 
     >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
-    >>> round(anneal(p, tau=200.0).success_probability, 3)
-    1.0
+    >>> anneal(p, tau=200.0).success_probability > 0.999
+    True
     """
     plan = plan_of(
-        problem, tau=tau, normalisation=normalisation, schedule=schedule, tol=tol, constraint=constraint,
+        problem,
+        tau=tau,
+        normalisation=normalisation,
+        schedule=schedule,
+        tol=tol,
+        constraint=constraint,
         precision=precision,
-    )  # fmt: skip
+    )
     simulator = simulator_of(plan, device=device, threads=threads)
     return result_of(plan, simulator, converged(plan, simulator))
 
 
-def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResult:
-    """Return the result of a plan whose ladder has converged."""
-    distribution_error = float(found.distribution_error)
-    if _summarised(simulator, found.probabilities, plan.problem.d):
+def result_of(plan: Plan, simulator: Simulator, ladder: Converged) -> AnnealResult:
+    """Return the result of a plan whose ladder of runs has converged."""
+    distribution_error = float(ladder.distribution_error)
+    if _summarised(simulator, ladder.probabilities, plan.problem.d):
         distribution_error = max(distribution_error, plan.tol, STATE_TOL[plan.precision])
     return AnnealResult(
-        success_probability=min(max(float(found.success), 0.0), 1.0),
-        error=float(found.error),
+        success_probability=min(max(float(ladder.success), 0.0), 1.0),
+        error=float(ladder.error),
         distribution_error=distribution_error,
         multiplicity=len(simulator.ground),
         ground_energy=simulator.ground_energy,
-        steps=plan.steps(found.multiple),
-        stages=plan.stages(found.runs),
+        steps=plan.steps(ladder.multiple),
+        stages=plan.stages(ladder.runs),
         tau=plan.tau,
         d=plan.problem.d,
         states=simulator.states,
@@ -165,16 +195,16 @@ def result_of(plan: Plan, simulator: Simulator, found: Converged) -> AnnealResul
         precision=plan.precision,
         _plan=plan,
         _simulator=simulator,
-        _density=_on_the_cpu(found.probabilities),
+        _density=_in_numpy(ladder.probabilities),
     )
 
 
 def _summarised(simulator: Simulator, density: Any, d: int) -> bool:
-    """Whether a ladder had only a summary of the probabilities, there being so many."""
+    """Return whether the ladder had only a summary of the probabilities of many states."""
     return simulator.states is None and density.shape[-1] != 1 << d
 
 
-def _on_the_cpu(density: Any) -> Array:
-    """An array of numpy's, of a torch tensor too, in double precision."""
+def _in_numpy(density: Any) -> Array:
+    """Return an array of numpy or torch as a numpy array in double precision."""
     on_the_cpu = density.cpu().numpy() if hasattr(density, "cpu") else density
     return on_the_cpu.astype(np.float64, copy=False)

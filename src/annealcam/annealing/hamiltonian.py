@@ -1,6 +1,6 @@
-"""The Hamiltonian of an annealing run, and the normalisations that the same words hide.
+"""The Hamiltonian of an annealing run, and the normalisation of its driver.
 
-H(u) = A(u) H_D + B(u) H_QUBO,   H_D = -scale * sum_p sigma_x^p,   n_p = (1 - sigma_z^p) / 2
+H(u) = A(u) H_D + B(u) H_QUBO,   H_D = -c sum_p sigma_x^p,   n_p = (1 - sigma_z^p) / 2
 
 hbar = 1, and time is in units of 1 / (energy unit of the problem). State number b has n_p in
 bit p, so state 0 selects nothing and is spin up everywhere.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._internal.deprecation import renamed_arguments, renamed_value
+from annealcam._internal.deprecation import renamed_arguments, renamed_names, renamed_value
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.annealing.schedules.names import schedule_of
@@ -22,17 +22,18 @@ from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem
 
+CONSTRAINTS = ("subspace", "penalty")  # the ways to enforce a cardinality
 DEFAULT_TAU = 100.0  # length of a run, in the normalisation's unit of time
 MAX_DENSE = 12
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How strong the driver is, and in which units: `per_qubit` divides it by the number of qubits.
+    """The strength c of the driver, and the units of energy and time.
 
-    The paper's figures fit the 1/d driver of its released code; its text has scale 1, which is
-    `unit`. `dwave` has scale 1 too, and takes the units of a published schedule: A and B in GHz,
-    tau in ns, the problem's energies as multiples of B.
+    `per_qubit` has c = 1/d, as in the paper's released code, which its figures agree with. `unit`
+    has c = 1, as in the paper's text. `dwave` has c = 1 and the units of a published schedule: A
+    and B in GHz, tau in ns, and the problem's energies as multiples of B.
 
     >>> NORMALISATIONS["per_qubit"].driver_scale(8), NORMALISATIONS["unit"].driver_scale(8)
     (0.125, 1.0)
@@ -44,7 +45,7 @@ class Normalisation:
     time_unit: str = "1 / energy unit (hbar = 1)"
 
     def driver_scale(self, d: int) -> float:
-        """Return c in H_D = -c * sum_p sigma_x^p."""
+        """Return c in H_D = -c sum_p sigma_x^p."""
         return 1.0 / max(d, 1) if self.per_qubit else 1.0
 
 
@@ -53,13 +54,20 @@ NORMALISATIONS = {
     "unit": Normalisation("unit", False),
     "dwave": Normalisation("dwave", False, "rad/ns: E(n) times pi B(s) in GHz", "ns"),
 }
-
-
 OLD_NAMES = {"paper": "per_qubit", "text": "unit"}
+
+__getattr__ = renamed_names(
+    __name__,
+    {
+        "Convention": "Normalisation",
+        "CONVENTIONS": "NORMALISATIONS",
+        "convention_of": "normalisation_of",
+    },
+)
 
 
 def check_normalisation(name: str, *, argument: str = "normalisation") -> str:
-    """Return the name of a driver normalisation, old names translated.
+    """Return the current name of a driver normalisation, given by that or by an old name.
 
     Raises:
         ArgumentError: no normalisation has that name.
@@ -73,7 +81,9 @@ def check_normalisation(name: str, *, argument: str = "normalisation") -> str:
 def normalisation_of(
     name: str | Normalisation | None, schedule: Schedule | None = None
 ) -> Normalisation:
-    """Return the normalisation of that name; None takes the schedule's own, or else `per_qubit`.
+    """Return the normalisation of a name.
+
+    None means `dwave` for a schedule in GHz, else `per_qubit`.
 
     Raises:
         ArgumentError: no normalisation has that name, or its units are not those of the schedule.
@@ -84,9 +94,9 @@ def normalisation_of(
     chosen = name if isinstance(name, Normalisation) else NORMALISATIONS[check_normalisation(name)]
     if schedule is not None and physical != (chosen.time_unit == "ns"):
         raise ArgumentError(
-            f"normalisation={chosen.name!r}: has time in {chosen.time_unit}, the schedule "
-            f"{schedule.name!r} in {schedule.time_unit or '1 / energy'}; "
-            f"{'leave the normalisation out' if physical else 'give a schedule read from a file'}"
+            f"normalisation={chosen.name!r}: has time in {chosen.time_unit}, but the schedule "
+            f"{schedule.name!r} has it in {schedule.time_unit or '1 / energy'}; "
+            f"{'omit the normalisation' if physical else 'use a schedule from a file'}"
         )
     return chosen
 
@@ -130,7 +140,7 @@ def dense_hamiltonian(
     normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
 ) -> Float[Array, "states states"]:
-    """Return H(u) as a matrix, to look at small problems (d <= 12) by other means.
+    """Return H(u) as a matrix, to check small problems (d <= 12) by independent methods.
 
     Raises:
         ProblemTooLargeError: d is above 12.
@@ -141,7 +151,9 @@ def dense_hamiltonian(
     """
     d, timing = problem.d, schedule_of(schedule)
     if d > MAX_DENSE:
-        raise ProblemTooLargeError(f"d={d}: a dense Hamiltonian ends at {MAX_DENSE} qubits")
+        raise ProblemTooLargeError(
+            f"d={d}: a dense Hamiltonian is limited to {MAX_DENSE} qubits; use spectrum instead"
+        )
     states = np.arange(1 << d)
     H = np.diag(timing.B(u) * diagonal(problem))
     scale = normalisation_of(normalisation, timing).driver_scale(d)

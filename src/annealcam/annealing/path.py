@@ -1,4 +1,4 @@
-"""What happens on the way: the state against the lowest levels along a run."""
+"""The state during an annealing run, compared with the lowest levels of H(s)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.levels.drivers import Driver, driver_of
-from annealcam.annealing.levels.spectrum import MAX_LEVELS, LowSpectrum
+from annealcam.annealing.levels.low_spectrum import MAX_LEVELS, LowSpectrum
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.first_steps import refuse_endless
 from annealcam.annealing.simulation.plan import Plan, plan_of
@@ -29,20 +30,24 @@ from annealcam.qubo.problem import SelectionProblem
 MAX_QUBITS = 20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnnealPath:
-    """A run at equal distances of its time.
+    """The state of a run at equally spaced times.
 
     Attributes:
         s: t / tau, (points,).
-        ground_fidelity: probability of the lowest g levels at that point, g being the multiplicity
-            of the final ground state: at s = 1 it is the success probability.
-        mean_energy: <H(s)>, in the problem's unit times that of the schedule.
+        ground_fidelity: probability of the lowest g levels at each point, (points,); at s = 1 it is
+            the success probability.
+        mean_energy: <H(s)> in the problem's unit times that of the schedule, (points,).
         energies: the lowest levels of H(s), (points, levels).
-        populations: the probability of each of them, (points, levels).
-        multiplicity: g.
+        populations: the probability of each of these levels, (points, levels).
+        multiplicity: g, the number of ground states at s = 1.
         error: estimate of the largest error of a probability.
-        steps: those of the finer of the two runs compared.
+        steps: number of time steps of the finest run.
+        tau: length of the run.
+        schedule: name of the schedule.
+        normalisation: driver normalisation, with the units of time and energy.
+        driver_scale: c in H_D.
     """
 
     s: Float[Array, " points"]
@@ -58,6 +63,19 @@ class AnnealPath:
     normalisation: Normalisation
     driver_scale: float
 
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "AnnealPath",
+            points=self.s.size,
+            levels=self.energies.shape[1],
+            success_probability=float(self.ground_fidelity[-1]),
+            error=self.error,
+            tau=self.tau,
+            normalisation=self.normalisation.name,
+        )
+
 
 @renamed_arguments(convention="normalisation")
 def anneal_path(
@@ -71,20 +89,20 @@ def anneal_path(
     tol: float = 1e-6,
     constraint: str = "subspace",
 ) -> AnnealPath:
-    """Anneal a problem and look at the state on the way.
+    """Anneal a problem and project the state onto the lowest levels during the run.
 
     populations_j(s) = |<phi_j(s) | psi(s tau)>|^2,   H(s) |phi_j(s)> = E_j(s) |phi_j(s)>
 
-    In between the ends Strang's splitting is not protected: the runs take ABA(10,6,4), with more
-    steps until two agree to `tol` at all points. Within a degenerate level only the sum of the
-    populations has a meaning.
+    The runs take the splitting ABA(10,6,4), with more and more steps until two runs agree to `tol`
+    at all points; Strang's splitting, which `anneal` takes, is accurate only at the end of a run.
+    Within a degenerate level only the sum of the populations is defined.
 
     Args:
-        problem: the selection problem, at most 20 maps, or as many states with a cardinality.
+        problem: the selection problem: at most 20 maps, or as many states with a cardinality.
         tau: length of the run.
         points: number of points, at least 2.
-        levels: number of levels; at least the multiplicity of the ground state is taken.
-        normalisation, schedule, constraint: as of `anneal`.
+        levels: number of levels, raised to the multiplicity of the final ground state if need be.
+        normalisation, schedule, constraint: as for `anneal`.
         tol: bound on the estimated error of the probabilities.
 
     Raises:
@@ -105,32 +123,36 @@ def anneal_path(
         constraint=constraint,
     )
     if problem.d > MAX_QUBITS and not plan.in_subspace:
-        raise ProblemTooLargeError(f"d={problem.d}: a path ends at {MAX_QUBITS} qubits")
+        raise ProblemTooLargeError(
+            f"d={problem.d}: a path is limited to {MAX_QUBITS} qubits; use anneal instead"
+        )
     start = starting_state(plan)
     simulator = (SectorVector if plan.in_subspace else StateVector)(problem, start=start)
     driver, g = driver_of(problem, plan.normalisation, constraint), len(simulator.ground)
     if g > MAX_LEVELS:
-        raise ProblemTooLargeError(f"problem: has {g} ground states; a path follows {MAX_LEVELS}")
+        raise ProblemTooLargeError(
+            f"problem: has {g} ground states, but a path follows at most {MAX_LEVELS} levels"
+        )
     levels = whole("levels", levels, least=1)
     low = LowSpectrum(driver, plan.schedule, max(levels, g), 0.1 * tol)
-    counts, before = 2 * plan.first, None
+    counts, coarser = 2 * plan.first, None
     while True:
         refuse_endless(plan.tau, int(counts.sum()))
-        seen = np.array(
-            [_look(low, driver, u, psi) for u, psi in _states(plan, simulator, s, counts)]
+        table = np.array(
+            [_measured(low, driver, u, psi) for u, psi in _states(plan, simulator, s, counts)]
         )
-        if before is not None:
-            change = np.abs(seen[:, 1:] - before[:, 1:]).max()
+        mean_energy, populations = table[:, 0], table[:, 1:]
+        if coarser is not None:
+            change = np.abs(populations - coarser).max()
             error = float(SAFETY * change / (REFINE**ABA_10_6_4.order - 1))
             if error <= tol:
                 break
-        counts, before = np.ceil(REFINE * counts).astype(np.int64), seen
+        counts, coarser = np.ceil(REFINE * counts).astype(np.int64), populations
     energies, _ = low.levels(s)
-    populations = seen[:, 1:]
     return AnnealPath(
         s=s,
         ground_fidelity=populations[:, :g].sum(axis=1),
-        mean_energy=seen[:, 0],
+        mean_energy=mean_energy,
         energies=energies,
         populations=populations,
         multiplicity=g,
@@ -149,7 +171,7 @@ def _states(
     s: Float[Array, " points"],
     counts: Int[Array, " pieces"],
 ) -> Iterator[tuple[float, Complex[Array, " states"]]]:
-    """The state at each point; a step ends there."""
+    """Yield each point and the state there; steps end at the points."""
     edges = np.union1d(run_edges(plan.schedule, counts), s)
     state = simulator.begin()
     yield float(s[0]), simulator.amplitudes(state)
@@ -159,10 +181,10 @@ def _states(
         yield float(end), simulator.amplitudes(state)
 
 
-def _look(
+def _measured(
     low: LowSpectrum, driver: Driver, u: float, psi: Complex[Array, " states"]
 ) -> Float[Array, " mean_and_levels"]:
-    """The mean energy, and the populations of the lowest levels."""
+    """Return the mean energy, and the populations of the lowest levels."""
     parts = np.stack([psi.real, psi.imag])
     applied = np.empty_like(parts)
     driver.apply(parts, applied, float(low.schedule.A(u)), float(low.schedule.B(u)))

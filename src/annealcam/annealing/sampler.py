@@ -1,4 +1,4 @@
-"""The physics as a dimod sampler."""
+"""The simulated annealer as a dimod sampler."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ ANSWER_MODES = ("raw", "histogram")
 
 
 class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no types
-    """Sample a binary quadratic model as a noiseless annealer would that has its state in memory.
+    """Sample a binary quadratic model by simulating a noiseless annealer.
 
-    Every read measures the final state of the exact evolution that `anneal` describes. Energies
-    and tau are in the model's own units, hbar = 1. It stands in for a quantum processor as the
-    `substitute_sampler` of dwave-system's `MockDWaveSampler`, also below an `EmbeddingComposite`.
+    Every read is a measurement of the final state that `anneal` computes. Energies and tau are in
+    the model's own units, hbar = 1. The sampler can be the `substitute_sampler` of dwave-system's
+    `MockDWaveSampler`, also below an `EmbeddingComposite`.
 
     >>> model = dimod.BinaryQuadraticModel({"a": -1.0, "b": 0.5}, {"ab": 0.25}, "BINARY")
-    >>> found = AnnealingSampler().sample(model, tau=200.0, num_reads=10, seed=1)
-    >>> found.first.sample
+    >>> samples = AnnealingSampler().sample(model, tau=200.0, num_reads=10, seed=1)
+    >>> samples.first.sample
     {'a': np.int8(1), 'b': np.int8(0)}
     """
 
@@ -41,6 +41,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             "num_reads": [],
             "seed": [],
             "normalisation": ["normalisations"],
+            "convention": ["normalisations"],  # old name, which composites pass on
             "schedule": ["schedules"],
             "tol": [],
             "precision": ["precisions"],
@@ -61,12 +62,12 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
 
     @property
     def parameters(self) -> dict[str, list[str]]:
-        """Options that `sample` takes, each with the properties that bear on it."""
+        """Options of `sample`, each with the names of the properties that describe it."""
         return self._parameters
 
     @property
     def properties(self) -> dict[str, Any]:
-        """Limits of the sampler, and the names that it knows."""
+        """Limits of the sampler, and the values that its options take."""
         return self._properties
 
     @renamed_arguments(convention="normalisation")
@@ -89,30 +90,29 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         label: str | None = None,
         **unknown: Any,
     ) -> dimod.SampleSet:
-        """Return `num_reads` independent measurements.
+        """Return a sample set of independent measurements.
 
-        Read number i depends on the seed and on i alone, so more reads begin with the same ones.
-        Without a seed one is drawn; `info["seed"]` tells it. Options that are not known are left
-        out, with dimod's own warning.
+        Read i depends only on the seed and on i, so a larger number of reads starts with the same
+        ones. Unknown options are ignored, with dimod's own warning.
 
         Args:
             bqm: the model, of either vartype.
-            tau: length of the run, in 1 / energy, or in the schedule's own unit of time.
+            tau: length of the run, in 1 / energy or in the schedule's unit of time.
             num_reads: number of measurements.
-            seed: of all reads.
-            normalisation: strength of the driver and units, see `anneal`.
-            schedule: A and B over the run, see `anneal`.
+            seed: of all reads; None draws a seed. `info["seed"]` contains it in either case.
+            normalisation: strength of the driver and units, as for `anneal`.
+            schedule: A and B over the run, as for `anneal`.
             tol: bound on the estimated error of F.
             precision: `complex128` or `complex64`.
             device: `cpu`, or `cuda` for a GPU.
-            threads: cores for one large run.
-            initial_state: value of each variable, from which the schedule runs in reverse.
-            turn: the s to which such a run goes back.
-            answer_mode: `raw`, one row per read in order, or `histogram`, one row per sample.
-            label: kept in `info`.
+            threads: CPU cores for one large run.
+            initial_state: value of each variable at the start of a reverse run.
+            turn: the s at which a reverse run turns back.
+            answer_mode: `raw` (one row per read, in order) or `histogram` (one row per sample).
+            label: stored in `info`.
 
         Raises:
-            ProblemTooLargeError: the state of so many variables does not fit.
+            ProblemTooLargeError: the state does not fit into memory.
             ArgumentError: an option is out of range, or a name is unknown.
         """
         self.remove_unknown_kwargs(**unknown)
@@ -123,16 +123,22 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         if initial_state is not None:
             timing = timing.reverse(_selection(bqm, initial_state), turn)
         result = anneal(
-            SelectionProblem.from_bqm(bqm), tau=tau, normalisation=normalisation, schedule=timing,
-            tol=tol, precision=precision, device=device, threads=threads,
-        )  # fmt: skip
-        reads = result.sample(num_reads, seed=seed)
-        samples = reads if bqm.vartype is dimod.BINARY else 2 * reads - 1
+            SelectionProblem.from_bqm(bqm),
+            tau=tau,
+            normalisation=normalisation,
+            schedule=timing,
+            tol=tol,
+            precision=precision,
+            device=device,
+            threads=threads,
+        )
+        n = result.sample(num_reads, seed=seed)
+        values = n if bqm.vartype is dimod.BINARY else 2 * n - 1
         info = _info(bqm, result, timing) | {"seed": seed}
         if label is not None:
             info["problem_label"] = label
-        found = dimod.SampleSet.from_samples_bqm((samples, list(bqm.variables)), bqm, info=info)
-        return found.aggregate() if aggregated else found
+        samples = dimod.SampleSet.from_samples_bqm((values, list(bqm.variables)), bqm, info=info)
+        return samples.aggregate() if aggregated else samples
 
 
 def _fresh_seed() -> int:
@@ -140,20 +146,21 @@ def _fresh_seed() -> int:
 
 
 def _selection(bqm: dimod.BinaryQuadraticModel, state: Mapping[Any, int]) -> list[int]:
-    """The initial state as 0 and 1 in the model's order."""
+    """Return the initial state as 0 and 1, in the order of the model's variables."""
     low = 0 if bqm.vartype is dimod.BINARY else -1
-    missing = [v for v in bqm.variables if state.get(v) not in (low, 1)]
-    if missing:
-        v = missing[0]
-        told = f"is {state[v]!r}" if v in state else "is missing"
-        raise ArgumentError(f"initial_state: {v!r} {told}; give {low} or 1 for every variable")
+    for v in bqm.variables:
+        if state.get(v) not in (low, 1):
+            problem = f"is {state[v]!r}" if v in state else "is missing"
+            raise ArgumentError(
+                f"initial_state: {v!r} {problem}; give {low} or 1 for every variable"
+            )
     return [int(state[v] == 1) for v in bqm.variables]
 
 
 def _info(
     bqm: dimod.BinaryQuadraticModel, result: AnnealResult, schedule: Schedule
 ) -> dict[str, Any]:
-    """What is known of the run; every number says its unit, or has none."""
+    """Return the facts of a run; the names of the numbers contain their units."""
     unit = schedule.time_unit
     return {
         f"tau_in_{unit}" if unit else "tau_per_energy_unit": result.tau,

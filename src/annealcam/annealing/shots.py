@@ -1,4 +1,4 @@
-"""Measurements: states drawn from a distribution, each shot from a stream of its own."""
+"""Simulated measurements: every shot has its own random number."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from annealcam._internal.validation import whole
 def draw(
     probabilities: Float[Array, " states"], shots: int, seed: int = 0, *, first: int = 0
 ) -> Int[Array, " shots"]:
-    """Return the indices of the states that shots number first, first + 1, ... measure.
+    """Return the indices of the states measured by shots number first, first + 1, ...
 
-    Shot i depends on the seed and on i alone: it is the same however many shots are drawn, and in
-    whatever order. A probability of zero is never drawn; the probabilities need not sum to one.
+    Shot i depends only on the seed and on i: it does not change with the number of shots or with
+    their order. A state of probability zero is never drawn. The probabilities are normalised here.
 
     Raises:
         ArgumentError: shots is below 1, or seed or first below 0.
@@ -35,10 +35,10 @@ def draw(
 
 
 def _uniform(shots: int, seed: int, *, first: int) -> Float[Array, " shots"]:
-    """A uniform number in [0, 1) for each shot, from the child stream of the seed and the shot.
+    """Return a uniform number in [0, 1) for each shot.
 
-    Philox is a counter-based generator: block number i of four words is a function of the key and
-    of i. The key comes from the seed, the block's number is the shot's, its first word is taken.
+    Philox is a counter-based generator: block i of four words is a function of the key and of i.
+    The key is made from the seed, i is the number of the shot, and its first word is used.
     """
     key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
     blocks = np.random.Philox(key=key, counter=first).random_raw(4 * shots)

@@ -1,9 +1,8 @@
-"""Chances: what many shots can do, how long success takes, and what mere guessing would reach."""
+"""Success of many shots, time to solution, and the success of guessing."""
 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
@@ -14,11 +13,11 @@ from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 
-_ROUNDING = 1e-12  # a sum of probabilities may pass 1 by so much
+_ROUNDING = 1e-12  # by which a sum of probabilities may exceed 1
 
 
 def best_of_shots(p: float, shots: int) -> float:
-    """Return the chance that at least one of so many independent shots succeeds.
+    """Return the probability that at least one of several independent shots succeeds.
 
     P = 1 - (1 - p)^shots
 
@@ -29,13 +28,13 @@ def best_of_shots(p: float, shots: int) -> float:
     0.75
     """
     if not 0 <= p <= 1 + _ROUNDING:
-        raise ArgumentError(f"p={p}: a probability lies between 0 and 1")
+        raise ArgumentError(f"p={p}: must be between 0 and 1")
     shots = whole("shots", shots, least=1)
     return 1.0 if p >= 1 else -math.expm1(shots * math.log1p(-p))
 
 
 def guess_probability(problem: SelectionProblem, multiplicity: int, shots: int) -> float:
-    """Return the chance that uniform guessing with as many shots finds the optimum.
+    """Return the probability that uniform guesses, as many as shots, contain an optimum.
 
     P = 1 - (1 - g / M)^shots; g = ground multiplicity, M = 2^d selections, or binom(d, k).
 
@@ -49,42 +48,37 @@ def guess_probability(problem: SelectionProblem, multiplicity: int, shots: int) 
 
 
 def wilson_interval(hits: int, shots: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the interval of success probabilities that `hits` of `shots` shots speak for.
+    """Return Wilson's two-sided confidence interval of a success probability.
 
-    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),   p = hits / n, n = shots
-
-    z is the normal quantile of `confidence`, two-sided. It stays within [0, 1], and has a width
-    even where no shot or every shot is a hit.
+    It stays within [0, 1], and has a width even where no shot or every shot is a hit.
 
     Raises:
         ArgumentError: hits is not 0 to shots, shots is below 1, or confidence is not in (0, 1).
 
-    Source: Wilson 1927.
+    Source: Wilson 1927, by scipy.
 
     >>> [round(end, 4) for end in wilson_interval(0, 100)]
     [0.0, 0.037]
     """
-    n = whole("shots", shots, least=1)
-    hits = whole("hits", hits)
+    n, hits = whole("shots", shots, least=1), whole("hits", hits)
     if hits > n:
-        raise ArgumentError(f"hits={hits}: more than the {n} shots")
+        raise ArgumentError(f"hits={hits}: must be at most the number of shots, {n}")
     level = real("confidence", confidence)
     if not 0 < level < 1:
-        raise ArgumentError(f"confidence={confidence}: must lie between 0 and 1, as 0.95 does")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    p, share = hits / n, z * z / n
-    half = z * math.sqrt(p * (1 - p) / n + share / (4 * n))
-    low, high = ((p + share / 2 + side * half) / (1 + share) for side in (-1, 1))
-    return (low if hits else 0.0), (high if hits < n else 1.0)
+        raise ArgumentError(f"confidence={confidence}: must be between 0 and 1, such as 0.95")
+    from scipy.stats import binomtest  # takes a second to import
+
+    interval = binomtest(hits, n).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def best_of_shots_interval(
     hits: int, measured: int, shots: int, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return the interval for the chance that the best of `shots` succeeds, from measured shots.
+    """Return a confidence interval for the success of the best of `shots` shots.
 
-    The Wilson interval of `hits` among `measured` shots, through P = 1 - (1 - p)^shots, which
-    grows with p.
+    It is the Wilson interval of `hits` among `measured` shots, mapped by P = 1 - (1 - p)^shots,
+    which grows with p.
 
     Raises:
         ArgumentError: a number is out of range.
@@ -97,14 +91,18 @@ def best_of_shots_interval(
 
 
 def tts99(p: ArrayLike, tau: ArrayLike, *, overhead: float = 0.0) -> Float[Array, "..."]:
-    """Return the time to solution: that of the runs that succeed once with 99 %.
+    """Return the time to solution: the total time of the runs needed to succeed with 99 %.
 
-    TTS99 = (tau + overhead) * max(1, ln(1 - 0.99) / ln(1 - p))
+    TTS99 = (tau + overhead) max(1, ln(1 - 0.99) / ln(1 - p))
 
-    The number of runs is real, and at least one: so p >= 0.99 gives the time of one run, p = 0
-    gives infinity. p and tau may be arrays, of shapes that broadcast. `overhead` is the time of one
-    run besides its tau (preparation, read-out); without it shorter always seems better, since
-    even a run of no length succeeds as often as guessing does.
+    The number of runs is a real number, and at least one: p >= 0.99 gives the time of one run, and
+    p = 0 gives infinity. Without an overhead, shorter runs always seem better, since even a run of
+    no length succeeds as often as guessing does.
+
+    Args:
+        p: success probability of one run; p and tau may be arrays of shapes that broadcast.
+        tau: length of one run.
+        overhead: time of one run besides tau, such as preparation and read-out.
 
     Raises:
         ArgumentError: p is not in [0, 1], tau is not above 0, or overhead is below 0 or not finite.
@@ -115,8 +113,8 @@ def tts99(p: ArrayLike, tau: ArrayLike, *, overhead: float = 0.0) -> Float[Array
     array([       inf, 332.192809,  50.      ,  50.      ])
     """
     p, tau = _numbers("p", p), _numbers("tau", tau)
-    _demand("p", p, (p >= 0) & (p <= 1 + _ROUNDING), "a probability lies between 0 and 1")
-    _demand("tau", tau, (tau > 0) & np.isfinite(tau), "must be above 0 and finite")
+    _require("p", p, (p >= 0) & (p <= 1 + _ROUNDING), "must be between 0 and 1")
+    _require("tau", tau, (tau > 0) & np.isfinite(tau), "must be above 0 and finite")
     extra = real("overhead", overhead)
     if not (extra >= 0 and math.isfinite(extra)):
         raise ArgumentError(f"overhead={overhead}: must be 0 or more, and finite")
@@ -129,9 +127,9 @@ def _numbers(name: str, values: ArrayLike) -> Float[Array, "..."]:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ArgumentError(f"{name}={values!r}: must be a number, or an array of them") from None
+        raise ArgumentError(f"{name}={values!r}: must be a number or an array of numbers") from None
 
 
-def _demand(name: str, values: Float[Array, "..."], good: ArrayLike, mend: str) -> None:
-    if not np.all(good):
-        raise ArgumentError(f"{name}={values[~np.asarray(good)].flat[0]:g}: {mend}")
+def _require(name: str, values: Float[Array, "..."], valid: ArrayLike, demand: str) -> None:
+    if not np.all(valid):
+        raise ArgumentError(f"{name}={values[~np.asarray(valid)].flat[0]:g}: {demand}")

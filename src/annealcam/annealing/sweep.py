@@ -1,4 +1,4 @@
-"""How success grows with the length of the run, and which length pays best."""
+"""Success against the length of the run, and the length with the least time to solution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.batch import anneal_batch
@@ -23,12 +24,20 @@ from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TauSweep:
-    """The same problem annealed in runs of several lengths.
+    """One problem annealed in runs of several lengths.
 
-    `success_probability` (F) is that of the whole ground manifold, `error` its error; `tts99` the
-    time to solution of each tau, in the unit of tau; `guess` the chance of one uniform guess.
+    Attributes:
+        tau: the run times, (taus,).
+        success_probability: F, the probability of all ground states together, (taus,).
+        error: estimate of the error of F, (taus,).
+        tts99: time to solution, in the unit of tau, (taus,).
+        guess: probability that one uniform guess is optimal.
+        multiplicity: number of ground states.
+        normalisation: driver normalisation, with the units of time and energy.
+        driver_scale: c in H_D.
+        schedule: the schedule of all runs.
     """
 
     tau: Float[Array, " taus"]
@@ -41,17 +50,35 @@ class TauSweep:
     driver_scale: float
     schedule: Schedule
 
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        best = int(np.argmin(self.tts99))
+        return short_repr(
+            "TauSweep",
+            taus=self.tau.size,
+            best_tau=float(self.tau[best]),
+            best_tts99=float(self.tts99[best]),
+            largest_success_probability=float(self.success_probability.max()),
+            normalisation=self.normalisation.name,
+        )
+
     def best_of_shots(self, shots: int) -> Float[Array, " taus"]:
-        """Chance that at least one of so many shots succeeds, for each tau."""
+        """Return the probability that at least one of several shots succeeds, for each tau."""
         return np.array([best_of_shots(float(p), shots) for p in self.success_probability])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OptimalTau:
     """The length of run with the least time to solution within bounds.
 
-    `at_bound` says that it lies on a bound: a better one may lie beyond. `sweep` is the grid that
-    was searched first.
+    Attributes:
+        tau: the length of run.
+        tts99: its time to solution, in the unit of tau.
+        success_probability: its F.
+        error: estimate of the error of F.
+        at_bound: whether tau lies on a bound, so that a better one may lie beyond.
+        sweep: the grid that was searched first.
     """
 
     tau: float
@@ -61,18 +88,32 @@ class OptimalTau:
     at_bound: bool
     sweep: TauSweep
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "OptimalTau",
+            tau=self.tau,
+            tts99=self.tts99,
+            success_probability=self.success_probability,
+            error=self.error,
+            at_bound=self.at_bound,
+        )
+
 
 @renamed_arguments(convention="normalisation")
 def tau_sweep(
     problem: SelectionProblem, taus: ArrayLike, *, overhead: float = 0.0, **options: Any
 ) -> TauSweep:
-    """Anneal a problem once for each tau; the options are those of `anneal_batch`.
+    """Anneal a problem once for each tau.
 
-    `overhead` is the time of one run besides its tau, for TTS99.
+    Args:
+        problem: the selection problem.
+        taus: the run times.
+        overhead: time of one run besides tau, for TTS99.
+        options: as for `anneal_batch`.
 
     Raises:
-        ArgumentError: a tau is not above 0 and finite, none is given, or an option is out of range.
-        ProblemTooLargeError: the state would not fit.
+        ArgumentError: a tau is not above 0 and finite, there is none, or an option is out of range.
+        ProblemTooLargeError: the state does not fit into memory.
 
     >>> sweep = tau_sweep(SelectionProblem([1.0], [[0.0]]), [1.0, 10.0, 100.0])
     >>> sweep.success_probability.round(2), sweep.guess
@@ -94,46 +135,54 @@ def tau_sweep(
     )
 
 
-@renamed_arguments(convention="normalisation")
+@renamed_arguments(convention="normalisation", rtol="tau_tol")
 def optimal_tau(
     problem: SelectionProblem,
     *,
     bounds: tuple[float, float] = (1.0, 1000.0),
     points: int = 25,
-    rtol: float = 1e-2,
+    tau_tol: float = 1e-2,
     overhead: float = 0.0,
     **options: Any,
 ) -> OptimalTau:
-    """Return the tau of least TTS99: the best of a logarithmic grid, refined around it.
+    """Return the tau of least TTS99: the best of a logarithmic grid, then refined.
 
     The time to solution has several minima in general; the grid finds the lowest of those that are
-    wider than its spacing. Without an `overhead` per run it also falls towards tau = 0, where
-    annealing is mere guessing: a minimum at the lower bound tells no more than that.
+    wider than its spacing. Without an `overhead` it also falls towards tau = 0, where annealing is
+    mere guessing, so a minimum at the lower bound means no more than that.
+
+    Args:
+        problem: the selection problem.
+        bounds: the shortest and the longest tau.
+        points: number of points of the grid, at least 3.
+        tau_tol: relative error of tau.
+        overhead: time of one run besides tau.
+        options: as for `anneal_batch`.
 
     Raises:
-        ArgumentError: bounds are not 0 < low < high < infinity, points is below 3, rtol is not in
-            (0, 1), or an option is out of range.
+        ArgumentError: bounds are not 0 < low < high < infinity, points is below 3, tau_tol is not
+            in (0, 1), or an option is out of range.
 
     >>> best = optimal_tau(SelectionProblem([1.0], [[0.0]]), bounds=(2.0, 50.0), overhead=5.0)
     >>> round(best.tau, 1), best.at_bound
     (10.7, False)
     """
     low, high = _bounds(bounds)
-    points, tolerance = whole("points", points, least=3), real("rtol", rtol)
+    points, tolerance = whole("points", points, least=3), real("tau_tol", tau_tol)
     if not 0 < tolerance < 1:
-        raise ArgumentError(f"rtol={rtol}: must lie between 0 and 1")
+        raise ArgumentError(f"tau_tol={tau_tol}: must be between 0 and 1")
     grid = np.geomspace(low, high, points)
     sweep = tau_sweep(problem, grid, overhead=overhead, **options)
     best = int(np.argmin(sweep.tts99))
     around = grid[max(best - 1, 0)], grid[min(best + 1, points - 1)]
     refined = _refined(problem, around, tolerance, overhead, options)
-    found, i = (refined, 0) if refined.tts99[0] < sweep.tts99[best] else (sweep, best)
-    tau = float(found.tau[i])
+    source, i = (refined, 0) if refined.tts99[0] < sweep.tts99[best] else (sweep, best)
+    tau = float(source.tau[i])
     return OptimalTau(
         tau=tau,
-        tts99=float(found.tts99[i]),
-        success_probability=float(found.success_probability[i]),
-        error=float(found.error[i]),
+        tts99=float(source.tts99[i]),
+        success_probability=float(source.success_probability[i]),
+        error=float(source.error[i]),
         at_bound=tau <= low * (1 + tolerance) or tau >= high / (1 + tolerance),
         sweep=sweep,
     )
@@ -142,11 +191,11 @@ def optimal_tau(
 def _refined(
     problem: SelectionProblem,
     around: tuple[float, float],
-    rtol: float,
+    tau_tol: float,
     overhead: float,
     options: dict[str, Any],
 ) -> TauSweep:
-    """The one run of least TTS99 between two lengths, by Brent's bounded search on log tau."""
+    """Return the run of least TTS99 between two lengths, by Brent's bounded search on log tau."""
     from scipy.optimize import minimize_scalar
 
     runs: dict[float, TauSweep] = {}
@@ -156,10 +205,10 @@ def _refined(
         runs[float(log_tau)] = run
         return float(run.tts99[0])
 
-    found = minimize_scalar(
-        time, bounds=tuple(map(math.log, around)), method="bounded", options={"xatol": rtol}
+    minimum = minimize_scalar(
+        time, bounds=tuple(map(math.log, around)), method="bounded", options={"xatol": tau_tol}
     )
-    return runs[float(found.x)]
+    return runs[float(minimum.x)]
 
 
 def _lengths(taus: ArrayLike) -> Float[Array, " taus"]:
@@ -168,7 +217,7 @@ def _lengths(taus: ArrayLike) -> Float[Array, " taus"]:
     except ValueError as error:
         raise ArgumentError(f"taus: {error}") from None
     if not tau.size:
-        raise ArgumentError("taus: none given; 10, 30, 50, 70, 100 are the paper's")
+        raise ArgumentError("taus: give at least one, such as the paper's 10, 30, 50, 70, 100")
     return tau
 
 
@@ -178,5 +227,5 @@ def _bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     except (TypeError, ValueError):
         low = high = math.nan
     if not low < high:
-        raise ArgumentError(f"bounds={bounds}: two lengths of run, 0 < low < high")
+        raise ArgumentError(f"bounds={bounds}: must be two run times, 0 < low < high")
     return low, high

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from annealcam.annealing.hardness import Hardness, hardness
+from annealcam.annealing.difficulty import Hardness, hardness
 from annealcam.annealing.levels.gap import MinimumGap
-from annealcam.annealing.levels.spectrum import SpectrumCurve
+from annealcam.annealing.levels.low_spectrum import SpectrumCurve
 from annealcam.app.choices import Choices
 from annealcam.app.known import Portraits
 from annealcam.app.limits import KEPT_ANSWERS, KEPT_LOOKS, KEPT_PHOTOS

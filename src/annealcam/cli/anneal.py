@@ -12,7 +12,7 @@ from annealcam.cli.console import one_line_errors, print_line, print_table, prog
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from annealcam.annealing.hardness import Hardness
+    from annealcam.annealing.difficulty import Hardness
 
 
 @one_line_errors
@@ -62,7 +62,7 @@ def anneal(
 ) -> None:
     """Anneal a problem from a file: success probability, minimum gap, and what they mean."""
     from annealcam._internal.files import written_aside
-    from annealcam.annealing.hardness import hardness
+    from annealcam.annealing.difficulty import hardness
     from annealcam.qubo.files import read_problem
     from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing
 
@@ -88,7 +88,7 @@ def _numbers(name: str, text: str) -> list[float]:
 
 
 def _print_result(result: Hardness, problem: Path, output: Path) -> None:
-    from annealcam.annealing.diagnosis import diagnosis
+    from annealcam.annealing.sentences import diagnosis
     from annealcam.render.text import annealing_gap, annealing_runs, annealing_setting
 
     first, *lines = annealing_setting(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from annealcam.annealing.hamiltonian import DEFAULT_TAU
-from annealcam.annealing.hardness import Hardness, hardness
+from annealcam.annealing.difficulty import Hardness, hardness
 from annealcam.errors import AnnealcamError
 from annealcam.explanation import Explanation
 from annealcam.qubo.files import ProblemFile

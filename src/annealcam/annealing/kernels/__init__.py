@@ -1,1 +1,1 @@
-"""kernels"""
+"""Compiled loops over states and levels; each file starts with a derivation."""

@@ -1,4 +1,4 @@
-"""Two-term Hamiltonians H = a H_D + b H_P on real vectors, as the eigensolver knows them."""
+"""Two-term Hamiltonians H = a H_D + b H_P on real vectors, for the eigensolver."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ CONSTRAINTS = ("subspace", "penalty")
 
 Preconditioner = Callable[[Float[Array, "rows states"], Float[Array, " rows"]], None]
 
-VECTORS = 60  # long vectors that a search for the gap takes
+VECTORS = 60  # number of long vectors in a search for the gap
 _LEAST = 0.15  # smallest divisor of the preconditioner, in mean splittings of one qubit
 _LEAST_XY = 0.3  # the same for the XY driver, in typical distances of levels
 
 
 @runtime_checkable
 class Driver(Protocol):
-    """A driver H_D together with the diagonal H_P = diag(energies), on vectors that are rows.
+    """A driver H_D together with the diagonal H_P = diag(energies); vectors are rows.
 
-    `spread` is the largest less the smallest eigenvalue of H_D, `gap` the lowest difference of two,
-    `states` the number of each state's selection (bit p is n_p), or None where all 2^d are there.
+    Attributes:
+        energies: the diagonal of H_P, (states,).
+        states: number of each state (bit p is n_p), (states,); None if all 2^d are present.
+        spread: difference of the largest and the smallest eigenvalue of H_D.
+        gap: difference of the two lowest eigenvalues of H_D.
     """
 
     energies: Float[Array, " states"]
@@ -46,14 +49,14 @@ class Driver(Protocol):
         """Y = (a H_D + b H_P) X."""
 
     def seeds(self, count: int) -> Float[Array, "rows n"]:
-        """Return the ground state of H_D and `count` next states, as H_P first parts them."""
+        """Return the ground state of H_D and the next `count` states, split by H_P."""
 
     def preconditioner(self, a: float, b: float, ground: Float[Array, " n"]) -> Preconditioner:
-        """Return a function that divides residuals in place by about |H - their level|."""
+        """Return a function that divides residuals in place by about |H - level of the row|."""
 
 
 class TransverseField:
-    """H_D = -scale sum_p sigma_x^p on all 2^d states, with a problem (and the penalty of its k).
+    """H_D = -scale sum_p sigma_x^p on all 2^d states, with the energies and penalty of a problem.
 
     >>> field = TransverseField(SelectionProblem([1.0], [[0.0]]), 2.0)
     >>> X, Y = np.eye(2), np.empty((2, 2))
@@ -68,8 +71,8 @@ class TransverseField:
     def __init__(self, problem: SelectionProblem, scale: float) -> None:
         if problem.d > MAX_ENUMERATED:
             raise ProblemTooLargeError(
-                f"d={problem.d}: the spectrum of 2^d states ends at {MAX_ENUMERATED} qubits; keep "
-                "fewer candidates (max_qubits)"
+                f"d={problem.d}: the spectrum of 2^d states is limited to {MAX_ENUMERATED} qubits; "
+                "keep fewer candidates (max_qubits)"
             )
         require_memory(8.0 * VECTORS * 2.0**problem.d, f"the spectrum of d={problem.d} qubits")
         self.d, self.scale = problem.d, scale
@@ -85,10 +88,10 @@ class TransverseField:
         kernels.apply_transverse(X, Y, self.energies, -a * self.scale, b)
 
     def seeds(self, count: int) -> Float[Array, "rows n"]:
-        """Return |+...+>, and the combinations of one flipped qubit that the problem prefers.
+        """Return |+...+>, and the combinations of one flipped qubit that diagonalise the problem.
 
-        Its first order within the d states of one flip is their matrix of couplings Q / 4, less
-        nothing on the diagonal.
+        To first order, the matrix of the problem between the d states with one flip is Q / 4 up to
+        a multiple of the identity.
         """
         count = min(count, self.d)
         rows = aligned(1 + count, self.energies.size)
@@ -103,8 +106,9 @@ class TransverseField:
     def preconditioner(self, a: float, b: float, ground: Float[Array, " n"]) -> Preconditioner:
         """Return the inverse of the mean-field Hamiltonian of the state `ground`.
 
-        Each qubit sees -g sigma_x + f n, with f from the mean occupations <n_q> of the others; a
-        rotation by at most pi / 4 makes it diagonal, so its tangent t is at most 1.
+        The Hamiltonian of each qubit is -g sigma_x + f n, with f from the mean occupations <n_q> of
+        the other qubits. A rotation by at most pi / 4 diagonalises it, so its tangent t is at most
+        1 in magnitude.
         """
         g = a * self.scale
         occupied = kernels.occupations(ground, self.d)
@@ -113,7 +117,7 @@ class TransverseField:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = -field / (2.0 * g)
             tangent = np.copysign(1.0, ratio) / (np.abs(ratio) + np.sqrt(1.0 + ratio * ratio))
-        tangent = np.nan_to_num(tangent)  # 0 / 0: neither field nor driver
+        tangent = np.nan_to_num(tangent)  # 0 / 0 where both field and driver vanish
         levels = kernels.additive(g * tangent, field - g * tangent, constant)
         least = _LEAST * float(np.sqrt(field * field + 4.0 * g * g).mean())
         least = max(least, 1e-300)
@@ -125,7 +129,7 @@ class TransverseField:
 
 
 class XYDriver:
-    """H_D = -(2 scale / d) A on the binom(d, k) states of weight k, A as in `subspace`.
+    """H_D = -(2 scale / d) A on the binom(d, k) states with k maps; `subspace` defines A.
 
     >>> p = SelectionProblem([1.0, 0.5], np.zeros((2, 2)), beta=1.0, cardinality=1)
     >>> X, Y = np.eye(2), np.empty((2, 2))
@@ -158,9 +162,10 @@ class XYDriver:
                 y += b * self.energies * x
 
     def seeds(self, count: int) -> Float[Array, "rows n"]:
-        """Return the even superposition, and states of A's next level that the problem prefers.
+        """Return the uniform superposition, and the states of the next level that split E.
 
-        That level holds sum_p w_p n_p with weights that sum to zero; E parts it as `_first_order`.
+        The next level of A consists of sum_p w_p n_p with sum_p w_p = 0; `_first_order` is the
+        matrix of E there.
         """
         d, size = self.sector.d, self.sector.size
         count = max(min(count, d - 1, size - 1), 0)
@@ -174,27 +179,28 @@ class XYDriver:
         return rows
 
     def _first_order(self) -> Float[Array, "d d"]:
-        """The matrix of E among the states sum_p w_p n_p, sum_p w_p = 0, up to scale and shift.
+        """Return the matrix of E between states sum_p w_p n_p, up to scale and shift.
 
-        Let c_m be the share of states that have m given qubits set. The mean of n_p E n_q is,
-        up to terms that weights of zero sum do not see, (c_2 - 2 c_3 + c_4) Q_pq, and for p = q
+        The weights w_p sum to zero. Let c_m be the share of states in which m given qubits are set.
+        The mean of n_p E n_q, up to terms that vanish for weights of zero sum, is
+        (c_2 - 2 c_3 + c_4) Q_pq, plus for p = q
         (c_1 - 3 c_2 + 2 c_3) l_p + (c_2 - 3 c_3 + 2 c_4) sum_r Q_pr.
-        Even weights are put above all others.
+        Uniform weights, which do not belong to the level, get the largest eigenvalue.
         """
         d, k, Q = self.sector.d, self.sector.k, self._quadratic
         c = np.cumprod([1.0] + [max(k - m, 0) / max(d - m, 1) for m in range(4)])
         fields = (c[1] - 3 * c[2] + 2 * c[3]) * self._linear
         fields += (c[2] - 3 * c[3] + 2 * c[4]) * Q.sum(axis=1)
         centred = np.eye(d) - 1.0 / d
-        seen = centred @ ((c[2] - 2 * c[3] + c[4]) * Q + np.diag(fields)) @ centred
-        return seen + (1.0 + 2.0 * np.abs(seen).sum()) / d
+        matrix = centred @ ((c[2] - 2 * c[3] + c[4]) * Q + np.diag(fields)) @ centred
+        return matrix + (1.0 + 2.0 * np.abs(matrix).sum()) / d
 
     def preconditioner(self, a: float, b: float, ground: Float[Array, " n"]) -> Preconditioner:
-        """Return an approximate inverse, always positive, for the term that rules `ground`.
+        """Return an approximate inverse, always positive, of the term that dominates `ground`.
 
-        The driver rules where it is less excited by the state than the problem is. Then it is
-        inverted with the problem at its mean, and states of high energy are damped before and
-        after; else the problem is inverted alone.
+        The driver dominates if its excitation energy in the state is the smaller one. Then it is
+        inverted with the mean energy of the problem, and states of high energy are damped before
+        and after; otherwise the problem alone is inverted.
         """
         energies, weight = self.energies, ground * ground
         mean = float(weight @ energies)
@@ -230,13 +236,13 @@ class XYDriver:
 def driver_of(
     problem: SelectionProblem, normalisation: Normalisation, constraint: str = "subspace"
 ) -> Driver:
-    """Return the driver of a problem: on the states with k maps alone if it has a cardinality k.
+    """Return the driver of a problem: the XY driver on the states with k maps for a cardinality k.
 
-    With constraint="penalty" it is the transverse field, on the energies with their penalty.
+    Without a cardinality, or with constraint="penalty", it is the transverse field on all states.
 
     Raises:
         ArgumentError: no constraint has that name.
-        ProblemTooLargeError: the states do not fit; the message says what would be needed.
+        ProblemTooLargeError: the states do not fit into memory.
     """
     one_of("constraint", constraint, CONSTRAINTS)
     scale = normalisation.driver_scale(problem.d)
@@ -246,7 +252,7 @@ def driver_of(
 
 
 def aligned(rows: int, size: int) -> Float[Array, "rows size"]:
-    """Return an empty array whose rows begin on a line of the cache (64 bytes), if they can."""
-    room = np.empty(rows * size + 7)
-    start = -(room.ctypes.data // 8) % 8
-    return room[start : start + rows * size].reshape(rows, size)
+    """Return an empty array that starts on a cache line of 64 bytes."""
+    memory = np.empty(rows * size + 7)
+    start = -(memory.ctypes.data // 8) % 8
+    return memory[start : start + rows * size].reshape(rows, size)

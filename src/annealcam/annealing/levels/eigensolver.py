@@ -11,13 +11,13 @@ from annealcam._internal.types import Array
 from annealcam.annealing.kernels import block as kernels
 from annealcam.annealing.levels.drivers import Driver, aligned
 
-_MOST, _PATIENCE = 200, 12
-_LOCKED = 0.3
+_MOST_ITERATIONS, _PATIENCE = 200, 12
+_LOCKED = 0.3  # residuals below this share of the tolerance give no further directions
 
 
 @dataclass(frozen=True)
 class LowestStates:
-    """Ritz values in ascending order, orthonormal states (rows), and their residuals' norms."""
+    """Ritz values in ascending order, orthonormal states as rows, and norms of their residuals."""
 
     values: Float[Array, " block"]
     states: Float[Array, "block n"]
@@ -37,27 +37,27 @@ def lowest_states(
 ) -> LowestStates:
     """Improve `start` until the residuals |H y - E y| of the first `wanted` rows are below tol.
 
-    It ends as well when rounding allows no better; `residuals` tell what was reached. `work` is
-    room for six blocks, which the states returned then lie in.
+    It also ends when rounding prevents progress; `residuals` are those reached. `work` is memory
+    for six blocks, in which the returned states lie.
 
     Source: Knyazev 2001, SIAM J. Sci. Comput. 23, 517.
     """
     block, size = start.shape
-    room = aligned(6 * block, size) if work is None else work
-    S, H = room[: 3 * block], room[3 * block : 6 * block]
+    memory = aligned(6 * block, size) if work is None else work
+    S, H = memory[: 3 * block], memory[3 * block : 6 * block]
     S[:block] = start
     driver.apply(S[:block], H[:block], a, b)
     G, M = kernels.gram(S[:block], S[:block]), kernels.gram(H[:block], S[:block])
     G, M, values, norms = kernels.improve(S, H, G, M, block, 0)
     best, stale = np.inf, 0
-    for iteration in range(_MOST):
+    for iteration in range(_MOST_ITERATIONS):
         worst = norms[:wanted].max()
         best, stale = (worst, 0) if worst < 0.7 * best else (best, stale + 1)
         if worst <= tol or stale > _PATIENCE:
             break
         if iteration in (0, 2):
             divide = driver.preconditioner(a, b, S[0])
-        # A row that is good enough has only rounding left to offer as a direction.
+        # The residual of a row that has converged is only rounding, which is no useful direction.
         active = np.flatnonzero(norms > _LOCKED * tol)
         old, fresh = len(G), slice(len(G), len(G) + active.size)
         if active.size < block:

@@ -1,4 +1,4 @@
-"""The minimum gap of an annealing run, with what it says about how slow the run must be."""
+"""The minimum gap of an annealing run, and how slow the run must therefore be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real
 from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
@@ -22,39 +23,40 @@ from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.problem import SelectionProblem
 
 MAX_MULTIPLICITY = 64
-AVOIDED = 0.5  # Landau-Zener: the minimum is below this share of the gaps at both ends
-_ALIKE = 1e-6  # basis states whose probabilities differ by less than this share are as probable
+AVOIDED = 0.5  # Landau-Zener needs a minimum below this share of the gaps at both ends
+_ALIKE = 1e-6  # relative difference below which two basis states count as equally probable
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MinimumGap:
-    """The smallest gap E_g(s) - E_0(s) of a run, g the number of ground states at s = 1.
+    """The smallest gap E_g(s) - E_0(s) of a run, where g is the number of ground states at s = 1.
 
-    The g lowest levels merge at the end, so a run that ends in any of them has succeeded. Energies
-    are in the problem's unit, times that of the schedule; times in its inverse (hbar = 1).
+    The g lowest levels merge at s = 1, so a run that ends in any of them succeeds. Energies are in
+    the problem's unit times that of the schedule, and times in its inverse (hbar = 1).
 
     Attributes:
-        gap: the minimum over s in [0, 1]; inf where every state is a ground state.
-        s: the fraction of the run where it is.
+        gap: the minimum over s in [0, 1]; infinite if every state is a ground state.
+        s: the fraction of the run at which it occurs.
         final_gap: the gap at s = 1.
         ratio: gap / final_gap.
         interior: whether the minimum lies inside the run and below the gaps at both ends.
         multiplicity: g.
         hamming_distance: number of bits in which the most probable states of levels 0 and g at `s`
-            differ; the least one, if several states are as probable.
-        adiabatic_time: max over s of |P_0 (dH/ds) |g>| / gap^2, P_0 on the levels below g: a run
-            has to be much longer than this. inf where levels cross that dH/ds couples.
-        adiabatic_s: where that is.
+            differ; the smallest number, if several states are equally probable.
+        adiabatic_time: max over s of |P_0 (dH/ds) |g>| / gap^2, where P_0 projects on the levels
+            below g; a run must be much longer than this. Infinite if levels cross that dH/ds
+            couples.
+        adiabatic_s: the s of that maximum.
         slope: rate |d(energy)/ds| at which the two levels approach before they avoid each other.
         landau_zener_applies: whether the minimum is one avoided crossing: interior, at most half
-            of the gaps at both ends, and narrow enough to be over before the run is.
+            of the gaps at both ends, and narrow compared to its distance from both ends.
         error: estimate of the error of `gap`, from the residuals of the two states.
-        certificate: lower bound on the gap over all s, also between the points where it was looked
-            at, from Weyl's inequality and from the concavity of sums of the lowest levels. It is a
-            proof but for one thing: the levels at those points are taken to be right within the
-            errors that their residuals say, which no level that was overlooked would show.
-        proved: whether a certificate was asked for, and it came as near to `gap` as was asked.
-        snapshots: number of points s where states were computed.
+        certificate: lower bound on the gap over all s, also between the computed points, from
+            Weyl's inequality and from the concavity of sums of the lowest levels. It is a proof if
+            the levels at those points are accurate within the errors estimated from their
+            residuals, which a level that was missed altogether would not show.
+        proved: whether `certify` was given and the certificate meets it.
+        snapshots: number of points s at which states were computed.
         schedule: name of the schedule.
         normalisation: the normalisation.
         driver_scale: c in H_D.
@@ -84,12 +86,27 @@ class MinimumGap:
     normalisation: Normalisation
     driver_scale: float
 
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "MinimumGap",
+            gap=self.gap,
+            s=self.s,
+            ratio=self.ratio,
+            multiplicity=self.multiplicity,
+            error=self.error,
+            certificate=self.certificate,
+            landau_zener_applies=self.landau_zener_applies,
+            normalisation=self.normalisation.name,
+        )
+
     def landau_zener(self, tau: float) -> float:
-        """Return the Landau-Zener estimate of F of a run of length tau.
+        """Return the Landau-Zener estimate of F for a run of length tau.
 
         F = 1 - exp(-2 pi (gap/2)^2 tau / slope)
 
-        It means something only where `landau_zener_applies`; NaN where levels do not approach.
+        It is meaningful only if `landau_zener_applies`, and NaN if the levels do not approach.
 
         Raises:
             ArgumentError: tau is negative or NaN.
@@ -110,13 +127,13 @@ class MinimumGap:
         return -math.expm1(-0.5 * math.pi * self.gap**2 * tau / self.slope)
 
 
-@renamed_arguments(convention="normalisation")
+@renamed_arguments(convention="normalisation", rtol="tol")
 def minimum_gap(
     problem: SelectionProblem,
     *,
     normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
-    rtol: float = 1e-6,
+    tol: float = 1e-6,
     constraint: str = "subspace",
     certify: float | None = None,
 ) -> MinimumGap:
@@ -124,16 +141,14 @@ def minimum_gap(
 
     min over s of E_g(s) - E_0(s),   H(s) = A(s) H_D + B(s) H_QUBO
 
-    g is the number of ground states at s = 1, which is taken from the sorted energies. A few
-    eigenvectors span the low spectrum for all s; more are added until the minimum is good to
-    `rtol`, and no interval could hide a gap below nine tenths of it (see `certificate`).
+    g is the number of ground states at s = 1, from the sorted energies. A few eigenvectors span the
+    low spectrum for all s; more are added until the minimum has the relative error `tol`, and no
+    interval can hide a gap below nine tenths of it (see `certificate`).
 
     Args:
-        problem: the selection problem; 2^d real vectors, about 60 of them, must fit into memory.
-        normalisation: `per_qubit`, `unit` or `dwave`; None takes the schedule's own, or else `per_qubit`.
-        schedule: `linear`, `quadratic`, or a Schedule.
-        rtol: relative error of the gap, at least 1e-10.
-        constraint: how a cardinality is kept, `subspace` or `penalty`.
+        problem: the selection problem; about 60 real vectors of 2^d numbers must fit into memory.
+        normalisation, schedule, constraint: as for `anneal`.
+        tol: relative error of the gap, at least 1e-10.
         certify: prove that no gap is below (1 - certify) times the minimum, at least 1e-4.
 
     Raises:
@@ -149,19 +164,19 @@ def minimum_gap(
     """
     timing = schedule_of(schedule)
     chosen = normalisation_of(normalisation, timing)
-    rtol = _between("rtol", rtol, 1e-10)
-    certify = None if certify is None else _between("certify", certify, 1e-4)
+    tol = _checked("tol", tol, 1e-10)
+    certify = None if certify is None else _checked("certify", certify, 1e-4)
     driver = driver_of(problem, chosen, constraint)
     g = multiplicity(driver, problem.tie)
-    named: dict[str, Any] = {
+    run: dict[str, Any] = {
         "multiplicity": g,
         "schedule": timing.name,
         "normalisation": chosen,
         "driver_scale": chosen.driver_scale(problem.d),
     }
     if g == driver.energies.size:
-        return MinimumGap(**_NO_GAP, **named)
-    return MinimumGap(**_found(driver, timing, g, rtol, certify, problem.tie), **named)
+        return MinimumGap(**_NO_GAP, **run)
+    return MinimumGap(**_facts(driver, timing, g, tol, certify, problem.tie), **run)
 
 
 _NO_GAP: dict[str, Any] = {
@@ -181,16 +196,16 @@ def multiplicity(driver: Driver, tie: float) -> int:
     g = int((driver.energies <= driver.energies.min() + tie).sum())
     if MAX_MULTIPLICITY < g < driver.energies.size:
         raise ProblemTooLargeError(
-            f"problem: has {g} ground states, and its gap needs as many levels; at most "
-            f"{MAX_MULTIPLICITY}. Leave out candidates that no energy depends on"
+            f"problem: has {g} ground states, and its gap needs as many levels, of which at most "
+            f"{MAX_MULTIPLICITY} can be computed; leave out candidates on which no energy depends"
         )
     return g
 
 
-def _found(
-    driver: Driver, schedule: Schedule, g: int, rtol: float, certify: float | None, tie: float
+def _facts(
+    driver: Driver, schedule: Schedule, g: int, tol: float, certify: float | None, tie: float
 ) -> dict[str, Any]:
-    search = GapSearch(driver, schedule, g, rtol)
+    search = GapSearch(driver, schedule, g, tol)
     best = search.run(certify)
     gap, s, certificate = float(best[GAP]), float(best[U]), search.certificate(best)
     first, final = (float(row[GAP]) for row in search.survey(np.array([0.0, 1.0])))
@@ -207,7 +222,7 @@ def _found(
         "final_gap": final,
         "ratio": gap / final,
         "interior": interior,
-        "hamming_distance": _apart(driver, states, tie if at_the_end else None, g),
+        "hamming_distance": _hamming_distance(driver, states, tie if at_the_end else None, g),
         "adiabatic_time": time,
         "adiabatic_s": where,
         "slope": slope,
@@ -219,34 +234,33 @@ def _found(
     }
 
 
-def _apart(driver: Driver, states: Float[Array, "levels n"], tie: float | None, g: int) -> int:
-    """Least number of different bits between the most probable states of levels 0 and g.
+def _hamming_distance(
+    driver: Driver, states: Float[Array, "levels n"], tie: float | None, g: int
+) -> int:
+    """Return the least number of different bits between probable states of levels 0 and g.
 
-    With `tie` both are manifolds of the problem itself.
+    With `tie`, these are all states of the lowest and of the next energy of the problem.
     """
     if tie is None:
-        low, high = (_likeliest(states[level]) for level in (0, g))
+        low, high = (_most_probable(states[level]) for level in (0, g))
     else:
         energies = driver.energies
         first = np.partition(energies, g)[g]
         low = np.flatnonzero(energies <= energies.min() + tie)
         high = np.flatnonzero(np.abs(energies - first) <= tie)
-    low, high = _numbers(driver, low), _numbers(driver, high)
+    if driver.states is not None:
+        low, high = driver.states[low], driver.states[high]
     if np.intersect1d(low, high).size:
         return 0
     return min(int(np.bitwise_count(high ^ number).min()) for number in low)
 
 
-def _likeliest(state: Float[Array, " n"]) -> Int[Array, " some"]:
+def _most_probable(state: Float[Array, " n"]) -> Int[Array, " some"]:
     weight = state * state
     return np.flatnonzero(weight >= (1 - _ALIKE) * weight.max())
 
 
-def _numbers(driver: Driver, places: Int[Array, " some"]) -> Int[Array, " some"]:
-    return places if driver.states is None else driver.states[places]
-
-
-def _between(argument: str, value: Any, least: float) -> float:
+def _checked(argument: str, value: Any, least: float) -> float:
     number = real(argument, value)
     if not least <= number < 1:
         raise ArgumentError(f"{argument}={value}: must be at least {least:g} and below 1")

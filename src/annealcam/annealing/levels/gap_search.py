@@ -1,4 +1,4 @@
-"""The search for the smallest gap of a reduced basis, which grows until it can be trusted."""
+"""The search for the smallest gap on a reduced basis, which grows until the gap is accurate."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from jaxtyping import Float
 
 from annealcam._internal.types import Array
 from annealcam.annealing.kernels import gap as kernels
-from annealcam.annealing.kernels.gap import DOUBT, GAP, LEAST, LEFT, MISSED, PULL, RIGHT, U
-from annealcam.annealing.levels.certificate import path_of
+from annealcam.annealing.kernels.gap import (
+    DOUBT,
+    GAP,
+    LEAST,
+    LEFT,
+    MISSED,
+    PULL,
+    RIGHT,
+    Path,
+    Pencil,
+    U,
+)
 from annealcam.annealing.levels.drivers import Driver, aligned
 from annealcam.annealing.levels.reduced_basis import ReducedBasis, check_errors
 from annealcam.annealing.schedules.schedule import Schedule
@@ -17,21 +27,21 @@ from annealcam.errors import NumericalError
 Row = Float[Array, " columns"]
 
 _MESH = 0.5 - 0.5 * np.cos(np.pi * np.arange(13) / 12)
-_NEAR = 1e-9  # slopes at the very ends are taken so far inside: degenerate levels have parted there
+_NEAR = 1e-9  # distance from the ends at which slopes exist, since degenerate levels have split
 _STEP = 1e-4
-_WIDTHS = np.array([-2.0, -1.0, -0.4, 0.0, 0.4, 1.0, 2.0])  # of an avoided crossing
-_SLOWEST = 1e-5  # relative error of the gap, at least, where the adiabatic time is told
+_WIDTHS = np.array([-2.0, -1.0, -0.4, 0.0, 0.4, 1.0, 2.0])  # around an avoided crossing
+_SLOWEST = 1e-5  # smallest relative error of the gap at the point of the adiabatic time
 _ROUNDS, _POINTS = 200, 20_000
-_LOOSE = 0.1  # what an interval may hide, as a share of the gap, unless a certificate is asked for
+_LOOSE = 0.1  # share of the gap that an interval may hide if no certificate is wanted
 
 
 class GapSearch:
-    """E_g - E_0 along a schedule: found on the model, and the model mended where it matters."""
+    """The minimum of E_g - E_0 along a schedule, on a reduced model that is improved as needed."""
 
-    def __init__(self, driver: Driver, schedule: Schedule, g: int, rtol: float) -> None:
+    def __init__(self, driver: Driver, schedule: Schedule, g: int, tol: float) -> None:
         energies = driver.energies
-        self.schedule, self.rtol, self.basis = schedule, rtol, ReducedBasis(driver, g + 1)
-        self.path = path_of(schedule)
+        self.schedule, self.tol, self.basis = schedule, tol, ReducedBasis(driver, g + 1)
+        self.path = _compiled_path(schedule)
         self._ends = np.sort(np.partition(energies, g)[: g + 1])
         self._spreads = np.array([driver.spread, float(energies.max() - energies.min())])
         strengths = np.array([np.abs(f(_MESH)).max() for f in (schedule.A, schedule.B)])
@@ -42,63 +52,63 @@ class GapSearch:
         self.table = self.survey(self.mesh)
 
     @property
-    def pencil(self) -> kernels.Pencil:
-        """The model as it is now."""
-        return kernels.Pencil(self.basis.model, self._ends, self.basis.splitting, self._spreads)
+    def pencil(self) -> Pencil:
+        """The current model."""
+        return Pencil(self.basis.model, self._ends, self.basis.splitting, self._spreads)
 
     def survey(self, u: Float[Array, " points"]) -> Float[Array, "points columns"]:
-        """Return a table of the model on the points u."""
+        """Return the table of the model at the points u, one row for each."""
         table = kernels.survey(self.path, self.pencil, u)
         check_errors(table[:, DOUBT])
         return table
 
     def tolerance(self, gap: float) -> float:
-        """The error that a gap may have."""
-        return max(self.rtol * gap, self.floor)
+        """Return the largest acceptable error of a gap."""
+        return max(self.tol * gap, self.floor)
 
     def lowest(self) -> Row:
-        """The smallest gap of the model, on the table or between two points where it turns."""
-        best = kernels.lowest(self.path, self.pencil, self.table, 1e-3 * self.rtol)
+        """Return the row of the model's smallest gap, at a point of the table or between two."""
+        best = kernels.lowest(self.path, self.pencil, self.table, 1e-3 * self.tol)
         check_errors(best[DOUBT])
         return best
 
     def run(self, certify: float | None) -> Row:
-        """Take snapshots until the minimum is good to rtol, and nothing could undercut it."""
-        near = False
+        """Take snapshots until the minimum is good to tol, and no other point can be lower."""
+        local = False  # whether the table covers only the surroundings of the minimum
         for _ in range(_ROUNDS):
             best = self.lowest()
             if self._poor(best):
                 self._snapshot(best[U], self.tolerance(best[GAP]))
-                self.table, near = self.survey(self._around(best[U])), True
+                self.table, local = self.survey(self._around(best[U])), True
                 continue
-            if near:  # the rest of the run, with the better model
-                self.table, near = self.survey(np.union1d(self.mesh, [best[U]])), False
+            if local:
+                self.table, local = self.survey(np.union1d(self.mesh, [best[U]])), False
             doubtful = self._doubtful(certify or _LOOSE)
             if doubtful is None:
                 return self.lowest()
             self._snapshot(*doubtful)
             self.table = self.survey(np.union1d(self.mesh, [best[U]]))
-        raise NumericalError(f"minimum gap: not settled by {_ROUNDS} snapshots; raise rtol")
+        raise NumericalError(f"minimum gap: not found with {_ROUNDS} snapshots; raise tol")
 
     def _poor(self, best: Row) -> bool:
         return bool(best[DOUBT] > 0.5 * self.tolerance(best[GAP]))
 
     def _around(self, u: float) -> Float[Array, " few"]:
-        """u and the two points of the mesh on either side."""
+        """Return u and the two points of the mesh on either side."""
         i = int(np.searchsorted(self.mesh, u))
         return np.union1d(self.mesh[max(i - 2, 0) : i + 3], [u])
 
     def _snapshot(self, u: float, tol: float) -> None:
-        before = self.basis.m
+        size = self.basis.m
         self.basis.snapshot(float(self.schedule.A(u)), float(self.schedule.B(u)), tol)
-        if self.basis.m == before:
-            raise NumericalError(f"minimum gap: rounding stops the search at s={u}; raise rtol")
+        if self.basis.m == size:
+            raise NumericalError(f"minimum gap: rounding stops the search at s={u}; raise tol")
 
     def _doubtful(self, share: float) -> tuple[float, float] | None:
-        """Where a snapshot is needed and to what error, after refining what the model can tell.
+        """Return where a snapshot is needed, and to what error; None if it is not.
 
-        Every interval has to be proved above (1 - share) of the minimum; each that is not is
-        halved while the model's errors are small beside what is missing.
+        Every interval must have a lower bound of (1 - share) times the minimum. Those that have not
+        are halved as long as the errors of the model are small compared to what is missing.
         """
         while len(self.table) < _POINTS:
             best = self.lowest()
@@ -110,9 +120,8 @@ class GapSearch:
                 i = int(np.argmax(np.where(under, doubts, 0.0)))
                 return float(self.table[i, U]), max(tol, 0.1 * float(doubts[i]))
             aim = (1 - share) * best[GAP] - self.floor
-            if self._unproved(self._faultless(), aim).size:  # the table is too coarse
-                unproved = self._unproved(self._faultless(), aim)
-            else:
+            unproved = self._unproved(self._without_errors(), aim)
+            if not unproved.size:  # the table is fine enough, but perhaps not accurate enough
                 unproved = self._unproved(self.table, aim)
                 if not unproved.size:
                     return None
@@ -123,26 +132,26 @@ class GapSearch:
             self._refine(np.append(self._middles(unproved), best[U]))
         return None
 
-    def _faultless(self) -> Float[Array, "points columns"]:
-        """The table as it were if the model made no errors."""
+    def _without_errors(self) -> Float[Array, "points columns"]:
+        """Return the table with the errors of the model set to zero."""
         table = self.table.copy()
         table[:, LEAST] += table[:, MISSED]
         table[:, [DOUBT, MISSED]] = 0.0
         return table
 
     def _unproved(self, table: Float[Array, "points columns"], aim: float) -> Array:
-        """The intervals of a table that may hide a gap below `aim`, and can be halved."""
+        """Return the intervals of a table that may hide a gap below `aim`, and can be halved."""
         bounds = kernels.bounds(self.path, self.pencil, table)
         return np.flatnonzero((bounds < aim) & (np.diff(table[:, U]) > 1e-12))
 
     def _refine(self, extra: Float[Array, " points"]) -> None:
         """Add the rows of further points to the table."""
-        extra = np.setdiff1d(extra, self.table[:, U])  # each once
+        extra = np.setdiff1d(extra, self.table[:, U])
         joined = np.concatenate([self.table, self.survey(extra)])
         self.table = joined[np.argsort(joined[:, U])]
 
     def _middles(self, intervals: Array) -> Float[Array, " n"]:
-        """The middle of each interval, or the break of the schedule that is nearest to it."""
+        """Return the middle of each interval, or the nearest break of the schedule in it."""
         low, high = self.table[intervals, U], self.table[intervals + 1, U]
         middle, breaks = (low + high) / 2, self.schedule.breaks
         after = np.clip(np.searchsorted(breaks, middle), 1, breaks.size - 1)
@@ -151,7 +160,7 @@ class GapSearch:
         return np.where((mark > low) & (mark < high), mark, middle)
 
     def certificate(self, best: Row) -> float:
-        """The lower bound on the gap, over the whole run, that the table at hand proves."""
+        """Return the lower bound on the gap over the whole run that the table proves."""
         bounds = kernels.bounds(self.path, self.pencil, self.table)
         return max(0.0, float(min(bounds.min(), best[GAP] - best[DOUBT])))
 
@@ -161,7 +170,7 @@ class GapSearch:
         self._refine(around[(around > 0) & (around < 1)])
         for _ in range(3):
             row = kernels.slowest(self.path, self.pencil, self.table)
-            if row[DOUBT] <= max(self.rtol, _SLOWEST) * row[GAP] + self.floor:
+            if row[DOUBT] <= max(self.tol, _SLOWEST) * row[GAP] + self.floor:
                 break
             self._snapshot(row[U], self.tolerance(row[GAP]))
             self.table = self.survey(self.table[:, U].copy())
@@ -182,3 +191,25 @@ class GapSearch:
         self.basis.driver.apply(states, images, a, b)
         images -= values[:, None] * states
         return states, self.basis.error(a, b, np.linalg.norm(images, axis=1))
+
+
+def _compiled_path(schedule: Schedule) -> Path:
+    """Return a schedule with the total course of A and B at each turning point."""
+    courses = []
+    for curve, cubics in ((schedule.A, schedule.driver), (schedule.B, schedule.problem)):
+        marks = _turning_points(schedule.breaks, cubics)
+        courses += [marks, np.append(0.0, np.cumsum(np.abs(np.diff(curve(marks)))))]
+    breaks, driver, problem = schedule.breaks, schedule.driver, schedule.problem
+    return Path(*map(np.array, (breaks, driver, problem, *courses)))
+
+
+def _turning_points(
+    breaks: Float[Array, " n"], cubics: Float[Array, "n-1 4"]
+) -> Float[Array, " marks"]:
+    """Return the breaks and every point between them where a cubic turns back."""
+    c1, c2, c3 = cubics[:, 1], 2 * cubics[:, 2], 3 * cubics[:, 3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = -0.5 * (c2 + np.copysign(np.sqrt(c2 * c2 - 4 * c1 * c3), c2))
+        roots = np.concatenate([half / c3, c1 / half])
+    inside = (roots > 0) & (roots < np.tile(np.diff(breaks), 2))
+    return np.union1d(breaks, (roots + np.tile(breaks[:-1], 2))[inside])

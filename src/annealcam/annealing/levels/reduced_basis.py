@@ -1,8 +1,9 @@
 """A few states that span the low spectrum of H = a H_D + b H_P for all a and b at once.
 
-The eigenvectors at a few points ("snapshots") span those at all others exponentially well, and H
-has only two terms, so its low levels anywhere are those of a small matrix pencil. Residuals are
-matrix elements of the pencil's squares: the model knows its own error without the long vectors.
+The eigenvectors at a few points ("snapshots") approximate those at all other points exponentially
+well, and H has only two terms, so that its low levels at any point are those of a small matrix
+pencil. Residuals are matrix elements of squares of the pencil, so that errors are estimated without
+the long vectors.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from annealcam.annealing.levels.eigensolver import lowest_states
 from annealcam.annealing.simulation.memory import require_memory
 from annealcam.errors import NumericalError
 
-WHOLE_SPACE = 16  # so few states are a basis themselves
+WHOLE_SPACE = 16  # with so few states, the basis contains them all
 _CAPACITY = 48
-_NOTHING_NEW = 1e-18  # squared length of what is left of a state: it changes levels by less
+_DEPENDENT = 1e-18  # squared length of a remainder that changes levels by less than rounding
 
 
 class ReducedBasis:
-    """An orthonormal basis, and H_D, H_P and their products between its states."""
+    """An orthonormal basis, and the matrix elements of H_D, H_P and their products."""
 
     def __init__(self, driver: Driver, count: int) -> None:
-        """Begin with the lowest states of the driver, and those of the problem: no solving.
+        """Start with the lowest states of the driver and of the problem, which are known.
 
         Args:
             driver: the two terms of the Hamiltonian.
-            count: number of levels that are wanted.
+            count: number of levels.
         """
         size = driver.energies.size
         self.driver, self.count = driver, min(count, size)
@@ -40,9 +41,9 @@ class ReducedBasis:
         self.whole = size <= max(WHOLE_SPACE, 8 * self.block)
         self.snapshots: list[tuple[float, float]] = []
         self.iterations = 0
-        size_of_problem = np.abs(driver.energies)
-        norm = 1e-300 + max(driver.spread, float(size_of_problem.max()))
-        self.splitting = np.array([driver.gap, float(size_of_problem.mean()), norm])
+        magnitudes = np.abs(driver.energies)
+        norm = 1e-300 + max(driver.spread, float(magnitudes.max()))
+        self.splitting = np.array([driver.gap, float(magnitudes.mean()), norm])
         self.lowest = _lowest(driver.energies, self.block + 1)
         rows = size if self.whole else _CAPACITY + 4 * self.block
         require_memory(8.0 * size * (rows + 8 * self.block), f"the spectrum of {size} states")
@@ -59,21 +60,21 @@ class ReducedBasis:
 
     @property
     def basis(self) -> Float[Array, "m n"]:
-        """The basis, one state a row."""
+        """The states of the basis, as rows."""
         return self._rows[: self.m]
 
     def add(self, states: Float[Array, "rows n"]) -> None:
-        """Add what is new in these states; twice orthogonalised, so the basis stays orthonormal."""
+        """Add the components of states outside the basis, orthogonalised twice against rounding."""
         fresh = states
         for _ in range(2):
             if self.m:
                 blocks.subtract(blocks.gram(self.basis, fresh).T.copy(), self.basis, fresh)
-            turn = blocks.independent(blocks.gram(fresh, fresh), _NOTHING_NEW)
-            if not turn.size:
+            mixing = blocks.independent(blocks.gram(fresh, fresh), _DEPENDENT)
+            if not mixing.size:
                 return
-            kept = aligned(turn.shape[1], fresh.shape[1])
-            blocks.mix(np.ascontiguousarray(turn.T), fresh, kept)
-            fresh = kept
+            orthonormal = aligned(mixing.shape[1], fresh.shape[1])
+            blocks.mix(np.ascontiguousarray(mixing.T), fresh, orthonormal)
+            fresh = orthonormal
         for first in range(0, len(fresh), self.block):
             self._append(fresh[first : first + self.block])
 
@@ -110,9 +111,9 @@ class ReducedBasis:
     def levels(
         self, A: Float[Array, " points"], B: Float[Array, " points"]
     ) -> tuple[Float[Array, "points count"], Float[Array, "points count"]]:
-        """Return the lowest levels at each (A, B), and the estimates of their errors.
+        """Return the lowest levels at each (A, B), and estimates of their errors.
 
-        The error of a level is r^2 / gap, its residual r and the distance to the next cluster.
+        The error of a level is r^2 / gap, with its residual r and the gap to the next cluster.
 
         Raises:
             NumericalError: a squared residual is negative beyond rounding.
@@ -122,37 +123,37 @@ class ReducedBasis:
         return values, errors
 
     def vectors(self, a: float, b: float, count: int) -> tuple[Float[Array, " n"], Array]:
-        """Return the lowest `count` levels at (a, b) and their states, rows of the whole space."""
+        """Return the lowest levels at (a, b), and their states as rows over the whole space."""
         values, C = _model_kernels.solve(self.model, a, b)
         states = aligned(count, self._rows.shape[1])
         blocks.mix(np.ascontiguousarray(C[:, :count].T), self.basis, states)
         return values[:count], states
 
     def error(self, a: float, b: float, residuals: Float[Array, " count"]) -> float:
-        """Return the error of the gap between the lowest and the last level by their residuals."""
+        """Return the error of the gap between the first and last level, from their residuals."""
         one = _model_kernels.residual_for(self.model, a, b, self.count, self.splitting, 1.0)
         return float((residuals[[0, -1]] ** 2).sum() / one**2)
 
     def snapshot(self, a: float, b: float, tol: float) -> None:
-        """Add the lowest states at (a, b), their levels good to tol."""
+        """Add the lowest states at (a, b), whose levels have the error tol."""
         _, start = self.vectors(a, b, self.block)
         residual = _model_kernels.residual_for(self.model, a, b, self.count, self.splitting, tol)
-        found = lowest_states(
+        lowest = lowest_states(
             self.driver, a, b, start, wanted=self.count, tol=0.5 * residual, work=self._work
         )
         self.snapshots.append((a, b))
-        self.iterations += found.iterations
-        self.add(found.states)
+        self.iterations += lowest.iterations
+        self.add(lowest.states)
 
 
 def check_errors(errors: ArrayLike) -> None:
-    """Raise NumericalError where a residual could not be told."""
+    """Raise NumericalError if an error could not be estimated."""
     if np.isnan(errors).any():
         raise NumericalError("spectrum: a squared residual is negative beyond rounding")
 
 
 def _lowest(energies: Float[Array, " n"], count: int) -> Int[Array, " count"]:
-    """The states of lowest energy, in ascending order."""
+    """Return the states of lowest energy, in ascending order of energy."""
     count = min(count, energies.size)
-    found = np.argpartition(energies, count - 1)[:count]
-    return found[np.argsort(energies[found], kind="stable")]
+    states = np.argpartition(energies, count - 1)[:count]
+    return states[np.argsort(energies[states], kind="stable")]

@@ -26,7 +26,7 @@ def starting_state(plan: Plan) -> Float[Array, " states"] | None:
     if schedule.initial is not None:
         return _selected(plan, schedule.initial)
     from annealcam.annealing.levels.drivers import driver_of
-    from annealcam.annealing.levels.spectrum import ground_state
+    from annealcam.annealing.levels.low_spectrum import ground_state
 
     driver = driver_of(plan.problem, plan.normalisation, plan.constraint)
     return ground_state(driver, float(schedule.A(0.0)), float(schedule.B(0.0)))

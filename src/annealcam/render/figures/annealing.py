@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
-from annealcam.annealing.hardness import Hardness
+from annealcam.annealing.difficulty import Hardness
 from annealcam.render.figures.sheets import (
     BLUE,
     GREEN,

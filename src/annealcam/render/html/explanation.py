@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from annealcam._internal.text import chance, number
-from annealcam.annealing.hardness import Hardness
+from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation

@@ -1,4 +1,4 @@
-"""The lowest levels along an annealing run, and their states."""
+"""The lowest levels of an annealing run, and their states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
@@ -25,16 +26,16 @@ _COARSE, _FINE = 25, 97
 _SNAPSHOTS = 500
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpectrumCurve:
     """The lowest levels of H(s) over the run.
 
     Attributes:
         s: the points, (points,).
-        energies: the levels at each point in ascending order, (points, levels), in the problem's
-            unit, times that of the schedule.
+        energies: the levels at each point in ascending order, in the problem's unit times that of
+            the schedule, (points, levels).
         error: estimate of the largest error of an energy, from the residuals.
-        snapshots: number of points where states were computed.
+        snapshots: number of points at which states were computed.
         schedule: name of the schedule.
         normalisation: the normalisation.
         driver_scale: c in H_D.
@@ -54,6 +55,19 @@ class SpectrumCurve:
     normalisation: Normalisation
     driver_scale: float
 
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        points, levels = self.energies.shape
+        return short_repr(
+            "SpectrumCurve",
+            points=points,
+            levels=levels,
+            error=self.error,
+            schedule=self.schedule[:40],
+            normalisation=self.normalisation.name,
+        )
+
 
 @renamed_arguments(convention="normalisation")
 def spectrum(
@@ -66,19 +80,17 @@ def spectrum(
     tol: float = 1e-8,
     constraint: str = "subspace",
 ) -> SpectrumCurve:
-    """Return the lowest levels of H(s) = A(s) H_D + B(s) H_QUBO at equal distances in [0, 1].
+    """Return the lowest levels of H(s) = A(s) H_D + B(s) H_QUBO at equally spaced s in [0, 1].
 
-    A few eigenvectors span the low spectrum for all s; more are added until every level's error
-    is estimated below `tol`. Where the driver is off, levels are the problem's sorted energies.
+    A few eigenvectors span the low spectrum for all s; more are added until the estimated error of
+    every level is below `tol`. Where A = 0 the levels are the problem's sorted energies.
 
     Args:
         problem: the selection problem.
         points: number of points s, at least 2.
-        levels: number of levels, 1 to 64; fewer are returned where there are fewer states.
-        normalisation: `per_qubit`, `unit` or `dwave`; None takes the schedule's own, or else `per_qubit`.
-        schedule: `linear`, `quadratic`, or a Schedule.
+        levels: number of levels, 1 to 64, but at most the number of states.
+        normalisation, schedule, constraint: as for `anneal`.
         tol: error of the energies, at least 1e-12.
-        constraint: how a cardinality is kept, `subspace` or `penalty`.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -108,12 +120,12 @@ def spectrum(
 
 
 class LowSpectrum:
-    """The lowest levels and states at any point of a run, their energies good to `tol`."""
+    """The lowest levels and states at any point of a run; the energies have the error `tol`."""
 
     def __init__(self, driver: Driver, schedule: Schedule, levels: int, tol: float) -> None:
         levels, tol = whole("levels", levels, least=1), real("tol", tol)
         if levels > MAX_LEVELS:
-            raise ArgumentError(f"levels={levels}: at most {MAX_LEVELS}")
+            raise ArgumentError(f"levels={levels}: must be at most {MAX_LEVELS}")
         if not 1e-12 <= tol < np.inf:
             raise ArgumentError(f"tol={tol}: must be at least 1e-12, and finite")
         self.schedule, self.basis = schedule, ReducedBasis(driver, levels)
@@ -122,7 +134,7 @@ class LowSpectrum:
         self.error = self._learn(max(tol, 1e-14 * self.basis.splitting[2]))
 
     def levels(self, s: ArrayLike) -> tuple[Float[Array, "points levels"], float]:
-        """Return the levels at each s, and the estimate of their largest error."""
+        """Return the levels at each s, and an estimate of their largest error."""
         s = np.asarray(s, dtype=np.float64)
         A, B = self.schedule.A(s), self.schedule.B(s)
         values, errors = self.basis.levels(A, B)
@@ -133,15 +145,15 @@ class LowSpectrum:
     def vectors(
         self, s: float, levels: int | None = None
     ) -> tuple[Float[Array, " levels"], Float[Array, "levels states"]]:
-        """Return the lowest levels at s and their real, orthonormal states, one a row."""
+        """Return the lowest levels at s, and their real orthonormal states as rows."""
         count = min(levels or self.basis.count, self.basis.count)
         return self.basis.vectors(float(self.schedule.A(s)), float(self.schedule.B(s)), count)
 
     def _learn(self, tol: float) -> float:
-        """Take snapshots where the estimate is worst, on finer and finer meshes.
+        """Take snapshots where the estimated error is largest, on finer and finer meshes.
 
-        Snapshots only better the others, so an old estimate is an upper bound: each is told anew
-        only when it has become the largest.
+        A snapshot can only reduce the other errors, so an old estimate is an upper bound: it is
+        updated only when it has become the largest.
         """
         breaks = self.schedule.breaks if self.schedule.breaks.size < _FINE else np.zeros(0)
         size, s, errors = _COARSE, np.zeros(0), np.zeros(0)
@@ -150,27 +162,29 @@ class LowSpectrum:
             fresh = np.setdiff1d(mesh, s)
             s = np.append(s, fresh)
             errors = np.append(errors, [self.levels([u])[1] for u in fresh])
-            self._mend(s, errors, tol)
+            self._reduce(errors, s, tol)
             size = 2 * size - 1
         return float(errors.max(initial=0.0))
 
-    def _mend(self, s: Float[Array, " n"], errors: Float[Array, " n"], tol: float) -> None:
+    def _reduce(self, errors: Float[Array, " n"], s: Float[Array, " n"], tol: float) -> None:
+        """Take snapshots at some of the points s until all errors are below tol."""
         while errors.max(initial=0.0) > tol:
             worst = int(np.argmax(errors))
             errors[worst] = self.levels([s[worst]])[1]
             if errors[worst] <= tol or errors[worst] < errors.max():
                 continue
-            before = self.basis.m
+            size = self.basis.m
             a, b = float(self.schedule.A(s[worst])), float(self.schedule.B(s[worst]))
             self.basis.snapshot(a, b, 0.1 * tol)
-            if self.basis.m == before or len(self.basis.snapshots) > _SNAPSHOTS:
-                raise NumericalError(f"spectrum: rounding stops it at s={s[worst]}; raise tol")
+            if self.basis.m == size or len(self.basis.snapshots) > _SNAPSHOTS:
+                message = f"spectrum: rounding stops the search at s={s[worst]}; raise tol"
+                raise NumericalError(message)
 
 
 def ground_state(driver: Driver, a: float, b: float, *, tol: float = 1e-10) -> Float[Array, " n"]:
-    """Return the real ground state of a H_D + b H_P, with a residual below tol or rounding.
+    """Return the ground state of a H_D + b H_P, with a residual below tol or rounding.
 
-    It is positive, as the ground state of such a driver can be chosen.
+    It is real, with the sign that makes its sum positive.
 
     >>> from annealcam.annealing.levels.drivers import TransverseField
     >>> field = TransverseField(SelectionProblem([1.0], [[0.0]]), 1.0)

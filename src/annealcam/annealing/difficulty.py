@@ -1,4 +1,4 @@
-"""How hard a problem is for the annealer: success over run times, the gap, and what follows."""
+"""The difficulty of a problem for the annealer: success over run times, gap and levels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import whole
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
-from annealcam.annealing.levels.spectrum import MAX_LEVELS, SpectrumCurve, spectrum
+from annealcam.annealing.levels.low_spectrum import MAX_LEVELS, SpectrumCurve, spectrum
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import check_tau
@@ -29,16 +30,25 @@ from annealcam.qubo.problem import SelectionProblem
 SHOWN_STATES = 16
 CURVE_POINTS = 101
 CURVE_LEVELS = 4
-CURVE_TOL = 1e-6  # of the levels, in units of energy: a curve to look at
+CURVE_TOL = 1e-6  # error of the levels, in units of energy: enough for a figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """One run time: the exact success probability F of a shot, and what follows from it.
+    """The success of one run time.
 
-    `hits` counts the optimal ones among `shots` simulated measurements, `interval` is the Wilson
-    interval (95 %) of F that they alone would give. `guess` is the chance of one uniform guess,
-    `guess_best` that of as many guesses as shots. `tts99` has the unit of tau.
+    Attributes:
+        tau: length of the run.
+        success_probability: F of one shot, from the exact final state.
+        error: estimate of the error of F.
+        shots: number of simulated measurements.
+        best_of_shots: probability that at least one shot is optimal.
+        guess: probability that one uniform guess is optimal.
+        guess_best: probability that at least one of as many guesses as shots is optimal.
+        hits: number of optimal shots.
+        interval: Wilson's 95 % confidence interval of F from the hits alone.
+        tts99: time to solution, in the unit of tau.
+        steps: number of time steps of the finest run.
     """
 
     tau: float
@@ -53,14 +63,32 @@ class Run:
     tts99: float
     steps: int
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "Run",
+            tau=self.tau,
+            success_probability=self.success_probability,
+            error=self.error,
+            hits=self.hits,
+            shots=self.shots,
+            best_of_shots=self.best_of_shots,
+            tts99=self.tts99,
+        )
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Distribution:
-    """The most probable states at the end of the longest run, in order of their energy.
+    """The most probable final states of the longest run, in ascending order of energy.
 
-    Energies include the penalty of a cardinality where the annealer had it. `hits` counts the
-    simulated shots that found each. `rest` is the probability of all other states, of which there
-    are `others`.
+    Attributes:
+        tau: length of the run.
+        n: the states, (shown, d).
+        probability: of each state, (shown,).
+        energy: of each state, including the penalty of a cardinality if there is one, (shown,).
+        optimal: whether each state is a ground state, (shown,).
+        hits: number of simulated shots that gave each state, (shown,).
+        rest: probability of all other states together.
+        others: number of the other states.
     """
 
     tau: float
@@ -72,12 +100,31 @@ class Distribution:
     rest: float
     others: int
 
+    def __repr__(self) -> str:
+        shown, d = self.n.shape
+        return short_repr("Distribution", tau=self.tau, shown=shown, d=d, rest=self.rest)
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Hardness:
-    """What the annealer meets in a problem. Energies are the problem's, without a model's offset.
+    """The difficulty of a problem for the annealer. Energies exclude the offset of a model.
 
-    `gap` and `curve` are None where they are out of reach; `no_gap` then says why.
+    Attributes:
+        source: the problem and its labels.
+        runs: one for each run time, ascending.
+        gap: the minimum gap, or None if it could not be computed.
+        curve: the lowest levels along the run, or None if they could not be computed.
+        no_gap: the reason why gap or curve is None; else empty.
+        distribution: the final states of the longest run.
+        ground_energy: lowest energy.
+        multiplicity: number of ground states.
+        states: number of states that were simulated.
+        normalisation: driver normalisation, with the units of time and energy.
+        driver_scale: c in H_D.
+        schedule: the schedule of all runs.
+        constraint: how a cardinality was enforced; empty without one.
+        tol: bound on the estimated error of F.
+        seed: of the shots.
     """
 
     source: ProblemFile
@@ -96,6 +143,20 @@ class Hardness:
     tol: float
     seed: int
 
+    convention = renamed_attribute("convention", "normalisation")
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "Hardness",
+            d=self.problem.d,
+            runs=len(self.runs),
+            tau=self.runs[-1].tau,
+            success_probability=self.runs[-1].success_probability,
+            gap=None if self.gap is None else self.gap.gap,
+            multiplicity=self.multiplicity,
+            normalisation=self.normalisation.name,
+        )
+
     @property
     def problem(self) -> SelectionProblem:
         """The problem that was annealed."""
@@ -103,7 +164,7 @@ class Hardness:
 
     @property
     def energy_unit(self) -> str:
-        """Unit of gaps and levels, as a word behind a number."""
+        """Unit of gaps and levels, to be written after a number."""
         return self.schedule.energy_unit or "energy units"
 
     @property
@@ -127,44 +188,46 @@ def hardness(
     levels: tuple[MinimumGap | None, SpectrumCurve | None, str] | None = None,
     progress: Progress | None = None,
 ) -> Hardness:
-    """Anneal a problem for each tau, and find its minimum gap and the lowest levels along s.
+    """Anneal a problem for each tau, and compute its minimum gap and lowest levels.
 
     Args:
         source: the problem, as `read_problem` returns it.
         taus: lengths of the runs, in 1 / energy or in the schedule's unit of time.
-        normalisation: strength of the driver and units, see `anneal`.
-        schedule: A and B over the run, see `anneal`.
-        constraint: how a cardinality is kept: `subspace` (exactly) or `penalty`.
-        tol: bound on the estimated error of F.
-        shots: measurements of each final state; d^2 if None.
+        normalisation, schedule, constraint, tol: as for `anneal`.
+        shots: simulated measurements of each final state; d^2 if None.
         seed: of the measurements.
-        certify: prove that no gap is below (1 - certify) times the minimum, see `minimum_gap`.
-        levels: `gap`, `curve` and `no_gap` of the same problem, where they are known already.
-        progress: called with what is being done, the number of things done, and of all.
+        certify: as for `minimum_gap`.
+        levels: `gap`, `curve` and `no_gap` of the same problem, if they are known already.
+        progress: called with the current task, the number of finished tasks, and of all tasks.
 
     Raises:
         ArgumentError: the problem has no variables, or an argument is out of range.
-        ProblemTooLargeError: the state does not fit.
+        ProblemTooLargeError: the state does not fit into memory.
+
+    >>> source = ProblemFile(SelectionProblem([1.0], [[0.0]]), ("a",), 0.0, "h and J")
+    >>> h = hardness(source, [10.0, 100.0])
+    >>> [round(run.success_probability, 2) for run in h.runs], round(h.gap.gap, 4)
+    ([0.91, 1.0], 0.6607)
     """
     d = source.problem.d
     if d == 0:
-        raise ArgumentError("problem: has no variables; there is nothing to anneal")
-    lengths = sorted({check_tau(tau) for tau in taus})
-    if not lengths:
-        raise ArgumentError("tau: none given; 10,30,50,70,100 are the paper's")
+        raise ArgumentError("problem: has no variables, so there is nothing to anneal")
+    run_times = sorted({check_tau(tau) for tau in taus})
+    if not run_times:
+        raise ArgumentError("tau: give at least one, such as the paper's 10,30,50,70,100")
     shots = d**2 if shots is None else whole("shots", shots, least=1)
-    tell = progress or (lambda *_: None)
+    report = progress or (lambda *_: None)
     options: dict[str, Any] = {
         "normalisation": normalisation,
         "schedule": schedule_of(schedule),
         "constraint": constraint,
     }
     runs = []
-    for number, tau in enumerate(lengths):
-        tell(f"annealing, tau = {tau:g}", number, len(lengths) + 2)
+    for number, tau in enumerate(run_times):
+        report(f"annealing, tau = {tau:g}", number, len(run_times) + 2)
         result = anneal(source.problem, tau=tau, tol=tol, **options)
         runs.append(_run(source.problem, result, shots, whole("seed", seed)))
-    gap, curve, no_gap = levels or _levels(source.problem, options, certify, tell, len(lengths))
+    gap, curve, no_gap = levels or _levels(source.problem, options, certify, report, len(runs))
     return Hardness(
         source=source,
         runs=tuple(runs),
@@ -186,9 +249,9 @@ def hardness(
 
 def _run(problem: SelectionProblem, result: AnnealResult, shots: int, seed: int) -> Run:
     F = result.success_probability
-    reads = result.sample(shots, seed)
-    lowest = problem.energy(reads) <= result.ground_energy + problem.tie
-    hits = int((lowest & problem.feasible(reads)).sum())
+    samples = result.sample(shots, seed)
+    lowest = problem.energy(samples) <= result.ground_energy + problem.tie
+    hits = int((lowest & problem.feasible(samples)).sum())
     return Run(
         tau=result.tau,
         success_probability=F,
@@ -208,14 +271,14 @@ def _levels(
     problem: SelectionProblem,
     options: dict[str, Any],
     certify: float | None,
-    tell: Progress,
+    report: Progress,
     done: int,
 ) -> tuple[MinimumGap | None, SpectrumCurve | None, str]:
     gap = curve = None
     try:
-        tell("minimum gap", done, done + 2)
+        report("minimum gap", done, done + 2)
         gap = minimum_gap(problem, certify=certify, **options)
-        tell("levels along s", done + 1, done + 2)
+        report("levels along s", done + 1, done + 2)
         levels = min(max(CURVE_LEVELS, gap.multiplicity + 1), MAX_LEVELS)
         curve = spectrum(problem, points=CURVE_POINTS, levels=levels, tol=CURVE_TOL, **options)
     except (ProblemTooLargeError, NumericalError) as error:
@@ -224,7 +287,7 @@ def _levels(
 
 
 def _distribution(
-    problem: SelectionProblem, result: AnnealResult, reads: Int[Array, "shots d"]
+    problem: SelectionProblem, result: AnnealResult, samples: Int[Array, "shots d"]
 ) -> Distribution:
     p = result.probabilities
     shown = min(SHOWN_STATES, p.size)
@@ -232,7 +295,7 @@ def _distribution(
     states = top if result.states is None else result.states[top]
     n = bits(states, problem.d)
     energy = problem.energy(n)
-    if problem.cardinality is not None:  # nothing in the subspace
+    if problem.cardinality is not None:  # the penalty is zero in the subspace
         energy += problem.penalty * (n.sum(axis=1) - problem.cardinality) ** 2
     order = np.lexsort((states, energy))
     optimal = (energy <= result.ground_energy + problem.tie) & problem.feasible(n)
@@ -242,7 +305,7 @@ def _distribution(
         probability=p[top][order],
         energy=energy[order],
         optimal=optimal[order],
-        hits=np.array([(reads == state).all(axis=1).sum() for state in n[order]], dtype=np.int64),
+        hits=np.array([(samples == state).all(axis=1).sum() for state in n[order]], dtype=np.int64),
         rest=max(0.0, 1.0 - math.fsum(p[top])) if shown < p.size else 0.0,
         others=p.size - shown,
     )

@@ -1,22 +1,19 @@
-"""What the numbers of an annealed problem mean, in plain words."""
+"""The meaning of the numbers of an annealed problem, in plain sentences."""
 
 from __future__ import annotations
 
 import math
 
 from annealcam._internal.text import chance, number
-from annealcam.annealing.hardness import Hardness, Run
+from annealcam.annealing.difficulty import Hardness, Run
 
-OWN = 0.9  # of the last gap: a minimum that is no lower is not made by a crossing
-QUICK, ENUMERABLE = 2**20, 2**26  # states whose energies take milliseconds, and about a second
+OWN = 0.9  # a minimum gap above this share of the final gap is not made by a crossing
+QUICK, ENUMERABLE = 2**20, 2**26  # numbers of states enumerated in milliseconds, and in a second
 
 
 def diagnosis(h: Hardness) -> list[str]:
-    """Return a few sentences: where the gap is and what that means, how F compares, what is known.
-
-    The gap first, then success against guessing, ties, and what an ordinary computer does.
-    """
-    return [_gap(h), _success(h), *_ties(h), *_known(h)]
+    """Return sentences on the gap, on success against guessing, on ties, and on enumeration."""
+    return [_gap(h), _success(h), *_ties(h), _enumeration(h)]
 
 
 def _gap(h: Hardness) -> str:
@@ -29,8 +26,8 @@ def _gap(h: Hardness) -> str:
     where = f"at s = {g.s:.4g}, {g.ratio:.1%} of the gap at s = 1"
     if g.s > 0.5 and g.ratio >= OWN:
         return (
-            f"{size} is {where}: in essence the problem's own first excitation, a property of its "
-            "energies and of no crossing on the way; Landau-Zener does not apply."
+            f"{size} is {where}: it is essentially the first excitation of the problem itself, a "
+            "property of its energies and not of a crossing; Landau-Zener does not apply."
         )
     if not g.interior:
         return f"{size} is at an end of the run, {where}; Landau-Zener does not apply."
@@ -47,14 +44,15 @@ def _gap(h: Hardness) -> str:
 def _success(h: Hardness) -> str:
     best = max(h.runs, key=lambda run: run.success_probability)
     return (
-        f"At tau = {best.tau:g} one shot finds the optimum with F = "
-        f"{chance(best.success_probability)}, {_against_guessing(best)}; the best of {best.shots} "
-        f"shots with {best_chance(best)}, and as many guesses with {chance(best.guess_best)}."
+        f"At tau = {best.tau:g} one shot finds the optimum with probability F = "
+        f"{chance(best.success_probability)}, {_against_guessing(best)}. The best of {best.shots} "
+        f"shots finds it with probability {best_chance(best)}, and as many guesses with "
+        f"{chance(best.guess_best)}."
     )
 
 
 def best_chance(run: Run) -> str:
-    """Return the chance of the best of the shots; rounding makes no certainty of it."""
+    """Return the success probability of the best shot as text; it is 1 only if F is."""
     certain = run.success_probability == 1
     return chance(run.best_of_shots if certain else min(run.best_of_shots, math.nextafter(1, 0)))
 
@@ -72,9 +70,11 @@ def _ties(h: Hardness) -> list[str]:
     return [f"{h.multiplicity} selections share the lowest energy; F counts them all."]
 
 
-def _known(h: Hardness) -> list[str]:
-    known = f"An ordinary computer enumerates all {h.states} selections in "
-    if h.states <= ENUMERABLE:
-        known += "milliseconds" if h.states <= QUICK else "about a second"
-        return [f"{known}: no quantum advantage is claimed."]
-    return ["No quantum advantage is claimed."]
+def _enumeration(h: Hardness) -> str:
+    if h.states > ENUMERABLE:
+        return "No quantum advantage is claimed."
+    time = "milliseconds" if h.states <= QUICK else "about a second"
+    return (
+        f"An ordinary computer enumerates all {h.states} selections in {time}: no quantum "
+        "advantage is claimed."
+    )
