@@ -20,7 +20,7 @@ COLUMNS = 16
 _NARROW = 1e-8  # at the very ends, levels that share one energy have no slopes
 
 
-class Path(NamedTuple):
+class SchedulePath(NamedTuple):
     """A schedule: its pieces, and the points where A or B turns back, with their total course."""
 
     breaks: Array

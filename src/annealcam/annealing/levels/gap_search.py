@@ -15,8 +15,8 @@ from annealcam.annealing.kernels.gap import (
     MISSED,
     PULL,
     RIGHT,
-    Path,
     Pencil,
+    SchedulePath,
     U,
 )
 from annealcam.annealing.levels.drivers import Driver, aligned
@@ -193,14 +193,14 @@ class GapSearch:
         return states, self.basis.error(a, b, np.linalg.norm(images, axis=1))
 
 
-def _compiled_path(schedule: Schedule) -> Path:
+def _compiled_path(schedule: Schedule) -> SchedulePath:
     """Return a schedule with the total course of A and B at each turning point."""
     courses = []
     for curve, cubics in ((schedule.A, schedule.driver), (schedule.B, schedule.problem)):
         marks = _turning_points(schedule.breaks, cubics)
         courses += [marks, np.append(0.0, np.cumsum(np.abs(np.diff(curve(marks)))))]
     breaks, driver, problem = schedule.breaks, schedule.driver, schedule.problem
-    return Path(*map(np.array, (breaks, driver, problem, *courses)))
+    return SchedulePath(*map(np.array, (breaks, driver, problem, *courses)))
 
 
 def _turning_points(
