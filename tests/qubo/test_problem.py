@@ -77,6 +77,17 @@ def test_strength_of_the_penalty_in_closed_form(coupling, k, strength):
     assert p.penalty == pytest.approx(1.001 * strength, rel=1e-12)
 
 
+def test_scale_is_the_largest_energy_in_magnitude_where_all_coefficients_agree():
+    p = ac.SelectionProblem([1.0, 0.5], [[0.0, -1.0], [-1.0, 0.0]], beta=0.5)
+    assert p.scale == pytest.approx(1.25) == -p.energy([1, 1])
+
+
+@pytest.mark.parametrize(("gap", "optima"), [(1e-14, 2), (1e-9, 1)])
+def test_energies_that_differ_by_rounding_alone_are_ties(gap, optima):
+    p = ac.SelectionProblem([1.0, 1.0 - gap], [[0.0, 2.0], [2.0, 0.0]], beta=0.5)
+    assert ac.solve_exact(p).multiplicity == optima
+
+
 def test_spin_and_binary_agree_on_what_is_selected():
     """n = 1 is dimod's x = 1 and spin +1, while sigma_z reads -1 there."""
     p = relu_problem(5)
