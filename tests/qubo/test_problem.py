@@ -88,6 +88,14 @@ def test_energies_that_differ_by_rounding_alone_are_ties(gap, optima):
     assert ac.solve_exact(p).multiplicity == optima
 
 
+def test_rounding_may_part_the_halves_of_J_and_nothing_else_may():
+    J = np.array([[0.0, 0.5], [0.5 + 1e-13, 0.0]])
+    mean = ac.SelectionProblem(np.ones(2), J).J
+    assert mean[0, 1] == mean[1, 0] == (J[0, 1] + J[1, 0]) / 2
+    with pytest.raises(ArgumentError, match="symmetric"):
+        ac.SelectionProblem(np.ones(2), [[0.0, 0.5], [0.5 + 1e-9, 0.0]])
+
+
 def test_spin_and_binary_agree_on_what_is_selected():
     """n = 1 is dimod's x = 1 and spin +1, while sigma_z reads -1 there."""
     p = relu_problem(5)
