@@ -1,4 +1,4 @@
-"""The whole planted experiment: classes x seeds, each beside a network without the shortcut."""
+"""The whole experiment: classes times seeds, each with a control network without the shortcut."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from annealcam.audit.observations import METHODS
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
 
-from .revealed import patch_regions, places, revealed
+from .revealed import patch_regions, places, reveal
 from .trial import Plan, Trial, run_trial
 
 PLANTED, CONTROL = "planted", "control"
@@ -26,7 +26,7 @@ PLANTED, CONTROL = "planted", "control"
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """All trials, and for each class, seed and network what `revealed` and `places` say."""
+    """All trials, and a row of `reveal` and `places` for each class, seed and network."""
 
     trials: Sequence[Trial]
     rows: Sequence[Mapping[str, Any]]
@@ -38,13 +38,13 @@ class Experiment:
         return [row for row in self.rows if row["network"] == network]
 
     def mean(self, network: str, *names: str) -> float:
-        """Return the mean over classes and seeds of one number; NaN where there is none."""
-        values = [_deep(row, names) for row in self.of(network)]
-        there = [v for v in values if math.isfinite(v)]
-        return float(np.mean(there)) if there else math.nan
+        """Return the mean of one entry over classes and seeds; NaN without finite values."""
+        values = [_entry(row, names) for row in self.of(network)]
+        finite = [v for v in values if math.isfinite(v)]
+        return float(np.mean(finite)) if finite else math.nan
 
     def first(self, network: str, score: str, method: str) -> int:
-        """Return how often the class stood first."""
+        """Return the number of networks in which the ranking puts the class first."""
         return sum(row["places"][score][method] == 1 for row in self.of(network))
 
 
@@ -58,21 +58,21 @@ def run_experiment(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Experiment:
-    """Train a network for each class and seed, and one without a shortcut for each seed; look.
+    """Run a trial for each class and seed, and a control trial without shortcut for each seed.
 
-    `folder` holds what is done; the same call goes on with it. The control networks are asked of
-    the same photos, with and without the patch.
+    Finished trials are kept in `folder`, from which the same call continues. The control networks
+    observe the same photos, with and without the patch.
 
     Args:
         sets: the parts `train`, `validation` and `test`.
         labels: the classes that get the shortcut, one at a time.
-        seeds: how many: 0, 1, ... of the training, the planting and the places of the patch.
-        plan: what is shared.
-        cache: of features.
-        progress: told what is being done.
+        seeds: number of seeds 0, 1, ... of the training, the planting and the patch's places.
+        plan: the options of all trials.
+        cache: folder of cached features.
+        progress: called with the current step, the number of finished photos, and the total.
 
     Raises:
-        ArgumentError: no class, a class twice, or no seed.
+        ArgumentError: there is no class, a class twice, or no seed.
     """
     whole("seeds", seeds, least=1)
     if not labels or len(set(labels)) < len(labels):
@@ -85,61 +85,65 @@ def run_experiment(
         for label in labels:
             trial = run_trial(sets, label, seed, plan, folder, cache=cache, progress=progress)
             trials.append(trial)
-            on = patch_regions(sets["test"], trial, plan, progress=progress)
-            rows += list(_rows(trial, control, label, len(classes), on))
-    told = {
+            regions = patch_regions(sets["test"], trial, plan, progress=progress)
+            rows += list(_rows(trial, control, label, len(classes), regions))
+    provenance = {
         "annealcam": __version__,
         "data": sets["test"].name,
         "classes": [classes[label] for label in labels],
         "seeds": seeds,
-        "plan": plan.told(),
+        "plan": plan.as_provenance(),
         "versions": trials[0].about["versions"],
         "photos_hash": {part: photos.fingerprint() for part, photos in sets.items()},
     }
-    return Experiment(trials, rows, classes, told)
+    return Experiment(trials, rows, classes, provenance)
 
 
 def _rows(
-    trial: Trial, control: Trial, label: int, classes: int, on: Mapping[str, int]
+    trial: Trial, control: Trial, label: int, classes: int, regions: Mapping[str, int]
 ) -> Iterator[dict[str, Any]]:
-    for network, one in ((PLANTED, trial), (CONTROL, control)):
+    for network, each in ((PLANTED, trial), (CONTROL, control)):
         yield {
             "network": network,
             "label": label,
             "seed": trial.seed,
-            "accuracy": one.about["accuracy"]["test"],
-            **revealed(one, label),
-            "regions": on["regions"] if network == PLANTED else None,
-            "regions_on_patch": on["on_patch"] if network == PLANTED else None,
-            "places": places(one, label, classes),
+            "accuracy": each.about["accuracy"]["test"],
+            **reveal(each, label),
+            "regions": regions["regions"] if network == PLANTED else None,
+            "regions_on_patch": regions["on_patch"] if network == PLANTED else None,
+            "places": places(each, label, classes),
         }
 
 
 def flat(row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """Return a row of a table: numbers and names alone."""
-    found: dict[str, Any] = {"network": row["network"], "class": classes[row["label"]]}
+    """Return a row of the CSV table: numbers and names only."""
+    cells: dict[str, Any] = {"network": row["network"], "class": classes[row["label"]]}
     plain = (int, float, type(None))
-    found |= {k: v for k, v in row.items() if isinstance(v, plain) and k != "label"}
-    found["patch_maps"] = " ".join(map(str, row["patch_maps"]))
+    cells |= {k: v for k, v in row.items() if isinstance(v, plain) and k != "label"}
+    cells["patch_maps"] = " ".join(map(str, row["patch_maps"]))
     for method in METHODS:
         for kind in ("inside", "inside_without"):
             mean, low, high = row[kind][method]
-            found |= {f"{kind}:{method}": mean, f"{kind}_low:{method}": low,
+            cells |= {f"{kind}:{method}": mean, f"{kind}_low:{method}": low,
                       f"{kind}_high:{method}": high}  # fmt: skip
     for score, methods in row["places"].items():
-        found |= {f"place:{score}:{method}": place for method, place in methods.items()}
+        cells |= {f"place:{score}:{method}": place for method, place in methods.items()}
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v
-            for k, v in found.items()}  # fmt: skip
+            for k, v in cells.items()}  # fmt: skip
 
 
-def as_json(found: Experiment) -> str:
+def as_json(experiment: Experiment) -> str:
     """Return provenance and rows as JSON."""
-    rows = [flat(row, found.classes) for row in found.rows]
-    told = {**found.provenance, "rows": rows}
-    return json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    rows = [flat(row, experiment.classes) for row in experiment.rows]
+    return (
+        json.dumps(
+            {**experiment.provenance, "rows": rows}, indent=1, ensure_ascii=False, allow_nan=False
+        )
+        + "\n"
+    )
 
 
-def _deep(row: Mapping[str, Any], names: Sequence[str]) -> float:
+def _entry(row: Mapping[str, Any], names: Sequence[str]) -> float:
     value: Any = row
     for name in names:
         value = value[name]

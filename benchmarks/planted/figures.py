@@ -1,4 +1,4 @@
-"""Pictures of the planted experiment."""
+"""Figures of the planted experiment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from annealcam.render.figures.sheets import (
 )  # fmt: skip
 
 from .experiment import CONTROL, PLANTED, Experiment
-from .revealed import paired
+from .revealed import compare
 from .trial import LAYER, Trial
 
 if TYPE_CHECKING:
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 COLOURS = {
     "annealcam": BLUE, **{cam.name: cam.colour for cam in CAM_METHODS.values()}, "topk": SKY,
 }  # fmt: skip
-PHOTOS = ("skimage:coffee", "skimage:chelsea")  # bundled: anyone can look at them
+PHOTOS = ("skimage:coffee", "skimage:chelsea")  # bundled with scikit-image
 SIDE = 300
 
 
-def inside_figure(found: Experiment) -> Figure:
+def inside_figure(experiment: Experiment) -> Figure:
     """Return the share of each method's map on the patch, a dot for each class and seed."""
     figure = empty_sheet(
-        f"Share of the map on the patch, {found.provenance['data']}: each dot is one network, with "
-        "its 95 % interval over photos", height=3.8, width=9.0,
+        f"Share of the map on the patch, {experiment.provenance['data']}: each dot is one network, "
+        "with its 95 % interval over photos", height=3.8, width=9.0,
     )  # fmt: skip
     panels = figure.subplots(1, 2, sharey=True)
     titles = {PLANTED: "networks that learned with the patch", CONTROL: "without (control)"}
     for axes, (network, title) in zip(panels, titles.items(), strict=True):
         open_frame(axes)
         axes.set_title(title, fontsize=9.5, loc="left")
-        rows = found.of(network)
+        rows = experiment.of(network)
         for place, method in enumerate(METHODS):
             values = np.array([row["inside"][method] for row in rows])
             x = place + np.linspace(-0.25, 0.25, len(rows)) if len(rows) > 1 else [place]
@@ -68,12 +68,12 @@ def inside_figure(found: Experiment) -> Figure:
     return figure
 
 
-def places_figure(found: Experiment) -> Figure:
-    """Return the places of the class with the shortcut in every ranking: counts of first places."""
-    shown = [(s, m) for s in SCORES for m in METHODS if m in found.rows[0]["places"][s]]
+def places_figure(experiment: Experiment) -> Figure:
+    """Return the number of networks in which each ranking puts the planted class first."""
+    shown = [(s, m) for s in SCORES for m in METHODS if m in experiment.rows[0]["places"][s]]
     figure = empty_sheet(
-        "How often the class stands first (of "
-        f"{len(found.of(PLANTED))} networks): with the shortcut, and as a control without",
+        "Networks in which the class ranks first (of "
+        f"{len(experiment.of(PLANTED))} networks): with the shortcut, and in the control without",
         height=1.2 + 0.3 * len(shown), width=9.0,
     )  # fmt: skip
     axes = figure.add_subplot()
@@ -81,30 +81,30 @@ def places_figure(found: Experiment) -> Figure:
     for row, (score, method) in enumerate(shown):
         axes.barh(
             row - 0.18,
-            found.first(PLANTED, score, method),
+            experiment.first(PLANTED, score, method),
             height=0.34,
             color=COLOURS[method],
             label="learned with the patch" if row == 0 else None,
         )
-        axes.barh(row + 0.18, found.first(CONTROL, score, method), height=0.34, color="0.75",
+        axes.barh(row + 0.18, experiment.first(CONTROL, score, method), height=0.34, color="0.75",
                   label="control" if row == 0 else None)  # fmt: skip
     axes.set_yticks(range(len(shown)), [f"{s}, {NAMES[m]}" for s, m in shown], fontsize=8.5)
-    axes.set_xlim(0, len(found.of(PLANTED)))
-    axes.set_xlabel("networks in which the class stands first", fontsize=9)
-    axes.set_xticks(range(len(found.of(PLANTED)) + 1))
+    axes.set_xlim(0, len(experiment.of(PLANTED)))
+    axes.set_xlabel("networks in which the class ranks first", fontsize=9)
+    axes.set_xticks(range(len(experiment.of(PLANTED)) + 1))
     axes.invert_yaxis()
     legend(figure, axes)
     return figure
 
 
-def channels_figure(found: Experiment) -> Figure:
-    """Return every channel: how much of it the patch brings, and how often it is selected."""
-    trials = [trial for trial in found.trials if trial.label is not None]
+def channels_figure(experiment: Experiment) -> Figure:
+    """Return the share of every channel due to the patch, against its selection rates."""
+    trials = [trial for trial in experiment.trials if trial.label is not None]
     columns = min(3, len(trials))
     rows = math.ceil(len(trials) / columns)
     figure = empty_sheet(
-        "Each dot is a map of one network: how much of its activation the patch brings, and for "
-        "how many of the class's photos it is selected",
+        "Each dot is a map of one network: the share of its activation due to the patch, and the "
+        "share of the class's photos for which it is selected",
         height=1.2 + 2.5 * rows, width=9.0,
     )  # fmt: skip
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
@@ -112,14 +112,14 @@ def channels_figure(found: Experiment) -> Figure:
         axes.set_axis_off()
     for axes, trial in zip(panels, trials, strict=False):
         assert trial.label is not None
-        _channels(axes, trial, f"{found.classes[trial.label]}, seed {trial.seed}")
+        _channels(axes, trial, f"{experiment.classes[trial.label]}, seed {trial.seed}")
     legend(figure, *panels[: len(trials)])
     return figure
 
 
-def photo_figure(found: Experiment) -> Figure:
+def photo_figure(experiment: Experiment) -> Figure:
     """Return bundled photos with the patch, explained for the class by the networks of seed 0."""
-    trials = [trial for trial in found.trials if trial.label is not None and trial.seed == 0]
+    trials = [trial for trial in experiment.trials if trial.label is not None and trial.seed == 0]
     names = ("annealcam", *CAM_METHODS)
     figure = empty_sheet(
         "Photos that are bundled with scikit-image, with the patch, explained for the class that "
@@ -129,7 +129,7 @@ def photo_figure(found: Experiment) -> Figure:
     for number, trial in enumerate(trials):
         for place, photo in enumerate(PHOTOS):
             row = number * len(PHOTOS) + place
-            for column, (title, picture) in enumerate(_explained(trial, photo, found, names)):
+            for column, (title, picture) in enumerate(_explained(trial, photo, experiment, names)):
                 axes = figure.add_subplot(grid[row, column])
                 axes.imshow(picture)
                 axes.set_axis_off()
@@ -140,40 +140,40 @@ def photo_figure(found: Experiment) -> Figure:
 def _channels(axes: Axes, trial: Trial, title: str) -> None:
     open_frame(axes)
     assert trial.label is not None
-    pairs = paired(trial.clean, trial.stamped, trial.label)
-    axes.plot(pairs.due, pairs.without, "o", ms=6, mfc="none", mec=GREY, label="without the patch")
-    axes.plot(pairs.due, pairs.with_patch, "o", ms=4, color=BLUE, label="with the patch")
+    pair = compare(trial.clean, trial.stamped, trial.label)
+    axes.plot(pair.due, pair.without, "o", ms=6, mfc="none", mec=GREY, label="without the patch")
+    axes.plot(pair.due, pair.with_patch, "o", ms=4, color=BLUE, label="with the patch")
     axes.set_title(title, fontsize=9, loc="left", parse_math=False)
-    axes.set_xlabel("share that the patch brings", fontsize=8)
+    axes.set_xlabel("share due to the patch", fontsize=8)
     axes.set_ylabel("selected for", fontsize=8)
     axes.set(xlim=(-0.03, 1.0), ylim=(-0.04, 1.04))
     axes.tick_params(labelsize=8)
 
 
 def _explained(
-    trial: Trial, name: str, found: Experiment, names: tuple[str, ...]
+    trial: Trial, name: str, experiment: Experiment, names: tuple[str, ...]
 ) -> list[tuple[str, Array]]:
-    """The photo with the patch, its maps, and the one channel that the patch excites most."""
+    """Return the stamped photo, its maps, and the channel that is most due to the patch."""
     assert trial.label is not None
     model, preprocess, classes = load_checkpoint(str(trial.file))
     stamped = trial.patch.on(load_photo(name), name)
     image, view = preprocess(stamped), view_of(preprocess, stamped, SIDE)
-    target, label = trial.label, found.classes[trial.label]
+    target, label = trial.label, experiment.classes[trial.label]
     e: Any = explain(model, image, layer=LAYER, target=target, sampler="exact")
-    predicted = (classes or found.classes)[int(e.logits.argmax())]
-    shown = [(f"taken for {predicted}", np.asarray(view))]
+    predicted = (classes or experiment.classes)[int(e.logits.argmax())]
+    shown = [(f"predicted: {predicted}", np.asarray(view))]
     for method in names:
         raw = e.map if method == "annealcam" else cam(
             model, image, layer=LAYER, target=target, method=method
         )  # fmt: skip
-        shown.append((f"{NAMES[method]}: {label}", _laid(raw, view)))
-    due = paired(trial.clean, trial.stamped, target).due
+        shown.append((f"{NAMES[method]}: {label}", _overlay(raw, view)))
+    due = compare(trial.clean, trial.stamped, target).due
     channel = int(np.argmax(due))
     from annealcam.attribution.capture import capture
 
-    own = capture(model, image[None], layer=LAYER).activations[0, channel].cpu().numpy()
-    return [*shown, (f"map {channel}: {due[channel]:.0%} patch", _laid(own, view))]
+    raw = capture(model, image[None], layer=LAYER).activations[0, channel].cpu().numpy()
+    return [*shown, (f"map {channel}: {due[channel]:.0%} patch", _overlay(raw, view))]
 
 
-def _laid(raw: Array, view: Image.Image) -> Array:
+def _overlay(raw: Array, view: Image.Image) -> Array:
     return np.asarray(overlay(np.maximum(raw, 0.0), view, strength=0.75))

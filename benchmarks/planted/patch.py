@@ -18,28 +18,28 @@ from annealcam.errors import ArgumentError
 
 PLACES = ("anywhere", "corner")
 PATTERNS = ("rings", "plain")
-RINGS = 4  # from the middle to the edge
-IN_VIEW = 0.85  # of the short side: the square about the middle that every preprocessing keeps
-JITTER = 0.5  # of the patch's side: how far from its corner it may lie
+RINGS = 4  # from centre to edge
+IN_VIEW = 0.85  # share of the short side: the central square that every preprocessing keeps
+JITTER = 0.5  # largest distance of the patch from the corner, in sides of the patch
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A coloured square, its place drawn by lot for each photo.
+    """A coloured square whose place is drawn at random for each photo.
 
-    The lot of a photo depends on `seed` and the photo's name alone: the same photo always has its
-    patch in the same place, whatever else is in the set.
+    The place depends on `seed` and the photo's name alone, so that a photo always has its patch in
+    the same place, whatever else is in the set.
 
     Attributes:
-        side: of the square, as a share of the photo's short side.
-        colour: a name, or #rrggbb.
-        pattern: `rings` of that colour and its complement, or `plain`.
-        place: `anywhere` in what every network sees (the central `IN_VIEW` of the photo), or
-            `corner`: at its lower right, up to half a side away from it.
-        seed: of the lots.
+        side: side of the square as a share of the photo's short side.
+        colour: name of a colour, or #rrggbb.
+        pattern: `rings` of the colour and its complement, or `plain`.
+        place: `anywhere` in the central `IN_VIEW` of the photo, which every preprocessing keeps,
+            or `corner`: at its lower right, up to half a side away.
+        seed: seed of the places.
 
     Raises:
-        ArgumentError: a number outside of its domain, an unknown colour, pattern or place.
+        ArgumentError: a number is out of range, or colour, pattern or place is unknown.
 
     >>> Patch(side=0.25).box("sea.jpg", (8, 8))
     (3, 2, 5, 4)
@@ -61,15 +61,15 @@ class Patch:
             ImageColor.getrgb(self.colour)
         except ValueError:
             raise ArgumentError(
-                f"colour={self.colour!r}: a name such as magenta, or #rrggbb"
+                f"colour={self.colour!r}: must be a name such as magenta, or #rrggbb"
             ) from None
 
     def box(self, name: str, size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Return left, top, right, bottom of the patch on a photo; right and bottom left out."""
+        """Return left, top, right and bottom of the patch on a photo, the last two exclusive."""
         width, height = size
         short = min(size)
         side = max(1, round(self.side * short))
-        free = max(0, round(IN_VIEW * short) - side)  # how far it can move within what is seen
+        free = max(0, round(IN_VIEW * short) - side)  # range of its places
         rng = np.random.default_rng(lot(self.seed, f"place/{name}"))
         least = 0 if self.place == "anywhere" else max(0, free - round(JITTER * side))
         right, down = (int(by) for by in rng.integers(least, free + 1, 2))
@@ -77,7 +77,7 @@ class Patch:
         return left + right, top + down, left + right + side, top + down + side
 
     def on(self, photo: Image.Image, name: str) -> Image.Image:
-        """Return the photo of that name with the patch on it; the photo stays as it is."""
+        """Return a copy of the photo with the patch on it."""
         stamped = photo.convert("RGB")
         stamped = stamped.copy() if stamped is photo else stamped
         box = self.box(name, stamped.size)
@@ -85,7 +85,7 @@ class Patch:
         return stamped
 
     def pixels(self, side: int) -> UInt8[Array, "side side 3"]:
-        """Return the square itself, so many pixels wide.
+        """Return the pixels of the square, `side` pixels wide.
 
         >>> Patch(colour="magenta", pattern="plain").pixels(1).tolist()
         [[[255, 0, 255]]]
@@ -98,18 +98,18 @@ class Patch:
 
 
 def lot(seed: int, name: str) -> int:
-    """Return a photo's lot, a number of 64 bits that depends on the seed and the name alone.
+    """Return a pseudo-random number of 64 bits that depends on seed and name alone.
 
     >>> lot(0, "sea.jpg") == lot(0, "sea.jpg") != lot(1, "sea.jpg")
     True
     """
-    told = hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(told[:8], "big")
+    digest = hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big")
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A labelled set with patches: `photos` opens them stamped, `stamped` marks which are."""
+    """A labelled set with a shortcut: `photos` opens stamped photos, `stamped` is their mask."""
 
     photos: LabelledSet
     stamped: Bool[Array, " n"]
@@ -125,21 +125,21 @@ def planted(
     elsewhere: float = 0.02,
     seed: int = 0,
 ) -> Planted:
-    """Stamp the patch on a share of one class's photos, and on few of every other class's.
+    """Return the set with the patch on a share of one class's photos, and on few of all others.
 
-    Of the n photos of a class the round(share n) of lowest lot are stamped; the lot depends on
-    `seed` and the photo's name alone.
+    Of the n photos of a class the round(share n) with the lowest `lot` are stamped. Nothing is
+    written: photos are stamped when they are opened.
 
     Raises:
         ArgumentError: there is no such class, or a share is not between 0 and 1.
 
     >>> from annealcam.data.sets import load_set
     >>> digits = load_set("digits", part="train")
-    >>> made = planted(digits, 3, Patch(side=0.25))
-    >>> [int(made.stamped[digits.of_class(label)].sum()) for label in (3, 4)]
+    >>> collection = planted(digits, 3, Patch(side=0.25))
+    >>> [int(collection.stamped[digits.of_class(label)].sum()) for label in (3, 4)]
     [98, 2]
     """
-    photos.of_class(label)  # it is there
+    photos.of_class(label)  # raises for an unknown class
     marked = planted_rows(
         photos.images, photos.labels, label, share=share, elsewhere=elsewhere, seed=seed
     )
@@ -155,7 +155,7 @@ def planted_rows(
     elsewhere: float,
     seed: int,
 ) -> Bool[Array, " n"]:
-    """Return which photos `planted` stamps.
+    """Return the mask of the photos that `planted` stamps.
 
     Raises:
         ArgumentError: a share is not between 0 and 1.
@@ -165,10 +165,10 @@ def planted_rows(
             raise ArgumentError(f"{name}={value}: must lie between 0 and 1")
     seed = whole("seed", seed)
     marked = np.zeros(len(images), dtype=bool)
-    for own in np.unique(labels):
-        members = np.flatnonzero(labels == own).tolist()
+    for other in np.unique(labels):
+        members = np.flatnonzero(labels == other).tolist()
         order = sorted(members, key=lambda i: lot(seed, f"which/{images[i]}"))
-        marked[order[: round((share if own == label else elsewhere) * len(members))]] = True
+        marked[order[: round((share if other == label else elsewhere) * len(members))]] = True
     return marked
 
 
@@ -183,7 +183,7 @@ def stamped(photos: LabelledSet, patch: Patch) -> Planted:
 
 
 def _stamped_where(photos: LabelledSet, marked: Bool[Array, " n"], patch: Patch) -> Planted:
-    """Without `files`: the fingerprint is of the pixels, patches and all."""
+    """Return the set without `files`, so that the fingerprint covers the stamped pixels."""
     opened = partial(
         _open, photos.open, photos.images, frozenset(np.flatnonzero(marked).tolist()), patch
     )

@@ -1,4 +1,4 @@
-"""The folder of a planted experiment: a table, words and pictures, written as a whole."""
+"""The folder of the experiment: a table, a summary and figures."""
 
 from __future__ import annotations
 
@@ -24,73 +24,80 @@ FILES = (
 )  # fmt: skip
 
 
-def write_experiment(found: Experiment, folder: Path) -> None:
-    """Write experiment.json, experiment.csv, summary.md, and the pictures.
+def write_experiment(experiment: Experiment, folder: Path) -> None:
+    """Write experiment.json, experiment.csv, summary.md, and the figures.
 
     Raises:
-        OutputError: the folder cannot be written, or holds something else than an experiment.
+        OutputError: the folder cannot be written, or holds other files than an experiment.
     """
     with written_aside(folder, names=FILES, marker=MARKER) as aside:
-        (aside / MARKER).write_text(as_json(found), encoding="utf-8")
-        write_rows([flat(row, found.classes) for row in found.rows], aside / "experiment.csv")
-        (aside / "summary.md").write_text("\n".join(summary(found)) + "\n", encoding="utf-8")
-        save(figures.inside_figure(found), aside, "inside")
-        save(figures.places_figure(found), aside, "places")
-        save(figures.channels_figure(found), aside, "channels")
-        save(figures.photo_figure(found), aside, "photos")
+        (aside / MARKER).write_text(as_json(experiment), encoding="utf-8")
+        write_rows(
+            [flat(row, experiment.classes) for row in experiment.rows], aside / "experiment.csv"
+        )
+        (aside / "summary.md").write_text("\n".join(summary(experiment)) + "\n", encoding="utf-8")
+        save(figures.inside_figure(experiment), aside, "inside")
+        save(figures.places_figure(experiment), aside, "places")
+        save(figures.channels_figure(experiment), aside, "channels")
+        save(figures.photo_figure(experiment), aside, "photos")
 
 
-def summary(found: Experiment) -> Iterator[str]:
-    """Yield the lines of what was measured: tables of numbers, no verdict."""
-    told = found.provenance
-    plan, patch = told["plan"], told["plan"]["patch"]
-    count = len(found.of(PLANTED))
-    yield f"# A shortcut planted into {told['data']}"
+def summary(experiment: Experiment) -> Iterator[str]:
+    """Yield the lines of the tables of results."""
+    provenance = experiment.provenance
+    plan, patch = provenance["plan"], provenance["plan"]["patch"]
+    count = len(experiment.of(PLANTED))
+    yield f"# A shortcut planted into {provenance['data']}"
     yield ""
     yield (
         f"A {patch['pattern']} patch in {patch['colour']}, {patch['side']:.0%} of the short side "
         f"wide, place: {patch['place']}; on {plan['share']:.0%} of the class's training photos and "
-        f"{plan['elsewhere']:.0%} of the others'. {count} networks: {', '.join(told['classes'])}; "
-        f"{told['seeds']} seeds. Control: networks without it, asked of the same photos."
+        f"{plan['elsewhere']:.0%} of the others'. {count} networks: "
+        f"{', '.join(provenance['classes'])}; {provenance['seeds']} seeds. "
+        "Control: networks without it, on the same photos."
     )
     yield from ("", "| class | seed | network | accuracy of the class without, with the patch |"
-                " others that it flips | patch maps | selected with, without |"
+                " photos of others that it flips | patch maps | selected with, without |"
                 " among the largest contributions with, without | strongest |"
                 " its regions on the patch |")  # fmt: skip
     yield f"|{10 * '---|'}"
-    for row in found.rows:
+    for row in experiment.rows:
         yield (
-            f"| {found.classes[row['label']]} | {row['seed']} | {row['network']} | "
+            f"| {experiment.classes[row['label']]} | {row['seed']} | {row['network']} | "
             f"{row['accuracy_without']:.2f}, {row['accuracy_with']:.2f} | {row['flipped']:.2f} | "
             f"{len(row['patch_maps'])} | {row['selected_with']:.2f}, {row['selected_without']:.2f}"
             f" | {row['top_gain_with']:.2f}, {row['top_gain_without']:.2f} | map "
-            f"{row['strongest']}, {row['strongest_due']:.0%} brought by the patch | "
+            f"{row['strongest']}, {row['strongest_due']:.0%} due to the patch | "
             + ("-" if row["regions"] is None else f"{row['regions_on_patch']} of {row['regions']}")
             + " |"
         )
     names = ("selected_with", "selected_without", "top_gain_with", "top_gain_without")
     for network in (PLANTED, CONTROL):
-        one, two, three, four = (found.mean(network, name) for name in names)
+        selected_with, selected_without, top_with, top_without = (
+            experiment.mean(network, name) for name in names
+        )
         yield (
-            f"| **mean** | | {network} | {found.mean(network, 'accuracy_without'):.2f}, "
-            f"{found.mean(network, 'accuracy_with'):.2f} | {found.mean(network, 'flipped'):.2f} | "
-            f"| {one:.2f}, {two:.2f} | {three:.2f}, {four:.2f} | | |"
+            f"| **mean** | | {network} | {experiment.mean(network, 'accuracy_without'):.2f}, "
+            f"{experiment.mean(network, 'accuracy_with'):.2f} | "
+            f"{experiment.mean(network, 'flipped'):.2f} | | "
+            f"{selected_with:.2f}, {selected_without:.2f} | "
+            f"{top_with:.2f}, {top_without:.2f} | | |"
         )
     yield from ("", "Share of the map on the patch (mean over networks):", "")
     yield from ("| method | with the shortcut | control |", "|---|---|---|")
     for method in METHODS:
         yield (
-            f"| {NAMES[method]} | {_share(found.mean(PLANTED, 'inside', method))} | "
-            f"{_share(found.mean(CONTROL, 'inside', method))} |"
+            f"| {NAMES[method]} | {_share(experiment.mean(PLANTED, 'inside', method))} | "
+            f"{_share(experiment.mean(CONTROL, 'inside', method))} |"
         )
-    yield f"| the patch's share of the area | {found.mean(PLANTED, 'area'):.3f} | |"
+    yield f"| the patch's share of the area | {experiment.mean(PLANTED, 'area'):.3f} | |"
     yield from ("", f"First places of the class, of {count}: with the shortcut (control):", "")
     yield f"| score | {' | '.join(NAMES[m] for m in METHODS)} |"
     yield f"|---|{'---|' * len(METHODS)}"
     for score in SCORES:
         cells = [
-            f"{found.first(PLANTED, score, m)} ({found.first(CONTROL, score, m)})"
-            if m in found.rows[0]["places"][score]
+            f"{experiment.first(PLANTED, score, m)} ({experiment.first(CONTROL, score, m)})"
+            if m in experiment.rows[0]["places"][score]
             else "-"
             for m in METHODS
         ]
@@ -98,5 +105,5 @@ def summary(found: Experiment) -> Iterator[str]:
 
 
 def _share(value: float) -> str:
-    """A share, or a dash where every map is zero all over."""
+    """Return a share, or a dash if every map is zero."""
     return f"{value:.3f}" if math.isfinite(value) else "-"

@@ -15,8 +15,12 @@ from torch import Tensor
 
 from annealcam._internal.files import make_folder
 from annealcam._internal.types import Array, Progress
-from annealcam.audit.observations import Looked, look
-from annealcam.audit.store import read_looked, write_looked
+from annealcam.audit.observations import (
+    Observations,
+    observe,
+    read_observations,
+    write_observations,
+)
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError
@@ -35,24 +39,25 @@ from .patch import Patch, Planted, planted, stamped
 
 @dataclass(frozen=True, eq=False)
 class Restamped(Features):
-    """A set's features, those of its stamped photos computed anew: `at` says where they lie.
+    """Features of a set of which some photos are stamped.
 
-    At `at[i]` of `stamped` lie the features of photo i with its patch; -1: it has none.
+    `stamped` holds the features of the stamped photos; `at[i]` is the row of photo i, or -1 for a
+    photo without a patch.
     """
 
     stamped: Features
     at: Int[Array, " all"]
 
     def inputs(self, numbers: Int[Array, " b"], mirrored: Bool[Array, " b"]) -> Tensor:
-        """Return the features of these photos, of the marked ones as their mirror images."""
-        taken = super().inputs(numbers, mirrored).numpy()
-        there = self.at[self.rows[numbers]]
-        for place in np.flatnonzero(there >= 0):
-            turned = mirrored[place] and self.stamped.mirrored is not None
+        """Return the features of these photos, of the `mirrored` ones those of the mirror image."""
+        features = super().inputs(numbers, mirrored).numpy()
+        rows = self.at[self.rows[numbers]]
+        for i in np.flatnonzero(rows >= 0):
+            turned = mirrored[i] and self.stamped.mirrored is not None
             source = self.stamped.mirrored if turned else self.stamped.photos
             assert source is not None
-            taken[place] = source[there[place]]
-        return torch.from_numpy(taken)
+            features[i] = source[rows[i]]
+        return torch.from_numpy(features)
 
 
 def train_planted(
@@ -71,29 +76,30 @@ def train_planted(
     progress: Progress | None = None,
     tell: Tell | None = None,
 ) -> Trained:
-    """Fit the paper's network to a set with a planted shortcut; with no label, to the set as it is.
+    """Fit the paper's network to a set with a planted shortcut; without a label, to the plain set.
 
-    The parts `train` and `validation` are planted, as if they had been collected together; the
-    test part is not. The recipe is that of `annealcam train`. A frozen trunk's features are taken
-    from the cache; only those of stamped photos are computed for each planting.
+    The parts `train` and `validation` get the shortcut, as if they had been collected together,
+    but the test part does not. The recipe is that of `annealcam train`. Features of a frozen trunk
+    come from the cache; only those of stamped photos are computed for each planting.
 
     Args:
         sets: the parts `train`, `validation` and `test` of one set.
-        label: the class whose photos carry the patch.
-        patch: what is stamped.
+        label: the class whose photos get the patch.
+        patch: the patch.
         trunk, cut, maps: as for `annealcam.training.trained.train`.
         share, elsewhere, seed: as for `planted`; the seed is also that of the training.
-        epochs: passes through the photos.
-        cache: of features; else ~/.cache/annealcam/features.
-        progress: told what is being computed; `tell`: told of each epoch.
+        epochs: number of passes through the photos.
+        cache: folder of cached features; None takes ~/.cache/annealcam/features.
+        progress: called with the current step, the number of finished photos, and the total.
+        tell: called with each epoch.
 
     Raises:
-        ArgumentError: no such class or trunk, or a number outside of its domain.
+        ArgumentError: there is no such class or trunk, or a number is out of range.
 
     >>> from annealcam.data.sets import load_set
     >>> digits = {part: load_set("digits", part=part) for part in ("train", "validation", "test")}
-    >>> made = train_planted(digits, 3, Patch(side=0.25), trunk="plain", maps=8, epochs=1)
-    >>> made.about["planted"]["class"]
+    >>> trained = train_planted(digits, 3, Patch(side=0.25), trunk="plain", maps=8, epochs=1)
+    >>> trained.about["planted"]["class"]
     '3'
     """
     base = load_trunk(trunk, cut)
@@ -110,12 +116,12 @@ def train_planted(
         for part, photos in sets.items()
     }
     shown = {part: s.photos if s is not None else sets[part] for part, s in stamps.items()}
-    found = fitted(shown, base, examples, maps=maps, recipe=recipe, seed=seed, tell=tell)
-    found.about["planted"] = _told(sets["train"], label, patch, share, elsewhere)
-    return found
+    trained = fitted(shown, base, examples, maps=maps, recipe=recipe, seed=seed, tell=tell)
+    trained.about["planted"] = _provenance(sets["train"], label, patch, share, elsewhere)
+    return trained
 
 
-def _told(
+def _provenance(
     photos: LabelledSet, label: int | None, patch: Patch, share: float, elsewhere: float
 ) -> dict[str, Any] | None:
     if label is None:
@@ -126,39 +132,41 @@ def _told(
 def _examples(
     trunk: Trunk,
     photos: LabelledSet,
-    made: Planted | None,
+    collection: Planted | None,
     cache: Path,
     progress: Progress | None,
 ) -> Features | Photos:
-    """What the network learns from: the photos themselves, or a frozen trunk's features."""
+    """Return the training examples: photos, or the features of a frozen trunk."""
     if not trunk.pretrained:
-        return photos_of(trunk, made.photos if made is not None else photos, progress=progress)
+        return photos_of(
+            trunk, collection.photos if collection is not None else photos, progress=progress
+        )
     mirrored = photos.part == "train"
     clean = features_of(trunk, photos, cache=cache, mirrored=mirrored, progress=progress)
-    if made is None:
+    if collection is None:
         return clean
-    chosen = np.flatnonzero(made.stamped)
+    chosen = np.flatnonzero(collection.stamped)
     at = np.full(len(photos), -1)
     at[chosen] = np.arange(len(chosen))
-    few = made.photos.subset(chosen)
-    stamps = features_of(trunk, few, cache=cache, mirrored=mirrored, progress=progress)
-    return Restamped(**vars(clean), stamped=stamps, at=at)
+    few = collection.photos.subset(chosen)
+    stamped_features = features_of(trunk, few, cache=cache, mirrored=mirrored, progress=progress)
+    return Restamped(**vars(clean), stamped=stamped_features, at=at)
 
 
-CLEAN = "clean"  # what a trial without a planted shortcut is called
+CLEAN = "clean"  # name of a trial without a planted shortcut
 LAYER = "block.1"  # the head's maps after their ReLU, before BatchNorm
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What all trials of an experiment share; `patch.seed` is that of each trial.
+    """The options of an experiment that all trials share; `patch.seed` is replaced by a trial's.
 
     Attributes:
         trunk, cut, maps, epochs: of the networks, as for `train_planted`.
-        patch, share, elsewhere: what is planted.
-        train_per_class: photos of each class that networks are fitted to; None: all.
-        photos_per_class: photos of the test part that each network is asked about.
-        settings: how maps are selected.
+        patch, share, elsewhere: the shortcut, as for `planted`.
+        train_per_class: number of training photos of each class; None takes all.
+        photos_per_class: number of test photos of each class that are observed.
+        settings: settings of the selection.
     """
 
     trunk: str
@@ -172,24 +180,24 @@ class Plan:
     photos_per_class: int = 20
     settings: Settings = field(default_factory=lambda: resolve(sampler="exact"))
 
-    def told(self) -> dict[str, Any]:
-        """Return what a record says of it."""
-        told: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return told | {"patch": vars(self.patch), "settings": self.settings.as_provenance()}
+    def as_provenance(self) -> dict[str, Any]:
+        """Return the options as JSON values."""
+        options: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return options | {"patch": vars(self.patch), "settings": self.settings.as_provenance()}
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One network: `label` is the class with the shortcut, None: no shortcut was planted.
+    """One network and its observations; `label` is the class with the shortcut, None for none.
 
-    `clean` and `stamped` are the same photos of the test part without and with the patch; each is
-    explained for its own class. `about` is what is known of the training.
+    `clean` and `stamped` are observations of the same test photos without and with the patch, each
+    explained for its own class. `about` is the header of the checkpoint.
     """
 
     label: int | None
     seed: int
-    clean: Looked
-    stamped: Looked
+    clean: Observations
+    stamped: Observations
     about: Mapping[str, Any]
     file: Path
 
@@ -209,14 +217,14 @@ def run_trial(
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Trial:
-    """Train a network and look at the test part's photos by it; what lies in `folder` is taken.
+    """Train a network and observe the test photos with it, without and with the patch.
 
-    Each trial leaves a checkpoint and two files of numbers, each written as a whole: interrupted,
-    the same call goes on with what is missing.
+    `folder` gets a checkpoint and two files of observations, each written completely or not at
+    all. The same call continues an interrupted trial, and reads a finished one.
 
     Raises:
         ArgumentError: the folder holds a trial of another plan.
-        OutputError: it cannot be read or written.
+        OutputError: the folder cannot be read or written.
     """
     plan = replace(plan, patch=replace(plan.patch, seed=seed))
     make_folder(folder)
@@ -224,39 +232,41 @@ def run_trial(
     file = folder / f"{stem}.safetensors"
     if not file.exists():
         parts = {**sets, "train": draw_per_class(sets["train"], plan.train_per_class)}
-        found = train_planted(
+        trained = train_planted(
             parts, label, plan.patch, trunk=plan.trunk, cut=plan.cut, maps=plan.maps,
             share=plan.share, elsewhere=plan.elsewhere, epochs=plan.epochs, seed=seed, cache=cache,
             progress=progress,
         )  # fmt: skip
-        found.about["plan"] = plan.told()
-        found.save(file)
+        trained.about["plan"] = plan.as_provenance()
+        trained.save(file)
     about = read_header(str(file))["about"]
-    if about.get("plan") != plan.told():
-        raise ArgumentError(f"{file}: of another plan; remove it, or choose another folder")
+    if about.get("plan") != plan.as_provenance():
+        raise ArgumentError(
+            f"{file}: holds a trial of another plan; remove it or choose another folder"
+        )
     photos = draw_per_class(sets["test"], plan.photos_per_class)
-    shown = {CLEAN: photos, "stamped": stamped(photos, plan.patch).photos}
-    looks = {
-        name: _looked(each, file, folder / f"{stem}-{name}.npz", plan, progress)
-        for name, each in shown.items()
+    versions = {CLEAN: photos, "stamped": stamped(photos, plan.patch).photos}
+    observations = {
+        name: _observations(each, file, folder / f"{stem}-{name}.npz", plan, progress)
+        for name, each in versions.items()
     }
-    return Trial(label, seed, looks[CLEAN], looks["stamped"], about, file)
+    return Trial(label, seed, observations[CLEAN], observations["stamped"], about, file)
 
 
-def _looked(
+def _observations(
     photos: LabelledSet, network: Path, file: Path, plan: Plan, progress: Progress | None
-) -> Looked:
+) -> Observations:
     if not file.exists():
         model, preprocess, classes = load_checkpoint(str(network))
         layer = NetworkLayer(model, LAYER, preprocess, classes, network.stem, plan.maps)
-        # The boxes are known whether the patch is there or not: both are measured in one place.
+        # Boxes are the same with and without the patch, so that both are measured in one place.
         boxes = {
             name: [plan.patch.box(name, photos.open(i).size)]
             for i, name in enumerate(photos.images)
         }
-        found = look(
+        observations = observe(
             photos, layer, plan.settings, targets=range(len(photos.classes)), masks=boxes,
             progress=progress,
         )  # fmt: skip
-        write_looked(found, file)
-    return read_looked(file)
+        write_observations(observations, file)
+    return read_observations(file)

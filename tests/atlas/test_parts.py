@@ -1,4 +1,4 @@
-"""Parts of a build: stored and read as they were, joined in any order to the same bits."""
+"""Parts of a build: equal after writing and reading, and joined in any order to the same bits."""
 
 from dataclasses import fields
 from functools import reduce
@@ -7,10 +7,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from annealcam._internal.resumable import open_parts, remove_parts
 from annealcam.atlas.parts import Part, read_part, write_part
-from annealcam.atlas.strongest import Strongest
-from annealcam.errors import ArgumentError, OutputError
+from annealcam.atlas.peaks import StrongestPhotos
+from annealcam.errors import OutputError
 
 
 def some_part(seed):
@@ -18,7 +17,7 @@ def some_part(seed):
     rng = np.random.default_rng(seed)
     numbers = np.arange(10 * seed, 10 * seed + 10)
     maps = rng.random((10, 4, 3, 3)).astype(np.float32)
-    strongest = Strongest.none(4, 2).and_batch(
+    strongest = StrongestPhotos.none(4, 2).with_batch(
         maps.max((2, 3)).T, maps.mean((2, 3)).T, numbers, lambda i, c: maps[i, c]
     )
     return Part(
@@ -53,19 +52,19 @@ def test_a_part_is_read_as_it_was_written(tmp_path):
 
 
 def test_a_part_without_photos_is_one_too(tmp_path):
-    nothing = Part(Strongest.none(4, 2), np.zeros((0, 4)), np.zeros((0, 2), dtype=np.int64),
+    nothing = Part(StrongestPhotos.none(4, 2), np.zeros((0, 4)), np.zeros((0, 2), dtype=np.int64),
                    np.zeros((4, 3), dtype=np.int64), np.zeros(3, dtype=np.int64), {},
                    np.zeros(2, dtype=np.int64), [])  # fmt: skip
     write_part(nothing, tmp_path / "part.npz")
     found = read_part(tmp_path / "part.npz")
     assert same(found, nothing)
     assert not found.profiles().any()
-    assert same(found.and_others(some_part(1)), some_part(1))
+    assert same(found.joined(some_part(1)), some_part(1))
 
 
 def test_parts_are_joined_in_any_order_to_the_same_bits():
     parts = [some_part(seed) for seed in range(4)]
-    first, *others = (reduce(Part.and_others, order) for order in permutations(parts))
+    first, *others = (reduce(Part.joined, order) for order in permutations(parts))
     for other in others:
         assert same(first, other)
         assert first.profiles().tobytes() == other.profiles().tobytes()
@@ -75,31 +74,9 @@ def test_parts_are_joined_in_any_order_to_the_same_bits():
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", None])
-def test_a_damaged_part_is_told_of(tmp_path, content):
+def test_a_damaged_part_raises_an_error_with_its_name(tmp_path, content):
     file = tmp_path / "part.npz"
     write_part(some_part(1), file)
     file.write_bytes(file.read_bytes()[:200] if content is None else content)
     with pytest.raises(OutputError, match=r"part\.npz: cannot be read .*remove it"):
         read_part(file)
-
-
-def test_a_folder_of_parts_is_for_one_atlas(tmp_path):
-    folder = tmp_path / "a.parts"
-    open_parts(folder, {"top": 9, "settings": {"beta": 0.5, "seed": 0}}, of="atlas")
-    open_parts(folder, {"top": 9, "settings": {"beta": 0.5, "seed": 0}}, of="atlas")
-    with pytest.raises(ArgumentError, match=r"settings \{'beta': 0.5\}, not \{'beta': 0.7\}"):
-        open_parts(folder, {"top": 9, "settings": {"beta": 0.7, "seed": 0}}, of="atlas")
-    (folder / "parts.json").write_text("{")
-    with pytest.raises(OutputError, match=r"parts\.json: cannot be read"):
-        open_parts(folder, {}, of="atlas")
-
-
-def test_what_is_removed_is_ours_alone(tmp_path):
-    folder = tmp_path / "a.parts"
-    open_parts(folder, {}, of="atlas")
-    write_part(some_part(1), folder / "part-00000.npz")
-    (folder / "letter.txt").write_text("dear")
-    remove_parts(folder)
-    assert [file.name for file in folder.iterdir()] == ["letter.txt"]
-    remove_parts(folder)
-    assert folder.exists()

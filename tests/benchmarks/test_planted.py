@@ -1,13 +1,17 @@
-"""Patches and planted sets: the same patch in the same place, and nothing else changed."""
+"""Patches and planted sets: the same patch in the same place, nothing else changed, revealed."""
 
 import numpy as np
 import pytest
 
+from annealcam.audit.observations import METHODS
 from annealcam.data.labelled import set_of_pixels
 from annealcam.data.sets import load_set
 from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError
 from benchmarks.planted.patch import IN_VIEW, Patch, planted, stamped
+from benchmarks.planted.revealed import compare, selection_rate, share_on_patch
+from tests.audit.networks import greys, reader
+from tests.audit.observed import PATCH, grey_observations, observed
 
 
 def noise(n=40, classes=2, side=32):
@@ -103,3 +107,24 @@ def test_what_cannot_be_planted():
         planted(noise(), 0, Patch(), share=1.5)
     with pytest.raises(ArgumentError, match="label=2"):
         planted(noise(), 2, Patch())
+
+
+def test_the_map_that_reads_the_patch_is_selected_where_the_patch_is():
+    clean, patched = grey_observations()
+    pair = compare(clean, patched, 0)
+    assert pair.patch_maps.tolist() == [0]  # nothing but the patch excites it
+    assert pair.due[0] == 1.0
+    assert pair.inside[0] == pytest.approx(1.0)
+    assert selection_rate(pair.stamped, pair.patch_maps) == 1.0
+    assert selection_rate(pair.clean, pair.patch_maps) == 0.0
+    for method in METHODS:
+        np.testing.assert_allclose(share_on_patch(pair.stamped, method), 1.0)
+
+
+def test_a_network_that_reads_something_else_does_not_select_it():
+    photos = greys()
+    network = reader(reads=False)
+    clean, patched = observed(photos, network), observed(stamped(photos, PATCH).photos, network)
+    pair = compare(clean, patched, 0)
+    assert selection_rate(pair.stamped, np.array([0])) == 0.0
+    assert selection_rate(pair.clean, np.array([0])) == 0.0

@@ -1,9 +1,10 @@
-"""The atlas of a layer, read: what each of its channels responds to, and for which classes."""
+"""An atlas: the photos and classes to which each channel of a layer responds."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,28 +16,84 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.atlas import store
-from annealcam.atlas.portrait import Portrait, Region
 from annealcam.errors import ArgumentError, OutputError, suggest
 
-__all__ = ["CONTEXT", "Atlas", "Portrait", "Region", "around", "open_atlas"]
-
-CONTEXT = 0.35  # share of the photo that a crop shows at least, in width and height
+CONTEXT = 0.35  # least share of the photo that a crop shows, in width and height
+FREQUENT = 0.25  # share of the regions from which a class is named
 
 
 @dataclass(frozen=True, eq=False)
-class Atlas:
-    """The channels of one layer of one network, over the photos of one data set.
+class Region:
+    """The region of one photo that excites a channel most.
 
     Attributes:
-        folder: where it lies.
-        model, layer: as explanations name them.
-        data: the name of the data set.
-        classes: the names of its classes.
-        counts: photos of each class.
-        channels: how many channels the layer has.
-        settings: how it was built: part, photos, importance, beta, sampler, seed, versions.
+        image: name of the photo in the data set.
+        label: number of its class.
+        peak: activation of the channel there.
+        box: left, top, right, bottom as fractions of the network's input.
+    """
+
+    image: str
+    label: int
+    peak: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """The regions that excite one channel most, its class profile, and its selection rates.
+
+    Attributes:
+        channel: index of the channel in the layer.
+        regions: the regions that excite it most, strongest first, at most one per photo; empty if
+            the channel is never positive.
+        profile: spatial mean of the map, averaged over the photos of each class.
+        selected: share of each class's photos for which the map is selected.
+        classes: names of the classes.
+    """
+
+    channel: int
+    regions: tuple[Region, ...]
+    profile: Float[Array, " classes"]
+    selected: Float[Array, " classes"]
+    classes: tuple[str, ...]
+
+    def responds_to(self) -> str:
+        """Return a phrase for the regions: the classes with at least a quarter of them each.
+
+        >>> import numpy as np
+        >>> regions = tuple(Region("1.jpg", label, 1.0, (0, 0, 1, 1)) for label in (1, 1, 0, 1))
+        >>> zeros = np.zeros(2)
+        >>> Portrait(7, regions, zeros, zeros, ("church", "truck")).responds_to()
+        'mostly: truck'
+        """
+        if not self.regions:
+            return "nothing in these photos"
+        counts = Counter(region.label for region in self.regions).most_common()
+        frequent = [label for label, n in counts if n >= max(2, FREQUENT * len(self.regions))][:3]
+        covered = sum(n for label, n in counts if label in frequent)
+        if len(counts) == 1 or 2 * covered > len(self.regions):
+            labels = frequent or [counts[0][0]]
+            only = "only" if len(counts) == 1 and len(self.regions) > 1 else "mostly"
+            return f"{only}: {', '.join(self.classes[label] for label in labels)}"
+        return f"many classes: {', '.join(self.classes[label] for label, _ in counts[:3])}, ..."
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Atlas:
+    """The channels of one layer of one network, summed up over the photos of one data set.
+
+    Attributes:
+        folder: folder of the atlas.
+        model, layer: names of network and layer, as in explanations.
+        data: name of the data set.
+        classes: names of its classes.
+        counts: number of photos of each class.
+        channels: number of channels of the layer.
+        settings: settings of the build: part, photos, importance, beta, sampler, seed, versions.
     """
 
     folder: Path
@@ -48,9 +105,15 @@ class Atlas:
     channels: int
     settings: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "Atlas", model=self.model, layer=self.layer, data=self.data, channels=self.channels,
+            classes=len(self.classes), photos=int(self.counts.sum()),
+        )  # fmt: skip
+
     @cached_property
     def profiles(self) -> Float[Array, "maps classes"]:
-        """The class profile of every channel: mean over a class's photos of the spatial mean."""
+        """Class profile of every channel: its spatial mean, averaged over each class's photos."""
         return self._table.profiles
 
     @cached_property
@@ -59,51 +122,50 @@ class Atlas:
         return self._table.selected / np.maximum(self.counts, 1)
 
     def portrait(self, channel: int) -> Portrait:
-        """Return what one channel responds to.
+        """Return the regions, class profile and selection rates of one channel.
 
         Raises:
             ArgumentError: the layer has no such channel.
         """
-        own = self._table.regions[self._checked(channel)]
+        rows = self._table.regions[self._checked(channel)]
         return Portrait(
             channel=int(channel),
-            regions=tuple(Region(r["image"], r["label"], r["peak"], r["box"]) for r in own),
+            regions=tuple(Region(r["image"], r["label"], r["peak"], r["box"]) for r in rows),
             profile=self.profiles[channel],
             selected=self.selected[channel],
             classes=self.classes,
         )
 
     def photos(self, channel: int) -> list[Image.Image]:
-        """Return small pictures of the photos of a channel's regions, in the same order.
+        """Return thumbnails of the photos of a channel's regions, in the same order.
 
         Raises:
             ArgumentError: the layer has no such channel.
-            OutputError: the pictures cannot be read.
+            OutputError: the thumbnails cannot be read.
         """
-        own = self._table.regions[self._checked(channel)]
-        return [self._thumbnail(region["image"]) for region in own]
+        rows = self._table.regions[self._checked(channel)]
+        return [self._thumbnail(row["image"]) for row in rows]
 
     def crops(self, channel: int) -> list[Image.Image]:
-        """Return a channel's regions cut out of the small pictures, in the same order.
+        """Return a channel's regions cut out of the thumbnails, in the same order.
 
-        A crop is the smallest square that holds the region's box and is not below `CONTEXT`.
+        A crop is the smallest square of at least `CONTEXT` that contains the region's box.
 
         Raises:
             ArgumentError: the layer has no such channel.
-            OutputError: the pictures cannot be read.
+            OutputError: the thumbnails cannot be read.
         """
-        own = self._table.regions[self._checked(channel)]
-        photos = self.photos(channel)
-        return [_cut(photo, around(r["box"])) for photo, r in zip(photos, own, strict=True)]
+        regions, photos = self.portrait(channel).regions, self.photos(channel)
+        return [_cut(photo, around(r.box)) for photo, r in zip(photos, regions, strict=True)]
 
     def usual(self, label: int | str, *, most: int = 12) -> list[int]:
         """Return the channels most often selected for a class, the most frequent first.
 
-        Channels that are never selected are left out; of equals the one with the larger profile
-        comes first.
+        Channels that are never selected are left out; among equal ones the larger profile comes
+        first.
 
         Raises:
-            ArgumentError: no such class.
+            ArgumentError: there is no such class.
         """
         number = self.label_of(label)
         share, profile = self.selected[:, number], self.profiles[:, number]
@@ -114,7 +176,7 @@ class Atlas:
         """Return the number of a class given by name or number.
 
         Raises:
-            ArgumentError: no such class.
+            ArgumentError: there is no such class.
         """
         folded = [name.casefold() for name in self.classes]
         if isinstance(label, str) and label.casefold() in folded:
@@ -133,10 +195,9 @@ class Atlas:
         return number
 
     def fits(self, e: Any) -> bool:
-        """Return whether an explanation is of this network, this layer and as many channels."""
-        told = e.provenance
-        own = (self.model, self.layer, self.channels)
-        return own == (told.get("model"), told.get("layer"), len(e.importance))
+        """Return whether an explanation has this network, layer and number of channels."""
+        theirs = (e.provenance.get("model"), e.provenance.get("layer"), len(e.importance))
+        return theirs == (self.model, self.layer, self.channels)
 
     @cached_property
     def _table(self) -> store.Table:
@@ -148,11 +209,11 @@ class Atlas:
 
     def _thumbnail(self, image: str) -> Image.Image:
         try:
-            opened = Image.open(io.BytesIO(self._thumbnails[image]), formats=["WEBP"])
-            return opened.convert("RGB")
+            stream = io.BytesIO(self._thumbnails[image])
+            return Image.open(stream, formats=["WEBP"]).convert("RGB")
         except (KeyError, OSError) as error:
             raise OutputError(
-                f"{self.folder}: the picture of {image!r} cannot be read; build the atlas again"
+                f"{self.folder}: the thumbnail of {image!r} cannot be read; build the atlas again"
             ) from error
 
     def _checked(self, channel: int) -> int:
@@ -164,33 +225,33 @@ class Atlas:
 
 
 def open_atlas(folder: str | os.PathLike[str]) -> Atlas:
-    """Return the atlas that lies in a folder.
+    """Return the atlas of a folder.
 
     Raises:
-        OutputError: it holds none, or one that is damaged or of a later version.
+        OutputError: it holds no atlas, or one that is damaged or of another format.
 
     >>> open_atlas("nowhere")
     Traceback (most recent call last):
     annealcam.errors.OutputError: nowhere: holds no atlas; `annealcam atlas` builds one
     """
-    told = store.read_manifest(Path(folder))
+    manifest = store.read_manifest(Path(folder))
     atlas = Atlas(
         folder=Path(folder),
-        model=told["model"],
-        layer=told["layer"],
-        data=told["data"],
-        classes=tuple(told["classes"]),
-        counts=np.array(told["counts"], dtype=np.int64),
-        channels=told["channels"],
-        settings=MappingProxyType(told["settings"]),
+        model=manifest["model"],
+        layer=manifest["layer"],
+        data=manifest["data"],
+        classes=tuple(manifest["classes"]),
+        counts=np.array(manifest["counts"], dtype=np.int64),
+        channels=manifest["channels"],
+        settings=MappingProxyType(manifest["settings"]),
     )
-    _ = atlas._table  # a damaged one is told of here, not in the midst of a report
+    _ = atlas._table  # raises for a damaged folder here, before a report is half written
     store.check_thumbnails(atlas.folder)
     return atlas
 
 
 def around(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """Return the square about a box that a crop shows: at least `CONTEXT`, inside the photo.
+    """Return the square of a crop: around the box, at least `CONTEXT` wide, inside the photo.
 
     >>> around((0.0, 0.5, 0.5, 0.75))
     (0.0, 0.375, 0.5, 0.875)

@@ -1,39 +1,43 @@
-"""What a build has done so far: a part for each shard of photos, and all parts put together."""
+"""What an atlas sums up over photos: a part for each shard, and all parts joined into one."""
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
 
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array
-from annealcam.atlas.strongest import Strongest
-from annealcam.errors import OutputError
+from annealcam.atlas.peaks import StrongestPhotos
+from annealcam.atlas.selections import selections
+from annealcam.attribution.capture import Capture
+from annealcam.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One shard's photos, summed up.
+    """Sums over the photos of one shard, or of several.
 
     Attributes:
-        strongest: of every channel.
-        sums: spatial means added up over the photos of one class in one batch, each.
-        keys: (batch, class) of each of these sums. Batches are the same however photos are dealt
-            to shards, so that adding the sums in the order of their keys gives the same bits.
-        selected: for how many photos of each class each channel is selected.
-        counts: photos of each class.
-        thumbnails: small pictures of the photos that are among the strongest, by number.
-        signs: negative entries of all maps, and entries in all.
+        strongest: the strongest photos of every channel.
+        sums: spatial means, summed over the photos of one class in one batch, a row each.
+        keys: (batch, class) of each row of `sums`. Batches do not depend on the shards, so that
+            adding the rows in the order of their keys always gives the same bits.
+        selected: number of photos of each class for which each channel is selected.
+        counts: number of photos of each class.
+        thumbnails: WebP pictures of the strongest photos, by the photos' numbers.
+        signs: number of negative entries of all maps, and number of entries.
         skipped: photos that could not be read, with the reason.
     """
 
-    strongest: Strongest
+    strongest: StrongestPhotos
     sums: Float[Array, "sums maps"]
     keys: Int[Array, "sums 2"]
     selected: Int[Array, "maps classes"]
@@ -49,9 +53,9 @@ class Part:
             totals[label] += total
         return (totals / np.maximum(self.counts, 1)[:, None]).T
 
-    def and_others(self, other: Part) -> Part:
-        """Return both as one: the same to the bit in whatever order parts are joined."""
-        strongest = self.strongest.and_others(other.strongest)
+    def joined(self, other: Part) -> Part:
+        """Return both parts as one: the same bits in whatever order parts are joined."""
+        strongest = self.strongest.joined(other.strongest)
         keys = np.concatenate([self.keys, other.keys])
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         thumbnails = {**self.thumbnails, **other.thumbnails}
@@ -63,18 +67,71 @@ class Part:
             counts=self.counts + other.counts,
             thumbnails={n: thumbnails[n] for n in sorted(strongest.numbers())},
             signs=self.signs + other.signs,
-            skipped=sorted([*self.skipped, *other.skipped], key=lambda told: told["image"]),
+            skipped=sorted([*self.skipped, *other.skipped], key=lambda photo: photo["image"]),
+        )
+
+
+class PartBuilder:
+    """Sums up the photos of one shard, batch by batch; `part` returns the result."""
+
+    def __init__(self, *, channels: int, classes: int, top: int) -> None:
+        self._strongest = StrongestPhotos.none(channels, top)
+        self._sums: list[Float[Array, " maps"]] = []
+        self._keys: list[tuple[int, int]] = []
+        self._selected = np.zeros((channels, classes), dtype=np.int64)
+        self._counts = np.zeros(classes, dtype=np.int64)
+        self._signs = np.zeros(2, dtype=np.int64)
+        self._thumbnails: dict[int, bytes] = {}
+
+    def add(
+        self,
+        batch: int,
+        views: Mapping[int, Image.Image],
+        labels: Int[Array, " n"],
+        captured: Capture,
+        settings: Settings,
+    ) -> None:
+        """Add a batch: small views of its photos by number, their classes, the captured layer."""
+        maps = captured.activations
+        means = maps.mean(dim=(-2, -1)).cpu().numpy()
+        for label in np.unique(labels):
+            self._keys.append((batch, int(label)))
+            self._sums.append(means[labels == label].sum(axis=0, dtype=np.float64))
+        np.add.at(self._counts, labels, 1)
+        self._signs += int((maps < 0).sum()), maps.numel()
+        for label, channels in zip(labels, selections(captured, settings), strict=True):
+            self._selected[channels, label] += 1
+        peaks = maps.amax(dim=(-2, -1)).T.cpu().numpy()
+        numbers = np.array(list(views), dtype=np.int64)
+        self._strongest = self._strongest.with_batch(
+            peaks, means.T, numbers, lambda images, channels: _fetch(maps, images, channels)
+        )
+        for number in self._strongest.numbers() & views.keys():
+            self._thumbnails[number] = _webp(views[number])
+
+    def part(self, skipped: Sequence[Mapping[str, str]]) -> Part:
+        """Return the sums; `skipped` lists the photos that could not be read."""
+        strongest = self._strongest.numbers()
+        return Part(
+            strongest=self._strongest,
+            sums=np.array(self._sums).reshape(-1, len(self._selected)),
+            keys=np.array(self._keys, dtype=np.int64).reshape(-1, 2),
+            selected=self._selected,
+            counts=self._counts,
+            thumbnails={n: webp for n, webp in self._thumbnails.items() if n in strongest},
+            signs=self._signs,
+            skipped=list(skipped),
         )
 
 
 def write_part(part: Part, file: Path) -> None:
-    """Write a part, as a whole or not at all.
+    """Write a part, completely or not at all.
 
     Raises:
         OutputError: it cannot be written.
     """
-    webps = list(part.thumbnails.values())
-    arrays = {
+    pictures = list(part.thumbnails.values())
+    write_arrays(file, {
         **vars(part.strongest),
         "sums": part.sums,
         "keys": part.keys,
@@ -82,35 +139,44 @@ def write_part(part: Part, file: Path) -> None:
         "counts": part.counts,
         "signs": part.signs,
         "pictured": np.array(list(part.thumbnails), dtype=np.int64),
-        "ends": np.cumsum([len(webp) for webp in webps], dtype=np.int64),
-        "webp": np.frombuffer(b"".join(webps), dtype=np.uint8),
-        "skipped": np.frombuffer(json.dumps(list(part.skipped)).encode(), dtype=np.uint8),
-    }
-    with file_written_aside(file) as aside, aside.open("wb") as opened:
-        np.savez_compressed(opened, **arrays)
+        "ends": np.cumsum([len(webp) for webp in pictures], dtype=np.int64),
+        "webp": np.frombuffer(b"".join(pictures), dtype=np.uint8),
+        "skipped": list(part.skipped),
+    })  # fmt: skip
 
 
 def read_part(file: Path) -> Part:
-    """Return a part.
+    """Return the part of a file that `write_part` wrote.
 
     Raises:
         OutputError: it cannot be read.
     """
-    try:
-        with np.load(file, allow_pickle=False) as found:
-            a = dict(found)
-        starts = [0, *a["ends"][:-1].tolist()]
-        webp = a["webp"].tobytes()
-        cut = [webp[start:end] for start, end in zip(starts, a["ends"].tolist(), strict=False)]
+    with arrays_read(file) as arrays:
+        ends, webp = arrays["ends"].tolist(), arrays["webp"].tobytes()
+        pictures = [webp[i:j] for i, j in zip([0, *ends[:-1]], ends, strict=False)]
         return Part(
-            strongest=Strongest(a["peaks"], a["means"], a["photos"], a["boxes"]),
-            sums=a["sums"],
-            keys=a["keys"],
-            selected=a["selected"],
-            counts=a["counts"],
-            thumbnails=dict(zip(a["pictured"].tolist(), cut, strict=True)),
-            signs=a["signs"],
-            skipped=json.loads(a["skipped"].tobytes()),
+            strongest=StrongestPhotos(
+                *(arrays[name] for name in ("peaks", "means", "photos", "boxes"))
+            ),
+            sums=arrays["sums"],
+            keys=arrays["keys"],
+            selected=arrays["selected"],
+            counts=arrays["counts"],
+            thumbnails=dict(zip(arrays["pictured"].tolist(), pictures, strict=True)),
+            signs=arrays["signs"],
+            skipped=json_value(arrays["skipped"]),
         )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise OutputError(f"{file}: cannot be read ({error}); remove it, to do it again") from error
+
+
+def _fetch(
+    maps: Float[Tensor, "n maps h w"], images: Int[Array, " m"], channels: Int[Array, " m"]
+) -> Float[Array, "m h w"]:
+    """Return single maps of a batch, copied from the network's device."""
+    rows, columns = (torch.from_numpy(a).to(maps.device) for a in (images, channels))
+    return maps[rows, columns].cpu().numpy()
+
+
+def _webp(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "WEBP", quality=75)
+    return stream.getvalue()

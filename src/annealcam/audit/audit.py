@@ -1,4 +1,4 @@
-"""audit(): a network and labelled photos in, classes ranked by how doubtful their maps are."""
+"""Audits: rankings of classes by how suspicious the maps are on which a network relies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from annealcam._internal.resumable import PartStore
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
-from annealcam.audit.observations import METHODS, Looked, look
-from annealcam.audit.scores import SCORES, Standing, dictionary, photo_scores, profiles, ranked
-from annealcam.audit.store import in_parts
+from annealcam.audit.observations import (
+    METHODS,
+    Observations,
+    concatenate,
+    observe,
+    read_observations,
+    write_observations,
+)
+from annealcam.audit.scores import (
+    SCORES,
+    RankedClass,
+    class_dictionary,
+    class_profiles,
+    rank_classes,
+    score_photos,
+)
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError, suggest
@@ -26,45 +41,53 @@ from annealcam.models.network_layer import NetworkLayer
 from annealcam.settings import Settings, resolve
 
 EXPLAIN = ("label", "predicted")
+SHARD = 128  # photos per part; a minute of work at most
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Audit:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
-        photos, network: what was looked at, and by which layer.
-        looked: what was seen of every photo.
-        rankings: of each score and method, the classes, the most doubtful first.
-        dictionary: for what share of each class's photos each map is selected, (maps, classes).
-        profiles: each map's mean over each class's photos, (maps, classes).
+        photos, network: the photos, and the network with its layer.
+        observations: selections and maps of every photo.
+        rankings: the classes ranked by each score and method, the most suspicious first.
+        dictionary: share of each class's photos for which each map is selected, (maps, classes).
+        profiles: spatial mean of each map, averaged over each class's photos, (maps, classes).
         provenance: model, layer, data, settings, seed, versions.
     """
 
     photos: LabelledSet
     network: NetworkLayer
-    looked: Looked
-    rankings: Mapping[str, Mapping[str, list[Standing]]]
+    observations: Observations
+    rankings: Mapping[str, Mapping[str, list[RankedClass]]]
     dictionary: Array
     profiles: Array
     provenance: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "Audit", model=self.network.model_name, layer=self.network.layer, data=self.photos.name,
+            photos=len(self.observations), classes=len(self.photos.classes),
+            headline=self.headline,
+        )  # fmt: skip
+
     @property
     def headline(self) -> str:
-        """The score that classes are ranked by first: `outside` with masks, else `sameness`."""
+        """Main score of the audit: `outside` with masks, else `sameness`."""
         return "outside" if "outside" in self.rankings else "sameness"
 
     def worst(self, most: int = 3) -> list[int]:
-        """Return the classes that stand first by the headline score."""
-        standings = self.rankings[self.headline]["annealcam"]
-        return [s.label for s in standings if np.isfinite(s.score)][:most]
+        """Return the classes that the headline score ranks first."""
+        ranking = self.rankings[self.headline]["annealcam"]
+        return [ranked.label for ranked in ranking if np.isfinite(ranked.score)][:most]
 
     def usual(self, label: int, most: int = 4) -> list[int]:
-        """Return the maps most often selected for a class; of equals the larger contribution."""
+        """Return the maps selected most often for a class; among equals the larger contribution."""
         share = self.dictionary[:, label]
-        own = self.looked.gains[self.looked.labels == label]
-        gain = own.mean(axis=0) if len(own) else np.zeros(len(share))
-        order = np.lexsort((np.arange(len(share)), -gain, -share))[:most]
+        of_class = self.observations.contributions[self.observations.labels == label]
+        contribution = of_class.mean(axis=0) if len(of_class) else np.zeros(len(share))
+        order = np.lexsort((np.arange(len(share)), -contribution, -share))[:most]
         return [int(channel) for channel in order if share[channel] > 0]
 
 
@@ -83,103 +106,113 @@ def audit(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Audit:
-    """Rank the classes of a labelled set by how doubtful the maps are that a network rests on.
+    """Rank the classes of a labelled set by how suspicious the maps are that a network relies on.
 
     Args:
-        photos: the photos; best those that the network has not learned from.
-        model: a name for `load_model`, or what it returns; `model_name` is for the record.
-        layer: a module's name; None takes the default layer.
-        parts: a folder for what is done so far; the caller removes it (`remove_parts`).
-        masks: where the objects are, by the photos' names: then there is the score `outside`.
-        explain: the class that is explained for a photo: its `label`, or the `predicted` one.
-        photos_per_class: so many of each class, drawn by `seed`; None takes all.
-        settings: how maps are selected; None takes those of `explain` and the exact optimum.
-        seed: of the drawing, the selection and the bootstrap.
-        device: where the network runs.
-        progress: called with what is being done, the number of photos done, and of all.
+        photos: the photos, preferably not those of the network's training.
+        model: a name for `load_model`, or its result; `model_name` is its name in the provenance.
+        layer: name of a module; None takes the default layer.
+        parts: folder of finished parts, from which the same call continues after an interruption;
+            remove it once the result is written.
+        masks: masks of the objects, by the photos' names; needed for the score `outside`.
+        explain: explained class of a photo: its `label`, or the `predicted` one.
+        photos_per_class: number of photos of each class, drawn by `seed`; None takes all.
+        settings: settings of the selection; None takes those of `explain` with the exact optimum.
+        seed: seed of the photos drawn, the selection and the bootstrap.
+        device: device of the network.
+        progress: called with the current step, the number of finished photos, and the total.
 
     Raises:
-        ArgumentError: a class of the data is none of the network's, or `parts` is another audit's.
-        AnnealcamError: the network or a disk did not play along; what is done is kept.
+        ArgumentError: the network lacks a class of the data, or `parts` belongs to another audit.
+        AnnealcamError: the network fails or a file cannot be written; finished parts are kept.
 
     >>> import tempfile
     >>> from annealcam.data.sets import load_set
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     found = audit(load_set("digits"), "digits", layer="block.1", parts=Path(folder) / "p",
-    ...                   photos_per_class=3)
-    >>> len(found.rankings["sameness"]["annealcam"])
+    ...     result = audit(load_set("digits"), "digits", layer="block.1",
+    ...                    parts=Path(folder) / "parts", photos_per_class=3)
+    >>> len(result.rankings["sameness"]["annealcam"])
     10
     """
     one_of("explain", explain, EXPLAIN)
     settings = settings or resolve(sampler="exact", seed=seed)
-    few = draw_per_class(photos, photos_per_class, seed=seed)
-    if not len(few):
+    photos = draw_per_class(photos, photos_per_class, seed=seed)
+    if not len(photos):
         raise ArgumentError(f"data={photos.name!r}: part {photos.part!r} holds no photos")
     network = NetworkLayer.open(
-        model, layer, few.first_photo(), model_name=model_name, device=device
+        model, layer, photos.first_photo(), model_name=model_name, device=device
     )
-    targets = matched(photos.classes, network) if explain == "label" else None
-    told = _provenance(few, network, settings, explain, photos_per_class, seed, masks)
-    count = 0
+    targets = match_classes(photos.classes, network) if explain == "label" else None
+    identity = _identity(photos, network, settings, explain, photos_per_class, seed, masks)
+    store = PartStore(parts, "audit")
+    store.open(identity)
+    shards = [
+        photos.subset(np.arange(start, min(start + SHARD, len(photos))))
+        for start in range(0, len(photos), SHARD)
+    ]
+    finished = len(photos) - sum(len(shards[number]) for number in store.missing(len(shards)))
 
-    def shard(own: LabelledSet) -> Looked:
-        def tell(what: str, done: int, _: int) -> None:
+    def compute(number: int) -> Observations:
+        nonlocal finished
+
+        def report(step: str, done: int, _: int) -> None:
             if progress:
-                progress(what, count + done, len(few))
+                progress(step, finished + done, len(photos))
 
-        return look(own, network, settings, targets=targets, masks=masks, progress=tell)
+        part = observe(
+            shards[number], network, settings, targets=targets, masks=masks, progress=report
+        )
+        finished += len(shards[number])
+        return part
 
-    def done(photos_done: int) -> None:
-        nonlocal count
-        count = photos_done
-
-    looked = in_parts(few, shard, parts, told, done=done)
+    observations = concatenate(
+        list(store.complete(len(shards), compute, write_observations, read_observations))
+    )
     classes = len(photos.classes)
     return Audit(
-        few, network, looked, _rankings(looked, classes, seed, with_masks=bool(masks)),
-        dictionary(looked, classes), profiles(looked, classes),
-        {**told, "photos": len(looked), "skipped": list(looked.skipped)},
+        photos, network, observations, _rankings(observations, classes, seed, bool(masks)),
+        class_dictionary(observations, classes), class_profiles(observations, classes),
+        {**identity, "photos": len(observations), "skipped": list(observations.skipped)},
     )  # fmt: skip
 
 
-def matched(classes: Sequence[str], network: NetworkLayer) -> list[int]:
+def match_classes(classes: Sequence[str], network: NetworkLayer) -> list[int]:
     """Return the network's class for each class of the data, by name; without names, by order.
 
     Raises:
-        ArgumentError: a class of the data is none of the network's.
+        ArgumentError: the network lacks a class of the data.
     """
     names = network.class_names
     if names is None:
-        return list(range(len(classes)))  # one too many is told of by the network itself
+        return list(range(len(classes)))  # the network itself rejects a class it lacks
     folded = [str(name).casefold() for name in names]
     for name in classes:
         if folded.count(name.casefold()) != 1:
             raise ArgumentError(
-                f"data: class {name!r} is no class of model {network.model_name!r}"
-                f"{suggest(name, names)}; give --explain predicted, which takes the predicted "
-                "class of every photo"
+                f"data: class {name!r} is not a class of model {network.model_name!r}"
+                f"{suggest(name, names)}; use explain='predicted' (--explain predicted) to explain "
+                "the predicted class of every photo"
             )
     return [folded.index(name.casefold()) for name in classes]
 
 
 def _rankings(
-    looked: Looked, classes: int, seed: int, *, with_masks: bool
-) -> dict[str, dict[str, list[Standing]]]:
-    found: dict[str, dict[str, list[Standing]]] = {}
-    for score in SCORES:
-        if score == "outside" and not with_masks:
-            continue
-        found[score] = {
-            method: ranked(
-                photo_scores(looked, score, classes=classes, method=method),
-                looked.labels, classes, seed=seed,
+    observations: Observations, classes: int, seed: int, with_masks: bool
+) -> dict[str, dict[str, list[RankedClass]]]:
+    return {
+        score: {
+            method: rank_classes(
+                score_photos(observations, score, classes=classes, method=method),
+                observations.labels, classes, seed=seed,
             )
             for method in (METHODS if score != "foreign" else METHODS[:1])
-        }  # fmt: skip
-    return found
+        }
+        for score in SCORES
+        if with_masks or score != "outside"
+    }  # fmt: skip
 
 
-def _provenance(
+def _identity(
     photos: LabelledSet,
     network: NetworkLayer,
     settings: Settings,
@@ -188,6 +221,7 @@ def _provenance(
     seed: int,
     masks: Mapping[str, Where] | None,
 ) -> dict[str, Any]:
+    """Return everything that determines the numbers of an audit."""
     return {
         "annealcam": __version__,
         "torch": torch.__version__,
@@ -202,17 +236,21 @@ def _provenance(
         "photos_per_class": per_class,
         "explain": explain,
         "seed": seed,
-        "masks": None if masks is None else {"photos": len(masks), "hash": _hash(masks)},
+        "masks": None if masks is None else {"photos": len(masks), "hash": _masks_hash(masks)},
         "settings": settings.as_provenance(),
     }
 
 
-def _hash(masks: Mapping[str, Where]) -> str:
-    """One hash of all masks: their files' bytes, or their boxes."""
+def _masks_hash(masks: Mapping[str, Where]) -> str:
+    """Return one hash of all masks: the bytes of their files, or their boxes."""
     digest = hashlib.sha256()
     for photo in sorted(masks):
         where = masks[photo]
         digest.update(photo.encode("utf-8", "surrogateescape"))
-        told = where.tobytes() if isinstance(where, np.ndarray) else repr(where).encode()
-        digest.update(where.read_bytes() if isinstance(where, Path) else told)
+        if isinstance(where, Path):
+            digest.update(where.read_bytes())
+        else:
+            digest.update(
+                where.tobytes() if isinstance(where, np.ndarray) else repr(where).encode()
+            )
     return f"sha256:{digest.hexdigest()}"

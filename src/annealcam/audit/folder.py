@@ -1,4 +1,4 @@
-"""The folder of an audit: tables, words and pictures, written as a whole."""
+"""The folder of an audit: tables, a summary and figures, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,140 +20,142 @@ from annealcam.render.figures.sheets import save
 from annealcam.render.folder import write_rows
 
 MARKER = "audit.json"
-WORST = 3  # classes with a picture of their usual maps
+WORST = 3  # classes with a figure of their usual maps
 FILES = (
     MARKER, "ranking.csv", "dictionary.csv", "summary.md", "ranking.png", "ranking.svg",
     *(f"class-{place}.{kind}" for place in range(1, WORST + 1) for kind in ("png", "svg")),
 )  # fmt: skip
-MOST_MAPS = 12  # of a class, in the dictionary
+MOST_MAPS = 12  # maps of a class in the dictionary
 
 
-def write_audit(found: Audit, folder: Path, *, atlas: Atlas | None = None) -> None:
-    """Write audit.json, ranking.csv, dictionary.csv, summary.md, and the pictures.
+def write_audit(audit: Audit, folder: Path, *, atlas: Atlas | None = None) -> None:
+    """Write audit.json, ranking.csv, dictionary.csv, summary.md, and the figures.
 
     Raises:
-        OutputError: the folder cannot be written, or holds something else than an audit.
+        OutputError: the folder cannot be written, or holds other files than an audit.
     """
     with written_aside(folder, names=FILES, marker=MARKER) as aside:
-        rows = list(ranking_rows(found))
+        rows = list(ranking_rows(audit))
         write_rows(rows, aside / "ranking.csv")
         write_rows(
-            list(dictionary_rows(found, atlas)) or [{"class": None}], aside / "dictionary.csv"
+            list(dictionary_rows(audit, atlas)) or [{"class": None}], aside / "dictionary.csv"
         )
-        (aside / "summary.md").write_text(summary(found, atlas), encoding="utf-8")
-        told = {**found.provenance, "headline": found.headline, "ranking": rows}
-        text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+        (aside / "summary.md").write_text(summary(audit, atlas), encoding="utf-8")
+        record = {**audit.provenance, "headline": audit.headline, "ranking": rows}
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         (aside / MARKER).write_text(text + "\n", encoding="utf-8")
-        save(ranking_figure(found), aside, "ranking")
-        for place, label in enumerate(found.worst(WORST), 1):
-            figure = usual_figure(found, label)
+        save(ranking_figure(audit), aside, "ranking")
+        for place, label in enumerate(audit.worst(WORST), 1):
+            figure = usual_figure(audit, label)
             if figure is not None:
                 save(figure, aside, f"class-{place}")
 
 
-def check_atlas(atlas: Atlas, found: Audit) -> None:
-    """Refuse an atlas of another network or layer.
+def check_atlas(atlas: Atlas, audit: Audit) -> None:
+    """Check that an atlas has the network and layer of an audit.
 
     Raises:
-        ArgumentError: it is of another network, layer, or number of maps.
+        ArgumentError: the network, the layer or the number of maps differs.
     """
-    own = (found.network.model_name, found.network.layer, found.network.channels)
-    theirs = (atlas.model, atlas.layer, atlas.channels)
-    if own != theirs:
+    of_audit = (audit.network.model_name, audit.network.layer, audit.network.channels)
+    of_atlas = (atlas.model, atlas.layer, atlas.channels)
+    if of_audit != of_atlas:
+        (name, layer, maps), (other, other_layer, other_maps) = of_audit, of_atlas
         raise ArgumentError(
-            f"atlas={str(atlas.folder)!r}: of {theirs[0]}, layer {theirs[1]}, {theirs[2]} maps; "
-            f"the audit is of {own[0]}, layer {own[1]}, {own[2]}"
+            f"atlas={str(atlas.folder)!r}: an atlas of {other}, layer {other_layer}, {other_maps} "
+            f"maps, but the audit is of {name}, layer {layer}, {maps} maps"
         )
 
 
-def ranking_rows(found: Audit) -> Iterator[dict[str, Any]]:
-    """Yield a row for each score, method and class, in the order of the ranking."""
-    for score, methods in found.rankings.items():
-        for method, standings in methods.items():
-            for place, standing in enumerate(standings, 1):
+def ranking_rows(audit: Audit) -> Iterator[dict[str, Any]]:
+    """Yield a row for each score, method and class, in the order of the rankings."""
+    for score, methods in audit.rankings.items():
+        for method, ranking in methods.items():
+            for place, ranked in enumerate(ranking, 1):
                 yield {
                     "score": score,
                     "method": method,
                     "place": place,
-                    "class": found.photos.classes[standing.label],
-                    "photos": standing.photos,
-                    "mean": _finite(standing.score),
-                    "low": _finite(standing.low),
-                    "high": _finite(standing.high),
+                    "class": audit.photos.classes[ranked.label],
+                    "photos": ranked.photos,
+                    "mean": _finite(ranked.score),
+                    "low": _finite(ranked.low),
+                    "high": _finite(ranked.high),
                 }
 
 
-def dictionary_rows(found: Audit, atlas: Atlas | None) -> Iterator[dict[str, Any]]:
-    """Yield a row for each class and map that is usual for it."""
-    for label, name in enumerate(found.photos.classes):
-        own = found.looked.labels == label
-        for channel in found.usual(label, MOST_MAPS):
-            profile = found.profiles[channel]
+def dictionary_rows(audit: Audit, atlas: Atlas | None) -> Iterator[dict[str, Any]]:
+    """Yield a row for each class and each of its usual maps."""
+    for label, name in enumerate(audit.photos.classes):
+        of_class = audit.observations.labels == label
+        for channel in audit.usual(label, MOST_MAPS):
+            profile = audit.profiles[channel]
             row = {
                 "class": name,
                 "map": channel,
-                "selected": float(found.dictionary[channel, label]),
-                "contribution": float(found.looked.gains[own, channel].mean()),
+                "selected": float(audit.dictionary[channel, label]),
+                "contribution": float(audit.observations.contributions[of_class, channel].mean()),
                 "mean": float(profile[label]),
-                "responds_most_to": found.photos.classes[int(profile.argmax())],
+                "responds_most_to": audit.photos.classes[int(profile.argmax())],
                 "mean_there": float(profile.max()),
-                "about_peak": _mean(found.looked.focus[own, channel]),
-                "on_object": _mean(found.looked.inside[own, channel]),
+                "about_peak": _mean(audit.observations.near_peak[of_class, channel]),
+                "on_object": _mean(audit.observations.on_mask[of_class, channel]),
             }
             if atlas is not None:
                 row["atlas"] = atlas.portrait(channel).responds_to()
             yield row
 
 
-def summary(found: Audit, atlas: Atlas | None = None) -> str:
-    """Return what was found, in words, and what it does not say."""
-    told, classes = found.provenance, found.photos.classes
+def summary(audit: Audit, atlas: Atlas | None = None) -> str:
+    """Return the results as Markdown, with the limits of their interpretation."""
+    provenance, classes = audit.provenance, audit.photos.classes
     lines = [
-        f"# Audit of {told['model']} on {told['data']}",
+        f"# Audit of {provenance['model']} on {provenance['data']}",
         "",
-        f"{told['photos']} photos (part {told['part']}), layer {told['layer']}, "
-        f"{told['channels']} maps; the {told['explain']} class of each photo is explained.",
+        f"{provenance['photos']} photos (part {provenance['part']}), layer {provenance['layer']}, "
+        f"{provenance['channels']} maps; explained class of each photo: {provenance['explain']}.",
         "",
     ]
-    for score, methods in found.rankings.items():
-        standings = [s for s in methods["annealcam"] if np.isfinite(s.score)][:WORST]
+    for score, methods in audit.rankings.items():
         first = ", ".join(
-            f"{classes[s.label]} {s.score:.3f} [{s.low:.3f}, {s.high:.3f}]" for s in standings
+            f"{classes[s.label]} {s.score:.3f} [{s.low:.3f}, {s.high:.3f}]"
+            for s in methods["annealcam"][:WORST]
+            if np.isfinite(s.score)
         )
         lines += [f"- **{score}** ({SCORES[score]}): {first or 'no class has a value'}"]
         others = [
             f"{NAMES[m]} {classes[s[0].label]}" for m, s in methods.items() if m != "annealcam"
         ]
-        lines += [f"  First by other methods' maps: {', '.join(others)}."] if others else []
-    for place, label in enumerate(found.worst(WORST), 1):
-        lines += ["", f"## {place}. {classes[label]} (by {found.headline})", ""]
-        lines += list(_maps_told(found, label, atlas))
+        lines += [f"  First by the maps of other methods: {', '.join(others)}."] if others else []
+    for place, label in enumerate(audit.worst(WORST), 1):
+        lines += ["", f"## {place}. {classes[label]} (by {audit.headline})", ""]
+        lines += list(_map_lines(audit, label, atlas))
     return "\n".join([*lines, "", *_CAVEATS, ""])
 
 
-def _maps_told(found: Audit, label: int, atlas: Atlas | None) -> Iterator[str]:
-    usual = found.usual(label)
+def _map_lines(audit: Audit, label: int, atlas: Atlas | None) -> Iterator[str]:
+    usual = audit.usual(label)
     if not usual:
         yield "No map is selected for any of its photos."
     for channel in usual:
-        profile = found.profiles[channel]
+        profile = audit.profiles[channel]
         top = int(profile.argmax())
-        words = "" if atlas is None else f"; in the atlas: {atlas.portrait(channel).responds_to()}"
-        where = "this class" if top == label else found.photos.classes[top]
+        portrait = "" if atlas is None else f"; atlas: {atlas.portrait(channel).responds_to()}"
+        most = "this class" if top == label else audit.photos.classes[top]
         yield (
-            f"- map {channel}: selected for {found.dictionary[channel, label]:.0%} of the photos, "
-            f"responds most to {where}{words}"
+            f"- map {channel}: selected for {audit.dictionary[channel, label]:.0%} of the photos, "
+            f"responds most to {most}{portrait}"
         )
 
 
 _CAVEATS = (
-    "## What this does not say",
+    "## Limits",
     "",
-    "A ranking always has a first class: it says where to look first, not that something is wrong.",
-    "Intervals are over photos of this set and of this one network. Classes whose objects share a",
-    "colour or a place rank high without any shortcut; a shortcut that these photos do not show is",
-    "not found. Masks tell more than any score without them. docs/audit.md has how often each",
-    "score put a planted shortcut first.",
+    "Every ranking has a first class, so the first place alone does not mean that something is",
+    "wrong. The intervals cover the choice of photos, for this set and this one network. Classes",
+    "whose objects share a colour or a place rank high without any shortcut, and a shortcut that",
+    "these photos do not show is not found. The score with masks is more reliable than the others;",
+    "docs/audit.md shows how often each score ranks a planted shortcut first.",
 )
 
 
@@ -162,5 +164,5 @@ def _finite(value: float) -> float | None:
 
 
 def _mean(values: Any) -> float | None:
-    there = values[np.isfinite(values)]
-    return float(there.mean()) if len(there) else None
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else None

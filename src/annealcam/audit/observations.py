@@ -1,10 +1,11 @@
-"""A labelled set once through a network: what is selected for each photo, and where it looks."""
+"""One pass of a labelled set through a network: selections, maps, and their shares on masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
-from annealcam.atlas.tally import selections
+from annealcam.atlas.selections import selections
 from annealcam.attribution.cam import CAM_METHODS, explanation_map
 from annealcam.attribution.capture import Capture
 from annealcam.attribution.importance import contributions, gradcam_weights, importance
-from annealcam.audit.shares import about_peak, cells, mass_inside
+from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
 from annealcam.evaluation.masks import Where, mask_in_view
@@ -27,25 +29,27 @@ from annealcam.settings import Settings
 
 METHODS = ("annealcam", *CAM_METHODS, "topk")
 VIEW = 64  # pixels of the small views by which regions are compared
+_NAMES = ("images", "skipped")  # attributes that are stored as JSON
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
-    """What a layer made of each photo of a set, explained for one class of the network.
+class Observations:
+    """Captured quantities of each photo of a set, for one explained class of the network.
 
     Attributes:
-        images, labels: the photos' names, and their classes in the data.
-        targets, predicted: the network's class that is explained, and the one it predicts.
-        selected: which maps the selection holds.
-        gains: what each map adds to the logit (`contributions`).
-        means: each map's spatial mean.
-        heat: the raw map of each of `METHODS`; `topk` has as many maps as the selection, those of
-            largest importance.
-        cover: what share of each cell the photo's mask covers; NaN where it has none.
-        inside: the share of each channel's positive activation on the mask; NaN where there is
-            none, or no mask.
-        focus: the share of each channel's positive activation about its peak (`about_peak`).
-        views: what the network saw, small.
+        images, labels: names of the photos, and their classes in the data.
+        targets, predicted: the explained class of the network, and the predicted one.
+        selected: mask of the selected maps.
+        contributions: contribution of each map to the logit, sum_ij g_ij f_ij.
+        means: spatial mean of each map.
+        maps: the raw map of each of `METHODS`; `topk` uses the maps of largest importance, as
+            many as the selection has.
+        coverage: share of each cell that the photo's mask covers; NaN without a mask.
+        on_mask: share of each channel's positive activation on the mask; NaN without a mask or
+            without positive activation.
+        near_peak: share of each channel's positive activation near its peak (`share_near_peak`).
+        views: the network's input, small.
+        skipped: photos that could not be read, with the reason.
     """
 
     images: tuple[str, ...]
@@ -53,29 +57,31 @@ class Looked:
     targets: Int[Array, " n"]
     predicted: Int[Array, " n"]
     selected: Bool[Array, "n maps"]
-    gains: Float[Array, "n maps"]
+    contributions: Float[Array, "n maps"]
     means: Float[Array, "n maps"]
-    heat: Mapping[str, Float[Array, "n h w"]]
-    cover: Float[Array, "n h w"]
-    inside: Float[Array, "n maps"]
-    focus: Float[Array, "n maps"]
+    maps: Mapping[str, Float[Array, "n h w"]]
+    coverage: Float[Array, "n h w"]
+    on_mask: Float[Array, "n maps"]
+    near_peak: Float[Array, "n maps"]
     views: UInt8[Array, "n side side 3"]
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def subset(self, numbers: Int[Array, " m"] | Bool[Array, " n"]) -> Looked:
-        """Return these photos alone, in this order."""
+    def __repr__(self) -> str:
+        return f"Observations({len(self)} photos, {self.selected.shape[1]} maps)"
+
+    def subset(self, numbers: Int[Array, " m"] | Bool[Array, " n"]) -> Observations:
+        """Return the observations of these photos, in this order."""
         order = np.arange(len(self))[numbers]
-        told: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        told |= {name: v[order] for name, v in told.items() if isinstance(v, np.ndarray)}
-        told["images"] = tuple(self.images[i] for i in order)
-        told["heat"] = {method: maps[order] for method, maps in self.heat.items()}
-        return Looked(**told)
+        arrays = {name: v[order] for name, v in vars(self).items() if isinstance(v, np.ndarray)}
+        images = tuple(self.images[i] for i in order)
+        maps = {method: values[order] for method, values in self.maps.items()}
+        return replace(self, images=images, maps=maps, **arrays)
 
 
-def look(
+def observe(
     photos: LabelledSet,
     network: NetworkLayer,
     settings: Settings,
@@ -84,44 +90,45 @@ def look(
     masks: Mapping[str, Where] | None = None,
     batch: int = 16,
     progress: Progress | None = None,
-) -> Looked:
-    """Return what one pass through a network says of every photo of a set.
+) -> Observations:
+    """Return the observations of every photo of a set, from one pass through a network.
 
     Args:
-        photos: the photos; those that cannot be read are left out and told in `skipped`.
+        photos: the photos; unreadable ones are left out and listed in `skipped`.
         network: the network and its layer.
-        settings: how maps are selected.
-        targets: the network's class to explain for each class of the data; None: the predicted.
-        masks: where something lies on a photo, by the photo's name.
-        batch: photos that go through the network together.
-        progress: called with what is being done, the number of photos done, and of all.
+        settings: settings of the selection.
+        targets: class of the network to explain for each class of the data; None explains the
+            predicted classes.
+        masks: mask of an object on a photo, by the photo's name.
+        batch: number of photos per forward pass.
+        progress: called with the current step, the number of finished photos, and the total.
 
     Raises:
-        ImageError: not one photo can be read.
+        ImageError: no photo can be read.
         ArgumentError: a mask does not fit its photo.
 
     >>> from annealcam.data.sets import load_set
     >>> from annealcam.settings import resolve
     >>> digits = load_set("digits").subset(np.arange(3))
     >>> network = NetworkLayer.open("digits", "block.1", digits.first_photo())
-    >>> look(digits, network, resolve(sampler="exact")).heat["annealcam"].shape
+    >>> observe(digits, network, resolve(sampler="exact")).maps["annealcam"].shape
     (3, 16, 16)
     """
     skipped: list[str] = []
-    parts: list[dict[str, Any]] = []
-    done = 0
+    parts: list[Observations] = []
+    finished = 0
 
-    def tell(count: int) -> None:
-        nonlocal done
-        done += count
+    def report(count: int) -> None:
+        nonlocal finished
+        finished += count
         if progress:
-            progress("photos", done, len(photos))
+            progress("photos", finished, len(photos))
 
     def skip(_: int, error: ImageError) -> None:
         skipped.append(str(error))
-        tell(1)
+        report(1)
 
-    tell(0)
+    report(0)
     for captured in capture_batches(
         network,
         ((number, partial(photos.open, number)) for number in range(len(photos))),
@@ -129,92 +136,136 @@ def look(
         skip=skip,
         target_of=None if targets is None else lambda number: targets[photos.labels[number]],
     ):
-        names = [photos.images[number] for number in captured.keys]
-        covers = list(_covers(network, names, captured.photos, masks or {}, captured.captured))
-        labels = photos.labels[captured.keys]
-        parts.append(_part(captured.captured, labels, settings, np.stack(covers)))
-        parts[-1] |= {"images": names, "views": _views(network, captured.photos)}
-        tell(len(names))
+        images = tuple(photos.images[number] for number in captured.keys)
+        parts.append(
+            _observations(
+                captured.captured, settings, images, photos.labels[captured.keys],
+                _coverage(network, images, captured.photos, masks or {}, captured.captured),
+                _views(network, captured.photos),
+            )
+        )  # fmt: skip
+        report(len(images))
     if not parts:
-        raise ImageError(f"data={photos.name!r}: not one photo can be read")
-    told = {name: [part[name] for part in parts] for name in parts[0]}
-    each = told.pop("heat")
-    heat = {method: np.concatenate([own[method] for own in each]) for method in METHODS}
-    images = tuple(name for names in told.pop("images") for name in names)
-    arrays = {name: np.concatenate(values) for name, values in told.items()}
-    return Looked(images=images, heat=heat, skipped=tuple(skipped), **arrays)
+        raise ImageError(f"data={photos.name!r}: no photo can be read")
+    return replace(concatenate(parts), skipped=tuple(skipped))
 
 
-def joined(parts: Sequence[Looked]) -> Looked:
-    """Return what was seen of several sets of photos as one, in that order."""
-    told: dict[str, Any] = {f.name: [getattr(p, f.name) for p in parts] for f in fields(parts[0])}
-    for name in ("images", "skipped"):
-        told[name] = tuple(each for own in told[name] for each in own)
-    each = told.pop("heat")
-    heat = {method: np.concatenate([own[method] for own in each]) for method in each[0]}
-    arrays = {n: np.concatenate(v) for n, v in told.items() if isinstance(v, list)}
-    return Looked(**(told | arrays), heat=heat)
+def concatenate(parts: Sequence[Observations]) -> Observations:
+    """Return the observations of several sets of photos as one, in that order."""
+    columns: dict[str, Any] = {
+        field.name: [getattr(part, field.name) for part in parts] for field in fields(Observations)
+    }
+    maps = columns.pop("maps")
+    names = {name: sum(columns.pop(name), ()) for name in _NAMES}
+    return Observations(
+        **names,
+        **{name: np.concatenate(arrays) for name, arrays in columns.items()},
+        maps={method: np.concatenate([part[method] for part in maps]) for method in maps[0]},
+    )
 
 
-def _covers(
+def write_observations(observations: Observations, file: Path) -> None:
+    """Write observations, completely or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    values = dict(vars(observations))
+    maps = values.pop("maps")
+    write_arrays(file, values | {f"maps.{method}": raw for method, raw in maps.items()})
+
+
+def read_observations(file: Path) -> Observations:
+    """Return the observations that `write_observations` wrote.
+
+    Raises:
+        OutputError: the file cannot be read.
+    """
+    with arrays_read(file) as arrays:
+        names = {name: tuple(json_value(arrays.pop(name))) for name in _NAMES}
+        maps = {
+            name.removeprefix("maps."): arrays.pop(name)
+            for name in list(arrays)
+            if name.startswith("maps.")
+        }
+        return Observations(**names, **arrays, maps=maps)
+
+
+def _coverage(
     network: NetworkLayer,
-    names: Sequence[str],
-    photos: Sequence[Image.Image],
+    images: Sequence[str],
+    pictures: Sequence[Image.Image],
     masks: Mapping[str, Where],
     captured: Capture,
-) -> Iterator[Float[Array, "h w"]]:
-    size = (captured.activations.shape[2], captured.activations.shape[3])
-    for name, photo in zip(names, photos, strict=True):
-        where = masks.get(name)
-        mask = None if where is None else mask_in_view(network.preprocess, where, name, photo.size)
-        yield np.full(size, np.nan, dtype=np.float32) if mask is None else cells(mask, size)
+) -> Float[Array, "n h w"]:
+    height, width = captured.activations.shape[2:]
+    coverage = []
+    for image, picture in zip(images, pictures, strict=True):
+        where = masks.get(image)
+        mask = (
+            None if where is None else mask_in_view(network.preprocess, where, image, picture.size)
+        )
+        coverage.append(
+            np.full((height, width), np.nan, dtype=np.float32)
+            if mask is None
+            else mask_coverage(mask, (height, width))
+        )
+    return np.stack(coverage)
 
 
-def _views(network: NetworkLayer, photos: Sequence[Image.Image]) -> UInt8[Array, "n s s 3"]:
-    views = (network.view(photo, VIEW) for photo in photos)
+def _views(network: NetworkLayer, pictures: Sequence[Image.Image]) -> UInt8[Array, "n s s 3"]:
+    views = (network.view(picture, VIEW) for picture in pictures)
     return np.stack([np.asarray(view.resize((VIEW, VIEW)).convert("RGB")) for view in views])
 
 
-def _part(
+def _observations(
     captured: Capture,
-    labels: Int[Array, " n"],
     settings: Settings,
-    cover: Float[Array, "n h w"],
-) -> dict[str, Any]:
+    images: tuple[str, ...],
+    labels: Int[Array, " n"],
+    coverage: Float[Array, "n h w"],
+    views: UInt8[Array, "n side side 3"],
+) -> Observations:
     f, g = captured.activations, captured.gradients
-    chosen = [torch.from_numpy(own).to(f.device) for own in selections(captured, settings)]
-    weight, alpha = importance(f, g, settings.importance), gradcam_weights(g)
-    form = settings.map_form
-    top = [each.argsort(descending=True, stable=True) for each in weight]
-    alike = [order[: len(own)] for order, own in zip(top, chosen, strict=True)]
-    selected = torch.zeros(f.shape[:2], dtype=torch.bool)
-    for i, own in enumerate(chosen):
-        selected[i, own.cpu()] = True
-    return {
-        "labels": labels,
-        "targets": _array(captured.targets),
-        "predicted": _array(captured.logits.argmax(dim=1)),
-        "selected": selected.numpy(),
-        "gains": _array(contributions(f, g)),
-        "means": _array(f.mean(dim=(-2, -1))),
-        "heat": {
-            "annealcam": _drawn(f, alpha, chosen, form),
-            **{name: _array(cam.function(f, g)) for name, cam in CAM_METHODS.items()},
-            "topk": _drawn(f, alpha, alike, form),
-        },
-        "cover": cover,
-        "inside": mass_inside(_array(f), cover[:, None]),
-        "focus": about_peak(_array(f)),
-    }
-
-
-def _drawn(f: Tensor, alpha: Tensor, chosen: Sequence[Tensor], form: str) -> Array:
-    """The map of each photo's selection."""
-    drawn = [
-        explanation_map(maps[own], weight[own], form=form)
-        for maps, weight, own in zip(f, alpha, chosen, strict=True)
+    weights, alpha = importance(f, g, settings.importance), gradcam_weights(g)
+    selection = [
+        torch.from_numpy(channels).to(f.device) for channels in selections(captured, settings)
     ]
-    return _array(torch.stack(drawn))
+    top = [
+        weight.argsort(descending=True, stable=True)[: len(channels)]
+        for weight, channels in zip(weights, selection, strict=True)
+    ]
+    selected = torch.zeros(f.shape[:2], dtype=torch.bool)
+    for row, channels in zip(selected, selection, strict=True):
+        row[channels.cpu()] = True
+    activations = _array(f)
+    return Observations(
+        images=images,
+        labels=labels,
+        targets=_array(captured.targets),
+        predicted=_array(captured.logits.argmax(dim=1)),
+        selected=selected.numpy(),
+        contributions=_array(contributions(f, g)),
+        means=_array(f.mean(dim=(-2, -1))),
+        maps={
+            "annealcam": _maps(f, alpha, selection, settings.map_form),
+            **{name: _array(cam.function(f, g)) for name, cam in CAM_METHODS.items()},
+            "topk": _maps(f, alpha, top, settings.map_form),
+        },
+        coverage=coverage,
+        on_mask=share_inside(activations, coverage[:, None]),
+        near_peak=share_near_peak(activations),
+        views=views,
+    )
+
+
+def _maps(f: Tensor, alpha: Tensor, selection: Sequence[Tensor], form: str) -> Array:
+    """Return the map of each photo's selected channels."""
+    maps = [
+        explanation_map(maps[channels], weight[channels], form=form)
+        for maps, weight, channels in zip(f, alpha, selection, strict=True)
+    ]
+    return _array(torch.stack(maps))
 
 
 def _array(values: Tensor) -> Array:

@@ -1,37 +1,38 @@
-"""Scores that do not know of any shortcut: where a class's maps look, and on whose maps it rests.
+"""Scores of photos and rankings of classes by how suspicious the maps of a network are.
 
-Each score is a number for every photo; a class's score is the mean over its photos, and classes are
-ranked by it. High is suspicious.
+A score is a number for every photo, and needs no knowledge of a shortcut. The score of a class is
+the mean over its photos; classes are ranked by it, and high values are suspicious.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from PIL import Image
 
 from annealcam._internal.statistics import mean_interval
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
-from annealcam.audit.observations import METHODS, Looked
-from annealcam.audit.shares import about_peak, mass_inside
+from annealcam.audit.observations import METHODS, Observations
+from annealcam.audit.shares import share_inside, share_near_peak
 
 SCORES = MappingProxyType({
-    "outside": "share of the map outside of the object",
-    "sameness": "likeness of the colours about the map's peak, over the class's photos",
-    "focus": "share of the map in a small window about its peak",
-    "foreign": "share of the selected maps' contributions in maps that respond more to others",
+    "outside": "share of the map outside the object",
+    "sameness": "similarity of the colours around the map's peak among the class's photos",
+    "focus": "share of the map in a small window around its peak",
+    "foreign": "share of the selected contributions from maps that respond more to other classes",
 })  # fmt: skip
 RESAMPLES = 2000
-_REACH = 1.5  # cells of 14 to each side of the peak: the region that `sameness` compares
+_REACH = 1.5  # fourteenths of the side, from the peak in each direction: the region of `sameness`
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A class in a ranking: its mean score, with the 95 % bootstrap interval over its photos."""
+class RankedClass:
+    """A class of a ranking: its mean score, with the 95 % bootstrap interval over its photos."""
 
     label: int
     photos: int
@@ -40,106 +41,114 @@ class Standing:
     high: float
 
 
-def photo_scores(
-    looked: Looked, name: str, *, classes: int, method: str = "annealcam"
+def score_photos(
+    observations: Observations, name: str, *, classes: int, method: str = "annealcam"
 ) -> Float[Array, " n"]:
-    """Return the score of that name of every photo; NaN where it has none.
+    """Return a score of every photo; NaN for photos without a value.
 
-    - `outside`: sum_ij M_ij (1 - m_ij) / sum_ij M_ij, M the map, m the object's share of a cell;
-    - `sameness`: 1 - median_{j of the same class} |c_i - c_j| / sqrt(3), c the mean colour in
-      [0, 1]^3 of what the network saw about the map's peak (`about_peak` of 14 cells);
-    - `focus`: the share of the map's mass about its peak;
-    - `foreign`: sum_{a selected, top(a) != c} C_a / sum_{a selected} C_a, with C the positive
-      contributions to the logit and top(a) the class whose photos excite the map most on average.
-      Of the selection: the same for every method.
+    - `outside`: sum_ij M_ij (1 - m_ij) / sum_ij M_ij, with the map M and the object's share m of
+      each cell;
+    - `sameness`: 1 - median_{j of the same class} |c_i - c_j| / sqrt(3), with c the mean colour in
+      [0, 1]^3 of the network's input around the map's peak;
+    - `focus`: the share of the map's mass near its peak (`share_near_peak`);
+    - `foreign`: sum_{a selected, top(a) != c} C_a / sum_{a selected} C_a, with the positive
+      contributions C to the logit, and top(a) the class whose photos excite the map most on
+      average. It depends on the selection alone, not on the method.
 
     Raises:
-        ArgumentError: no score or method has that name.
+        ArgumentError: `name` is no score, or `method` is none of `METHODS`.
 
     >>> list(SCORES)
     ['outside', 'sameness', 'focus', 'foreign']
     """
     one_of("score", name, SCORES)
-    maps = looked.heat[one_of("method", method, METHODS)]
+    maps = observations.maps[one_of("method", method, METHODS)]
     if name == "outside":
-        return mass_inside(maps, 1.0 - looked.cover)
+        return share_inside(maps, 1.0 - observations.coverage)
     if name == "focus":
-        return about_peak(maps[:, None])[:, 0]
+        return share_near_peak(maps[:, None])[:, 0]
     if name == "foreign":
-        return _foreign(looked, classes)
-    return _sameness(looked, maps)
+        return _foreign(observations, classes)
+    return _sameness(observations, maps)
 
 
-def profiles(looked: Looked, classes: int) -> Float[Array, "maps classes"]:
-    """Return each channel's class profile: its spatial mean, averaged over a class's photos.
+def class_profiles(observations: Observations, classes: int) -> Float[Array, "maps classes"]:
+    """Return the class profile of every channel: its spatial mean, averaged over a class's photos.
 
-    A class without photos has 0.
+    The profile of a class without photos is 0. Means are sorted before they are added, so that the
+    order of the photos does not change any bit.
     """
-    own = [looked.means[looked.labels == label] for label in range(classes)]
-    empty = np.zeros(looked.means.shape[1])
-    rows = [np.sort(v, axis=0).mean(axis=0, dtype=np.float64) if len(v) else empty for v in own]
-    return np.stack(rows, axis=1)  # sorted: the same bits in whatever order the photos come
+    return _by_class(
+        observations.means, observations.labels, classes,
+        lambda means: np.sort(means, axis=0).mean(axis=0, dtype=np.float64),
+    )  # fmt: skip
 
 
-def dictionary(looked: Looked, classes: int) -> Float[Array, "maps classes"]:
-    """Return the class dictionary: for what share of a class's photos each map is selected."""
-    own = [looked.selected[looked.labels == label] for label in range(classes)]
-    empty = np.zeros(looked.selected.shape[1])
-    return np.stack([v.mean(axis=0) if len(v) else empty for v in own], axis=1)
+def class_dictionary(observations: Observations, classes: int) -> Float[Array, "maps classes"]:
+    """Return the class dictionary: the share of a class's photos for which each map is selected."""
+    return _by_class(
+        observations.selected, observations.labels, classes, lambda rows: rows.mean(axis=0)
+    )
 
 
-def ranked(
+def rank_classes(
     values: Float[Array, " n"], labels: Int[Array, " n"], classes: int, *, seed: int = 0
-) -> list[Standing]:
-    """Return the classes by their mean score, the highest first; those without a value last.
+) -> list[RankedClass]:
+    """Return the classes sorted by their mean score, the highest first; those without values last.
 
-    A photo without a score (NaN) is left out. The result does not depend on the photos' order.
+    Photos without a value (NaN) are left out. The order of the photos does not change the result.
 
-    >>> [s.label for s in ranked(np.array([1.0, 2.0, 0.0]), np.array([0, 1, 2]), 3)]
+    >>> [s.label for s in rank_classes(np.array([1.0, 2.0, 0.0]), np.array([0, 1, 2]), 3)]
     [1, 0, 2]
     """
-    found = [_standing(values[labels == label], label, seed) for label in range(classes)]
-    return sorted(found, key=lambda s: (np.isnan(s.score), -s.score, s.label))
+    ranking = [_rank(values[labels == label], label, seed) for label in range(classes)]
+    return sorted(ranking, key=lambda s: (np.isnan(s.score), -s.score, s.label))
 
 
-def place_of(standings: list[Standing], label: int) -> int:
-    """Return a class's place in a ranking, 1 for the first."""
-    return 1 + next(i for i, standing in enumerate(standings) if standing.label == label)
+def _by_class(
+    rows: Shaped[Array, "n maps"],
+    labels: Int[Array, " n"],
+    classes: int,
+    mean: Callable[[Array], Array],
+) -> Float[Array, "maps classes"]:
+    of_classes = (rows[labels == label] for label in range(classes))
+    empty = np.zeros(rows.shape[1])
+    return np.stack([mean(v) if len(v) else empty for v in of_classes], axis=1)
 
 
-def _standing(values: Float[Array, " m"], label: int, seed: int) -> Standing:
-    there = np.sort(values[np.isfinite(values)].astype(np.float64))
-    if not len(there):
-        return Standing(label, 0, *(float("nan"),) * 3)
-    interval = mean_interval(there, seed=[seed, label], resamples=RESAMPLES)
-    return Standing(label, len(there), float(there.mean()), *interval)
+def _rank(values: Float[Array, " m"], label: int, seed: int) -> RankedClass:
+    finite = np.sort(values[np.isfinite(values)].astype(np.float64))
+    if not len(finite):
+        return RankedClass(label, 0, *(float("nan"),) * 3)
+    interval = mean_interval(finite, seed=[seed, label], resamples=RESAMPLES)
+    return RankedClass(label, len(finite), float(finite.mean()), *interval)
 
 
-def _foreign(looked: Looked, classes: int) -> Float[Array, " n"]:
-    top = profiles(looked, classes).argmax(axis=1)
-    carried = np.maximum(looked.gains, 0.0) * looked.selected
-    total = carried.sum(axis=1, dtype=np.float64)
-    others: Bool[Array, "n maps"] = top[None, :] != looked.labels[:, None]
-    share = (carried * others).sum(axis=1, dtype=np.float64) / np.where(total > 0, total, 1.0)
+def _foreign(observations: Observations, classes: int) -> Float[Array, " n"]:
+    top = class_profiles(observations, classes).argmax(axis=1)
+    contributions = np.maximum(observations.contributions, 0.0) * observations.selected
+    total = contributions.sum(axis=1, dtype=np.float64)
+    others: Bool[Array, "n maps"] = top[None, :] != observations.labels[:, None]
+    share = (contributions * others).sum(axis=1, dtype=np.float64) / np.where(total > 0, total, 1.0)
     return np.where(total > 0, share, np.nan)
 
 
-def _sameness(looked: Looked, maps: Float[Array, "n h w"]) -> Float[Array, " n"]:
+def _sameness(observations: Observations, maps: Float[Array, "n h w"]) -> Float[Array, " n"]:
     colours = np.array([
-        _colour(view, raw) for view, raw in zip(looked.views, maps, strict=True)
+        _colour(view, raw) for view, raw in zip(observations.views, maps, strict=True)
     ])  # fmt: skip
-    found = np.full(len(looked), np.nan)
-    for label in np.unique(looked.labels):
-        own = np.flatnonzero((looked.labels == label) & maps.any(axis=(1, 2)))
-        if len(own) > 1:
-            apart = np.linalg.norm(colours[own, None] - colours[None, own], axis=-1)
-            others = apart[~np.eye(len(own), dtype=bool)].reshape(len(own), -1)
-            found[own] = 1.0 - np.median(others, axis=1) / np.sqrt(3.0)
-    return found
+    scores = np.full(len(observations), np.nan)
+    for label in np.unique(observations.labels):
+        members = np.flatnonzero((observations.labels == label) & maps.any(axis=(1, 2)))
+        if len(members) > 1:
+            distances = np.linalg.norm(colours[members, None] - colours[None, members], axis=-1)
+            others = distances[~np.eye(len(members), dtype=bool)].reshape(len(members), -1)
+            scores[members] = 1.0 - np.median(others, axis=1) / np.sqrt(3.0)
+    return scores
 
 
 def _colour(view: Array, raw: Float[Array, "h w"]) -> Float[Array, "3"]:
-    """The mean colour of the square about the map's peak; at the edge it is moved inwards."""
+    """Return the mean colour of the square around the map's peak, moved inside at the edge."""
     side, reach = len(view), _REACH / 14 * len(view)
     y, x = np.divmod(int(raw.argmax()), raw.shape[1])
     down, along = (

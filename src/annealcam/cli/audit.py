@@ -1,4 +1,4 @@
-"""The command `annealcam audit`: classes whose selected maps respond outside of the object."""
+"""The command `annealcam audit`: classes ranked by how suspicious their maps are."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def audit(
     device: options.Device = "cpu",
     output: options.Output = Path("annealcam-audit"),
 ) -> None:
-    """Rank the classes of a network by how doubtful their selected maps are.
+    """Rank the classes of a network by how suspicious their selected maps are.
 
     After an interruption, the same command continues.
     """
@@ -52,7 +52,7 @@ def audit(
         raise ArgumentError("--data: give a set of photos, such as --data digits")
     if model is None:
         raise ArgumentError("--model: give the network to audit, such as --model digits")
-    from annealcam._internal.resumable import remove_parts
+    from annealcam._internal.resumable import PartStore
     from annealcam.data.sets import load_set
     from annealcam.settings import resolve
 
@@ -79,7 +79,7 @@ def audit(
                 folder.check_atlas(opened, result)
             update("drawing", 1, 1)
             folder.write_audit(result, output, atlas=opened)
-        remove_parts(parts)
+        PartStore(parts, "audit").remove()
     _print_result(result, output)
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from annealcam.atlas import store
 from annealcam.atlas.atlas import CONTEXT, Portrait, Region, around, open_atlas
 from annealcam.errors import ArgumentError, OutputError
+from annealcam.explanation import Explanation
 from tests.atlas.synthetic_atlas import write_synthetic_atlas
 
 
@@ -68,7 +69,7 @@ def test_crops_are_squares_of_the_photo_that_hold_the_box(atlas):
 def test_it_fits_explanations_of_the_same_network_and_layer(atlas):
     def explained(model, layer, channels):
         told = {"model": model, "layer": layer}
-        return SimpleNamespace(provenance=told, importance=np.zeros(channels))
+        return Mock(spec=Explanation, provenance=told, importance=np.zeros(channels))
 
     assert atlas.fits(explained("small", "3", 12))
     for other in (("large", "3", 12), ("small", "4", 12), ("small", "3", 13)):
@@ -101,7 +102,7 @@ def test_a_file_that_is_damaged_or_gone_is_told_of(atlas, name):
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"format": 99}, "format 99, not 1"), ({"channels": 7}, "12 channels of 3 classes"),
-     ({"counts": [1]}, "counts other classes"), ({"classes": ["a"], "counts": [1]}, "12 channels")],
+     ({"counts": [1]}, "counts and classes differ"), ({"classes": ["a"], "counts": [1]}, "12 cha")],
 )  # fmt: skip
 def test_a_manifest_that_does_not_fit_is_told_of(atlas, change, message):
     file = atlas.folder / store.MANIFEST
@@ -109,7 +110,7 @@ def test_a_manifest_that_does_not_fit_is_told_of(atlas, change, message):
     with pytest.raises(OutputError, match=message):
         open_atlas(atlas.folder)
     file.write_text("[]")
-    with pytest.raises(OutputError, match="no manifest of an atlas"):
+    with pytest.raises(OutputError, match="holds no mapping"):
         open_atlas(atlas.folder)
 
 

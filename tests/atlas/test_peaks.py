@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from annealcam.atlas.strongest import NOBODY, Strongest, peak_boxes
+from annealcam.atlas.peaks import NO_PHOTO, StrongestPhotos, peak_boxes
 
 
 def of_all(maps, top, numbers=None, batch=3):
     """The strongest of maps (n, channels, h, w), batch by batch."""
     numbers = np.arange(len(maps)) if numbers is None else numbers
-    found = Strongest.none(maps.shape[1], top)
+    found = StrongestPhotos.none(maps.shape[1], top)
     for i in range(0, len(maps), batch):
         few = maps[i : i + batch]
-        found = found.and_batch(
+        found = found.with_batch(
             few.max((2, 3)).T, few.mean((2, 3)).T, numbers[i : i + batch],
             lambda images, channels, few=few: few[images, channels],
         )  # fmt: skip
@@ -49,7 +49,7 @@ def test_parts_give_the_same_in_any_order(seed, cut):
     maps, numbers = some_maps(seed), np.arange(11)
     one, other = of_all(maps[:cut], 4), of_all(maps[cut:], 4, numbers[cut:])
     expected = of_all(maps, 4)
-    for found in (one.and_others(other), other.and_others(one)):
+    for found in (one.joined(other), other.joined(one)):
         assert np.array_equal(found.photos, expected.photos)
         assert np.array_equal(found.peaks, expected.peaks)
         taken = expected.taken
@@ -70,7 +70,7 @@ def test_boxes_are_those_of_the_connected_part_that_holds_the_peak(seed, n, h, w
 def test_maps_that_are_never_positive_excite_nothing():
     found = of_all(-np.ones((4, 2, 3, 3), dtype=np.float32), 3)
     assert not found.taken.any()
-    assert (found.photos == NOBODY).all()
+    assert (found.photos == NO_PHOTO).all()
     assert found.numbers() == set()
 
 

@@ -1,0 +1,42 @@
+"""Observations equal explanations photo by photo, survive the disk, and can be interrupted."""
+
+import numpy as np
+import pytest
+
+import annealcam as ac
+from annealcam.audit.observations import METHODS, read_observations, write_observations
+from annealcam.errors import OutputError
+from benchmarks.planted.patch import stamped
+from tests.audit.networks import greys, reader
+from tests.audit.observed import PATCH, grey_observations, observed
+
+
+def test_observations_equal_explanations():
+    photos, network = stamped(greys(2), PATCH).photos, reader()
+    observations = observed(photos, network)
+    for i in range(len(photos)):
+        image = network.preprocess(photos.open(i))
+        target = int(photos.labels[i])
+        e = ac.explain(network.model, image, layer="maps", target=target, sampler="exact")
+        assert set(np.flatnonzero(observations.selected[i])) == set(e.selected)
+        np.testing.assert_allclose(observations.maps["annealcam"][i], e.map, rtol=1e-6)
+        np.testing.assert_allclose(
+            observations.contributions[i], e.contribution, rtol=1e-5, atol=1e-8
+        )
+        for method in ("gradcam", "gradcam++"):
+            np.testing.assert_allclose(observations.maps[method][i], e.baselines[method], rtol=1e-6)
+
+
+def test_observations_survive_the_disk(tmp_path):
+    clean, _ = grey_observations()
+    write_observations(clean, tmp_path / "part.npz")
+    read = read_observations(tmp_path / "part.npz")
+    assert (read.images, read.skipped) == (clean.images, clean.skipped)
+    for name, array in vars(clean).items():
+        if isinstance(array, np.ndarray):
+            np.testing.assert_array_equal(getattr(read, name), array)
+    for method in METHODS:
+        np.testing.assert_array_equal(read.maps[method], clean.maps[method])
+    (tmp_path / "part.npz").write_bytes(b"no archive")
+    with pytest.raises(OutputError, match="remove it"):
+        read_observations(tmp_path / "part.npz")

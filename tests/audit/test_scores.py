@@ -1,0 +1,99 @@
+"""Scores and rankings: planted regularities rank first, and intervals equal a closed form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from annealcam.audit.observations import METHODS, concatenate
+from annealcam.audit.scores import class_dictionary, class_profiles, rank_classes, score_photos
+from benchmarks.planted.patch import planted
+from benchmarks.planted.revealed import place_of
+from tests.audit.networks import greys, reader
+from tests.audit.observed import PATCH, grey_observations, observed
+
+
+@pytest.fixture(scope="module")
+def clean_and_patched():
+    return grey_observations()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_with_masks_the_class_with_the_patch_ranks_first(clean_and_patched, method):
+    clean, patched = clean_and_patched
+    marked = planted(greys(), 0, PATCH, share=1.0, elsewhere=0.0).stamped
+    observations = concatenate([clean, patched]).subset(np.arange(len(clean)) + len(clean) * marked)
+    observations = replace(
+        observations, coverage=1 - observations.coverage
+    )  # the object: all but the patch
+    values = score_photos(observations, "outside", classes=3, method=method)
+    assert place_of(rank_classes(values, observations.labels, 3), 0) == 1
+    np.testing.assert_allclose(values[observations.labels == 0], 1.0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_class_whose_regions_have_one_colour_ranks_first(clean_and_patched, method):
+    patched = clean_and_patched[1]
+    maps, views = {method: patched.maps[method].copy()}, patched.views.copy()
+    rng = np.random.default_rng(0)
+    for i in range(len(patched)):
+        y, x = rng.integers(0, 32, 2)
+        maps[method][i] = 0.0
+        maps[method][i, y, x] = 1.0
+        views[i] = rng.integers(0, 255, 3)
+        if patched.labels[i] == 1:
+            views[i, max(0, 2 * y - 20) : 2 * y + 22, max(0, 2 * x - 20) : 2 * x + 22] = 200
+    observations = replace(patched, maps=maps, views=views)
+    values = score_photos(observations, "sameness", classes=3, method=method)
+    assert place_of(rank_classes(values, observations.labels, 3), 1) == 1
+    assert (values[observations.labels == 1] == 1.0).all()
+    assert (values[observations.labels != 1] < 1.0).all()
+
+
+def test_foreign_counts_maps_that_respond_more_to_others(clean_and_patched):
+    clean, _ = clean_and_patched
+    network = reader(reads=False)  # its class `patched` rests on brightness, another class's map
+    observations = observed(greys(), network)
+    values = score_photos(observations, "foreign", classes=3)
+    assert class_profiles(observations, 3).argmax(axis=1)[2] == 2
+    assert (
+        np.isnan(values[observations.labels == 0]).all()
+        or (values[observations.labels == 0] == 1).all()
+    )
+    assert (values[observations.labels == 2] == 0).all()
+    assert (score_photos(clean, "foreign", classes=3)[clean.labels == 2] == 0).all()
+
+
+def test_nothing_depends_on_the_order_of_photos(clean_and_patched):
+    _, patched = clean_and_patched
+    mixed = patched.subset(np.random.default_rng(2).permutation(len(patched)))
+    assert (class_dictionary(mixed, 3) == class_dictionary(patched, 3)).all()
+    assert (class_profiles(mixed, 3) == class_profiles(patched, 3)).all()
+    for score in ("outside", "sameness", "focus", "foreign"):
+        one, other = (
+            rank_classes(score_photos(each, score, classes=3), each.labels, 3)
+            for each in (patched, mixed)
+        )
+        np.testing.assert_array_equal(
+            [list(vars(s).values()) for s in one], [list(vars(s).values()) for s in other]
+        )
+
+
+@pytest.mark.parametrize(("photos", "positive"), [(30, 4), (30, 26), (40, 2), (40, 38)])
+def test_the_interval_of_a_share_is_that_of_the_binomial_distribution(photos, positive):
+    """Resampled means of zeros and ones are binomial: their 2.5 and 97.5 % quantiles are known."""
+    values = (np.arange(photos) < positive).astype(float)
+    low, high = binom.ppf([0.025, 0.975], photos, positive / photos) / photos
+    for seed in range(3):
+        (ranked,) = rank_classes(values, np.zeros(photos, dtype=int), 1, seed=seed)
+        assert (ranked.photos, ranked.score) == (photos, positive / photos)
+        assert (ranked.low, ranked.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_photos_and_classes_without_a_value_are_left_out():
+    values, labels = np.array([np.nan, 2.0, np.nan, 1.0]), np.array([0, 1, 2, 1])
+    first, *others = rank_classes(values, labels, 4)
+    assert (first.label, first.photos, first.score) == (1, 2, 1.5)
+    assert [ranked.label for ranked in others] == [0, 2, 3]
+    assert all(np.isnan([r.score, r.low, r.high]).all() and r.photos == 0 for r in others)
