@@ -60,15 +60,11 @@ KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
     "full: app",
     "full: study/pages",
     "no exports: app",
-    "no exports: atlas",
     "no exports: attribution",
-    "no exports: audit",
-    "no exports: data",
     "no exports: interop",
     "no exports: models",
     "no exports: render",
     "no exports: study",
-    "no exports: training",
 }
 
 

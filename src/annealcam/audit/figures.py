@@ -10,7 +10,7 @@ from jaxtyping import Float
 from annealcam._internal.heatmaps import overlay
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import BESIDE, CAM_METHODS
-from annealcam.audit.audit import Audit
+from annealcam.audit.run import Audit
 from annealcam.audit.scores import SCORES, RankedClass
 from annealcam.render.figures.sheets import (
     BLUE,

@@ -12,8 +12,8 @@ import numpy as np
 
 from annealcam._internal.files import written_aside
 from annealcam.atlas.atlas import Atlas
-from annealcam.audit.audit import Audit
 from annealcam.audit.figures import NAMES, ranking_figure, usual_figure
+from annealcam.audit.run import Audit
 from annealcam.audit.scores import SCORES
 from annealcam.errors import ArgumentError
 from annealcam.render.figures.sheets import save

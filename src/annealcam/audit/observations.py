@@ -201,10 +201,9 @@ def _coverage(
     height, width = captured.activations.shape[2:]
     coverage = []
     for image, picture in zip(images, pictures, strict=True):
-        where = masks.get(image)
-        mask = (
-            None if where is None else mask_in_view(network.preprocess, where, image, picture.size)
-        )
+        mask = None
+        if image in masks:
+            mask = mask_in_view(network.preprocess, masks[image], image, picture.size)
         coverage.append(
             np.full((height, width), np.nan, dtype=np.float32)
             if mask is None

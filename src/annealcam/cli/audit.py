@@ -18,7 +18,7 @@ from annealcam.cli.console import (
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from annealcam.audit.audit import Audit
+    from annealcam.audit.run import Audit
 
 
 @one_line_errors
@@ -63,22 +63,22 @@ def audit(
         settings = resolve(preset, sampler=sampler, seed=seed)
         photos = load_set(data, part=part, root=root, download=download)
         from annealcam.atlas.atlas import open_atlas
-        from annealcam.audit import audit as audits
-        from annealcam.audit import folder
+        from annealcam.audit.folder import check_atlas, write_audit
+        from annealcam.audit.run import audit as run_audit
         from annealcam.evaluation.masks import find_masks
 
         opened = None if atlas is None else open_atlas(atlas)
         mask_files: Any = None if masks is None else find_masks(masks, photos.images, Path())
         with progress_bar("audit", 1) as update:
-            result = audits.audit(
+            result = run_audit(
                 photos, model, layer=layer, parts=parts, masks=mask_files, explain=explain,
                 photos_per_class=per_class, settings=settings, seed=seed, device=device,
                 progress=update,
             )  # fmt: skip
             if opened is not None:
-                folder.check_atlas(opened, result)
+                check_atlas(opened, result)
             update("drawing", 1, 1)
-            folder.write_audit(result, output, atlas=opened)
+            write_audit(result, output, atlas=opened)
         PartStore(parts, "audit").remove()
     _print_result(result, output)
 
