@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from annealcam.models.load import load_model
     from annealcam.pipeline import cam, explain
     from annealcam.qubo.problem import SelectionProblem
-    from annealcam.qubo.solution import ExactSolution
+    from annealcam.qubo.solution import ExactSolution, Selection
     from annealcam.samplers.exact import solve_exact
     from annealcam.samplers.selection import solve
 
@@ -36,6 +36,7 @@ _MODULES = {
     "Explanation": "explanation",
     "MinimumGap": "annealing.levels.gap",
     "Schedule": "annealing.schedules.schedule",
+    "Selection": "qubo.solution",
     "SelectionProblem": "qubo.problem",
     "SpectrumCurve": "annealing.levels.low_spectrum",
     "TauSweep": "annealing.sweep",

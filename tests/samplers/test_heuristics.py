@@ -116,5 +116,5 @@ def test_a_schedule_that_ends_without_the_problem_is_refused():
         def B(self, u):
             return 1 - u
 
-    with pytest.raises(ArgumentError, match="schedule: A must start and B end above 0"):
+    with pytest.raises(ArgumentError, match="schedule: A must start above 0, B must end above 0"):
         path_integral(ONE, schedule=Backwards())

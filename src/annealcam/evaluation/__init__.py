@@ -1,6 +1,20 @@
 """Evaluations: methods by metrics over photos, the faithfulness of an explanation, samplers."""
 
+from typing import TYPE_CHECKING
+
 from annealcam._internal.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from annealcam.evaluation.batches import photos_in
+    from annealcam.evaluation.best_maps import best_k
+    from annealcam.evaluation.evaluation import Evaluation, evaluate
+    from annealcam.evaluation.faithfulness import check_explanation, check_sentences
+    from annealcam.evaluation.figure import evaluation_figure
+    from annealcam.evaluation.masks import find_masks
+    from annealcam.evaluation.methods import METHODS
+    from annealcam.evaluation.scores import METRICS, Metric
+    from annealcam.evaluation.solver_comparison import compare_samplers, compare_with_explanation
+    from annealcam.evaluation.table import Line
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from annealcam.qubo.files import ProblemFile, read_problem, save_problem
     from annealcam.qubo.objectives import BETA, OBJECTIVES, relative_beta
     from annealcam.qubo.problem import SelectionProblem
-    from annealcam.qubo.solution import ExactSolution
+    from annealcam.qubo.solution import ExactSolution, Selection
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ExactSolution": "solution",
         "OBJECTIVES": "objectives",
         "ProblemFile": "files",
+        "Selection": "solution",
         "SelectionProblem": "problem",
         "bits": "energies",
         "energies_of": "energies",

@@ -10,18 +10,20 @@ from typing import Any
 
 from jaxtyping import Int
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, thawed
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExactSolution:
     """A selection of lowest energy, with its certificate.
 
-    `multiplicity` counts the selections whose energy is the lowest one to 1e-12 of the problem's
-    scale (beyond 24 maps up to 100 of them). Without a proof (time ran out) `n` is the best seen,
-    `lower_bound` is below every energy, and `multiplicity` counts among the selections seen.
-    `method` is `enumeration`, where `n` is the first of equals in state order, or the bound of the
-    search tree, `convex` or `combinatorial`, that had `nodes`.
+    `multiplicity` counts the selections whose energy equals the lowest one to 1e-12 of the
+    problem's scale (above 24 maps, up to 100 of them). Without a proof (time ran out), `proved` is
+    False, `n` is the best selection found, no energy is below `lower_bound`, and `multiplicity`
+    counts among the selections found. `method` is `enumeration`, where `n` is the first optimum in
+    the order of states, or the bound of the search tree, `convex` or `combinatorial`, with its
+    number of `nodes`.
     """
 
     n: Int[Array, " d"]
@@ -32,8 +34,15 @@ class ExactSolution:
     method: str = "enumeration"
     nodes: int = 0
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "ExactSolution", d=len(self.n), k=int(self.n.sum()), energy=float(self.energy),
+            lower_bound=float(self.lower_bound), proved=self.proved,
+            multiplicity=self.multiplicity, method=self.method,
+        )  # fmt: skip
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Selection:
     """The selection of a sampler.
 
@@ -48,6 +57,12 @@ class Selection:
     sampler: str
     shots: int = 1
     info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "Selection", d=len(self.n), k=int(self.n.sum()), energy=float(self.energy),
+            optimal=self.optimal, sampler=self.sampler, shots=self.shots,
+        )  # fmt: skip
 
     def __post_init__(self) -> None:
         self.n.setflags(write=False)

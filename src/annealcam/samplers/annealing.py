@@ -27,9 +27,9 @@ def select_by_annealing(
 ) -> Selection:
     """Anneal, measure `shots` times (None: d^2), and take the shot of lowest energy.
 
-    A cardinality is kept exactly by the annealer (`subspace`), so that every shot is feasible, or
-    by a penalty (`penalty`), so that some may not be. `info` tells F, the chance that the best of
-    the shots is optimal, and that of guessing as often.
+    A cardinality is kept exactly (constraint `subspace`), so that every shot is feasible, or by a
+    penalty (`penalty`), so that some shots may not be. `info` holds the success probability F, the
+    probability that the best of the shots is optimal, and that of as many random guesses.
 
     Raises:
         ArgumentError: an argument is out of range.
@@ -42,8 +42,8 @@ def select_by_annealing(
     """
     if problem.d > MAX_QUBITS and (problem.cardinality is None or constraint == "penalty"):
         raise ProblemTooLargeError(
-            f"d={problem.d}: selections are annealed with up to {MAX_QUBITS} qubits; keep fewer "
-            "candidates (max_qubits), or take another sampler (local, windows, exact)"
+            f"d={problem.d}: the sampler anneal takes up to {MAX_QUBITS} qubits. Keep fewer "
+            "candidates (max_qubits), or choose another sampler (local, windows, exact)."
         )
     result = anneal(
         problem, tau=tau, normalisation=normalisation, schedule=schedule, constraint=constraint

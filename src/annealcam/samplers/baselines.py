@@ -1,4 +1,4 @@
-"""Selections that need no annealer: what every other sampler has to be measured against."""
+"""Baselines: greedy selection, the most relevant maps, and random maps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from annealcam.samplers.exact import solve_exact
 
 
 def topk_relevance(problem: SelectionProblem) -> Int[Array, " d"]:
-    """Select the k most relevant maps, blind to redundancy; among equals the first.
+    """Select the k most relevant maps regardless of redundancy; among equals the first.
 
     >>> topk_relevance(SelectionProblem([0.2, 1.0, 0.5], np.zeros((3, 3)), cardinality=2))
     array([0, 1, 1], dtype=int8)
     """
     order = np.argsort(-problem.h, kind="stable")
-    return _chosen(problem.d, order[: _size(problem)])
+    return _vector(problem.d, order[: _size(problem)])
 
 
 def random_k(problem: SelectionProblem, *, seed: int) -> Int[Array, " d"]:
@@ -27,7 +27,7 @@ def random_k(problem: SelectionProblem, *, seed: int) -> Int[Array, " d"]:
     4
     """
     rng = np.random.default_rng(seed)
-    return _chosen(problem.d, rng.choice(problem.d, size=_size(problem), replace=False))
+    return _vector(problem.d, rng.choice(problem.d, size=_size(problem), replace=False))
 
 
 def greedy(problem: SelectionProblem) -> Int[Array, " d"]:
@@ -40,7 +40,14 @@ def greedy(problem: SelectionProblem) -> Int[Array, " d"]:
 
 
 def repaired(problem: SelectionProblem, n: Int[Array, " d"]) -> Int[Array, " d"]:
-    """Return a selection of the asked cardinality: drop the worst maps, or add the best ones."""
+    """Return a selection of the problem's cardinality: n without its worst maps, or with more.
+
+    Maps are dropped, or added, one by one, such that the energy is lowest after each step.
+
+    >>> p = SelectionProblem([1.0, 0.5, 0.2], np.zeros((3, 3)), cardinality=2)
+    >>> repaired(p, np.array([1, 1, 1], dtype=np.int8))
+    array([1, 1, 0], dtype=int8)
+    """
     n = n.copy()
     while problem.cardinality is not None and n.sum() > problem.cardinality:
         field = problem.linear + problem.quadratic @ n
@@ -50,10 +57,10 @@ def repaired(problem: SelectionProblem, n: Int[Array, " d"]) -> Int[Array, " d"]
 
 def _grow(problem: SelectionProblem, n: Int[Array, " d"]) -> Int[Array, " d"]:
     field = problem.linear + problem.quadratic @ n  # change of energy when a map is added
-    wanted = problem.cardinality
-    while n.sum() < (problem.d if wanted is None else wanted):
+    k = problem.cardinality
+    while n.sum() < (problem.d if k is None else k):
         best = int(np.argmin(np.where(n == 0, field, np.inf)))
-        if wanted is None and field[best] >= 0:
+        if k is None and field[best] >= 0:
             break
         n[best] = 1
         field = field + problem.quadratic[best]
@@ -61,7 +68,7 @@ def _grow(problem: SelectionProblem, n: Int[Array, " d"]) -> Int[Array, " d"]:
 
 
 def _size(problem: SelectionProblem) -> int:
-    """k of a baseline without a cardinality: that of the optimum, or of greedy beyond its reach."""
+    """Return k: the cardinality, else the size of the optimum, or above 24 maps of greedy's."""
     if problem.cardinality is not None:
         return problem.cardinality
     if problem.d <= MAX_ENUMERATED:
@@ -69,7 +76,7 @@ def _size(problem: SelectionProblem) -> int:
     return int(greedy(problem).sum())
 
 
-def _chosen(d: int, maps: Int[Array, " k"]) -> Int[Array, " d"]:
+def _vector(d: int, maps: Int[Array, " k"]) -> Int[Array, " d"]:
     n = np.zeros(d, dtype=np.int8)
     n[maps] = 1
     return n

@@ -1,4 +1,4 @@
-"""The certified optimum: by looking at every selection, or by branch and bound."""
+"""The certified optimum: by enumeration of all selections, or by branch and bound."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the
 
 
 def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -> ExactSolution:
-    """Return the optimum of a problem with its proof: enumeration up to 24 maps, then a tree.
+    """Return the optimum of a problem with its proof: by enumeration up to 24 maps, else by a tree.
 
-    With a cardinality k only the selections of k maps compete. Milliseconds up to d = 18, a
-    fraction of a second at d = 24; for hundreds of maps see `branch_and_bound`: mostly a fraction
-    of a second for a layer after its activation, and no limit but time where it is not.
+    With a cardinality k, the optimum is among the selections of k maps. Enumeration takes
+    milliseconds up to d = 18 and a fraction of a second at d = 24. For more maps, see
+    `branch_and_bound`: hundreds of maps of a layer after a ReLU mostly take a fraction of a
+    second, while maps of both signs may take long.
 
     Args:
         problem: the selection problem.
-        time_limit: seconds; None takes as long as it needs.
+        time_limit: seconds; None: unlimited.
 
     Raises:
         ArgumentError: the time limit is not positive.
@@ -36,7 +37,9 @@ def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -
     (array([1, 0], dtype=int8), -0.5, True, 1)
     """
     if time_limit is not None and not time_limit > 0:
-        raise ArgumentError(f"time_limit={time_limit}: seconds, above 0; None for no limit")
+        raise ArgumentError(
+            f"time_limit={time_limit}: must be a number of seconds above 0, or None for no limit"
+        )
     if problem.d > MAX_ENUMERATED:
         return branch_and_bound(problem, time_limit=time_limit)
     return _enumerated(problem, time_limit)
@@ -64,14 +67,14 @@ def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSol
 
 
 def _most_relevant(problem: SelectionProblem) -> Int[Array, " d"]:
-    """Some selection of the asked cardinality, where time ran out before one was seen."""
+    """Return the k most relevant maps, if time ran out before any feasible selection."""
     n = np.zeros(problem.d, dtype=np.int8)
     n[np.argsort(-problem.h, kind="stable")[: problem.cardinality]] = 1
     return n
 
 
 class _Best:
-    """The lowest level among the blocks seen so far."""
+    """The lowest energy of the blocks so far, its first state and its multiplicity."""
 
     def __init__(self, tie: float) -> None:
         self.energy, self.state, self.count, self._tie = np.inf, 0, 0, tie
@@ -80,7 +83,7 @@ class _Best:
         lowest = float(energies.min())
         if lowest > self.energy + self._tie:
             return
-        if lowest == np.inf:  # no selection of this block has the asked cardinality
+        if lowest == np.inf:  # no selection of this block has the cardinality
             return
         here = np.flatnonzero(energies <= min(lowest, self.energy) + self._tie)
         if lowest < self.energy - self._tie or self.count == 0:
@@ -90,7 +93,7 @@ class _Best:
 
 
 def _block(problem: SelectionProblem, low: int, high: int) -> Float[Array, " states"]:
-    """Energies of the 2^low states whose upper bits are those of `high`; infinite if infeasible."""
+    """Return the energies of the 2^low states with the upper bits of `high`; infeasible: inf."""
     linear, quadratic = problem.linear, problem.quadratic
     upper = bits(high, problem.d - low).astype(np.float64)
     field = linear[:low] + quadratic[:low, low:] @ upper

@@ -1,4 +1,4 @@
-"""The heuristics of dwave-samplers, on a selection problem: a row of 0 and 1 for each shot."""
+"""The heuristics of dwave-samplers for selection problems: a row of 0 and 1 for each shot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Course(Protocol):
-    """A(u) of the driver and B(u) of the problem, over u in [0, 1]: every `Schedule` is one."""
+    """A(u) of the driver and B(u) of the problem for u in [0, 1]; every `Schedule` is one."""
 
     @property
     def name(self) -> str:
@@ -34,9 +34,9 @@ class Course(Protocol):
 
 
 class DWaveLike:
-    """The shape of a D-Wave processor's published schedule: A falls early, B rises late.
+    """A smooth schedule close to the published one of D-Wave's Advantage processors.
 
-    A(u) = (1 - u)^3 and B(u) = u / 10 + 9 u^2 / 10: near the curves of Advantage, and smooth.
+    A(u) = (1 - u)^3 falls early, and B(u) = u / 10 + 9 u^2 / 10 rises late.
 
     >>> DWaveLike().A(np.array([0.0, 0.5, 1.0])).tolist()
     [1.0, 0.125, 0.0]
@@ -63,7 +63,7 @@ def simulated_annealing(
     """Sample by simulated annealing, at dwave-samplers' own temperatures.
 
     Raises:
-        ArgumentError: shots or sweeps are below 1.
+        ArgumentError: `shots` or `sweeps` is below 1.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> simulated_annealing(p, shots=2).tolist()
@@ -72,20 +72,20 @@ def simulated_annealing(
     from dwave.samplers import SimulatedAnnealingSampler
 
     shots, sweeps = whole("shots", shots, least=1), whole("sweeps", sweeps, least=1)
-    found = SimulatedAnnealingSampler().sample(
+    samples = SimulatedAnnealingSampler().sample(
         problem.to_bqm(), num_reads=shots, num_sweeps=sweeps, seed=_seeds(seed, 1)[0]
     )
-    return _rows(found, problem.d)
+    return _rows(samples, problem.d)
 
 
 @renamed_arguments(reads="shots")
 def tabu(
     problem: SelectionProblem, *, shots: int = 20, restarts: int = 2, seed: int = 0
 ) -> Int[Array, "shots d"]:
-    """Sample by tabu search, ended by restarts and never by the clock: a seed gives one result.
+    """Sample by tabu search; it ends after `restarts`, not after a time, so equal seeds agree.
 
     Raises:
-        ArgumentError: shots are below 1, or restarts below 0.
+        ArgumentError: `shots` is below 1, or `restarts` below 0.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> tabu(p, shots=1).tolist()
@@ -94,11 +94,11 @@ def tabu(
     from dwave.samplers import TabuSampler
 
     shots, restarts = whole("shots", shots, least=1), whole("restarts", restarts)
-    found = TabuSampler().sample(
+    samples = TabuSampler().sample(
         problem.to_bqm(), num_reads=shots, num_restarts=restarts, timeout=600_000,
         seed=_seeds(seed, 1)[0],
     )  # fmt: skip
-    return _rows(found, problem.d)
+    return _rows(samples, problem.d)
 
 
 @renamed_arguments(reads="shots")
@@ -112,19 +112,20 @@ def path_integral(
     schedule: Course | str = DWAVE_LIKE,
     seed: int = 0,
 ) -> Int[Array, "shots d"]:
-    """Sample by simulated quantum annealing: Monte Carlo on the paths of a transverse-field model.
+    """Sample by simulated quantum annealing: path-integral Monte Carlo of a transverse-field model.
 
-    At the fraction u of a run the paths are those of the thermal state exp(-H) of
+    At the fraction u of a run, the paths sample the thermal state exp(-H) of
 
         H = inverse_temperature [ driver A(u) / A(0) H_D + B(u) / B(1) E / E_0 ],
 
-    H_D = -sum_p sigma_x^p, E_0 the largest |linear term| of the problem. It is no real time: what
-    it shares with an annealer is the thermal state, and tunnelling of single paths. Time grows with
-    d^2, sweeps, shots and inverse_temperature times driver. A cardinality goes as the penalty.
+    with H_D = -sum_p sigma_x^p and E_0 the largest |linear term| of the problem. This is not a
+    simulation in real time: it shares with an annealer the thermal state and the tunnelling of
+    single paths. The time grows with d^2, sweeps, shots, and inverse_temperature times driver. A
+    cardinality is imposed by the penalty of `SelectionProblem.to_bqm`.
 
     Args:
         problem: the selection problem.
-        shots: independent runs, each with a seed of its own: more shots keep the first ones.
+        shots: independent runs, each with a seed of its own; more shots begin with the same ones.
         sweeps: updates of each variable's path in a run.
         inverse_temperature: E_0 / kT at the end of the run.
         driver: strength of the driver at the start, in units of E_0.
@@ -146,26 +147,28 @@ def path_integral(
     u = np.linspace(0.0, 1.0, whole("sweeps", sweeps, least=2))
     unit = float(np.abs(problem.linear).max(initial=0.0)) or 1.0
     beta = _positive("inverse_temperature", inverse_temperature)
-    kept, falling = _strengths(schedule_of(schedule) if isinstance(schedule, str) else schedule, u)
+    problem_strength, driver_strength = _strengths(
+        schedule_of(schedule) if isinstance(schedule, str) else schedule, u
+    )
     options = {
         "beta_schedule_type": "custom",
-        "Hp_field": beta / unit * kept,
-        "Hd_field": beta * _positive("driver", driver) * falling,
+        "Hp_field": beta / unit * problem_strength,
+        "Hd_field": beta * _positive("driver", driver) * driver_strength,
     }
     sampler, model = PathIntegralAnnealingSampler(), problem.to_bqm()
     runs = [
-        _rows(sampler.sample(model, num_reads=1, seed=own, **options), problem.d)
-        for own in _seeds(seed, whole("shots", shots, least=1))
+        _rows(sampler.sample(model, num_reads=1, seed=run_seed, **options), problem.d)
+        for run_seed in _seeds(seed, whole("shots", shots, least=1))
     ]
     return np.concatenate(runs)
 
 
 def _strengths(course: Course, u: Float[Array, " n"]) -> tuple[Float[Array, " n"], ...]:
-    """B(u) / B(1) and A(u) / A(0)."""
+    """Return B(u) / B(1) and A(u) / A(0)."""
     A, B = (np.asarray(f(u), dtype=np.float64) for f in (course.A, course.B))
     if not (A[0] > 0 and B[-1] > 0 and (A >= 0).all() and (B >= 0).all()):
         raise ArgumentError(
-            "schedule: A must start and B end above 0, and neither be negative between"
+            "schedule: A must start above 0, B must end above 0, and neither may be negative"
         )
     return B / B[-1], A / A[0]
 
@@ -173,16 +176,16 @@ def _strengths(course: Course, u: Float[Array, " n"]) -> tuple[Float[Array, " n"
 def _positive(name: str, value: Any) -> float:
     number = real(name, value)
     if not 0 < number < np.inf:
-        raise ArgumentError(f"{name}={value}: must be above 0, and finite")
+        raise ArgumentError(f"{name}={value}: must be finite and above 0")
     return number
 
 
 def _seeds(seed: int, count: int) -> list[int]:
-    """Seeds of runs of their own; the samplers take 31 bits."""
+    """Return independent seeds of 31 bits, the most the samplers accept."""
     return (np.random.SeedSequence(seed).generate_state(count) >> 1).tolist()
 
 
-def _rows(found: dimod.SampleSet, d: int) -> Int[Array, "shots d"]:
-    places = [found.variables.index(v) for v in range(d)]
-    rows: Int[Array, "shots d"] = found.record.sample[:, places].astype(np.int8)
+def _rows(samples: dimod.SampleSet, d: int) -> Int[Array, "shots d"]:
+    places = [samples.variables.index(v) for v in range(d)]
+    rows: Int[Array, "shots d"] = samples.record.sample[:, places].astype(np.int8)
     return rows

@@ -1,4 +1,4 @@
-"""Iterated local search: flips and swaps downhill, and kicks; for hundreds of maps."""
+"""Iterated local search for hundreds of maps: descent by flips and swaps, and random kicks."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ def local_search(
     kicks: int = KICKS,
     seed: int = 0,
 ) -> Int[Array, " d"]:
-    """Return a selection that no flip and no swap of two maps improves, the best of many.
+    """Return the best of many selections that no flip and no swap of two maps improves.
 
-    The best flip (a map in, or out) is taken while one lowers the energy, else the best swap; then
-    up to three maps leave and up to three enter, and what comes of that is kept if it is as good.
-    With a cardinality there are swaps alone.
+    Descent takes the best flip (adding or removing a map) while one lowers the energy, else the
+    best swap. A kick then removes up to three maps and adds up to three; the result of the next
+    descent is kept if it is at least as good. With a cardinality only swaps are used.
 
     Args:
         problem: the selection problem.
-        start: where to begin, of the asked cardinality; None: no map, or the k most relevant.
-        kicks: how often.
+        start: the first selection, of the problem's cardinality; None: no map, or the k maps of
+            lowest linear term.
+        kicks: number of kicks.
         seed: of the kicks; equal seeds give equal bits.
 
     Raises:
-        ArgumentError: a negative number of kicks.
+        ArgumentError: the number of kicks is negative.
 
     >>> local_search(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5), kicks=3)
     array([1, 0], dtype=int8)
@@ -60,19 +61,19 @@ def local_search(
 def local_search_many(
     problems: Sequence[SelectionProblem], *, kicks: int = KICKS, seed: int = 0, workers: int = 1
 ) -> list[Int[Array, " d"]]:
-    """Return what `local_search` does for each problem, `workers` at a time.
+    """Run `local_search` on each problem, `workers` problems at a time.
 
     The result does not depend on `workers`: the i-th problem has the seed `seed` + i.
 
     Raises:
-        ArgumentError: no workers, or a negative number of kicks.
+        ArgumentError: `workers` is below 1, or the number of kicks is negative.
 
     >>> p = SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5)
     >>> [n.tolist() for n in local_search_many([p, p], kicks=3)]
     [[1, 0], [1, 0]]
     """
     with ThreadPoolExecutor(whole("workers", workers, least=1)) as pool:
-        found = pool.map(
+        selections = pool.map(
             lambda i: local_search(problems[i], kicks=kicks, seed=seed + i), range(len(problems))
         )
-        return list(found)
+        return list(selections)

@@ -1,4 +1,4 @@
-"""How the optimum changes: the best k maps for each k, and all breakpoints along beta."""
+"""Paths of the optimum: the best k maps for each k, and all breakpoints along beta."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
@@ -21,12 +22,12 @@ def cardinality_path(
     *,
     time_limit: float | None = None,
 ) -> dict[int, ExactSolution]:
-    """Return the best k maps for each k, with its proof.
+    """Return the best k maps for each k, with their proofs.
 
     Args:
-        problem: the selection problem; its own cardinality does not matter.
-        sizes: None takes 1 to 20, or to the number of maps.
-        time_limit: seconds for each k; None takes as long as it needs.
+        problem: the selection problem; its own cardinality is ignored.
+        sizes: the values of k; None: 1 to 20, or to the number of maps.
+        time_limit: seconds for each k; None: unlimited.
 
     Raises:
         ArgumentError: a size is not between 1 and the number of maps.
@@ -35,17 +36,17 @@ def cardinality_path(
     >>> {k: x.n.tolist() for k, x in cardinality_path(p).items()}
     {1: [1, 0, 0], 2: [1, 0, 1], 3: [1, 1, 1]}
     """
-    wanted = range(1, min(20, problem.d) + 1) if sizes is None else sizes
-    return {k: solve_exact(_with(problem, problem.beta, k), time_limit=time_limit) for k in wanted}
+    sizes = range(1, min(20, problem.d) + 1) if sizes is None else sizes
+    return {k: solve_exact(_with(problem, problem.beta, k), time_limit=time_limit) for k in sizes}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BetaPath:
-    """The optimum for every beta: `selections[i]` is it from `betas[i]` to `betas[i + 1]`.
+    """The optimum for every beta: `selections[i]` between `betas[i]` and `betas[i + 1]`.
 
-    `redundancy` is sum_{p<q} J_pq and `relevance` sum h_p of each selection; the optimal energy
-    (1 - beta) redundancy - beta relevance is a concave function of beta, made of these lines.
-    `proved` is False where time ran out for one of the optima.
+    `redundancy` is sum_{p<q} J_pq and `relevance` is sum_p h_p of each selection. The optimal
+    energy (1 - beta) redundancy - beta relevance is a concave, piecewise linear function of beta.
+    `proved` is False if time ran out for one of the optima.
     """
 
     betas: Float[Array, " breaks"]
@@ -54,8 +55,12 @@ class BetaPath:
     relevance: Float[Array, " pieces"]
     proved: bool
 
+    def __repr__(self) -> str:
+        pieces, d = self.selections.shape
+        return short_repr("BetaPath", d=d, pieces=pieces, proved=self.proved)
+
     def at(self, beta: float) -> Int[Array, " d"]:
-        """Return the optimum at a beta; at a breakpoint the one above it.
+        """Return the optimum at a beta; at a breakpoint, that of larger betas.
 
         Raises:
             ArgumentError: beta is not in [0, 1].
@@ -67,15 +72,17 @@ class BetaPath:
 
 
 def beta_path(problem: SelectionProblem, *, time_limit: float | None = None) -> BetaPath:
-    """Return all breakpoints of the optimum along beta, by an optimum for each of them and piece.
+    """Return all breakpoints of the optimum along beta.
 
-    The energy of a selection is a line in beta, the optimum the lower envelope of all lines. From
-    the optima at both ends on, two lines are crossed and the problem is solved there: either no
-    selection lies lower, and the crossing is a breakpoint, or one does and both halves go on.
+    The energy of a selection is a line in beta, and the optimal energy is the lower envelope of
+    all these lines. Starting with the optima at beta = 0 and 1, the problem is solved where two
+    neighbouring lines cross: if no selection is lower there, the crossing is a breakpoint;
+    otherwise the search continues on both sides. One optimum is computed for each breakpoint and
+    for each piece.
 
     Args:
-        problem: the selection problem, with its cardinality; its own beta does not matter.
-        time_limit: seconds for each of the optima; None takes as long as it needs.
+        problem: the selection problem, with its cardinality; its own beta is ignored.
+        time_limit: seconds for each of the optima; None: unlimited.
 
     Source: Eisner and Severance 1976, "Mathematical techniques for efficient record segmentation".
 
@@ -85,20 +92,20 @@ def beta_path(problem: SelectionProblem, *, time_limit: float | None = None) -> 
     ([0.0, 0.5, 1.0], [[1, 0], [1, 1]])
     """
     ends = [_line(problem, beta, time_limit) for beta in (0.0, 1.0)]
-    lines, seen = [ends[0]], [end.proved for end in ends]
-    todo = [ends]
-    while todo:
-        left, right = todo.pop()
+    lines, proofs = [ends[0]], [end.proved for end in ends]
+    pairs = [ends]
+    while pairs:
+        left, right = pairs.pop()
         beta = _crossing(left, right)
         if beta is None:
             continue
         between = _line(problem, beta, time_limit)
-        seen.append(between.proved)
+        proofs.append(between.proved)
         if between.energy(beta) < min(left.energy(beta), right.energy(beta)) - problem.tie:
-            todo += [[between, right], [left, between]]
+            pairs += [[between, right], [left, between]]
         else:
             lines.append(right)
-    return _path(lines, all(seen))
+    return _path(lines, all(proofs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +126,13 @@ def _with(problem: SelectionProblem, beta: float, k: int | None) -> SelectionPro
 
 
 def _line(problem: SelectionProblem, beta: float, time_limit: float | None) -> _Line:
-    found = solve_exact(_with(problem, beta, problem.cardinality), time_limit=time_limit)
-    n = found.n.astype(np.float64)
-    return _Line(found.n, float(0.5 * n @ problem.J @ n), float(problem.h @ n), found.proved)
+    optimum = solve_exact(_with(problem, beta, problem.cardinality), time_limit=time_limit)
+    n = optimum.n.astype(np.float64)
+    return _Line(optimum.n, float(0.5 * n @ problem.J @ n), float(problem.h @ n), optimum.proved)
 
 
 def _crossing(left: _Line, right: _Line) -> float | None:
-    """Where the right line goes below the left one; None if it does not between 0 and 1."""
+    """Return the beta in [0, 1] above which the right line is below the left one, if any."""
     costs = right.redundancy - left.redundancy
     gains = right.relevance - left.relevance
     if costs + gains <= 0 or gains <= 0:
@@ -134,22 +141,22 @@ def _crossing(left: _Line, right: _Line) -> float | None:
 
 
 def _path(lines: list[_Line], proved: bool) -> BetaPath:
-    """Order the lines, and leave out those that are lowest nowhere but in a point."""
-    kept: list[_Line] = []
+    """Order the lines, and drop those that are lowest in a single point at most."""
+    pieces: list[_Line] = []
     breaks: list[float] = []
     for line in sorted(lines, key=lambda x: x.relevance + x.redundancy):
-        at = _crossing(kept[-1], line) if kept else 0.0
+        at = _crossing(pieces[-1], line) if pieces else 0.0
         if at is None:
             continue
-        if kept and at <= breaks[-1]:
-            kept[-1] = line
+        if pieces and at <= breaks[-1]:
+            pieces[-1] = line
             continue
-        kept.append(line)
+        pieces.append(line)
         breaks.append(at)
     return BetaPath(
         betas=np.array([*breaks, 1.0]),
-        selections=np.stack([line.n for line in kept]),
-        redundancy=np.array([line.redundancy for line in kept]),
-        relevance=np.array([line.relevance for line in kept]),
+        selections=np.stack([line.n for line in pieces]),
+        redundancy=np.array([line.redundancy for line in pieces]),
+        relevance=np.array([line.relevance for line in pieces]),
         proved=proved,
     )

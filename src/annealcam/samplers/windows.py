@@ -1,4 +1,4 @@
-"""Annealing a large problem by windows: a few maps at a time, the others held as they are."""
+"""Annealing a large problem by windows: a few maps at a time, with the others held fixed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from annealcam.samplers.annealing import select_by_annealing
 from annealcam.samplers.baselines import greedy
 from annealcam.samplers.shots import best_of
 
-NEAR = 3  # maps that might enter are drawn from this many times those that there is room for
+NEAR = 3  # maps that may enter are drawn from the cheapest NEAR times as many
 
 
 @renamed_arguments(convention="normalisation")
@@ -32,25 +32,29 @@ def select_by_windows(
     shots: int | None = None,
     seed: int = 0,
 ) -> Selection:
-    """Anneal windows of a problem in turn, from greedy selection on, and keep what is as good.
+    """Anneal windows of a problem in turn, starting from greedy selection.
 
-    A window holds selected maps and as many of the others, drawn from those that would cost least.
-    For its maps w, the rest held, E(n_w) = const + (linear_w + Q_wr n_r) n_w + n_w Q_ww n_w / 2:
-    a problem of `qubits` maps, annealed exactly and measured `shots` times.
+    A window consists of selected maps and as many other maps, drawn from those that would cost
+    least. For the maps w of a window, with the rest r held fixed,
 
-    `info` tells the energy before and after, the mean chance that a window's best shot is optimal
-    in it, and that of guessing as often.
+        E(n_w) = const + (linear_w + Q_wr n_r) n_w + n_w Q_ww n_w / 2
+
+    is a problem of `qubits` maps, which is annealed exactly and measured `shots` times. The best
+    shot is kept if its energy is not higher.
+
+    `info` holds the number of windows, the energy at the `start`, and the mean over the windows of
+    the probability that the best shot is optimal, and that the best of as many random guesses is.
 
     Args:
         problem: the selection problem, of any number of maps.
         qubits: maps in a window, up to 24.
-        rounds: windows.
+        rounds: number of windows.
         tau, normalisation, schedule, shots: of each annealing; see `select_by_annealing`.
-        seed: draws windows and shots.
+        seed: of the windows and of the shots.
 
     Raises:
         ArgumentError: an argument is out of range.
-        ProblemTooLargeError: qubits is above 24.
+        ProblemTooLargeError: `qubits` is above 24.
 
     Source: large-neighbourhood search, Shaw 1998.
 
@@ -61,25 +65,25 @@ def select_by_windows(
     whole("qubits", qubits, least=2)
     rng = np.random.default_rng(seed)
     n = greedy(problem)
-    energies, chances, guesses = [float(problem.energy(n))], [], []
+    energies, best_of_shots, guesses = [float(problem.energy(n))], [], []
     for _ in range(whole("rounds", rounds, least=1) if problem.d else 0):
         places = window_places(problem, n, qubits, rng)
-        found = select_by_annealing(
+        selection = select_by_annealing(
             window_problem(problem, n, places), tau=tau, normalisation=normalisation,
             schedule=schedule, shots=shots, seed=int(rng.integers(2**31)),
         )  # fmt: skip
         moved = n.copy()
-        moved[places] = found.n
+        moved[places] = selection.n
         energy = float(problem.energy(moved))
         if energy <= energies[-1]:
             n = moved
         energies.append(min(energy, energies[-1]))
-        chances.append(found.info["best_of_shots_probability"])
-        guesses.append(found.info["guess_probability"])
-    info: dict[str, Any] = {"windows": len(chances), "qubits": qubits, "start": energies[0]}
-    if chances:
+        best_of_shots.append(selection.info["best_of_shots_probability"])
+        guesses.append(selection.info["guess_probability"])
+    info: dict[str, Any] = {"windows": len(guesses), "qubits": qubits, "start": energies[0]}
+    if guesses:
         info |= {
-            "best_of_shots_probability_in_windows": float(np.mean(chances)),
+            "best_of_shots_probability_in_windows": float(np.mean(best_of_shots)),
             "guess_probability_in_windows": float(np.mean(guesses)),
         }
     return best_of(problem, n[None], "windows", info)
@@ -88,9 +92,9 @@ def select_by_windows(
 def window_problem(
     problem: SelectionProblem, n: Int[Array, " d"], places: Int[Array, " q"]
 ) -> SelectionProblem:
-    """Return the problem of some maps while the others stay as they are in n.
+    """Return the problem of some maps with the other maps fixed to their values in n.
 
-    Its energies differ from the whole problem's by a constant.
+    Its energies differ from those of the whole problem by a constant.
 
     >>> p = SelectionProblem([1.0, 0.9], [[0.0, 0.5], [0.5, 0.0]], beta=0.5)
     >>> round(window_problem(p, np.array([1, 0]), np.array([1])).energy([1]), 12)
@@ -110,19 +114,19 @@ def window_problem(
 def window_places(
     problem: SelectionProblem, n: Int[Array, " d"], qubits: int, rng: np.random.Generator
 ) -> Int[Array, " q"]:
-    """Return a window: selected maps at random, others at random from those that cost least.
+    """Draw a window: random selected maps, and random other maps among those that cost least.
 
     >>> p = SelectionProblem([1.0, 0.9], [[0.0, 0.5], [0.5, 0.0]])
     >>> window_places(p, np.array([1, 0]), 2, np.random.default_rng(0)).tolist()
     [0, 1]
     """
     inside, outside = np.flatnonzero(n == 1), np.flatnonzero(n == 0)
-    some = min(len(inside), max(qubits // 2, qubits - len(outside)))
-    room = min(qubits - some, len(outside))
+    leaving = min(len(inside), max(qubits // 2, qubits - len(outside)))
+    entering = min(qubits - leaving, len(outside))
     field = problem.linear + problem.quadratic @ n
-    near = outside[np.argsort(field[outside], kind="stable")[: NEAR * room]]
+    near = outside[np.argsort(field[outside], kind="stable")[: NEAR * entering]]
     return np.sort(
         np.concatenate([
-            rng.choice(inside, some, replace=False), rng.choice(near, room, replace=False)
+            rng.choice(inside, leaving, replace=False), rng.choice(near, entering, replace=False)
         ])
     ).astype(np.int64)  # fmt: skip
