@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -19,6 +22,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 ROOT = Path(__file__).parent
 SOURCE = ROOT / "src" / "annealcam"
+CHECKED_CALLS = 20  # of each function in each test
+tests_begun = 0
 UNCHECKED = (
     "annealcam.pipeline",  # its own checks of what users give it are tested
     "annealcam.interop.",
@@ -32,12 +37,44 @@ UNCHECKED = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check the types and array shapes of the packages under test at run time."""
+    import jaxtyping
     from beartype import BeartypeConf, beartype
-    from jaxtyping import install_import_hook
 
     global checked
     checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
-    install_import_hook(modules_under_test(config.args), "conftest.checked")
+    jaxtyping.jaxtyped = first_calls_checked(jaxtyping.jaxtyped)
+    jaxtyping.install_import_hook(modules_under_test(config.args), "conftest.checked")
+
+
+def first_calls_checked(jaxtyped: Callable[..., Any]) -> Callable[..., Any]:
+    """Let jaxtyping check the first calls of each function in each test, and run others as is.
+
+    A check costs some ten microseconds, and a few functions are called a million times in all.
+    """
+
+    def decorator(*, typechecker: Any) -> Callable[[Any], Any]:
+        def decorate(function: Any) -> Any:
+            if not inspect.isfunction(function):  # the fields of a class
+                return jaxtyped(typechecker=typechecker)(function)
+            checking, last_test, calls = None, 0, 0
+
+            @functools.wraps(function)
+            def run(*args: Any, **kwargs: Any) -> Any:
+                nonlocal checking, last_test, calls
+                if last_test != tests_begun:
+                    last_test, calls = tests_begun, 0
+                calls += 1
+                if calls > CHECKED_CALLS:
+                    return function(*args, **kwargs)
+                if checking is None:  # made at the first call: most functions have none
+                    checking = jaxtyped(typechecker=typechecker)(function)
+                return checking(*args, **kwargs)
+
+            return run
+
+        return decorate
+
+    return decorator
 
 
 def modules_under_test(args: list[str]) -> list[str]:
@@ -63,8 +100,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "seeded"))
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> None:
+def independent() -> None:
     """No test and no docstring's example depends on those before it."""
+    global tests_begun
+    tests_begun += 1
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
 

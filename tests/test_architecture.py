@@ -13,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
+
+from annealcam.attribution.layer_maps import mean_cosine
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "annealcam"
@@ -249,3 +252,8 @@ def test_public_functions_have_docstrings_with_an_example_somewhere():
     for name in ac.__all__:
         if name not in ("__version__", "errors", *results):
             assert ">>>" in getattr(ac, name).__doc__, name
+
+
+def test_array_shapes_are_checked_while_tests_run():
+    with pytest.raises(TypeCheckError, match="k pixels"):
+        mean_cosine(np.ones(3))
