@@ -9,6 +9,7 @@ import annealcam as ac
 from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetError
 from annealcam.metrics.channels import (
+    ChannelFaithfulness,
     along_beta,
     channel_faithfulness,
     faithfulness_of_many,
@@ -56,6 +57,15 @@ def test_all_and_nothing(case):
     assert np.array_equal(np.isnan(every.kept_share), ~defined)
     assert every.undefined == (~defined).sum()
     assert np.allclose(every.kept_share[defined], 1.0)
+
+
+def test_shares_by_hand():
+    """Behind a head that is not linear, what is kept and what is lost differ."""
+    logits = (np.array([z, 0.5]) for z in (3.0, 2.0, 1.5, 1.0))  # all, kept, dropped, none
+    faithfulness = ChannelFaithfulness(*logits, *[np.full(2, 0.5)] * 3)
+    np.testing.assert_array_equal(faithfulness.kept_share, [0.5, np.nan])
+    np.testing.assert_array_equal(faithfulness.lost_share, [0.75, np.nan])
+    assert faithfulness.undefined == 1
 
 
 class Skipping(nn.Module):

@@ -36,6 +36,18 @@ def test_rank_correlation_is_scipys():
         assert sensitivity.rank_correlation[i] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("order", "rho", "verdict"),
+    [([3, 2, 1, 4, 5], 0.6, "does not tell"), ([3, 2, 1, 5, 4], 0.5, "map tells")],
+)
+def test_maps_count_as_the_same_above_a_correlation_of_one_half(order, rho, verdict):
+    """rho = 1 - sum of squared differences of ranks / 20, of five pixels."""
+    one, other = np.array([[[1.0, 2.0, 3.0, 4.0, 5.0]], [order]], dtype=float)[:, None]
+    sensitivity = class_sensitivity(one, other)
+    assert sensitivity.rank_correlation == pytest.approx([rho])
+    assert verdict in sensitivity.verdict()
+
+
 def test_constant_maps_have_no_rank_and_are_counted():
     flat = MAPS.copy()
     flat[1] = 0
