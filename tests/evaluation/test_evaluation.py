@@ -14,7 +14,6 @@ from annealcam.attribution.capture import capture
 from annealcam.cli.evaluate import FILES
 from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.evaluation.batches import photos_in
 from annealcam.evaluation.evaluation import evaluate
 from annealcam.evaluation.masks import mask_in_view
 from annealcam.evaluation.methods import METHODS, method_maps
@@ -23,7 +22,7 @@ from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import resized
 from annealcam.metrics.removal import road
-from annealcam.models.images import load_photo
+from annealcam.models.images import load_photo, photos_in
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from annealcam._internal.text import chance, number
-from annealcam.annealing.sentences import diagnosis
 from annealcam.annealing.difficulty import Hardness
+from annealcam.annealing.sentences import diagnosis
 from annealcam.app.answer import PACKAGE
 from annealcam.render.html.annealing import levels_figure
 from annealcam.render.html.page import page

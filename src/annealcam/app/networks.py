@@ -12,10 +12,11 @@ from torch import Tensor
 from annealcam._internal.validation import one_of
 from annealcam.app.photos import EXAMPLES
 from annealcam.attribution.layers import Layer, default_layer, survey
-from annealcam.errors import LayerError, ModelError, suggest
+from annealcam.errors import LayerError, suggest
 from annealcam.models.images import BUNDLED, load_photo
 from annealcam.models.load import load_model
 from annealcam.models.loaded import DEFAULT_MODEL, SHIPPED, LoadedModel
+from annealcam.models.network_layer import network_input
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Network:
         Raises:
             ModelError: the network's own preprocessing fails.
         """
-        return _seen(self.name, self.loaded, photo)
+        return network_input(self.loaded.preprocess, photo, model_name=self.name)
 
     def check_layer(self, layer: str) -> str:
         """Return the layer's name, if it is one that can be explained.
@@ -71,14 +72,7 @@ class Networks:
 
 def _load(name: str) -> Network:
     loaded = load_model(name)
-    example = _seen(name, loaded, load_photo(BUNDLED + EXAMPLES[0]))[None]
+    photo = load_photo(BUNDLED + EXAMPLES[0])
+    example = network_input(loaded.preprocess, photo, model_name=name)[None]
     layers = tuple(survey(loaded.model, example))
     return Network(name, loaded, layers, default_layer(loaded.model, example))
-
-
-def _seen(name: str, loaded: LoadedModel, photo: Image.Image) -> Tensor:
-    try:
-        return loaded.preprocess(photo)
-    except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise ModelError(f"model={name!r}: its preprocessing fails ({told})") from error

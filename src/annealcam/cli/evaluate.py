@@ -60,10 +60,10 @@ def evaluate(
 ) -> None:
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
     from annealcam._internal.files import written_aside
-    from annealcam.evaluation.batches import photos_in
     from annealcam.evaluation.evaluation import evaluate as run
     from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import METHODS
+    from annealcam.models.images import photos_in
     from annealcam.models.load import load_model
     from annealcam.settings import resolve
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.targets import resolve_target
-from annealcam.errors import AnnealcamWarning, ModelError
+from annealcam.errors import AnnealcamWarning
 from annealcam.evaluation.faithfulness import check_explanation
 from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.explanation import Explanation
@@ -21,6 +21,7 @@ from annealcam.models.devices import move
 from annealcam.models.images import load_photo
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.network_layer import network_input
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
@@ -131,13 +132,4 @@ class PhotoExplainer:
 
     def _tensor(self, image: Image.Image) -> Tensor:
         """Return the network's input of a photo."""
-        try:
-            tensor = self.network.preprocess(image)
-        except Exception as error:
-            raise ModelError(
-                f"model={self.name!r}: its preprocessing fails ({type(error).__name__}: {error})"
-            ) from error
-        if not isinstance(tensor, Tensor) or tensor.ndim != 3:
-            got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise ModelError(f"model={self.name!r}: its preprocessing gives {got}, not (3, H, W)")
-        return tensor
+        return network_input(self.network.preprocess, image, model_name=self.name)

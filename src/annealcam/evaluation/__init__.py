@@ -32,6 +32,5 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "evaluate": "evaluation",
         "evaluation_figure": "figure",
         "find_masks": "masks",
-        "photos_in": "batches",
     },
 )

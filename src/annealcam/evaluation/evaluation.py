@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
+from PIL import Image
 
 from annealcam._internal.deprecation import renamed_value
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of, whole
-from annealcam.attribution.capture import capture
-from annealcam.attribution.layers import default_layer
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.evaluation.batches import Batch, batches
-from annealcam.evaluation.masks import Where
+from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.evaluation.methods import METHODS, RENAMED, method_maps
 from annealcam.evaluation.scores import LOCALISATION, METRICS, MethodBatch, resolve_metrics
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.evaluation.table import Line, table_of
 from annealcam.metrics.sensitivity import other_classes
+from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.network_layer import CapturedBatch, NetworkLayer, capture_batches
 from annealcam.settings import Settings
 
 
@@ -118,27 +119,37 @@ def evaluate(
     used_masks = masks if masks and set(metrics) & set(LOCALISATION) else {}
     skipped: list[str] = []
     collected = _Collected(selections={method: [] for method in methods})
-    for images in batches(
-        network, photos, whole("batch", batch, least=1), masks=used_masks, skipped=skipped
+    network_layer = NetworkLayer.open(network, layer, _first_photo(photos), model_name=model_name)
+    for captured in capture_batches(
+        network_layer,
+        ((photo, partial(load_photo, photo)) for photo in photos),
+        batch_size=whole("batch", batch, least=1),
+        skip=lambda _, error: skipped.append(str(error)),
     ):
-        layer = layer or default_layer(network.model, images.images[:1])
-        _score(network, images, settings, layer, metrics, collected)
+        _score(network_layer, captured, settings, metrics, used_masks, collected)
         if progress is not None:
             progress("evaluating", len(collected.targets) + len(skipped), len(photos))
-    if not collected.rows:
-        raise ImageError(
-            f"photos: none of {len(photos)} photos can be read. The first: {skipped[0]}"
-        )
     lines, notes = _table(collected, methods, metrics, settings.seed)
     if used_masks:
         notes.append(
             f"masks: {collected.in_view} of {len(collected.targets)} photos have one in view"
         )
     provenance = {
-        "model": model_name, "layer": layer, "photos": len(collected.targets),
+        "model": model_name, "layer": network_layer.layer, "photos": len(collected.targets),
         "metrics": {name: str(METRICS[name]) for name in metrics}, **settings.as_provenance(),
     }  # fmt: skip
     return Evaluation(lines, collected.rows, skipped, notes, provenance)
+
+
+def _first_photo(photos: Sequence[str]) -> Image.Image:
+    """Return the first photo that can be read."""
+    reasons: list[ImageError] = []
+    for photo in photos:
+        try:
+            return load_photo(photo)
+        except ImageError as error:
+            reasons.append(error)
+    raise ImageError(f"photos: none of {len(photos)} photos can be read. The first: {reasons[0]}")
 
 
 def _table(
@@ -163,37 +174,42 @@ def _table(
 
 
 def _score(
-    network: LoadedModel,
-    batch: Batch,
+    network: NetworkLayer,
+    batch: CapturedBatch[str],
     settings: Settings,
-    layer: str,
     metrics: Sequence[str],
+    masks: Mapping[str, Where],
     collected: _Collected,
 ) -> None:
     """Add a row for each photo and method of a batch."""
-    captured = capture(network.model, batch.images, layer=layer)
+    captured = batch.captured
+    in_view = [
+        None if photo not in masks
+        else mask_in_view(network.preprocess, masks[photo], photo, image.size)
+        for photo, image in zip(batch.keys, batch.photos, strict=True)
+    ]  # fmt: skip
     targets = captured.targets.tolist()
     methods, before = list(collected.selections), len(collected.targets)
-    seeds = [settings.seed + before + i for i in range(len(batch.names))]
+    seeds = [settings.seed + before + i for i in range(len(batch.keys))]
     results = method_maps(captured, settings, methods, seeds=seeds)
     other_results = results
     if "sensitivity" in metrics:
         logits = captured.logits.cpu().numpy()
         others = other_classes(logits, np.array(targets), which="next").tolist()
-        of_others = capture(network.model, batch.images, layer=layer, targets=others)
+        of_others = network.capture(batch.images, others)
         other_results = method_maps(of_others, settings, methods, seeds=seeds)
     images = batch.images.to(captured.logits.device)
     collected.targets += targets
-    collected.in_view += sum(mask is not None for mask in batch.masks)
+    collected.in_view += sum(mask is not None for mask in in_view)
     for method in methods:
         method_batch = MethodBatch(
-            network.model, images, layer, targets, [maps[method] for maps in results],
-            [maps[method] for maps in other_results], batch.masks, settings.seed,
+            network.model, images, network.layer, targets, [maps[method] for maps in results],
+            [maps[method] for maps in other_results], in_view, settings.seed,
         )  # fmt: skip
         channels = [result.channels for result in method_batch.results]
         collected.selections[method] += channels
         scores = {m: score(method_batch) for m in metrics if (score := METRICS[m].score)}
-        for i, (photo, target) in enumerate(zip(batch.names, targets, strict=True)):
+        for i, (photo, target) in enumerate(zip(batch.keys, targets, strict=True)):
             selected = channels[i]
             collected.rows.append(
                 {"photo": photo, "method": method, "target": target,

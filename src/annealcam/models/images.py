@@ -6,11 +6,12 @@ import io
 import os
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from annealcam.errors import ImageError
+from annealcam.errors import ArgumentError, ImageError
 
 MAX_PIXELS = 100_000_000
 
@@ -36,6 +37,23 @@ def load_photo(name: str) -> Image.Image:
     if wanted not in offline:
         raise ImageError(f"{name}: not bundled; one of {', '.join(BUNDLED + o for o in offline)}")
     return Image.fromarray(getattr(skimage.data, wanted)())
+
+
+def photos_in(place: Path) -> list[str]:
+    """Return a photo, or all files below a folder in the order of their names.
+
+    Raises:
+        ArgumentError: the folder is empty.
+
+    >>> photos_in(Path("photo.jpg"))
+    ['photo.jpg']
+    """
+    if not place.is_dir():
+        return [str(place)]
+    files = sorted(str(file) for file in place.rglob("*") if file.is_file())
+    if not files:
+        raise ArgumentError(f"photos={str(place)!r}: an empty folder")
+    return files
 
 
 def load_image(

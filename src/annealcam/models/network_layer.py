@@ -52,7 +52,7 @@ class NetworkLayer:
         photo: Image.Image,
         *,
         model_name: str | None = None,
-        device: str = "cpu",
+        device: str | None = None,
     ) -> NetworkLayer:
         """Return a layer of a network as one photo shows it; None takes the default layer.
 
@@ -62,7 +62,7 @@ class NetworkLayer:
             photo: any photo that the network takes.
             model_name: how results name the network; None takes the name it was loaded by, or that
                 of its class.
-            device: where the network runs.
+            device: where the network runs; None leaves it where it is.
 
         Raises:
             AnnealcamError: there is no such network or layer, or it fails on the photo.
@@ -73,7 +73,8 @@ class NetworkLayer:
         """
         network = load_model(model) if isinstance(model, str) else model
         name = model if isinstance(model, str) else type(network.model).__name__
-        move(network.model, device)
+        if device is not None:
+            move(network.model, device)
         if layer is not None:
             find_layer(network.model, layer)
         image = network_input(network.preprocess, photo, model_name=name)[None]

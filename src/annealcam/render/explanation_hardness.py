@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.annealing.difficulty import Hardness, hardness
+from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.errors import AnnealcamError
 from annealcam.explanation import Explanation
 from annealcam.qubo.files import ProblemFile

@@ -15,8 +15,8 @@ from PIL import Image
 
 from annealcam._internal.files import written_aside
 from annealcam._version import __version__
-from annealcam.annealing.sentences import diagnosis
 from annealcam.annealing.difficulty import Hardness
+from annealcam.annealing.sentences import diagnosis
 from annealcam.explanation import FILES, MARKER, PAGE, Explanation
 from annealcam.render.figures.annealing import figures
 from annealcam.render.figures.picture import save_report

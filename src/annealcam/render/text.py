@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from annealcam._internal.text import chance, number
-from annealcam.annealing.sentences import best_chance
 from annealcam.annealing.difficulty import Hardness
+from annealcam.annealing.sentences import best_chance
 from annealcam.explanation import Explanation
 
 PROOFS = {

@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from annealcam._internal.text import chance, number
-from annealcam.annealing.sentences import best_chance, diagnosis
 from annealcam.annealing.difficulty import Hardness
+from annealcam.annealing.sentences import best_chance, diagnosis
 from annealcam.render.figures.sheets import LOG_FROM
 from annealcam.render.html.svg import WIDTH, Chart, across, tag, upward
 
