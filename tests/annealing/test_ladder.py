@@ -146,7 +146,7 @@ def test_rounding_is_not_climbed_for_ever(noise):
         log.append(multiple)
         return runs(SERIES)(multiple) + noise * rng.normal(size=4)
 
-    with pytest.raises(NumericalError, match="tol=1e-10: rounding leaves .* larger tol"):
+    with pytest.raises(NumericalError, match="tol=1e-10: rounding leaves .* increase tol"):
         converge(run, success, 1e-10)
     assert len(log) < 20
 

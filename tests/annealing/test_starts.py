@@ -7,7 +7,7 @@ import annealcam as ac
 from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.schedules.schedule import LINEAR, Schedule
 from annealcam.annealing.simulation.plan import plan_of
-from annealcam.annealing.simulation.starts import starting_state
+from annealcam.annealing.simulation.runs import starting_state
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ArgumentError
 from tests.problems import relu_problem
@@ -137,13 +137,13 @@ def test_reverse_with_the_penalty_starts_outside_too():
 
 @pytest.mark.parametrize("n", [[1, 0], [1, 0, 1, 0]])
 def test_selections_of_other_lengths(n):
-    told = f"selection of {len(n)} entries; the problem has 3 maps"
-    with pytest.raises(ArgumentError, match=told):
+    message = f"selection of {len(n)} entries, but the problem has 3 maps"
+    with pytest.raises(ArgumentError, match=message):
         ac.anneal(relu_problem(3), schedule=LINEAR.reverse(n, 0.5))
 
 
 def test_selections_of_other_weights():
-    with pytest.raises(ArgumentError, match="selection of 1 maps; cardinality=2"):
+    with pytest.raises(ArgumentError, match="selection of 1 maps, but cardinality=2"):
         ac.anneal(relu_problem(3, cardinality=2), schedule=LINEAR.reverse([0, 1, 0], 0.5))
 
 

@@ -274,19 +274,17 @@ def test_wrong_arguments():
         WeightSector(5, 6)
     with pytest.raises(ArgumentError, match="k=-1"):
         WeightSector(5, -1)
-    with pytest.raises(ArgumentError, match=r"d=5\.0"):
-        WeightSector(5.0, 2)
     with pytest.raises(ArgumentError, match="linear, quadratic"):
         sector.energies(np.zeros(4), np.zeros((5, 5)))
-    with pytest.raises(ArgumentError, match="x: of shape"):
+    with pytest.raises(ArgumentError, match="x: must be contiguous"):
         sector.apply(np.zeros(9))
-    with pytest.raises(ArgumentError, match="x: of shape.*int64"):
-        sector.apply(np.zeros(10, dtype=np.int64))
-    with pytest.raises(ArgumentError, match="values: of shape"):
+    with pytest.raises(ArgumentError, match="x: must be contiguous.*float16"):
+        sector.apply(np.zeros(10, dtype=np.float16))
+    with pytest.raises(ArgumentError, match="values: must be one for each"):
         sector.function(np.zeros(2), np.zeros(10))
-    with pytest.raises(ArgumentError, match="state: of shape"):
+    with pytest.raises(ArgumentError, match="state: must be contiguous"):
         sector.rotate(np.zeros((2, 20))[:, ::2], 0.1)
     with pytest.raises(ArgumentError, match="turns: .*float32"):
         sector.propagate(np.zeros((2, 10)), np.zeros(10, np.float32), np.array([0.1]), np.zeros(0))
-    with pytest.raises(ArgumentError, match="angles: 1"):
+    with pytest.raises(ArgumentError, match="angles: must be one more"):
         sector.propagate(np.zeros((2, 10)), np.zeros(10), np.array([0.1]), np.zeros(1))

@@ -19,10 +19,9 @@ from annealcam.annealing.levels.low_spectrum import MAX_LEVELS, LowSpectrum
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.first_steps import refuse_endless
 from annealcam.annealing.simulation.plan import Plan, plan_of
-from annealcam.annealing.simulation.runs import REFINE, SAFETY
+from annealcam.annealing.simulation.runs import REFINE, SAFETY, starting_state
 from annealcam.annealing.simulation.sectorvector import SectorVector
 from annealcam.annealing.simulation.splitting import ABA_10_6_4, aba_stages, run_edges
-from annealcam.annealing.simulation.starts import starting_state
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ProblemTooLargeError
 from annealcam.qubo.problem import SelectionProblem

@@ -11,14 +11,12 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
-from annealcam.annealing.hamiltonian import Normalisation, coefficients, diagonal
+from annealcam.annealing.hamiltonian import CONSTRAINTS, Normalisation, coefficients, diagonal
 from annealcam.annealing.kernels import spectral as kernels
 from annealcam.annealing.simulation.memory import require_memory
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
-
-CONSTRAINTS = ("subspace", "penalty")
 
 Preconditioner = Callable[[Float[Array, "rows states"], Float[Array, " rows"]], None]
 

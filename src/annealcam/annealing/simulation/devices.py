@@ -1,4 +1,4 @@
-"""Which device runs the evolution in torch, and how many runs fit on it at once."""
+"""The device for the evolution in torch, and the number of runs that fit on it at once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from annealcam.annealing.simulation.memory import available
 from annealcam.errors import AnnealcamWarning, ArgumentError, ProblemTooLargeError, suggest
 
 REAL = {"complex128": torch.float64, "complex64": torch.float32}
-_GROUP = {"cuda": 7, "cpu": 5}  # most qubits turned by one product, by the kind of device
-_ALONE = 5  # more qubits than these are split in two: one matrix would outgrow the state
-# Real numbers kept for every state: 9 while a run is at work (the state twice, its phase factors,
-# energies and result), and the probabilities of the runs before, which its error is told from.
-_KEPT = 12
-_STAGES = 4096  # numbers for each run's angles and phases, and what is made of them
+_GROUP = {"cuda": 7, "cpu": 5}  # largest number of qubits rotated by one product, by device
+_SINGLE = 5  # more qubits are split in two groups, since one matrix would outgrow the state
+# Real numbers stored for every state: 9 during a run (the state twice, its phase factors, energies
+# and result), and the probabilities of earlier runs, from which the error is estimated.
+_STORED = 12
+_STAGES = 4096  # numbers for the angles and phases of each run, and for their functions
 
 
 def pick_device(device: str | torch.device) -> torch.device | None:
-    """Return the torch device of that name, or None where the compiled CPU kernels are to run.
+    """Return the torch device of a name, or None for the compiled kernels of the CPU.
 
-    `cuda` and `cuda:1` are GPUs; `torch` is torch on the CPU, slow and for tests; `cpu` is None.
-    Where torch cannot use the GPU that is asked for, an AnnealcamWarning says why, and None is
-    returned: the work goes on, on the CPU.
+    `cuda` and `cuda:1` are GPUs; `torch` is torch on the CPU, which is slow and meant for tests;
+    `cpu` gives None. If torch cannot use the GPU, an AnnealcamWarning with the reason is issued and
+    None is returned.
 
     Raises:
         ArgumentError: no device has that name.
@@ -41,17 +41,19 @@ def pick_device(device: str | torch.device) -> torch.device | None:
         return torch.device("cpu")
     if kind != "cuda" or not (number.isdecimal() or name == "cuda"):
         near = suggest(kind, ("cpu", "cuda", "torch"))
-        raise ArgumentError(f"device={device!r}: one of cpu, cuda, cuda:1 (and so on), torch{near}")
-    trouble = _trouble(int(number or 0))
-    if trouble:
-        text = f"device={name!r}: {trouble}; the CPU does the work instead"
+        raise ArgumentError(
+            f"device={device!r}: must be cpu, cuda, cuda:1 (or another number), or torch{near}"
+        )
+    obstacle = _obstacle(int(number or 0))
+    if obstacle:
+        text = f"device={name!r}: {obstacle}; the CPU is used instead"
         warnings.warn(text, AnnealcamWarning, stacklevel=2)
         return None
     return torch.device(name)
 
 
-def _trouble(index: int) -> str:
-    """Why torch cannot use the GPU of that number; nothing if it can."""
+def _obstacle(index: int) -> str:
+    """Return the reason why torch cannot use a GPU; empty if it can."""
     if not torch.cuda.is_available():
         if torch.version.cuda is None and torch.version.hip is None:
             return f"torch {torch.__version__} is built without CUDA"
@@ -66,44 +68,44 @@ def _trouble(index: int) -> str:
 
 
 def largest_batch(d: int, *, device: torch.device, precision: str = "complex128") -> int:
-    """Return how many runs of d qubits fit at once into the memory that is free on the device.
+    """Return the number of runs of d qubits that fit at once into the free memory of a device.
 
     Raises:
-        ProblemTooLargeError: not even one does; the message says what it would need.
+        ProblemTooLargeError: not even one fits; the message contains the memory that it needs.
 
     >>> largest_batch(4, device=torch.device("cpu")) > 1000
     True
     """
     real = REAL[one_of("precision", precision, REAL)]
     matrices = sum(4**size for size in set(groups(d, most_together(device))))
-    needed, free = real.itemsize * (_KEPT * 2**d + matrices + _STAGES), _free_bytes(device)
+    needed, free = real.itemsize * (_STORED * 2**d + matrices + _STAGES), _free_bytes(device)
     if needed > free:
-        smaller = "" if precision == "complex64" else ", or take precision='complex64'"
+        alternative = "" if precision == "complex64" else ", or use precision='complex64'"
         raise ProblemTooLargeError(
             f"d={d}: a run in {precision} needs {needed / 2**30:.3g} GiB on {device}, where "
-            f"{free / 2**30:.3g} GiB are free; keep fewer candidates{smaller}"
+            f"{free / 2**30:.3g} GiB are free; keep fewer candidates{alternative}"
         )
     return free // needed
 
 
 def _free_bytes(device: torch.device) -> int:
-    """Memory that can still be had; on a GPU with what torch keeps for its next use."""
+    """Return the free memory, including what torch has reserved on a GPU but does not use."""
     if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
     return int(available())
 
 
 def most_together(device: torch.device) -> int:
-    """Most qubits that one product turns on the device."""
+    """Return the largest number of qubits that one product rotates on a device."""
     return _GROUP.get(device.type, _GROUP["cpu"])
 
 
 def groups(d: int, most: int) -> list[int]:
-    """Return how many qubits are turned together, from the highest down, as even as can be.
+    """Return the sizes of the groups of qubits that rotate together, as even as possible.
 
     >>> groups(5, 7), groups(7, 7), groups(15, 7)
     ([5], [4, 3], [5, 5, 5])
     """
-    count = 1 if d <= min(most, _ALONE) else max(2, math.ceil(d / most))
+    count = 1 if d <= min(most, _SINGLE) else max(2, math.ceil(d / most))
     return [d // count + (i < d % count) for i in range(count)]

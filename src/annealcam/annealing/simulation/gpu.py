@@ -1,4 +1,4 @@
-"""The same evolution in torch, for a GPU: a batch of runs of equal d."""
+"""State vectors in torch for a GPU: batches of runs of equal d."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from annealcam.qubo.problem import SelectionProblem
 
 
 class TorchBatch:
-    """The amplitudes of several problems of equal d, on one device.
+    """The amplitudes of several problems of equal d on one device.
 
-    `ground` marks the states of each ground manifold, (batch, states); `ground_energy` is theirs,
-    with a cardinality's penalty counted as `hamiltonian.diagonal` counts it.
+    `ground` marks the ground states of each problem, (batch, states), and `ground_energy` is their
+    energy, including the penalty of a cardinality as in `hamiltonian.diagonal`.
 
     Args:
-        problems: the selection problems; 2^d states each.
-        device: as `pick_device` gives it.
+        problems: the selection problems, with 2^d states each.
+        device: as `pick_device` returns it.
         precision: `complex128` or `complex64`.
 
     Raises:
         ArgumentError: the problems differ in d, or there is none.
-        ProblemTooLargeError: the batch does not fit into the device's memory.
+        ProblemTooLargeError: the batch does not fit into the memory of the device.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class TorchBatch:
         d = _common_d(problems)
         fit = largest_batch(d, device=device, precision=precision)
         if len(problems) > fit:
-            raise ProblemTooLargeError(f"{len(problems)} runs of d={d}: {fit} fit on {device}")
+            raise ProblemTooLargeError(
+                f"{len(problems)} runs of d={d}: only {fit} fit on {device} at once"
+            )
         self.precision = precision
         linear, quadratic, offset = (
             torch.from_numpy(np.stack([np.asarray(c) for c in part])).to(device)
@@ -62,25 +64,25 @@ class TorchBatch:
         self._turns = energies.mul_(1 / (2 * math.pi)).to(REAL[precision])
 
     def run(self, stages: Sequence[Stages]) -> Float[Tensor, "batch states"]:
-        """Return the probabilities after a run each; one Stages for each problem, or for all."""
+        """Return the probabilities after runs, with stages for each problem or one for all."""
         return probabilities(self.states(stages))
 
     def states(
         self, stages: Sequence[Stages], *, start: Float[Tensor, "batch 2 states"] | None = None
     ) -> Float[Tensor, "batch 2 states"]:
-        """Return the states after a run each, in the real gauge."""
+        """Return the states after runs, in the real gauge."""
         angles, phases = (
             np.stack([getattr(s, part) for s in stages]) for part in ("angles", "phases")
         )
         return propagate(self._turns, angles, phases, precision=self.precision, start=start)
 
     def success(self, density: Float[Tensor, "batch states"]) -> Float[Tensor, " batch"]:
-        """Return the probability of each ground manifold."""
+        """Return F of each problem."""
         return (density * self.ground).sum(dim=1)
 
 
 class TorchStateVector:
-    """One problem on a device; what `anneal` takes for a simulator."""
+    """One problem on a device, as a simulator for `anneal`."""
 
     driver = "transverse field"
     states = None  # all of them, in order
@@ -105,11 +107,11 @@ class TorchStateVector:
             self._start = parts.to(device, REAL[precision])
 
     def run(self, stages: Stages, *, evenly: bool) -> Float[Tensor, " states"]:  # noqa: ARG002
-        """Return the probabilities after a run, on the device."""
+        """Return the probabilities after a run, as a tensor on the device."""
         return probabilities(self._batch.states([stages], start=self._start))[0]
 
     def success(self, density: Float[Tensor, " states"]) -> float:
-        """Return the probability of the ground manifold."""
+        """Return F."""
         return float(self._batch.success(density[None])[0])
 
     def state(self, stages: Stages) -> Complex[Array, " states"]:
@@ -123,10 +125,10 @@ class TorchStateVector:
 def converge_together(
     plans: Sequence[Plan], *, device: torch.device
 ) -> tuple[Converged, int, Int[Tensor, " batch"]]:
-    """Climb one ladder with runs of equal d, schedule and tolerance.
+    """Return the ladder of a batch of runs, the number of its first steps, and multiplicities.
 
-    Returns the ladder, the number of its first steps, and the multiplicities. The first steps are
-    those of the most demanding run, so put together what asks for like steps.
+    The runs have equal d, schedule and tolerance. The number of steps is that of the most demanding
+    run, so a batch should consist of runs with similar needs.
     """
     batch = TorchBatch([p.problem for p in plans], device=device, precision=plans[0].precision)
     first = np.max([p.first for p in plans], axis=0)
@@ -134,12 +136,12 @@ def converge_together(
     def run(multiple: int) -> Tensor:
         return batch.run([p.rung(first, multiple) for p in plans])
 
-    found = converge(run, batch.success, plans[0].tol, **plans[0].ladder)
-    return found, int(first.sum()), batch.ground.sum(dim=1)
+    ladder = converge(run, batch.success, plans[0].tol, **plans[0].ladder)
+    return ladder, int(first.sum()), batch.ground.sum(dim=1)
 
 
 def _common_d(problems: Sequence[SelectionProblem]) -> int:
     sizes = sorted({p.d for p in problems})
     if len(sizes) != 1:
-        raise ArgumentError(f"problems: of d={sizes}; a batch holds problems of one and the same d")
+        raise ArgumentError(f"problems: must all have the same d in one batch, not d={sizes}")
     return sizes[0]

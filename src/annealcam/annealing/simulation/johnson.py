@@ -1,6 +1,6 @@
 """The algebra of the Johnson graph J(d, k), k <= d/2: functions of A as sums of U^j D^j.
 
-The operators and their eigenvalues are derived in subspace.py; here, only numbers.
+`subspace` derives the operators and their eigenvalues.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from annealcam.errors import ProblemTooLargeError
 
 MAX_QUBITS = 62  # a state number is an int64
 MAX_STATES = 1 << 26
-# What the coefficients of one rotation may add to its rounding.
+# Largest rounding error of one rotation due to its coefficients.
 ROUNDING = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 3e-5}
-_FEW = 3.0
+_FEW = 3.0  # roundings that every piece of a rotation may cost
 
 
 def eigenvalues(d: int, k: int) -> Int[Array, " levels"]:
@@ -36,7 +36,7 @@ def eigenvalues(d: int, k: int) -> Int[Array, " levels"]:
 
 
 def moments(d: int, k: int) -> Float[Array, "levels levels"]:
-    """Return e_ji, the eigenvalues of U^j D^j, row j; they are exact up to 2^53.
+    """Return the eigenvalues e_ji of U^j D^j in row j; they are exact up to 2^53.
 
     >>> moments(4, 2)
     array([[ 1.,  1.,  1.],
@@ -52,7 +52,7 @@ def moments(d: int, k: int) -> Float[Array, "levels levels"]:
 def coefficients(values: Inexact[Array, "*n levels"], d: int) -> Inexact[Array, "*n levels"]:
     """Return the c_j of f(A) = sum_j c_j U^j D^j, from the values of f at the eigenvalues.
 
-    f(A) = c_0 + U f'(A') D with the A' of weight k - 1, so the c_j come one after the other.
+    f(A) = c_0 + U f'(A') D, where A' is that of weight k - 1; so the c_j follow one by one.
 
     >>> coefficients(eigenvalues(5, 2).astype(float), 5)
     array([-2.,  1.,  0.])
@@ -71,10 +71,10 @@ def rotations(
 ) -> tuple[Complex[Array, "n levels"], int]:
     """Return the coefficients of exp(i angle A / pieces), and the number of pieces.
 
-    A's eigenvalues are integers, so angles count modulo 2 pi. The terms c_j U^j D^j can be larger
-    than their sum, by up to about 3^k, and then their roundings are too. Where these would pass
-    what `ROUNDING` allows for all pieces together, all rotations are split into more equal pieces,
-    until each costs no more than a few roundings.
+    The eigenvalues of A are integers, so angles are taken modulo 2 pi. The terms c_j U^j D^j, and
+    their rounding errors, can be larger than their sum by up to about 3^k. If the errors of all
+    pieces together would exceed `ROUNDING`, all rotations are split into more equal pieces, until
+    each piece costs only a few roundings.
 
     >>> c, pieces = rotations(np.array([0.0, 2 * np.pi]), 5, 2)
     >>> c.round(12), pieces
@@ -93,10 +93,10 @@ def rotations(
 
 @cache
 def leaf_tables(k: int) -> Int16[Array, "weights subsets members"]:
-    """Return where the subsets of small blocks lie among those with one member less.
+    """Return the indices of the subsets that result when a member is deleted, in small blocks.
 
-    Entry [w, a, j] is the place of w-subset a without its j-th member, w = 3..k, for as many
-    qubits as a block of 256 subsets allows; smaller blocks are the beginning of it.
+    Entry [w, a, j] is the index of w-subset a without its j-th member, for w = 3..k and as many
+    qubits as a block of 256 subsets allows; smaller blocks are the beginning of the table.
 
     >>> leaf_tables(3)[3, :2]  # {0,1,2} and {0,1,3} among {0,1}, {0,2}, {1,2}, {0,3}, {1,3}
     array([[2, 1, 0],
@@ -116,7 +116,7 @@ def leaf_tables(k: int) -> Int16[Array, "weights subsets members"]:
 
 
 def memory_bytes(d: int, k: int, *, itemsize: int = 8) -> int:
-    """Return the bytes that a run in the sector takes: psi, the diagonal, the levels below.
+    """Return the bytes needed for a run in a sector: psi, the diagonal, and the lower weights.
 
     >>> memory_bytes(40, 5) / 1e6  # MB, of which the state has 10.5
     17.425648
@@ -126,13 +126,14 @@ def memory_bytes(d: int, k: int, *, itemsize: int = 8) -> int:
 
 
 def refuse_too_large(d: int, k: int) -> None:
-    """Raise ProblemTooLargeError where the sector is beyond state numbers, kernels or memory."""
+    """Raise ProblemTooLargeError if a sector exceeds state numbers, kernels or memory."""
     if d > MAX_QUBITS:
-        raise ProblemTooLargeError(f"d={d}: state numbers end at {MAX_QUBITS} qubits")
+        raise ProblemTooLargeError(f"d={d}: states are numbered for at most {MAX_QUBITS} qubits")
     states, need = math.comb(d, k), memory_bytes(d, k)
     if states > MAX_STATES:
         raise ProblemTooLargeError(
             f"k={k}: has {states} states of d={d} qubits, which would need {need / 2**30:.3g} GiB; "
-            f"at most {MAX_STATES}: keep fewer candidates (max_qubits), or take k farther from d/2"
+            f"the limit is {MAX_STATES} states: keep fewer candidates (max_qubits), or choose k "
+            "farther from d/2"
         )
     require_memory(need, f"the {states} states of d={d} qubits with k={k} set")

@@ -1,9 +1,9 @@
-"""The step of a run, chosen from a tolerance: more and more steps, extrapolated, until it holds.
+"""Runs with more and more steps, extrapolated until a tolerance is met.
 
 Strang's splitting is symmetric, so a probability computed with N steps has an error in even powers
 of 1 / N. The runs of a ladder, N = 2, 3, 4, 6, 8, 12, ... times a first number, are extrapolated by
-Neville's scheme in 1 / N^2, to order 8 at most. What the last column changes is the error of the
-column before it, which is the larger one.
+Neville's scheme in 1 / N^2, up to order 8. The difference of the last two columns is the error of
+the last but one, and bounds that of the last.
 """
 
 from __future__ import annotations
@@ -17,12 +17,21 @@ from typing import Any
 from annealcam.errors import NumericalError
 
 _COLUMNS = 4
-_DISTRIBUTION = 0.1  # share of the distribution's change asked of F too, which may agree by chance
+_DISTRIBUTION = 0.1  # F may agree by chance: its error is at least this share of the distribution's
 
 
 @dataclass(frozen=True)
 class Converged:
-    """What a ladder ends with: extrapolated probabilities, F, and the estimates of their errors."""
+    """The result of a ladder.
+
+    Attributes:
+        probabilities: extrapolated probabilities of the states, or their summary.
+        success: F, extrapolated.
+        error: estimate of the error of F.
+        distribution_error: estimate of the total variation distance from the exact distribution.
+        multiple: number of steps of the last run, in units of the first number.
+        runs: number of runs.
+    """
 
     probabilities: Any
     success: Any
@@ -33,7 +42,7 @@ class Converged:
 
 
 def multiples() -> Iterator[int]:
-    """Yield 2, 3, 4, 6, 8, 12, ...: each number half or a third larger than the one before."""
+    """Yield 2, 3, 4, 6, 8, 12, ...: every number is a half or a third larger than the previous."""
     power = 2
     while True:
         yield power
@@ -49,70 +58,71 @@ def converge(
     floor: Callable[[int], float] = lambda _: 0.0,
     agreements: int = 1,
 ) -> Converged:
-    """Climb the ladder until the error of F is estimated below `tol` (of all runs, for a batch).
+    """Run with more and more steps until the estimated error of F is below `tol`.
 
-    Works on numpy's and torch's arrays alike.
+    For a batch, the errors of all its runs must be below `tol`. Arrays may be numpy's or torch's.
 
     Args:
-        run: the probabilities (..., states) after so many times the first number of steps; it
-            raises where that would never end.
-        success: F of probabilities.
-        tol: bound on the estimated error of F, or four times what rounding leaves if that is more.
-        floor: error of rounding after so many times the first number of steps; it is added.
-        agreements: so many rungs in a row must hold. Where there are few states two may agree by
+        run: function that returns the probabilities (..., states) of a run, whose number of steps
+            is a multiple of the first number; it raises if there are too many.
+        success: function that returns F of probabilities.
+        tol: bound on the estimated error of F; four times the rounding error if that is larger.
+        floor: function that returns the rounding error of such a run, which is added.
+        agreements: number of consecutive runs that must meet `tol`; with few states, one may by
             chance.
 
     Raises:
         NumericalError: rounding keeps the error above `tol`.
     """
-    before: list[Any] = []
-    done: list[int] = []
+    row: list[Any] = []
+    finished: list[int] = []
     changes: list[tuple[Any, Any]] = []
     for multiple in multiples():
-        row = _extrapolated(run(multiple), multiple, done, before)
-        done.append(multiple)
-        before = row
+        row = _extrapolated(run(multiple), multiple, finished, row)
+        finished.append(multiple)
         if len(row) < 3:
             continue
         change = row[-1] - row[-2]
         distribution = 0.5 * abs(change).sum(-1)
         changes.append((_larger(abs(success(change)), _DISTRIBUTION * distribution), distribution))
         rounding = floor(multiple)
-        lately = changes[-agreements:]
-        if len(lately) == agreements and all(
-            _worst(e) <= max(tol, 4 * rounding) for e, _ in lately
-        ):
+        last = changes[-agreements:]
+        if len(last) == agreements and all(_worst(e) <= max(tol, 4 * rounding) for e, _ in last):
             error, distribution = (
-                reduce(_larger, part) + rounding for part in zip(*lately, strict=True)
+                reduce(_larger, part) + rounding for part in zip(*last, strict=True)
             )
-            return Converged(row[-1], success(row[-1]), error, distribution, multiple, len(done))
+            return Converged(
+                row[-1], success(row[-1]), error, distribution, multiple, len(finished)
+            )
         _refuse_standstill([_worst(e) for e, _ in changes], tol)
     raise AssertionError("multiples never end")
 
 
-def _extrapolated(density: Any, multiple: int, done: list[int], before: list[Any]) -> list[Any]:
-    """The next row of Neville's scheme in 1 / N^2."""
+def _extrapolated(
+    density: Any, multiple: int, finished: list[int], previous: list[Any]
+) -> list[Any]:
+    """Return the next row of Neville's scheme in 1 / N^2."""
     row = [density]
-    for column, (coarser, old) in enumerate(zip(done[::-1], before, strict=False)):
+    for column, (coarser, value) in enumerate(zip(finished[::-1], previous, strict=False)):
         ratio = (multiple / coarser) ** 2
-        row.append(row[column] + (row[column] - old) / (ratio - 1.0))
+        row.append(row[column] + (row[column] - value) / (ratio - 1.0))
     return row[:_COLUMNS]
 
 
 def _refuse_standstill(errors: list[float], tol: float) -> None:
-    """Raise NumericalError where three more rungs, worth factors of ten each, brought nothing."""
+    """Raise NumericalError if the last three runs, each worth a factor of ten, gained nothing."""
     if len(errors) < 6:
         return
-    earlier, lately = median(errors[-6:-3]), median(errors[-3:])
-    if earlier < 1e-3 and lately > 0.5 * earlier:
+    earlier, later = median(errors[-6:-3]), median(errors[-3:])
+    if earlier < 1e-3 and later > 0.5 * earlier:
         raise NumericalError(
             f"tol={tol:g}: rounding leaves an error of F of about {min(errors):.0e}; "
-            "give a larger tol, or complex128"
+            "increase tol, or use complex128"
         )
 
 
 def _larger(a: Any, b: Any) -> Any:
-    """The larger of two numbers, or of two arrays' entries."""
+    """Return the larger of two numbers, or of the entries of two arrays."""
     return 0.5 * (a + b + abs(a - b))
 
 

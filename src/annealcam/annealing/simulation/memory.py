@@ -1,4 +1,4 @@
-"""Memory that is asked for before it is taken, so that a run ends with a line and not killed."""
+"""Checks of free memory, so that a run that is too large ends with an error and is not killed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from annealcam.errors import ProblemTooLargeError
 
 _GIB = 2.0**30
-_SMALL = 2.0**28  # below this nobody is asked
+_SMALL = 2.0**28  # bytes below which nothing is checked
 _CONTROL = Path("/sys/fs/cgroup")
 
 
 def require_memory(needed: float, purpose: str) -> None:
-    """Raise ProblemTooLargeError where `needed` bytes are more than the machine has free.
+    """Raise ProblemTooLargeError if the machine has fewer than `needed` bytes free.
 
     >>> require_memory(1e6, "a small state")
     """
@@ -23,30 +23,30 @@ def require_memory(needed: float, purpose: str) -> None:
     free = available()
     if needed > free:
         raise ProblemTooLargeError(
-            f"memory: {purpose} would need {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} GiB are "
-            "free; take fewer qubits (max_qubits), or fewer levels"
+            f"memory: {purpose} would need {needed / _GIB:.1f} GiB, but {free / _GIB:.1f} GiB are "
+            "free; use fewer qubits (max_qubits) or fewer levels"
         )
 
 
 def available() -> float:
-    """Return the bytes that this process may still take, as far as the system tells."""
-    found = [float("inf")]
+    """Return the number of bytes that this process can still allocate; infinity if unknown."""
+    limits = [float("inf")]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         table = dict(line.split(":", 1) for line in lines)
-        found.append(1024.0 * float(table["MemAvailable"].split()[0]))
-        found.append(_limit())
+        limits.append(1024.0 * float(table["MemAvailable"].split()[0]))
+        limits.append(_left_in_container())
     except (OSError, KeyError, ValueError):
         with contextlib.suppress(ValueError, OSError):
-            found.append(float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES"))
-    return min(found)
+            limits.append(float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES"))
+    return min(limits)
 
 
-def _limit() -> float:
-    """What a container leaves; infinity without one."""
+def _left_in_container() -> float:
+    """Return the bytes left below the limit of a container; infinity without one."""
     try:
-        most = (_CONTROL / "memory.max").read_text().strip()
-        taken = (_CONTROL / "memory.current").read_text()
+        limit = (_CONTROL / "memory.max").read_text().strip()
+        used = (_CONTROL / "memory.current").read_text()
     except OSError:
         return float("inf")
-    return float("inf") if most == "max" else float(most) - float(taken)
+    return float("inf") if limit == "max" else float(limit) - float(used)

@@ -1,4 +1,4 @@
-"""What is to be run: one problem, one schedule, one tau; checked before any work."""
+"""The checked arguments of an annealing run, and its numbers of steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from jaxtyping import Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, real
-from annealcam.annealing.hamiltonian import Normalisation, coefficients, normalisation_of
+from annealcam.annealing.hamiltonian import (
+    CONSTRAINTS,
+    DEFAULT_TAU,
+    Normalisation,
+    coefficients,
+    normalisation_of,
+)
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.first_steps import FEW_QUBITS, first_steps, refuse_endless
@@ -21,15 +27,14 @@ from annealcam.annealing.simulation.splitting import Stages, strang
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 
-CONSTRAINTS = ("subspace", "penalty")
-# By precision: the least tolerance, and what rounding may leave in F, at all and for each step.
-LEAST_TOL = {"complex128": 1e-10, "complex64": 1e-6}
+LEAST_TOL = {"complex128": 1e-10, "complex64": 1e-6}  # smallest tolerance, by precision
+# Rounding error of F by precision: a constant, and a contribution of every step.
 _ROUNDING = {"complex128": (1e-12, 1e-15), "complex64": (5e-7, 1.5e-8)}
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """One annealing run, of which only the simulator is open."""
+    """One annealing run, to be carried out by any simulator."""
 
     problem: SelectionProblem
     schedule: Schedule
@@ -51,7 +56,7 @@ class Plan:
 
     @property
     def first(self) -> Int[Array, " pieces"]:
-        """The first numbers of steps of a ladder, one for each piece of the schedule."""
+        """First number of steps of a ladder on each piece of the schedule, (pieces,)."""
         return self._first[0]
 
     @cached_property
@@ -61,41 +66,41 @@ class Plan:
 
     @cached_property
     def evenly(self) -> bool:
-        """Whether phases grow by equal steps nearly everywhere."""
+        """Whether phases grow by equal differences nearly everywhere."""
         return not self.schedule.smooth and not self.schedule.problem[:, 2:].any()
 
     @property
     def ladder(self) -> dict[str, Any]:
-        """How much a ladder believes, and what rounding leaves in F.
+        """Options of `converge`: rounding error and number of agreements.
 
-        One agreement serves where the error is regular, as it is for straight schedules and mild
-        fields; it takes two where there are few states, other schedules or strong fields.
+        One agreement suffices where errors are regular, that is for linear schedules and weak
+        fields. Two are needed for few states, other schedules or strong fields.
         """
         straight = self.evenly and self.schedule.breaks.size == 2
         regular = straight and self.problem.d > FEW_QUBITS and not self._first[1]
-        at_all, each = _ROUNDING[self.precision]
+        constant, each_step = _ROUNDING[self.precision]
         return {
-            "floor": lambda multiple: at_all + each * self.steps(multiple),
+            "floor": lambda multiple: constant + each_step * self.steps(multiple),
             "agreements": 1 if regular else 2,
         }
 
     def rung(self, first: Int[Array, " pieces"], multiple: int) -> Stages:
-        """Return the stages of one rung of a ladder, with so many times the first steps.
+        """Return the stages of one run of a ladder, with a multiple of the first steps.
 
         Raises:
-            ArgumentError: they would never end.
+            ArgumentError: there are too many steps.
         """
         counts = first * multiple
         refuse_endless(self.tau, int(counts.sum()))
         return strang(self.schedule, self.tau, counts, self.scale)
 
     def steps(self, multiple: int) -> int:
-        """Number of steps of one rung of the ladder."""
+        """Return the number of steps of one run of the ladder."""
         return int(self.first.sum()) * multiple
 
-    def stages(self, rungs: int) -> int:
-        """Pairs of a phase and a rotation in the first so many rungs together."""
-        return sum(self.steps(m) for m in islice(multiples(), rungs))
+    def stages(self, runs: int) -> int:
+        """Return the number of pairs of a phase and a rotation in the first runs together."""
+        return sum(self.steps(m) for m in islice(multiples(), runs))
 
 
 def plan_of(
@@ -108,7 +113,7 @@ def plan_of(
     constraint: str = "subspace",
     precision: str = "complex128",
 ) -> Plan:
-    """Check the arguments of `anneal` and return the run they describe.
+    """Check the arguments of `anneal`, and return the run that they describe.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -126,5 +131,5 @@ def check_tau(tau: Any) -> float:
     """Return tau as a float; raise ArgumentError unless it is above 0 and finite."""
     number = real("tau", tau)
     if not (number > 0 and math.isfinite(number)):
-        raise ArgumentError(f"tau={tau}: must be above 0 and finite; the paper takes 10 to 100")
+        raise ArgumentError(f"tau={tau}: must be above 0 and finite, such as {DEFAULT_TAU:g}")
     return number

@@ -1,4 +1,4 @@
-"""A plan, carried out: by which simulator, and with how many steps."""
+"""The execution of a plan: initial state, simulator, and number of steps."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import warnings
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Complex, Int
+from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
+from annealcam.annealing.levels.drivers import driver_of
+from annealcam.annealing.levels.low_spectrum import ground_state
 from annealcam.annealing.simulation.first_steps import refuse_endless
 from annealcam.annealing.simulation.ladder import Converged, converge
 from annealcam.annealing.simulation.plan import Plan
 from annealcam.annealing.simulation.sectorvector import SectorVector
 from annealcam.annealing.simulation.splitting import ABA_10_4, Stages, aba
-from annealcam.annealing.simulation.starts import starting_state
 from annealcam.annealing.simulation.statevector import StateVector
+from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.annealing.simulation.tiledvector import TiledStateVector
-from annealcam.errors import AnnealcamWarning
+from annealcam.errors import AnnealcamWarning, ArgumentError
 
-LARGEST_UNTILED = 17
-REFINE = 1.5  # a run is compared with one of half as many steps again
+LARGEST_UNTILED = 17  # qubits; larger states do not fit into the caches
+REFINE = 1.5  # ratio of the numbers of steps of two runs that are compared
 SAFETY = 3.0
-STATE_TOL = {"complex128": 1e-9, "complex64": 1e-4}  # how near rounding lets two states come
+STATE_TOL = {"complex128": 1e-9, "complex64": 1e-4}  # distance of two states due to rounding
 
 
 @runtime_checkable
 class Simulator(Protocol):
-    """Holds a problem's energies and takes a state through stages."""
+    """The energies of a problem, and the evolution of its states through stages.
+
+    `ground` are the places of the ground states, `ground_energy` is their energy.
+    """
 
     driver: str
     ground: Int[Array, " ground"]
@@ -36,44 +41,85 @@ class Simulator(Protocol):
 
     @property
     def states(self) -> Int[Array, " states"] | None:
-        """The numbers of the states simulated; None for all 2^d in order."""
+        """Numbers of the simulated states, (states,); None for all 2^d in order."""
 
     def run(self, stages: Stages, *, evenly: bool) -> Any:
-        """Return what a ladder extrapolates: probabilities, or a summary of them."""
+        """Return the final probabilities, or a summary of them, for a ladder to extrapolate."""
 
     def success(self, density: Any) -> Any:
-        """Return F of what `run` returns."""
+        """Return F from what `run` returns."""
 
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""
 
 
 def simulator_of(plan: Plan, *, device: str = "cpu", threads: int = 1) -> Simulator:
-    """Return the simulator that fits the plan's size, constraint, precision and device.
+    """Return the simulator for the plan's size, constraint and precision, and for a device.
 
     Raises:
         ArgumentError: the device is unknown, or threads is below 1.
         ProblemTooLargeError: the states do not fit into memory.
     """
-    threads, place = whole("threads", threads, least=1), gpu_of(device)
+    threads, gpu = whole("threads", threads, least=1), gpu_of(device)
     options: dict[str, Any] = {"start": starting_state(plan), "precision": plan.precision}
     if plan.in_subspace:
-        if place is not None:
+        if gpu is not None:
             text = f"device={device!r}: the states of one cardinality are simulated on the CPU"
             warnings.warn(text, AnnealcamWarning, stacklevel=3)
         return SectorVector(plan.problem, **options)
-    if place is not None:
+    if gpu is not None:
         from annealcam.annealing.simulation.gpu import TorchStateVector
 
-        return TorchStateVector(plan.problem, device=place, **options)
+        return TorchStateVector(plan.problem, device=gpu, **options)
     if plan.problem.d > LARGEST_UNTILED:
         return TiledStateVector(plan.problem, threads=threads, **options)
     return StateVector(plan.problem, **options)
 
 
+def starting_state(plan: Plan) -> Float[Array, " states"] | None:
+    """Return the real initial state of a run; None is the ground state of the driver.
+
+    A reverse schedule starts in its selection. A schedule with B(0) > 0, as annealers have, starts
+    in the ground state of H(0).
+
+    Raises:
+        ArgumentError: the selection of a reverse schedule does not fit the problem.
+    """
+    schedule = plan.schedule
+    if schedule.initial is not None:
+        return _basis_state(plan, schedule.initial)
+    if float(schedule.B(0.0)) == 0.0:
+        return None
+    driver = driver_of(plan.problem, plan.normalisation, plan.constraint)
+    return ground_state(driver, float(schedule.A(0.0)), float(schedule.B(0.0)))
+
+
+def _basis_state(plan: Plan, initial: Int[Array, " n"]) -> Float[Array, " states"]:
+    """Return the basis state of one selection."""
+    d = plan.problem.d
+    if initial.size != d:
+        raise ArgumentError(
+            f"schedule: starts in a selection of {initial.size} entries, but the problem has {d} "
+            "maps"
+        )
+    place = sum(1 << p for p in range(d) if initial[p])
+    if not plan.in_subspace:
+        state = np.zeros(1 << d)
+    else:
+        k = plan.problem.cardinality or 0
+        if initial.sum() != k:
+            raise ArgumentError(
+                f"schedule: starts in a selection of {initial.sum()} maps, but cardinality={k}"
+            )
+        states = WeightSector(d, k).states
+        state, place = np.zeros(states.size), int(np.searchsorted(states, place))
+    state[place] = 1.0
+    return state
+
+
 def gpu_of(device: str) -> Any:
-    """Return the torch device of that name, or None for the compiled kernels of the CPU."""
-    if device == "cpu":  # torch is not even imported
+    """Return the torch device of a name, or None for the compiled kernels of the CPU."""
+    if device == "cpu":  # without importing torch
         return None
     from annealcam.annealing.simulation.devices import pick_device
 
@@ -81,7 +127,7 @@ def gpu_of(device: str) -> Any:
 
 
 def converged(plan: Plan, simulator: Simulator) -> Converged:
-    """Climb the ladder to the plan's tolerance."""
+    """Run a plan with more and more steps until F has the plan's tolerance."""
 
     def run(multiple: int) -> Any:
         return simulator.run(plan.rung(plan.first, multiple), evenly=plan.evenly)
@@ -90,15 +136,14 @@ def converged(plan: Plan, simulator: Simulator) -> Converged:
 
 
 def final_state(plan: Plan, simulator: Simulator) -> Complex[Array, " states"]:
-    """Return the final amplitudes: the fourth-order splitting, refined until two agree."""
-    counts, before = 2 * plan.first, None
+    """Return the final amplitudes, from a fourth-order splitting refined until two runs agree."""
+    counts, coarser = 2 * plan.first, None
+    tol = max(plan.tol, STATE_TOL[plan.precision])
     while True:
         refuse_endless(plan.tau, int(counts.sum()))
         psi = simulator.state(aba(ABA_10_4, plan.schedule, plan.tau, counts, plan.scale))
-        if before is not None:
-            change = float(np.linalg.norm(psi - before))
-            if SAFETY * change / (REFINE**ABA_10_4.order - 1) <= max(
-                plan.tol, STATE_TOL[plan.precision]
-            ):
+        if coarser is not None:
+            change = float(np.linalg.norm(psi - coarser))
+            if SAFETY * change / (REFINE**ABA_10_4.order - 1) <= tol:
                 return psi
-        counts, before = np.ceil(REFINE * counts).astype(np.int64), psi
+        counts, coarser = np.ceil(REFINE * counts).astype(np.int64), psi

@@ -1,4 +1,4 @@
-"""The amplitudes of the states with k maps alone: runs that keep a cardinality exactly."""
+"""State vectors on the states with exactly k maps, for runs that conserve a cardinality."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from annealcam.qubo.problem import SelectionProblem
 
 
 class SectorVector:
-    """The amplitudes of a problem's binom(d, k) allowed states, and their energies.
+    """The amplitudes of the binom(d, k) feasible states of a problem, and their energies.
 
-    The driver is -(2c / d) sum_{p<q} (sigma+_p sigma-_q + h.c.), which keeps the number of selected
-    maps; see `subspace`. Runs start in `start`, a real state; None is the driver's ground state.
+    The driver is -(2c / d) sum_{p<q} (sigma+_p sigma-_q + h.c.), which conserves the number of
+    selected maps; see `subspace`. Runs start in the real state `start`; None is the driver's ground
+    state.
     """
 
     driver = "XY on the complete graph"
@@ -60,7 +61,7 @@ class SectorVector:
         return self.amplitudes(state)
 
     def begin(self) -> Float[Array, "2 states"]:
-        """Return the state that runs begin in, its real and imaginary parts."""
+        """Return the initial state of runs, as real and imaginary parts."""
         return self._start.copy()
 
     def advance(self, state: Float[Array, "2 states"], stages: Stages) -> None:

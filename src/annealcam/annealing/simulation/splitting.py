@@ -1,13 +1,13 @@
 """Splittings: a run as a list of phases exp(-i g E) and rotations exp(i theta sum_p X_p).
 
-H = A(u) H_D + B(u) H_QUBO is split in the extended phase space: two clocks, one read by the driver
-and moved by the phases, one read by the problem and moved by the rotations, so that the time
-dependence costs no order. A list is (angles, phases), one phase longer: the run is phase[0],
-rotation by angles[0], phase[1], and so on to the last phase.
+H = A(u) H_D + B(u) H_QUBO is split in the extended phase space with two clocks: A is evaluated on a
+clock that the phases advance, and B on one that the rotations advance. The order of a splitting is
+then the same as without time dependence. A run is phases[0], a rotation by angles[0], phases[1],
+and so on to the last phase.
 
-Strang's splitting, the problem outside, serves the final populations: where the schedule starts
-with the driver and ends with the problem its error vanishes at both ends, to leading order. The
-state vector itself, and what lies between the ends, take ABA(10,4) and ABA(10,6,4).
+Strang's splitting, with the problem outside, is used for final populations: if the schedule starts
+with the driver and ends with the problem, its leading error vanishes at both ends. State vectors
+take ABA(10,4), and the states during a run ABA(10,6,4).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    """A run as n rotations between n + 1 phases: `phases` in time, `angles` in radians."""
+    """A run as n rotations between n + 1 phases: `angles` in radians, `phases` in units of time."""
 
     angles: Float[Array, " angles"]
     phases: Float[Array, " phases"]
@@ -41,8 +41,8 @@ class Scheme:
 
 
 def _scheme(name: str, a: list[float], b: list[float], order: int) -> Scheme:
-    """A symmetric scheme from its first coefficients; what is left to one goes into the middle."""
-    if len(a) == len(b):  # rotations are even in number, one phase stands in the middle
+    """Return a symmetric scheme from its first coefficients; the middle ones follow from sum 1."""
+    if len(a) == len(b):  # an even number of rotations, and one phase in the middle
         a = [*a, 0.5 - sum(a)]
         rotations, phases = a + a[::-1], [*b, 1.0 - 2.0 * sum(b), *b[::-1]]
     else:
@@ -67,9 +67,9 @@ ABA_10_6_4 = _scheme(
 
 
 def steps_per_piece(schedule: Schedule, least: float) -> Int[Array, " pieces"]:
-    """Return the smallest numbers of steps with `least` steps over a whole run; see `strang`.
+    """Return the number of steps on each piece, such that a whole run has at least `least` steps.
 
-    Steps end where the schedule has a kink. The pieces of a smooth function count as one.
+    Steps end where the schedule has a kink. All pieces of a smooth function count as one.
 
     >>> from annealcam.annealing.schedules.schedule import LINEAR
     >>> steps_per_piece(LINEAR, 7.5)
@@ -79,7 +79,7 @@ def steps_per_piece(schedule: Schedule, least: float) -> Int[Array, " pieces"]:
 
 
 def strang(schedule: Schedule, tau: float, counts: Int[Array, " pieces"], scale: float) -> Stages:
-    """Return Strang's splitting, the problem outside, with counts[i] equal steps on piece i.
+    """Return Strang's splitting with the problem outside, with counts[i] equal steps on piece i.
 
     >>> from annealcam.annealing.schedules.schedule import LINEAR
     >>> s = strang(LINEAR, 10.0, np.array([4]), 1.0)
@@ -108,21 +108,21 @@ def aba(
 def aba_stages(
     scheme: Scheme, schedule: Schedule, tau: float, edges: Float[Array, " edges"], scale: float
 ) -> Stages:
-    """Return an ABA splitting over steps between the given fractions of a run."""
+    """Return an ABA splitting with steps between given fractions of a run."""
     start, length = edges[:-1, None], np.diff(edges)[:, None]
     a, b = np.array(scheme.rotations), np.array(scheme.phases)
-    read_by_driver = start + length * np.append(0.0, np.cumsum(b))
-    read_by_problem = start + length * np.cumsum(a[:-1])
-    own_side = np.minimum(read_by_driver, np.nextafter(edges[1:], 0.0)[:, None])  # of a jump
-    angles = scale * tau * length * schedule.A(own_side) * a
+    driver_clock = start + length * np.append(0.0, np.cumsum(b))
+    problem_clock = start + length * np.cumsum(a[:-1])
+    before_a_jump = np.minimum(driver_clock, np.nextafter(edges[1:], 0.0)[:, None])
+    angles = scale * tau * length * schedule.A(before_a_jump) * a
     merged = np.append(angles[:, :-1].ravel(), angles[-1, -1])
     merged[len(b) : -1 : len(b)] += angles[:-1, -1]
-    phases = tau * length * schedule.B(read_by_problem) * b
+    phases = tau * length * schedule.B(problem_clock) * b
     return Stages(merged, np.concatenate([[0.0], phases.ravel(), [0.0]]))
 
 
 def run_edges(schedule: Schedule, counts: Int[Array, " pieces"]) -> Float[Array, " edges"]:
-    """Return where steps begin and end, counts[i] of them on piece i.
+    """Return the ends of all steps, counts[i] of them on piece i.
 
     >>> from annealcam.annealing.schedules.schedule import LINEAR
     >>> run_edges(LINEAR, np.array([4]))
@@ -132,5 +132,5 @@ def run_edges(schedule: Schedule, counts: Int[Array, " pieces"]) -> Float[Array,
 
 
 def _kinks(schedule: Schedule) -> Float[Array, " kinks"]:
-    """Where steps must end."""
+    """Return the points at which steps must end."""
     return schedule.breaks[[0, -1]] if schedule.smooth else schedule.breaks

@@ -1,4 +1,4 @@
-"""All 2^d amplitudes in memory: runs of one problem on one core."""
+"""State vectors of all 2^d amplitudes, for runs of one problem on one core."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ REAL = {"complex128": np.float64, "complex64": np.float32}
 
 
 class StateVector:
-    """The amplitudes of a problem's 2^d states, and its energies, as they fit into the caches.
+    """The amplitudes and energies of the 2^d states of a problem, which should fit into the caches.
 
-    With fewer qubits than a vector register holds, idle ones are added: without a field they stay
-    in their ground state and are summed out, which changes nothing.
+    If there are fewer qubits than a vector register has lanes for, idle qubits are added. They have
+    no field, stay in their ground state, and are summed out.
 
-    `start` is the real state that runs begin in; None is the driver's own ground state.
+    Runs start in the real state `start`; None is the driver's ground state.
     """
 
     driver = "transverse field"
@@ -51,11 +51,13 @@ class StateVector:
         self.ground_energy = lowest + self.offset
         turns = (energies / (2 * math.pi)).astype(self.number)
         self._turns = np.tile(turns, 1 << (width - d)) if d < width else turns
-        self._rests = start is None
-        self._start = _uniform(width, self.number) if start is None else self._begun(start, width)
+        self._from_ground_state = start is None
+        self._start = (
+            _uniform(width, self.number) if start is None else self._in_gauge(start, width)
+        )
 
     def run(self, stages: Stages, *, evenly: bool) -> Float[Array, " states"]:
-        """Return the probabilities after a run; `evenly` says that phases mostly grow by steps."""
+        """Return the probabilities after a run; `evenly` if phases mostly grow by equal amounts."""
         density = _kernels.density(self._propagated(stages, evenly=evenly))
         return density if density.size == 1 << self.d else density.reshape(-1, 1 << self.d).sum(0)
 
@@ -67,12 +69,12 @@ class StateVector:
         """Return the amplitudes psi after a run, with their phase."""
         state = self.begin()
         self.advance(state, stages)
-        idle = MIN_QUBITS - self.d if self.d < MIN_QUBITS else 0  # each turns as it rests
+        idle = MIN_QUBITS - self.d if self.d < MIN_QUBITS else 0  # each gains a global phase
         phase = idle * stages.angles.sum() + self.offset * stages.phases.sum()
         return self.amplitudes(state) * np.exp(-1j * phase)
 
     def begin(self) -> Float[Array, "2 all"]:
-        """Return the state that runs begin in, in the real gauge and with the idle qubits."""
+        """Return the initial state of runs, in the real gauge and with the idle qubits."""
         return self._start.copy()
 
     def advance(self, state: Float[Array, "2 all"], stages: Stages) -> None:
@@ -89,20 +91,20 @@ class StateVector:
         return psi / np.linalg.norm(psi)
 
     def _propagated(self, stages: Stages, *, evenly: bool) -> Float[Array, "2 all"]:
-        """The state after a run, but for phases that do not show in probabilities."""
+        """Return the state after a run, up to phases that do not change probabilities."""
         state, angles = self.begin(), stages.angles
-        if self._rests:  # an eigenstate of the first rotation
+        if self._from_ground_state:  # an eigenstate of the first rotation
             angles = angles.copy()
             angles[0] = 0.0
         else:
             _kernels.dephase(state[0], state[1], self._turns, stages.phases[0], 1.0)
-        exact = self.number.itemsize == 8  # powers of rounded phases drift in single precision
-        kernel = _kernels.propagate_evenly if evenly and exact else _kernels.propagate
+        double = self.number.itemsize == 8  # in single precision, powers of phases drift
+        kernel = _kernels.propagate_evenly if evenly and double else _kernels.propagate
         kernel(state, self._turns, angles, stages.phases[1:-1])
         return state
 
-    def _begun(self, start: Float[Array, " states"], width: int) -> Float[Array, "2 all"]:
-        """A real state in the gauge, the idle qubits in their ground state."""
+    def _in_gauge(self, start: Float[Array, " states"], width: int) -> Float[Array, "2 all"]:
+        """Return a real state in the real gauge, with the idle qubits in their ground state."""
         idle = 1 << (width - self.d)
         real = np.tile(start, idle) * idle**-0.5
         return np.ascontiguousarray(
@@ -112,7 +114,7 @@ class StateVector:
 
 @lru_cache(maxsize=32)
 def _uniform(width: int, number: np.dtype) -> Float[Array, "2 states"]:
-    """The state of equal amplitudes, in the real gauge: (-i)^|n| 2^(-d/2)."""
+    """Return the state of equal amplitudes, in the real gauge: (-i)^|n| 2^(-d/2)."""
     parts = np.array([[1.0, 0.0, -1.0, 0.0], [0.0, -1.0, 0.0, 1.0]], dtype=number)
     state = np.ascontiguousarray(parts[:, weights(width) % 4]) * number.type(2.0 ** (-width / 2))
     state.setflags(write=False)

@@ -1,26 +1,26 @@
-"""The states of one Hamming weight k, and every function of their driver without a matrix.
+"""The states of one Hamming weight k, and functions of their driver without a matrix.
 
-Where exactly k of d qubits are set, the driver is the XY model on the complete graph,
+With exactly k of d qubits set, the driver is the XY model on the complete graph,
 
     H_D = -(2c/d) sum_{p<q} (sigma+_p sigma-_q + h.c.) = -(2c/d) A,
 
-(A x)(S) = sum of x over the k (d-k) subsets that differ from S by one swap: A is the adjacency
-matrix of the Johnson graph J(d, k). Its first gap, 2c, is that of the transverse field.
+where (A x)(S) is the sum of x over the k (d-k) subsets that differ from S by one swap: A is the
+adjacency matrix of the Johnson graph J(d, k). Its first gap, 2c, is that of the transverse field.
 
 Let D delete a member, (D x)(T) = sum_{p not in T} x(T + p), and U = D^T insert one. Then
 
-- A = U D - k: to delete one member and insert one is a swap, or one of k ways to change nothing;
-- D U - U D = d - 2w on weight w, so on U^(w-i) v with D v = 0, v of weight i, by summing from i up
-  to w - 1, U D = (w-i)(d-w-i+1). These spaces, i = 0..min(k, d-k), fill the sector, and A has there
-  the eigenvalue a_i = (k-i)(d-k-i) - i, binom(d, i) - binom(d, i-1) times;
-- U^j D^j has there the eigenvalue e_ji = prod_{m<j} (k-m-i)(d-k+m-i+1), zero for i > k - j. So
-  f(A) = sum_j c_j U^j D^j, where the triangular system f(a_i) = sum_j c_j e_ji gives the c_j: the
-  divided differences of f at a_k, a_(k-1), ...
+- A = U D - k: deleting and inserting a member is a swap, or changes nothing in one of k ways;
+- D U - U D = d - 2w on weight w. Let v have weight i and D v = 0. Summing from i to w - 1 gives
+  U D = (w-i)(d-w-i+1) on U^(w-i) v. These spaces, for i = 0..min(k, d-k), span the sector, and A
+  has the eigenvalue a_i = (k-i)(d-k-i) - i there, with multiplicity binom(d, i) - binom(d, i-1);
+- U^j D^j has the eigenvalue e_ji = prod_{m<j} (k-m-i)(d-k+m-i+1) there, which is zero for
+  i > k - j. So f(A) = sum_j c_j U^j D^j, where the c_j solve the triangular system
+  f(a_i) = sum_j c_j e_ji: they are the divided differences of f at a_k, a_(k-1), ...
 
-Hence f(A) x, and exp(i theta A) psi with it, is exact for the price of one way down through the
-weights k-1, ..., 0 and one way up: for k << d about 2k binom(d, k) additions, whatever f is, where
-one product with A's matrix takes k (d-k) binom(d, k). A sector of k > d/2 is that of d - k in
-reverse order.
+Hence f(A) x, and in particular exp(i theta A) psi, is exact and needs one pass down through the
+weights k-1, ..., 0 and one pass up. For k << d that is about 2k binom(d, k) additions for any f,
+while one product with the matrix A takes k (d-k) binom(d, k). A sector with k > d/2 is that of
+d - k in reverse order.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from annealcam.errors import ArgumentError
 
 @dataclass(frozen=True)
 class WeightSector:
-    """The binom(d, k) states of d qubits of which exactly k are set, in ascending order.
+    """The binom(d, k) states of d qubits in which exactly k are set, in ascending order.
 
-    Vectors have one entry for each state of `states`. hbar = 1, and psi is the plain state.
+    Vectors have one entry for each of `states`; hbar = 1.
 
     Args:
         d: number of qubits, at most 62.
@@ -52,7 +52,7 @@ class WeightSector:
 
     Raises:
         ArgumentError: d or k is not a whole number in range.
-        ProblemTooLargeError: more than 2^26 states, or more than the machine's memory can hold.
+        ProblemTooLargeError: there are over 2^26 states, or they do not fit into memory.
 
     Source: Ph. Delsarte, An algebraic approach to the association schemes of coding theory, Philips
     Research Reports Supplements 10 (1973), on the Johnson scheme.
@@ -71,7 +71,7 @@ class WeightSector:
         object.__setattr__(self, "d", whole("d", self.d))
         object.__setattr__(self, "k", whole("k", self.k))
         if self.k > self.d:
-            raise ArgumentError(f"k={self.k}: cannot set more than d={self.d} qubits")
+            raise ArgumentError(f"k={self.k}: must be at most d={self.d}")
         _johnson.refuse_too_large(self.d, self.k)
 
     @cached_property
@@ -81,7 +81,7 @@ class WeightSector:
 
     @cached_property
     def states(self) -> Int[Array, " states"]:
-        """State numbers, ascending: bit p is set where qubit p is."""
+        """Numbers of the states, ascending, (states,): bit p is set if qubit p is."""
         powers = np.int64(1) << np.arange(self.d, dtype=np.int64)
         states = self._sums(powers, np.zeros((self.d, self.d), dtype=np.int64))
         states.setflags(write=False)
@@ -89,17 +89,17 @@ class WeightSector:
 
     @cached_property
     def eigenvalues(self) -> Int[Array, " levels"]:
-        """The distinct eigenvalues (k-i)(d-k-i) - i of A, i = 0, 1, ...: descending integers."""
+        """The distinct eigenvalues (k-i)(d-k-i) - i of A for i = 0, 1, ..., descending."""
         return _johnson.eigenvalues(self.d, self._w)
 
     @cached_property
     def multiplicities(self) -> Int[Array, " levels"]:
-        """How often A has each of its eigenvalues; they sum to `size`."""
+        """Multiplicity of each eigenvalue of A; they sum to `size`."""
         numbers = [math.comb(self.d, i) for i in range(self._w + 1)]
         return np.diff(np.array(numbers), prepend=0)
 
     def ground_state(self) -> Float[Array, " states"]:
-        """Return the driver's ground state, A's top eigenvector: all states alike.
+        """Return the ground state of the driver, in which all amplitudes are equal.
 
         >>> WeightSector(4, 1).ground_state()
         array([0.5, 0.5, 0.5, 0.5])
@@ -109,26 +109,26 @@ class WeightSector:
     def energies(
         self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"]
     ) -> Float[Array, " states"]:
-        """Return sum_p l_p n_p + sum_{p<q} Q_pq n_p n_q of every state, each a sum of its own.
+        """Return sum_p l_p n_p + sum_{p<q} Q_pq n_p n_q of every state.
 
         Args:
             linear: l, (d,).
-            quadratic: Q, (d, d), symmetric; its diagonal is not read.
+            quadratic: Q, (d, d), symmetric; its diagonal is ignored.
 
         >>> WeightSector(3, 2).energies(np.array([1.0, 2.0, 4.0]), np.full((3, 3), 10.0))
         array([13., 15., 16.])
         """
         if linear.shape != (self.d,) or quadratic.shape != (self.d, self.d):
             raise ArgumentError(
-                f"linear, quadratic: of shapes {linear.shape}, {quadratic.shape}; "
-                f"one coefficient for each of d={self.d} qubits, and for each pair"
+                f"linear, quadratic: must have the shapes ({self.d},) and ({self.d}, {self.d}), "
+                f"not {linear.shape} and {quadratic.shape}"
             )
         return self._sums(linear.astype(np.float64), np.ascontiguousarray(quadratic, np.float64))
 
     def apply(
         self, x: Float[Array, "*rows states"], out: Float[Array, "*rows states"] | None = None
     ) -> Float[Array, "*rows states"]:
-        """Return A x for a real vector, or for every row of a block; `out` may be x itself.
+        """Return A x for a real vector, or for every row of a block; `out` may be x.
 
         >>> WeightSector(3, 1).apply(np.array([1.0, 10.0, 100.0]))
         array([110., 101.,  11.])
@@ -142,15 +142,15 @@ class WeightSector:
         x: Float[Array, "*rows states"],
         out: Float[Array, "*rows states"] | None = None,
     ) -> Float[Array, "*rows states"]:
-        """Return f(A) x for a real vector or block; `out` may be x itself.
+        """Return f(A) x for a real vector or block; `out` may be x.
 
-        The more `values` change from level to level, the more their differences of high order
-        cancel: for k near d/2 and wild values up to about 3^k roundings are lost.
+        If `values` vary strongly from level to level, differences of high order cancel: for k near
+        d/2 the rounding error can be up to about 3^k times that of one operation.
 
         Args:
             values: f at `eigenvalues`.
             x: a vector (states,), or several as rows.
-            out: where the result is to be written.
+            out: array for the result.
 
         >>> sector = WeightSector(3, 1)
         >>> resolvent = sector.function(1 / (3.0 - sector.eigenvalues), np.array([1.0, 0.0, 0.0]))
@@ -159,18 +159,19 @@ class WeightSector:
         """
         if values.shape != self.eigenvalues.shape:
             raise ArgumentError(
-                f"values: of shape {values.shape}; one for each of {self._w + 1} eigenvalues"
+                f"values: must be one for each of {self._w + 1} eigenvalues, not of shape "
+                f"{values.shape}"
             )
         return self._transform(x, _johnson.coefficients(values, self.d), out)
 
     def rotate(self, state: Float[Array, "2 states"], angle: float) -> None:
         """Replace psi = state[0] + i state[1] by exp(i angle A) psi, in place.
 
-        float64: to 1e-11 at worst, and to 1e-13 where |angle| (a_0 - a_k) is below 6;
-        float32: to 3e-5. Larger angles at large k are split, so that this holds.
+        The error is at most 1e-11 in float64 (1e-13 if |angle| (a_0 - a_k) is below 6), and 3e-5 in
+        float32. Large angles at large k are split to that end.
 
         >>> state = np.array([[1.0, 0.0], [0.0, 0.0]])
-        >>> WeightSector(2, 1).rotate(state, np.pi / 2)  # one swap takes a quarter turn
+        >>> WeightSector(2, 1).rotate(state, np.pi / 2)  # a quarter turn is one swap
         >>> state.round(12) + 0.0
         array([[0., 0.],
                [0., 1.]])
@@ -185,15 +186,15 @@ class WeightSector:
         angles: Float[Array, " rotations"],
         phases: Float[Array, " phases"],
     ) -> None:
-        """Rotate by angles[0]; then for each step phase by phases[step], rotate by the next angle.
+        """Rotate by angles[0], then for each step apply phases[step] and rotate by the next angle.
 
-        In place and in one compiled call, which leaves other threads free.
+        The state is changed in place by one compiled call, which releases Python's lock.
 
         Args:
-            state: real and imaginary part of psi, float64 or float32, contiguous.
-            turns: E / 2 pi; a phase multiplies psi by exp(-2 pi i phase turns).
-            angles: a rotation is exp(i angle A).
-            phases: one for each step.
+            state: real and imaginary part of psi, float64 or float32, contiguous, (2, states).
+            turns: E / 2 pi; a phase multiplies psi by exp(-2 pi i phase turns), (states,).
+            angles: a rotation is exp(i angle A), (steps + 1,).
+            phases: one for each step, (steps,).
 
         >>> sector = WeightSector(5, 2)
         >>> state = np.stack([sector.ground_state(), np.zeros(10)])
@@ -204,7 +205,9 @@ class WeightSector:
         self._check("state", state, rows=2, dtype=state.dtype)
         self._check("turns", turns, dtype=state.dtype)
         if angles.shape != (phases.size + 1,):
-            raise ArgumentError(f"angles: {angles.size}; one more than the {phases.size} phases")
+            raise ArgumentError(
+                f"angles: must be one more than the {phases.size} phases, not {angles.size}"
+            )
         c, pieces = _johnson.rotations(angles, self.d, self._w, dtype=state.dtype)
         real, imag = c.real.astype(state.dtype), c.imag.astype(state.dtype)
         below = np.empty((2, sum(self._levels[1:])), dtype=state.dtype)
@@ -215,12 +218,12 @@ class WeightSector:
 
     @property
     def _w(self) -> int:
-        """The weight that the kernels work at: k, or d - k where that is less."""
+        """The weight at which the kernels work, min(k, d - k)."""
         return min(self.k, self.d - self.k)
 
     @property
     def _mirrored(self) -> bool:
-        """Whether the kernels see the complements, whose order is the reverse."""
+        """Whether the kernels work on the complements, whose order is reversed."""
         return self.k > self._w
 
     @cached_property
@@ -234,12 +237,12 @@ class WeightSector:
 
     @cached_property
     def _lattice(self) -> tuple[object, ...]:
-        """What the kernels know of the sector."""
+        """The arguments of kernels that describe the sector."""
         choose = np.ascontiguousarray(self._choose[:, : self._w + 1])
         return self.d, self._w, choose, _johnson.leaf_tables(self._w)
 
     def _sums(self, linear: Array, quadratic: Array) -> Array:
-        """Sums of the coefficients of every state, in the type of `linear`."""
+        """Return the sum of the coefficients of every state, in the type of `linear`."""
         fields = np.zeros((self.k + 1, self.d), dtype=linear.dtype)
         fields[self.k] = linear
         sums = np.empty(self.size, dtype=linear.dtype)
@@ -265,10 +268,10 @@ class WeightSector:
             x[...] = x[..., ::-1].copy()
 
     def _check(self, name: str, x: Array, *, rows: int = 1, dtype: Any) -> None:
-        """Raise ArgumentError unless compiled code can read x: it checks no bounds."""
-        good = x.shape[-1:] == (self.size,) and x.size == rows * self.size
-        if not (good and x.dtype == dtype and dtype in _johnson.ROUNDING and x.flags.c_contiguous):
+        """Raise ArgumentError unless compiled code, which checks no bounds, can read x."""
+        fits = x.shape[-1:] == (self.size,) and x.size == rows * self.size
+        if not (fits and x.dtype == dtype and dtype in _johnson.ROUNDING and x.flags.c_contiguous):
             raise ArgumentError(
-                f"{name}: of shape {x.shape} and type {x.dtype}; must be contiguous, float64 or "
-                f"float32 as the others, with {self.size} entries a row"
+                f"{name}: must be contiguous with {self.size} entries in a row, and all arrays "
+                f"float64 or all float32; not of shape {x.shape} and type {x.dtype}"
             )

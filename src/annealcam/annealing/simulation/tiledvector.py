@@ -1,4 +1,4 @@
-"""2^d amplitudes that no cache holds: one sweep of the memory a step, on one core or several."""
+"""State vectors larger than the caches: one sweep of the memory in each step, on several cores."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ from annealcam.annealing.simulation.statevector import REAL
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem
 
-WHOLE = 20  # up to so many qubits all probabilities are extrapolated, beyond a summary of them
+WHOLE = 20  # up to so many qubits all probabilities are extrapolated; beyond, a summary of them
 MAX_QUBITS = 30
-_ROW = {"complex128": 13, "complex64": 14}  # qubits of a row, which stays in the second cache;
-_SHORT_ROW, _COLUMN = 10, (7, 10)  # fewer leave a column its share, more keep that in the cache too
-_GAP = 33 * BYTES  # between rows: with none, or 1 or 65, a column falls into few places of a cache
-_LARGEST = 1.2  # radians by which one rotation in the tangent form turns
-_SHARES = 4  # pieces of work for each thread, so that none waits long for another
+# A row should fit into the second cache. Smaller states have shorter rows, so that columns are not
+# too short, and the largest states longer rows, so that columns fit into the cache too.
+_ROW = {"complex128": 13, "complex64": 14}  # qubits of a row
+_SHORT_ROW, _COLUMN = 10, (7, 10)
+_GAP = 33 * BYTES  # between rows; with 0, 1 or 65 a column would map to few sets of the cache
+_LARGEST = 1.2  # largest angle, in radians, of one rotation in the tangent form
+_SHARES = 4  # pieces of work for each thread, to balance their load
 
 
 class TiledStateVector:
-    """The amplitudes of a problem's 2^d states; its energies are made anew as they are needed.
+    """The amplitudes of the 2^d states of a problem; energies are computed when they are needed.
 
-    Above 20 qubits a ladder works on a summary of the probabilities: that of the ground manifold,
-    and of the other states in 1024 groups by their lowest ten bits.
+    Above 20 qubits, `run` returns a summary of the probabilities: that of all ground states
+    together, and those of the other states in 1024 groups by their lowest ten bits.
     """
 
     driver = "transverse field"
@@ -54,7 +56,7 @@ class TiledStateVector:
         _low: int | None = None,
     ) -> None:
         d, number = problem.d, np.dtype(REAL[precision])
-        self.d, self.number, self._threads, self._begin = d, number, threads, start
+        self.d, self.number, self._threads, self._start = d, number, threads, start
         self._low = _low or _qubits_of_a_row(d, precision)
         self._summary = d > WHOLE
         require_memory(_bytes(d, number.itemsize), f"a state of {d} qubits in {precision}")
@@ -67,10 +69,10 @@ class TiledStateVector:
     def _split(
         self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"], offset: float
     ) -> None:
-        """E / 2 pi by columns and by rows, as _sweeps.py describes."""
+        """Store E / 2 pi by columns and by rows, as kernels/sweeps.py describes."""
         lanes, low = self._lanes, self._low
         columns = _kernels.energies(linear[:low], quadratic[:low, :low])
-        others = np.r_[:lanes, low : self.d]  # the energies of the lanes alone are the columns'
+        others = np.r_[:lanes, low : self.d]  # terms of the lanes alone belong to the columns
         linear, pairs = linear[others], quadratic[np.ix_(others, others)]
         linear[:lanes] = pairs[:lanes, :lanes] = 0.0
         rows = _kernels.energies(linear, pairs)
@@ -103,24 +105,26 @@ class TiledStateVector:
         return psi
 
     def _signs(self) -> Float[Array, "4 vectors 2 lanes"]:
-        """(-i)^|n| of the columns (re, im), in rows whose bits add 0, 1, 2, 3 to |n|."""
+        """Return (-i)^|n| of the columns (re, im), in rows whose bits add 0, 1, 2, 3 to |n|."""
         parts = np.array([[1.0, 0.0, -1.0, 0.0], [0.0, -1.0, 0.0, 1.0]], self.number)
         ones = (weights(self._low) + np.arange(4)[:, None]).reshape(4, -1, 1, 1 << self._lanes)
         return np.where(np.arange(2)[:, None] == 0, parts[0][ones % 4], parts[1][ones % 4])
 
     @cached_property
     def _state(self) -> Float[Array, "rows vectors 2 lanes"]:
-        """Memory for the state; it serves one run after another."""
+        """Memory for the state, used by all runs."""
         shape = 1 << (self.d - self._low), 1 << (self._low - self._lanes), 2, 1 << self._lanes
         return _aligned(shape, self.number, gap=_GAP)
 
     def _propagated(self, stages: Stages, *, whole: bool) -> Float[Array, "rows vectors 2 lanes"]:
-        """The state in the real gauge; the memory of the run before is used again."""
+        """Return the final state in the real gauge, in the memory of all runs.
+
+        Unless it is `whole`, phases that do not change probabilities are left out.
+        """
         state = self._state
-        given = np.empty(0) if self._begin is None else self._begin
-        _tiles.begin(state, self._signs(), given)
+        _tiles.begin(state, self._signs(), np.empty(0) if self._start is None else self._start)
         angles, phases = list(stages.angles), list(stages.phases)
-        if self._begin is None and not whole:  # an eigenstate of the first rotation
+        if self._start is None and not whole:  # an eigenstate of the first rotation
             angles[0] = phases[0] = 0.0
         if not whole:
             phases[-1] = 0.0
@@ -133,18 +137,18 @@ class TiledStateVector:
     def _sweep(
         self, state: Float[Array, "rows vectors 2 lanes"], *, by_rows: bool
     ) -> Callable[..., None]:
-        """One sweep, of the rows or of the columns: rotation before, phase, rotation after."""
+        """Return a function that sweeps rows or columns: a rotation, a phase, and a rotation."""
         columns, rows, coupling = self._parts
-        turns, own = (columns, rows) if by_rows else (rows, columns)
+        turns, turns_of_sets = (columns, rows) if by_rows else (rows, columns)
         coupling = coupling if by_rows else np.ascontiguousarray(coupling.T)
         strides = state.strides[:2] if by_rows else state.strides[1::-1]
-        place = (int(state.ctypes.data), *(int(stride) for stride in strides))
+        layout = (int(state.ctypes.data), *(int(stride) for stride in strides))
         table = _aligned((len(turns), 2, turns.shape[1]), self.number)
-        alone = self._lanes * by_rows + coupling.shape[1] % 2  # qubits in the tangent form
+        single = self._lanes * by_rows + coupling.shape[1] % 2  # qubits in the tangent form
 
         def sweep(before: float, phase: float, after: float, spread: Any) -> None:
             _sweeps.phase_table(table, turns, phase)
-            factor = (math.cos(before) * math.cos(after)) ** alone
+            factor = (math.cos(before) * math.cos(after)) ** single
             numbers = tuple(
                 self.number.type(number)
                 for angle in (before, after)
@@ -152,12 +156,13 @@ class TiledStateVector:
             )
 
             def work(first: int, last: int) -> None:
-                room = _aligned(table.shape, self.number)
+                buffer = _aligned(table.shape, self.number)
                 _sweeps.sweep(
-                    first, last, place, table, room, own, coupling, phase, factor, numbers
-                )
+                    first, last, layout, table, buffer, turns_of_sets, coupling, phase, factor,
+                    numbers,
+                )  # fmt: skip
 
-            spread(work, len(own))
+            spread(work, len(turns_of_sets))
 
         return sweep
 
@@ -174,19 +179,19 @@ def _density(state: Float[Array, "rows vectors 2 lanes"]) -> Float[Array, " stat
 
 
 def _aligned(shape: tuple[int, ...], number: np.dtype[Any], *, gap: int = 0) -> Float[Array, "..."]:
-    """An empty array that begins with a line of the cache, `gap` bytes between its rows."""
+    """Return an empty array that starts on a cache line, with `gap` bytes between its rows."""
     row = math.prod(shape[1:]) + gap // number.itemsize
-    room = np.empty(shape[0] * row + BYTES // number.itemsize, number)
-    first = -room.ctypes.data % BYTES // number.itemsize
-    rows = room[first : first + shape[0] * row].reshape(shape[0], row)
+    memory = np.empty(shape[0] * row + BYTES // number.itemsize, number)
+    first = -memory.ctypes.data % BYTES // number.itemsize
+    rows = memory[first : first + shape[0] * row].reshape(shape[0], row)
     return rows[:, : math.prod(shape[1:])].reshape(shape)
 
 
 def _visits(angles: list[float], phases: list[float]) -> Iterator[tuple[float, float, float]]:
-    """Rotation before, phase and rotation after of each sweep.
+    """Yield the first rotation, the phase and the second rotation of each sweep.
 
-    Sweep k does phase k; half of the qubits turn with angle k - 1 before it and angle k after it,
-    the other half in the neighbouring sweeps. An angle too large for the tangent form is split.
+    Sweep k applies phase k. Half of the qubits rotate by angle k - 1 before it and by angle k after
+    it, the other half in the neighbouring sweeps. Angles too large for the tangent form are split.
     """
     split_angles, split_phases = [], [phases[0]]
     for angle, phase in zip(angles, phases[1:], strict=True):
@@ -200,7 +205,7 @@ def _visits(angles: list[float], phases: list[float]) -> Iterator[tuple[float, f
 
 @contextmanager
 def _workers(threads: int) -> Iterator[Callable[[Callable[[int, int], None], int], None]]:
-    """Yield a function that spreads the numbers 0..n - 1 over threads, in shares."""
+    """Yield a function that distributes the numbers 0..n - 1 over threads."""
     if threads == 1:
         yield lambda work, n: work(0, n)
         return
@@ -215,5 +220,5 @@ def _workers(threads: int) -> Iterator[Callable[[Callable[[int, int], None], int
 
 
 def _bytes(d: int, itemsize: int) -> float:
-    """Two numbers for each amplitude, and the probabilities of a ladder's rungs up to 20 qubits."""
+    """Return the memory for the amplitudes, and up to 20 qubits for a ladder of probabilities."""
     return 2.0 ** min(d, 900) * (2 * itemsize + (5 * 8 if d <= WHOLE else 0))
