@@ -32,13 +32,13 @@ BAD = {
     "t = 10 comes after 10; must ascend": [(0, 0), (10, 0.5), (10, 0.6), (20, 1)],
     "t = 5 comes after 10; must ascend": [(0, 0), (10, 0.5), (5, 0.6), (20, 1)],
     "s falls from 0.5 to 0.4": [(0, 0), (10, 0.5), (15, 0.4), (20, 1)],
-    "1 points; it takes two or more": [(0, 0)],
+    "1 points; must be two or more": [(0, 0)],
     "0 points": [],
     "is not a point": [(0, 0), (1, 2, 3)],
     "is not a point (t, s)": [0, 1],
     "must be a number": [(0, 0), ("soon", 1)],
     "holds NaN": [(0, 0), (np.nan, 1)],
-    "points (t, s), t in microseconds, are asked for": "pause:0.5:0.2",
+    "must be points (t, s), t in microseconds": "pause:0.5:0.2",
 }
 
 
@@ -52,7 +52,7 @@ def test_bad_schedules(match):
 
 
 def test_the_schedules_of_the_simulator_are_not_converted():
-    with pytest.raises(ArgumentError, match="is a Schedule; points"):
+    with pytest.raises(ArgumentError, match="is a Schedule; must be points"):
         Controls(anneal_schedule=LINEAR)
 
 
@@ -60,7 +60,7 @@ LIMITS = {
     "slope is 4 per microsecond; this solver's steepest is 2": [(0, 0), (10, 0.2), (10.2, 1)],
     "slope is 10 per microsecond": [(0, 0), (0.1, 1)],
     "this solver's longest anneal has 2000": [(0, 0), (2001, 1)],
-    "13 points; this solver takes 12": [(t, t / 12) for t in range(13)],
+    "13 points; this solver takes 12 at most": [(t, t / 12) for t in range(13)],
 }
 
 
@@ -109,9 +109,9 @@ def test_the_same_schedules_pass_as_with_dwaves_own_check():
         ({"shots": 10_001}, "shots=10001: this solver takes 1 to 10000"),
         ({"annealing_time": 0.1}, "annealing_time=0.1: this solver takes 0.5 to 2000"),
         ({"annealing_time": 2000.5}, "annealing_time=2000.5: this solver takes 0.5 to 2000"),
-        ({"annealing_time": -1}, "annealing_time=-1: microseconds, above 0"),
-        ({"annealing_time": 9, "anneal_schedule": GOOD}, "give one"),
-        ({"shots": 10_000, "annealing_time": 1500}, "they take 1.5e"),
+        ({"annealing_time": -1}, "annealing_time=-1: must be a number of microseconds above 0"),
+        ({"annealing_time": 9, "anneal_schedule": GOOD}, "give only one"),
+        ({"shots": 10_000, "annealing_time": 1500}, "microseconds take 1.5e"),
         ({"shots": 10_000, "anneal_schedule": [(0, 0), (1500, 1)]}, "at most 1e"),
     ],
 )
@@ -122,6 +122,6 @@ def test_reads_and_times(options, match):
 
 def test_a_solver_without_schedules():
     machine = dimod.StructureComposite(dimod.ExactSolver(), [0], [])
-    with pytest.raises(ArgumentError, match="annealing_time: this solver takes none"):
+    with pytest.raises(ArgumentError, match="annealing_time: not supported by this solver"):
         Controls(annealing_time=9).options(machine)
     assert Controls(shots=7).options(machine) == {"num_reads": 7}

@@ -105,9 +105,9 @@ def test_connecting_takes_the_solver_for_the_problem_and_closes(monkeypatch, k, 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"time_limit": 2}, "time_limit=2: this solver takes 3 seconds or more"),
-        ({"time_limit": 0}, "time_limit=0.0: seconds, above 0"),
-        ({"solver": "one"}, "sampler, solver: give one"),
+        ({"time_limit": 2}, "time_limit=2: this solver needs 3 seconds or more"),
+        ({"time_limit": 0}, "time_limit=0.0: must be a number of seconds above 0"),
+        ({"solver": "one"}, "sampler, solver: give only one"),
         ({"sampler": object()}, "sampler=object: has no sample"),
     ],
 )
@@ -128,14 +128,14 @@ def test_dwaves_own_class_over_its_mock_of_the_service():
     p = relu_problem(6, 1)
     found = select_by_leap(p, sampler=machine, time_limit=1)
     assert found.energy == p.energy(found.n)
-    with pytest.raises(ArgumentError, match="time_limit=0.5: this solver takes 1 seconds or more"):
+    with pytest.raises(ArgumentError, match="time_limit=0.5: this solver needs 1 seconds or more"):
         select_by_leap(p, sampler=machine, time_limit=0.5)
 
 
 def test_the_least_time_of_dwaves_own_class_for_constrained_models():
     machine = object.__new__(LeapHybridCQMSampler)
     machine._properties = {"minimum_time_limit_s": 5}
-    with pytest.raises(ArgumentError, match="time_limit=4: this solver takes 5 seconds or more"):
+    with pytest.raises(ArgumentError, match="time_limit=4: this solver needs 5 seconds or more"):
         select_by_leap(relu_problem(6, cardinality=2), sampler=machine, time_limit=4)
 
 

@@ -185,9 +185,9 @@ def test_a_problem_beyond_the_graph():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"qpu": dimod.ExactSolver()}, "qpu=ExactSolver: no structured sampler"),
-        ({"qpu": object()}, "qpu=object: no structured sampler"),
-        ({"solver": "one"}, "qpu, solver: give one"),
+        ({"qpu": dimod.ExactSolver()}, "qpu=ExactSolver: not a structured sampler"),
+        ({"qpu": object()}, "qpu=object: not a structured sampler"),
+        ({"solver": "one"}, "qpu, solver: give only one"),
         ({"chain_strength": 0}, "chain_strength=0: must be above 0"),
         ({"chain_strength": np.nan}, "chain_strength=nan"),
     ],
@@ -199,7 +199,7 @@ def test_wrong_arguments(options, match):
 
 def test_a_graph_of_another_kind():
     other = dimod.StructureComposite(dimod.ExactSolver(), [0, 1], [(0, 1)])
-    with pytest.raises(ArgumentError, match="none of chimera, pegasus, zephyr"):
+    with pytest.raises(ArgumentError, match="must be one of chimera, pegasus, zephyr"):
         select_by_dwave(relu_problem(2), qpu=other, shots=1)
 
 

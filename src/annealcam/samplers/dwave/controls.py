@@ -1,4 +1,4 @@
-"""How often and how fast a processor anneals, checked before anything is submitted."""
+"""The number, length and schedule of anneals, checked before they are submitted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Controls:
-    """Shots, and either an annealing time or a schedule; neither leaves the solver's default.
+    """The number of shots, and the annealing time or a schedule; without both, solver defaults.
 
     Args:
         shots: number of anneals, each measured once.
@@ -27,7 +27,7 @@ class Controls:
             between them.
 
     Raises:
-        ArgumentError: no such anneal exists, on whatever processor.
+        ArgumentError: a value is invalid for every processor.
 
     >>> Controls(shots=100, anneal_schedule=[(0, 0), (10, 0.5), (60, 0.5), (70, 1)]).length
     70.0
@@ -41,7 +41,7 @@ class Controls:
         set_field = object.__setattr__
         set_field(self, "shots", whole("shots", self.shots, least=1))
         if self.annealing_time is not None and self.anneal_schedule is not None:
-            raise ArgumentError("annealing_time, anneal_schedule: give one; a schedule has its own")
+            raise ArgumentError("annealing_time, anneal_schedule: give only one of them")
         if self.annealing_time is not None:
             set_field(self, "annealing_time", _positive("annealing_time", self.annealing_time))
         if self.anneal_schedule is not None:
@@ -49,14 +49,14 @@ class Controls:
 
     @property
     def length(self) -> float | None:
-        """Microseconds of one anneal; None where the solver's default decides."""
+        """Length of one anneal in microseconds; None: the default of the solver."""
         return self.anneal_schedule[-1][0] if self.anneal_schedule else self.annealing_time
 
     def options(self, qpu: Any) -> dict[str, Any]:
-        """Return what the processor's `sample` is to be told, or raise what it would refuse.
+        """Return the options of the processor's `sample`.
 
         Raises:
-            ArgumentError: outside of what the solver's properties allow.
+            ArgumentError: a value is outside of the limits in the solver's properties.
 
         Source: D-Wave, "Solver Parameters": anneal_schedule, annealing_time, num_reads; the slope
             is that of `DWaveSampler.validate_anneal_schedule`.
@@ -69,7 +69,7 @@ class Controls:
             if value is None:
                 continue
             if name not in qpu.parameters:
-                raise ArgumentError(f"{name}: this solver takes none")
+                raise ArgumentError(f"{name}: not supported by this solver")
             options[name] = value
         if self.annealing_time is not None:
             _within("annealing_time", self.annealing_time, limits.get("annealing_time_range"))
@@ -84,8 +84,8 @@ def _points(schedule: Any) -> tuple[Point, ...]:
     rows = schedule.tolist() if isinstance(schedule, np.ndarray) else schedule
     if not isinstance(rows, Sequence) or isinstance(rows, str):
         raise ArgumentError(
-            f"anneal_schedule: is a {type(schedule).__name__}; points (t, s), t in microseconds, "
-            "are asked for. The schedules of `anneal` (A and B over the run) are none"
+            f"anneal_schedule: is a {type(schedule).__name__}; must be points (t, s), t in "
+            "microseconds, unlike the schedules of `anneal`, which are functions A and B"
         )
     for row in rows:
         if not isinstance(row, Sequence) or isinstance(row, str) or len(row) != 2:
@@ -98,14 +98,14 @@ def _points(schedule: Any) -> tuple[Point, ...]:
 
 
 def _forward(points: tuple[Point, ...]) -> tuple[Point, ...]:
-    """The points, if a run from s = 0 to s = 1 goes through them."""
+    """Return the points if they describe a run from s = 0 to s = 1."""
     if len(points) < 2:
-        raise ArgumentError(f"anneal_schedule: {len(points)} points; it takes two or more")
+        raise ArgumentError(f"anneal_schedule: {len(points)} points; must be two or more")
     times, fractions = zip(*points, strict=True)
     if fractions[0] == 1:
         raise ArgumentError(
-            "anneal_schedule: starts at s = 1; a reverse anneal needs an initial state, which a "
-            "selection does not have. Start at s = 0"
+            "anneal_schedule: starts at s = 1, but a reverse anneal needs an initial state, which "
+            "is not supported; start at s = 0"
         )
     if (fractions[0], fractions[-1]) != (0, 1):
         raise ArgumentError(
@@ -117,14 +117,16 @@ def _forward(points: tuple[Point, ...]) -> tuple[Point, ...]:
         if t1 <= t0:
             raise ArgumentError(f"anneal_schedule: t = {t1:g} comes after {t0:g}; must ascend")
         if s1 < s0:
-            raise ArgumentError(f"anneal_schedule: s falls from {s0:g} to {s1:g}; must not")
+            raise ArgumentError(f"anneal_schedule: s falls from {s0:g} to {s1:g}; must not fall")
     return points
 
 
 def _limited(points: tuple[Point, ...], limits: Mapping[str, Any]) -> None:
     most = limits.get("max_anneal_schedule_points")
     if most is not None and len(points) > most:
-        raise ArgumentError(f"anneal_schedule: {len(points)} points; this solver takes {most}")
+        raise ArgumentError(
+            f"anneal_schedule: {len(points)} points; this solver takes {most} at most"
+        )
     if limits.get("annealing_time_range") is None:
         return
     shortest, longest = limits["annealing_time_range"]
@@ -143,20 +145,20 @@ def _limited(points: tuple[Point, ...], limits: Mapping[str, Any]) -> None:
 
 
 def _check_duration(shots: int, length: float | None, limits: Mapping[str, Any]) -> None:
-    """The anneals alone must fit into one submission; reading them out comes on top."""
+    """Check that the anneals, without their readout, fit into one submission."""
     length = limits.get("default_annealing_time") if length is None else length
     longest = (limits.get("problem_run_duration_range") or [0, math.inf])[1]
     if length is not None and shots * length > longest:
         raise ArgumentError(
-            f"shots={shots}: of {length:g} microseconds each, they take {shots * length:g}; this "
-            f"solver runs for at most {longest:g}. Lower the shots or the length of an anneal"
+            f"shots={shots}: anneals of {length:g} microseconds take {shots * length:g}; this "
+            f"solver runs for at most {longest:g}. Reduce the shots or the length of an anneal."
         )
 
 
 def _positive(name: str, value: Any) -> float:
     number = real(name, value)
     if not 0 < number < math.inf:
-        raise ArgumentError(f"{name}={value}: microseconds, above 0")
+        raise ArgumentError(f"{name}={value}: must be a number of microseconds above 0")
     return number
 
 

@@ -1,4 +1,4 @@
-"""The credentials stay where they are: out of messages, out of logs, out of results."""
+"""Keep D-Wave's credentials out of messages, logs and results."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def scrubbed(text: str) -> str:
 
 
 def configuration() -> dict[str, Any]:
-    """Return D-Wave's configuration, of its file and the environment; loading it is not logged.
+    """Load D-Wave's configuration from its file and the environment, without logging it.
 
     Raises:
-        Exception: whatever D-Wave's loader raises for a file or a profile that is not there.
+        Exception: as D-Wave's loader, for a missing file or profile.
     """
     from dwave.cloud.config import load_config
 
-    with _filtered(lambda _record: False):  # at level TRACE the loader tells all it reads
+    with _filtered(lambda _record: False):  # at level TRACE the loader logs the values
         return load_config()
 
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Keep the secrets out of the log, to which D-Wave's client writes them at level DEBUG."""
+    """Hide the secrets that D-Wave's client would log at level DEBUG."""
     secrets = _secrets()
 
     def hide(record: logging.LogRecord) -> bool:
         record.msg, record.args = _without(record.getMessage(), secrets), ()
         if record.exc_info:  # as text: the exception itself holds the request and its headers
-            told = logging.Formatter().formatException(record.exc_info)
-            record.exc_text, record.exc_info = _without(told, secrets), None
+            traceback = logging.Formatter().formatException(record.exc_info)
+            record.exc_text, record.exc_info = _without(traceback, secrets), None
         return True
 
     with _filtered(hide):
@@ -51,9 +51,9 @@ def unlogged() -> Iterator[None]:
 
 @contextmanager
 def _filtered(keep: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
-    """A filter on each logger of D-Wave's, and so before any handler, as long as this lasts."""
-    known = logging.root.manager.loggerDict
-    names = [name for name in known if name == "dwave" or name.startswith("dwave.")]
+    """Add a filter to each of D-Wave's loggers, where it precedes all handlers."""
+    loggers_by_name = logging.root.manager.loggerDict
+    names = [name for name in loggers_by_name if name == "dwave" or name.startswith("dwave.")]
     loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
         logger.addFilter(keep)
@@ -65,14 +65,14 @@ def _filtered(keep: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
 
 
 def _secrets() -> list[str]:
-    """What must not be shown, the longest first: one may hold another."""
-    found = [os.environ.get(f"DWAVE_API_{key.upper()}") for key in _SECRET]
+    """Return the values to hide, the longest first, since one may contain another."""
+    values = [os.environ.get(f"DWAVE_API_{key.upper()}") for key in _SECRET]
     try:
         configured = configuration()
-        found += [configured.get(key) for key in _SECRET]
+        values += [configured.get(key) for key in _SECRET]
     except Exception:  # a broken configuration is reported elsewhere; here it holds no secret
         pass
-    return sorted({str(s) for s in found if s}, key=len, reverse=True)
+    return sorted({str(value) for value in values if value}, key=len, reverse=True)
 
 
 def _without(text: str, secrets: list[str]) -> str:

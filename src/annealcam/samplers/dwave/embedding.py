@@ -1,4 +1,4 @@
-"""Chains of qubits for the variables: cliques, since any two candidates may be redundant."""
+"""Embeddings: a chain of qubits for each variable, in a clique of chains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError, EmbeddingError
-from annealcam.samplers.dwave.connect import solver_name
+from annealcam.samplers.dwave.service import solver_name
 
 if TYPE_CHECKING:
     import dimod
@@ -16,14 +16,15 @@ TOPOLOGIES = ("chimera", "pegasus", "zephyr")
 
 
 def clique_embedding(qpu: Any, d: int) -> dict[int, tuple[int, ...]]:
-    """Return a chain of qubits for each of d variables, any two of them coupled.
+    """Return a chain of qubits for each of d variables, with every pair of chains coupled.
 
-    All chains have nearly the same length, and the same graph and d always give the same ones:
-    minorminer keeps the cliques of a graph in a file of its own.
+    The embedding is a clique, because any two maps may be coupled. All chains have nearly the same
+    length, and equal graphs and d give equal chains: minorminer caches the cliques of a graph in a
+    file.
 
     Raises:
-        EmbeddingError: d is beyond the largest clique of the processor's graph.
-        ArgumentError: the graph is none of Chimera, Pegasus and Zephyr.
+        EmbeddingError: d is above the size of the largest clique of the processor's graph.
+        ArgumentError: the graph is not Chimera, Pegasus or Zephyr.
 
     Source: Boothby, King and Roy, Quantum Inf. Process. 15, 495 (2016), arXiv 1507.04774.
 
@@ -36,26 +37,26 @@ def clique_embedding(qpu: Any, d: int) -> dict[int, tuple[int, ...]]:
 
     graph = qpu.to_networkx_graph()
     if graph.graph.get("family") not in TOPOLOGIES:
-        raise ArgumentError(f"qpu: its graph is none of {', '.join(TOPOLOGIES)}")
+        raise ArgumentError(f"qpu: its graph must be one of {', '.join(TOPOLOGIES)}")
     cliques = busgraph_cache(graph)
     chains: dict[int, tuple[int, ...]] = cliques.find_clique_embedding(d)
     if len(chains) < d:
         raise EmbeddingError(
             f"d={d}: the largest clique in the graph of {solver_name(qpu)} ({topology(qpu)}) has "
             f"{len(cliques.largest_clique())} variables; keep fewer candidates (max_qubits), or "
-            "take another sampler (leap, sa, tabu)"
+            "choose another sampler (leap, sa, tabu)"
         )
     return chains
 
 
 def topology(qpu: Any) -> str:
-    """Return the name of the processor's graph, with its size: `pegasus [16]`."""
-    told = qpu.properties.get("topology", {})
-    return f"{told.get('type', 'unknown')} {told.get('shape', '')}".strip()
+    """Return the name and the size of the processor's graph, such as `pegasus [16]`."""
+    entry = qpu.properties.get("topology", {})
+    return f"{entry.get('type', 'unknown')} {entry.get('shape', '')}".strip()
 
 
 def check_chain_strength(chain_strength: Any) -> float | None:
-    """Return the strength as a float, or None; raise ArgumentError unless it is above 0."""
+    """Return the strength as a float, or None; raise ArgumentError if it is not above 0."""
     if chain_strength is None:
         return None
     number = real("chain_strength", chain_strength)
@@ -68,12 +69,14 @@ def check_chain_strength(chain_strength: Any) -> float | None:
 
 
 def torque_compensation(model: dimod.BinaryQuadraticModel) -> float:
-    """Return the usual chain strength for an Ising model.
+    """Return the chain strength of uniform torque compensation for an Ising model.
 
-    1.414 * sqrt(mean degree) * sqrt(mean of J^2): it resists the torque that random neighbours
-    exert on a chain. 1 where there are no couplings, for then nothing pulls a chain apart.
+    1.414 * sqrt(mean degree) * sqrt(mean of J^2)
 
-    Source: Raymond et al., IEEE QCE 2020, as `dwave.embedding.chain_strength` has it.
+    This resists the torque that random neighbours exert on a chain. Without couplings nothing
+    pulls a chain apart, and the result is 1.
+
+    Source: Raymond et al., IEEE QCE 2020; `dwave.embedding.chain_strength`.
 
     >>> import dimod
     >>> round(torque_compensation(dimod.BinaryQuadraticModel({}, {"ab": 0.5}, "SPIN")), 3)

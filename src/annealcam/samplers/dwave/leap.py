@@ -12,14 +12,13 @@ from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
-from annealcam.samplers.dwave.answers import numbers
-from annealcam.samplers.dwave.connect import asked, connected, solver_name
+from annealcam.samplers.dwave.service import call_service, connect, numbers, solver_name
 from annealcam.samplers.shots import best_of, rows_of
 
 if TYPE_CHECKING:
     import dimod
 
-TIMES = ("run_time", "charge_time", "qpu_access_time")  # microseconds, as Leap tells them
+TIMES = ("run_time", "charge_time", "qpu_access_time")  # microseconds, by Leap's names
 
 
 def select_by_leap(
@@ -29,25 +28,27 @@ def select_by_leap(
     solver: str | None = None,
     sampler: Any = None,
 ) -> Selection:
-    """Return the best answer of a hybrid solver, reached through dwave-system.
+    """Return the best sample of a hybrid solver of Leap, through dwave-system.
 
-    Without a cardinality the problem goes as a binary quadratic model; with one as a constrained
-    quadratic model, the cardinality an equality of its own, so that no penalty is needed.
+    Without a cardinality the problem is submitted as a binary quadratic model; with one as a
+    constrained quadratic model with the cardinality as an equality, so that no penalty is needed.
 
-    `info`: solver, problem_type (`bqm` or `cqm`), time_limit in seconds (None: the solver's
-    least), timing (Leap's own, in microseconds); reproducible: False, since it takes no seed.
+    `info` holds `solver`; `problem_type` (`bqm` or `cqm`); `time_limit` in seconds (None: the
+    solver's minimum); `timing`, Leap's own, in microseconds; `reproducible`, which is False, since
+    the solver takes no seed.
 
     Args:
         problem: the selection problem.
-        time_limit: seconds that the solver may work; None takes the least that it accepts.
-        solver: name of a solver; None leaves it to D-Wave's configuration.
-        sampler: an object with `sample(bqm)`, or `sample_cqm(cqm)` for a cardinality, to use in
-            place of connecting.
+        time_limit: seconds of work for the solver; None: its minimum for the problem.
+        solver: the name of a solver; None: that of D-Wave's configuration.
+        sampler: an object with `sample(bqm)`, or with `sample_cqm(cqm)` for a cardinality, to use
+            instead of connecting.
 
     Raises:
-        ArgumentError: the time limit is below the least for this problem.
-        MissingCredentialsError: there is no token, or it is refused.
-        SamplerError: no such solver, no answer, or no dwave-system.
+        ArgumentError: the time limit is below the solver's minimum for the problem.
+        MissingCredentialsError: there is no token, or the service rejects it.
+        SamplerError: the solver does not exist, the service does not answer, or dwave-system is
+            not installed.
 
     >>> import dimod
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
@@ -57,21 +58,24 @@ def select_by_leap(
     if time_limit is not None:
         time_limit = real("time_limit", time_limit)
         if not 0 < time_limit < math.inf:
-            raise ArgumentError(f"time_limit={time_limit}: seconds, above 0; None for the least")
+            raise ArgumentError(
+                f"time_limit={time_limit}: must be a number of seconds above 0, or None for the "
+                "minimum"
+            )
     if sampler is not None and solver is not None:
-        raise ArgumentError("sampler, solver: give one; a solver's name is to connect by")
+        raise ArgumentError("sampler, solver: give only one of them")
     if problem.d == 0:
         return Selection(np.zeros(0, dtype=np.int8), 0.0, True, "leap")
     constrained = problem.cardinality is not None
     if sampler is not None:
         return _selected(problem, sampler, time_limit)
     kind = "LeapHybridCQMSampler" if constrained else "LeapHybridSampler"
-    with connected("leap", kind, solver) as machine:
+    with connect("leap", kind, solver) as machine:
         return _selected(problem, machine, time_limit)
 
 
 def constrained_model(problem: SelectionProblem) -> dimod.ConstrainedQuadraticModel:
-    """Return the problem with its cardinality as the constraint sum n = k, without a penalty.
+    """Return the problem with its cardinality as the constraint sum n = k instead of a penalty.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5, cardinality=1)
     >>> constrained_model(p).constraints["cardinality"].to_polystring()
@@ -93,17 +97,16 @@ def _selected(problem: SelectionProblem, sampler: Any, time_limit: float | None)
         raise ArgumentError(f"sampler={type(sampler).__name__}: has no {method}")
     model = constrained_model(problem) if constrained else problem.to_bqm()
     options = {} if time_limit is None else {"time_limit": time_limit}
-    found = asked("leap", lambda: _sampled(sampler, method, model, options))
-    told = {key: found.info[key] for key in TIMES if key in found.info}
+    samples = call_service("leap", lambda: _sampled(sampler, method, model, options))
     info = {
         "solver": solver_name(sampler),
         "problem_type": "cqm" if constrained else "bqm",
         "time_limit": time_limit,
-        "timing": numbers(told),
+        "timing": numbers({key: samples.info.get(key) for key in TIMES}),
         "time_unit": "microseconds",
         "reproducible": False,
     }
-    return best_of(problem, rows_of(found, problem.d, "leap"), "leap", info)
+    return best_of(problem, rows_of(samples, problem.d, "leap"), "leap", info)
 
 
 def _sampled(sampler: Any, method: str, model: Any, options: dict[str, Any]) -> dimod.SampleSet:
@@ -111,9 +114,9 @@ def _sampled(sampler: Any, method: str, model: Any, options: dict[str, Any]) -> 
         least = sampler.min_time_limit(model)
         if options["time_limit"] < least:
             raise ArgumentError(
-                f"time_limit={options['time_limit']:g}: this solver takes {least:g} seconds or "
+                f"time_limit={options['time_limit']:g}: this solver needs {least:g} seconds or "
                 "more for this problem"
             )
-    found = getattr(sampler, method)(model, **options)
-    found.resolve()  # here, where its failure is told; a future would fail later
-    return found
+    samples = getattr(sampler, method)(model, **options)
+    samples.resolve()  # a future would fail later, where the failure is not translated
+    return samples

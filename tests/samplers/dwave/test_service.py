@@ -13,9 +13,9 @@ from dwave.cloud import exceptions as cloud
 from dwave.cloud.api import exceptions as api
 
 from annealcam.errors import ArgumentError, MissingCredentialsError, SamplerError
-from annealcam.samplers.dwave.connect import asked, connected
 from annealcam.samplers.dwave.leap import select_by_leap
 from annealcam.samplers.dwave.qpu import select_by_dwave
+from annealcam.samplers.dwave.service import call_service, connect
 from tests.problems import relu_problem
 from tests.samplers.dwave.machines import (
     TOKEN,
@@ -70,11 +70,11 @@ def test_a_configuration_that_is_not_there(monkeypatch, tmp_path):
 
 FAILURES = [
     (cloud.SolverNotFoundError, SamplerError, "solver='one': no such solver"),
-    (cloud.SolverAuthenticationError, MissingCredentialsError, "refuses the token"),
+    (cloud.SolverAuthenticationError, MissingCredentialsError, "rejects the token"),
     (api.ResourceAuthenticationError, MissingCredentialsError, "dwave setup --auth"),
-    (api.ResourceAccessForbiddenError, MissingCredentialsError, "refuses the token"),
+    (api.ResourceAccessForbiddenError, MissingCredentialsError, "rejects the token"),
     (cloud.SolverOfflineError, SamplerError, "the solver is offline"),
-    (api.ResourceLimitsExceededError, SamplerError, "the account's limit is reached"),
+    (api.ResourceLimitsExceededError, SamplerError, "the limit of the account is reached"),
     (api.RequestTimeout, SamplerError, "no answer from D-Wave's service"),
     (cloud.PollingTimeout, SamplerError, "no answer from D-Wave's service"),
     (requests.exceptions.ConnectionError, SamplerError, "check the network"),
@@ -111,7 +111,7 @@ def test_failures_to_connect_are_one_line_without_the_token(
 def test_a_stand_in_that_fails_where_dwaves_packages_are_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "dwave.cloud", None)
     with pytest.raises(SamplerError, match=r"^sampler=leap: fails \(ZeroDivisionError: "):
-        asked("leap", lambda: 1 / 0)
+        call_service("leap", lambda: 1 / 0)
 
 
 def test_failures_while_sampling_hide_the_token(token):
@@ -185,7 +185,7 @@ def test_exceptions_in_the_log_are_hidden_and_the_log_is_left_as_found(token, lo
             logger.exception("with %s", TOKEN)
         return 3
 
-    assert asked("dwave", action) == 3
+    assert call_service("dwave", action) == 3
     assert "with ***" in log.getvalue()
     assert "ValueError: ***" in log.getvalue()
     assert TOKEN not in log.getvalue()
@@ -193,8 +193,8 @@ def test_exceptions_in_the_log_are_hidden_and_the_log_is_left_as_found(token, lo
 
 
 def test_an_empty_name_of_a_solver():
-    with pytest.raises(ArgumentError, match="solver='': a name, or None"):
-        connected("dwave", "DWaveSampler", "")
+    with pytest.raises(ArgumentError, match="solver='': must be a name, or None"):
+        connect("dwave", "DWaveSampler", "")
 
 
 def test_a_missing_package_is_named_with_the_mend():
