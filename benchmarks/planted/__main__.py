@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from annealcam.attribution.targets import resolve_target
-from annealcam.cli.console import one_line_errors, progress
+from annealcam.cli.console import one_line_errors, progress_bar
 from annealcam.data.sets import load_set
 
 from .experiment import Experiment, run_experiment
@@ -62,7 +62,7 @@ def main(
         patch=patch, train_per_class=train_per_class, photos_per_class=photos_per_class,
     )  # fmt: skip
     trials = Path(f"{output}.trials")
-    with progress("planted shortcuts", 1) as report:
+    with progress_bar("planted shortcuts", 1) as report:
         experiment = run_experiment(sets, labels, seeds, plan, trials, cache=cache, progress=report)
         report("drawing", 1, 1)
         write_experiment(experiment, output)

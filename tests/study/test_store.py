@@ -41,7 +41,7 @@ def test_another_study_is_refused_and_the_difference_named(tmp_path):
         tmp_path / "r", {"config": {"data": {"name": "a"}, "seed": 0}, "data": "x"}
     )
     assert same["finished"] is False
-    with pytest.raises(ArgumentError, match=r"config\.data\.name is 'a' there, 'b' here; choose"):
+    with pytest.raises(ArgumentError, match=r"config\.data\.name is 'a' there, 'b' here\); remove"):
         store.open_run(tmp_path / "r", {"config": {"seed": 0, "data": {"name": "b"}}, "data": "x"})
 
 

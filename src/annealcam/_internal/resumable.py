@@ -42,8 +42,17 @@ class PartStore:
     parts: str = ""
     suffix: str = ".npz"
 
-    def open(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+    def open(
+        self,
+        identity: Mapping[str, Any],
+        *,
+        read: Callable[[Path], dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
         """Start the work, or continue it if its identity is equal; return the record.
+
+        Args:
+            identity: everything that determines the bits of the result.
+            read: reads the record; None takes `read_json`.
 
         Raises:
             ArgumentError: the folder holds work of another identity; the differences are listed.
@@ -51,7 +60,7 @@ class PartStore:
         """
         file = self.folder / self.record
         if file.exists():
-            record = read_json(file)
+            record = (read or read_json)(file)
             check_identity(record.get("identity"), identity, self.folder, self.result)
             return record
         record = {"identity": dict(identity), "finished": False}

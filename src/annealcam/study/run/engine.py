@@ -168,7 +168,7 @@ def _run_shards(
 
     card = {c.name: c for c in cards}
     run = folder.resolve()
-    missing = [shard for shard in shards if not (run / store.TABLE / shard.file).exists()]
+    missing = [shards[number] for number in store.part_store(run).missing(len(shards))]
     done, images = len(shards) - len(missing), 0
     report("shards", done, len(shards))
     futures = [

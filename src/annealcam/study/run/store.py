@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annealcam._internal.files import UNFINISHED, file_written_aside, make_folder
-from annealcam.errors import ArgumentError, OutputError
+from annealcam._internal.files import file_written_aside, make_folder
+from annealcam._internal.resumable import PartStore, read_json, write_json
+from annealcam.errors import OutputError
 from annealcam.study.config import current_names
 from annealcam.study.table.columns import SCHEMA, current_table
 
@@ -57,94 +57,59 @@ def read_logs(run: Path) -> list[dict[str, Any]]:
         OutputError: one cannot be read.
     """
     files = sorted((run / LOG).glob("part-*.json"))
-    return [_read_json(file) for file in files]
+    return [read_json(file) for file in files]
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """Return what a run was made of and by.
+    """Return the manifest of a run, with the names of the current version.
 
     Raises:
         OutputError: there is none, or it cannot be read.
     """
-    manifest = _read_json(run / MANIFEST)
+    manifest = read_json(run / MANIFEST)
     for holder in (manifest, manifest.get("identity")):
         if isinstance(holder, dict) and isinstance(holder.get("config"), dict):
             holder["config"] = current_names(holder["config"])
     return manifest
 
 
-def write_manifest(run: Path, told: Mapping[str, Any]) -> None:
-    """Write the manifest, as a whole or not at all.
+def write_manifest(run: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest, completely or not at all.
 
     Raises:
         OutputError: it cannot be written.
     """
-    with file_written_aside(run / MANIFEST) as aside:
-        text = json.dumps(dict(told), indent=2, ensure_ascii=False, allow_nan=False)
-        aside.write_text(text + "\n", encoding="utf-8")
+    write_json(run / MANIFEST, manifest)
+
+
+def part_store(run: Path, folder: str = TABLE) -> PartStore:
+    """Return the store of the parts of a run: those of its table, or of its log."""
+    suffix = {TABLE: ".parquet", LOG: ".json"}[folder]
+    return PartStore(run, "study", record=MANIFEST, parts=folder, suffix=suffix)
 
 
 def open_run(run: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Begin a run in a folder, or go on with one of the same identity; return its manifest.
+    """Start a run in a folder, or continue one of the same identity; return its manifest.
 
     Raises:
-        ArgumentError: the folder holds a run of another identity; the differences are named.
-        OutputError: the folder holds something else, or cannot be written.
+        ArgumentError: the folder holds a run of another identity; the differences are listed.
+        OutputError: the folder holds other files, or cannot be written.
     """
     _refuse_foreign(run)
-    if (run / MANIFEST).exists():
-        told = read_manifest(run)
-        _refuse_another(run, told.get("identity", {}), identity)
-    else:
-        told = {"identity": dict(identity), "finished": False}
-        make_folder(run)
-        write_manifest(run, told)
-    for name in (TABLE, LOG):  # after the manifest: a folder of parts is always somebody's
-        make_folder(run / name)
-    return told
+    manifest = part_store(run).open(identity, read=lambda _: read_manifest(run))
+    for folder in (TABLE, LOG):  # made after the manifest, so that each has one
+        make_folder(run / folder)
+    return manifest
 
 
 def tidy(run: Path) -> None:
-    """Remove what killed workers left half written: of a run whose shards are all done, nobody's.
+    """Remove the files that killed workers left unfinished, once all shards are done.
 
     Raises:
-        OutputError: it cannot be removed.
+        OutputError: one cannot be removed.
     """
-    for name in (TABLE, LOG):
-        for unfinished in (run / name).glob(UNFINISHED):
-            try:
-                unfinished.unlink(missing_ok=True)
-            except OSError as error:
-                raise OutputError(f"{unfinished}: cannot be removed ({error.strerror})") from error
-
-
-def _refuse_another(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    found = list(differences(old, new))
-    if found:
-        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
-        raise ArgumentError(
-            f"output={str(run)!r}: holds the run of another study: {'; '.join(found[:3])}{more}; "
-            "choose another folder"
-        )
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "") -> Iterable[str]:
-    """Yield where two nested mappings differ, in words.
-
-    >>> list(differences({"data": {"name": "a"}, "seed": 0}, {"data": {"name": "b"}, "seed": 0}))
-    ["data.name is 'a' there, 'b' here"]
-    """
-    for key in dict.fromkeys([*old, *new]):
-        one, other = old.get(key), new.get(key)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            yield from differences(one, other, f"{place}{key}.")
-        elif one != other:
-            yield f"{place}{key} is {_short(one)} there, {_short(other)} here"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    for folder in (TABLE, LOG):
+        part_store(run, folder).remove_unfinished()
 
 
 def _refuse_foreign(run: Path) -> None:
@@ -158,14 +123,3 @@ def _refuse_foreign(run: Path) -> None:
             f"output={str(run)!r}: holds {foreign[0]}, which is no part of a study; "
             "choose another folder"
         )
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{file}: cannot be read ({reason})") from error
-    if not isinstance(told, dict):
-        raise OutputError(f"{file}: holds no mapping; is it part of a study?")
-    return told
