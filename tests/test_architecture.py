@@ -60,13 +60,10 @@ FOREIGN = {  # what the modules of a package never import
 ON_A_GPU = ("gpu.py", "devices.py", "torch_state.py")  # imported only where a GPU is asked for
 
 KNOWN = {  # to be mended; an entry that no longer occurs fails the test too
-    "full: app",
     "full: study/pages",
-    "no exports: app",
     "no exports: attribution",
     "no exports: interop",
     "no exports: models",
-    "no exports: render",
     "no exports: study",
 }
 

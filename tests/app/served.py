@@ -1,4 +1,4 @@
-"""One running page for all tests of it, in a process of its own, as a visitor meets it."""
+"""One running page for all tests, in a process of its own."""
 
 import atexit
 import json
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,43 +22,51 @@ DEFAULTS = {
 }  # fmt: skip
 
 
-def start(*options, temporary):
-    """Start a page; return its process and its address."""
+@dataclass(frozen=True)
+class Page:
+    """A page that is served: its process, its address, what it printed, its temporary files."""
+
+    process: subprocess.Popen
+    address: str
+    printed: str
+    temporary: Path
+
+
+@cache
+def page():
+    """Return the page that all tests share; it starts at the first call."""
+    pytest.importorskip("gradio")
+    folder = tempfile.TemporaryDirectory(prefix="annealcam-test-")
+    atexit.register(folder.cleanup)
     process = subprocess.Popen(
-        [sys.executable, "-m", "annealcam", "app", "--port", "0", *options],
+        [sys.executable, "-m", "annealcam", "app", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": folder.name},
     )
-    told = []
-    for line in process.stdout:
-        told.append(line)
-        if found := re.search(r"open (http://\S+)", line):
-            return process, found.group(1), told
-    pytest.fail(f"the page did not start: {''.join(told)}")
-
-
-@cache
-def address():
-    """Return the address of the page that all tests share."""
-    pytest.importorskip("gradio")
-    process, found, _ = start(temporary=temporary())
     atexit.register(process.kill)
-    return found
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if match := re.search(r"open (http://\S+)", line):
+            return Page(process, match.group(1), "".join(lines), Path(folder.name))
+    pytest.fail(f"the page did not start: {''.join(lines)}")
 
 
-@cache
+def address():
+    """Return the address of the shared page."""
+    return page().address
+
+
 def temporary():
-    """Return the folder that the shared page has for temporary files."""
-    folder = tempfile.TemporaryDirectory(prefix="annealcam-test-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+    """Return the folder for temporary files of the shared page."""
+    return page().temporary
 
 
-def asked(**changed):
-    """Return the controls' values in the page's order; a new tab has no class and no layer yet."""
-    return list({**DEFAULTS, **changed}.values())
+def controls(**changes):
+    """Return the values of the controls in the page's order; a new tab has no class and layer."""
+    return list({**DEFAULTS, **changes}.values())
 
 
 def ask(base, values, *, session, event=SHOW, timeout=60):
@@ -69,8 +78,8 @@ def ask(base, values, *, session, event=SHOW, timeout=60):
             return joined.status_code, joined.json()
         with client.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": session}
-        ) as told:
-            for line in told.iter_lines():
+        ) as stream:
+            for line in stream.iter_lines():
                 if line.startswith("data:"):
                     message = json.loads(line[5:])
                     if message["msg"] == "process_completed":

@@ -12,7 +12,7 @@ from annealcam.annealing.difficulty import hardness
 from annealcam.qubo.files import ProblemFile
 from annealcam.render.figures.annealing import (
     distribution_figure,
-    figures,
+    annealing_figures,
     spectrum_figure,
     success_figure,
 )
@@ -101,7 +101,7 @@ def test_final_states(h):
 
 def test_without_a_spectrum(h):
     without = replace(h, gap=None, curve=None, no_gap="memory: it would need 9 GiB")
-    assert set(figures(without)) == {"success", "distribution"}
+    assert set(annealing_figures(without)) == {"success", "distribution"}
     assert annealing_json(without)["gap"] is None
     assert annealing_json(without)["diagnosis"][0] == (
         "The gap is not known: memory: it would need 9 GiB."

@@ -1,4 +1,4 @@
-"""The annealing panel: success, gap and final states of the selection's problem."""
+"""The annealing panel: success probability, gap and final states."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from annealcam.app.answer import PACKAGE
 from annealcam.render.html.annealing import levels_figure
 from annealcam.render.html.page import page
 
-SHOWN = 8  # states
+MOST_STATES = 8
 
 
 def annealing_html(h: Hardness, *, finished: bool) -> str:
-    """Return the panel; until it is `finished`, gap and levels are still being looked for."""
+    """Return the panel; until it is `finished`, gap and levels are still being computed."""
     return page(
         "annealing.html.j2",
         package=PACKAGE,
@@ -35,22 +35,22 @@ def annealing_html(h: Hardness, *, finished: bool) -> str:
 
 def _facts(h: Hardness, finished: bool) -> list[tuple[str, str]]:
     run = h.runs[-1]
-    found = [
+    facts = [
         ("F, one shot", chance(run.success_probability)),
         ("one guess", chance(run.guess)),
         ("time to solution, 99 %", f"{number(run.tts99)} / energy"),
     ]
     if h.gap is not None:
-        found.append(("minimum gap", f"{number(h.gap.gap)} at s = {h.gap.s:.3g}"))
+        facts.append(("minimum gap", f"{number(h.gap.gap)} at s = {h.gap.s:.3g}"))
     elif not finished:
-        found.append(("minimum gap", "…"))
-    return found
+        facts.append(("minimum gap", "…"))
+    return facts
 
 
 def _states(h: Hardness) -> list[dict[str, Any]]:
-    """The likeliest final states, the likeliest first; bars are shares of the largest."""
+    """Return the most likely final states by probability; bars are relative to the first."""
     shown = h.distribution
-    order = [int(i) for i in np.argsort(-shown.probability, kind="stable")[:SHOWN]]
+    order = [int(i) for i in np.argsort(-shown.probability, kind="stable")[:MOST_STATES]]
     best = next((i for i in order if shown.optimal[i]), None)
     largest = max(float(shown.probability.max(initial=0.0)), 1e-300)
     return [
@@ -67,20 +67,19 @@ def _states(h: Hardness) -> list[dict[str, Any]]:
 
 
 def _maps(h: Hardness, i: int, best: int | None) -> str:
-    """The maps of a state; where the optimum is shown, what it has more (+) and less (−)."""
+    """Return the maps of a state, as the difference (+, −) to the optimum if that is shown."""
     labels, n = h.source.labels, h.distribution.n
     if best is None:
-        ones = [str(label) for label, one in zip(labels, n[i], strict=True) if one]
+        ones = [str(label) for label, bit in zip(labels, n[i], strict=True) if bit]
         return " ".join(ones) or "none"
     change = (n[i].astype(int) - n[best]).tolist()
-    more = [f"+{label}" for label, c in zip(labels, change, strict=True) if c > 0]
-    less = [f"−{label}" for label, c in zip(labels, change, strict=True) if c < 0]
-    return " ".join(more + less)
+    added = [f"+{label}" for label, c in zip(labels, change, strict=True) if c > 0]
+    removed = [f"−{label}" for label, c in zip(labels, change, strict=True) if c < 0]
+    return " ".join(added + removed)
 
 
 def _others(h: Hardness) -> str:
-    shown = h.distribution
-    listed = sorted(map(float, shown.probability), reverse=True)[:SHOWN]
+    listed = sorted(map(float, h.distribution.probability), reverse=True)[:MOST_STATES]
     count = h.states - len(listed)
     return f"{count} other states: {number(max(0.0, 1.0 - sum(listed)))}" if count else ""
 

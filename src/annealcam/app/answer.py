@@ -1,115 +1,179 @@
-"""An explanation in words and numbers, as the page's templates take it."""
+"""An explanation as HTML for the page: pictures, facts and the selected feature maps."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from PIL import Image
 
+from annealcam._internal.heatmaps import overlay
 from annealcam._internal.text import chance, number
-from annealcam.app import pictures
+from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
-from annealcam.app.known import Known
-from annealcam.app.pictures import name_of
+from annealcam.app.responses import Responses
+from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
-from annealcam.render.html.page import page
+from annealcam.render.figures.picture import STRENGTH
+from annealcam.render.html.page import page, picture_uri
+from annealcam.render.text import class_name
 
 PACKAGE = "annealcam.app"
-TOP = 5
+TOP = 5  # classes that are listed first
 PROOFS = {True: "proved", False: "no", None: "unknown"}
+SMALL = 176  # pixels of a feature map
+QUALITY = 82  # of the pictures
 
 
-def answer_html(seen: OpenedPhoto, e: Explanation, known: Known) -> str:
+def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str:
     """Return the maps beside each other, the facts, and the selected feature maps."""
     return page(
         "answer.html.j2",
         package=PACKAGE,
-        name=name_of(e),
+        name=class_name(e),
         headline=headline(e),
-        panels=pictures.panels(seen, e),
+        panels=[photo_panel(photo), explanation_panel(photo, e), *baseline_panels(photo, e)],
         facts=facts(e),
         warnings=e.provenance["warnings"],
-        maps=[card(seen, e, int(channel), known) for channel in e.selected],
-        known=bool(known),
+        maps=[card(photo, e, int(channel), responses) for channel in e.selected],
+        has_responses=bool(responses),
     )
 
 
 def headline(e: Explanation) -> str:
-    """Return what stands under the class's name."""
-    told = e.provenance
-    asked = "" if e.target == told["predicted"] else "not the predicted class · "
+    """Return the line below the name of the class."""
+    p = e.provenance
+    predicted = "" if e.target == p["predicted"] else "not the predicted class · "
     return (
-        f"{asked}probability {e.probability:.2g} · {len(e.selected)} of {told['channels']} "
-        f"feature maps of {told['model']}, layer {told['layer']}"
+        f"{predicted}probability {e.probability:.2g} · {len(e.selected)} of {p['channels']} "
+        f"feature maps of {p['model']}, layer {p['layer']}"
     )
 
 
 def facts(e: Explanation) -> list[tuple[str, str]]:
-    """Return what is known about the selection, as names and values."""
-    told, info = e.provenance, e.selection.info
-    found = [
+    """Return names and values of what is known about the selection."""
+    info, shots = e.selection.info, e.selection.shots
+    annealing = []
+    if "success_probability" in info:
+        annealing = [
+            ("F, one shot", chance(info["success_probability"])),
+            (f"best of {shots} shots", _best_of_shots(info)),
+            (f"best of {shots} guesses", chance(info["guess_probability"])),
+        ]
+    return [
         ("energy", f"{e.energy:.6g}"),
         ("optimal", proof(e)),
         ("sampler", e.selection.sampler),
-    ]
-    if "success_probability" in info:
-        found += [
-            ("F, one shot", chance(info["success_probability"])),
-            (f"best of {e.selection.shots}", _best(info)),
-            (f"{e.selection.shots} guesses", chance(info["guess_probability"])),
-        ]
-    found += [
+        *annealing,
         ("logit", f"{e.logits[e.target]:.3g}"),
-        ("share carried", f"{e.carried_share:.0%}"),
-        ("candidates", f"{e.problem.d} of {told['candidates_in_all']}"),
+        ("share of positive contributions", f"{e.carried_share:.0%}"),
+        ("candidates", f"{e.problem.d} of {e.provenance['candidates_in_all']}"),
     ]
-    return found
 
 
 def proof(e: Explanation) -> str:
-    """Return whether the selection is optimal, in a word or two."""
+    """Return in a few words whether the selection is optimal."""
     if e.optimal is False and "optimum" in e.selection.info:
-        return f"no, {e.selection.info['optimum']:.6g} is"
+        return f"no, the lowest energy is {e.selection.info['optimum']:.6g}"
     return PROOFS[e.optimal]
 
 
-def _best(info: Mapping[str, Any]) -> str:
-    """The chance of the best of the shots; rounding makes no certainty of it."""
+def _best_of_shots(info: Mapping[str, Any]) -> str:
+    """Return the success probability of the best shot, never rounded up to 1."""
     best, F = info["best_of_shots_probability"], info["success_probability"]
     return chance(best if F == 1 else min(best, math.nextafter(1, 0)))
 
 
-def card(seen: OpenedPhoto, e: Explanation, channel: int, known: Known) -> dict[str, Any]:
-    """Return one selected feature map: its picture, and what is said of it."""
+def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses) -> dict[str, Any]:
+    """Return the picture and the numbers of one selected feature map."""
     (i,) = np.flatnonzero(e.selected == channel)
     share = f" ({e.logit_shares[i]:.1%})" if e.logits[e.target] > 0 else ""
     return {
         "channel": channel,
-        "uri": pictures.feature_map(seen, e, channel),
+        "uri": map_uri(photo, e, channel),
         "importance": number(float(e.importance[channel])),
         "contribution": f"{e.contribution[channel]:+.3g}{share}",
         "cosine": f"{e.largest_cosines[i]:.2f}",
-        "usual": known.get(channel),
+        "response": responses.get(channel),
     }
 
 
 def class_choices(e: Explanation, names: Sequence[str] | None) -> list[tuple[str, int]]:
-    """Return all classes, as (words, index): the most probable first, the others by name."""
+    """Return all classes as (label, index): the most probable first, the others by name."""
     z = e.logits.astype(np.float64)
     p = np.exp(z - z.max())
     p /= p.sum()
-    words = _words(names, len(z))
+    labels = _labels(names, len(z))
     top = [int(i) for i in np.argsort(-p, kind="stable")[:TOP]]
-    others = sorted(set(range(len(p))) - set(top), key=lambda i: (words[i].casefold(), i))
-    return [(f"{words[i]} · {p[i]:.2g}", i) for i in top] + [(words[i], i) for i in others]
+    others = sorted(set(range(len(p))) - set(top), key=lambda i: (labels[i].casefold(), i))
+    return [(f"{labels[i]} · {p[i]:.2g}", i) for i in top] + [(labels[i], i) for i in others]
 
 
-def _words(names: Sequence[str] | None, count: int) -> list[str]:
-    """A name for each class; those that several have get their numbers."""
+def _labels(names: Sequence[str] | None, count: int) -> list[str]:
+    """Return a label for each class; names that occur several times get the class number."""
     if names is None:
         return [f"class {i}" for i in range(count)]
-    often = Counter(names)
-    return [name if often[name] == 1 else f"{name} ({i})" for i, name in enumerate(names)]
+    counts = Counter(names)
+    return [name if counts[name] == 1 else f"{name} ({i})" for i, name in enumerate(names)]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture (data URI) with its title; `kind` selects the colour of the method."""
+
+    title: str
+    note: str
+    kind: str
+    uri: str
+    alt: str
+
+
+def photo_panel(photo: OpenedPhoto) -> Panel:
+    """Return the photo as the network sees it."""
+    uri = _stored(photo, "photo", lambda: picture_uri(photo.view, quality=QUALITY))
+    return Panel("Photo", "as the network sees it", "photo", uri, "The photo")
+
+
+def explanation_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
+    """Return the map of the selected feature maps over the photo."""
+    uri = _overlay_uri(e.map, photo.view)
+    alt = f"Evidence for {class_name(e)} in the {len(e.selected)} selected maps"
+    return Panel("annealcam", f"{len(e.selected)} maps", "annealcam", uri, alt)
+
+
+def baseline_panels(photo: OpenedPhoto, e: Explanation) -> list[Panel]:
+    """Return the baselines over the photo; they do not depend on the selection."""
+    panels = []
+    for cam in BESIDE:
+        uri = _stored(photo, cam.name, partial(_overlay_uri, e.baselines[cam.name], photo.view))
+        alt = f"Evidence for {class_name(e)} by {cam.label}"
+        panels.append(Panel(cam.label, f"all {len(e.alpha)} maps", cam.css_name, uri, alt))
+    return panels
+
+
+def map_uri(photo: OpenedPhoto, e: Explanation, channel: int) -> str:
+    """Return a small picture of one selected feature map over the photo."""
+
+    def draw() -> str:
+        (place,) = np.flatnonzero(e.selected == channel)
+        height = round(SMALL * photo.view.height / photo.view.width)
+        return _overlay_uri(e.selected_maps[place], photo.view.resize((SMALL, height)))
+
+    return _stored(photo, f"map {channel}", draw)
+
+
+def _overlay_uri(raw: Float[Array, "h w"], view: Image.Image) -> str:
+    picture = overlay(raw.clip(min=0), view, strength=STRENGTH)
+    return picture_uri(picture, quality=QUALITY)
+
+
+def _stored(photo: OpenedPhoto, name: str, draw: Callable[[], str]) -> str:
+    if name not in photo.drawn:
+        photo.drawn[name] = draw()
+    return photo.drawn[name]

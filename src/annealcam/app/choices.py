@@ -1,4 +1,4 @@
-"""What a visitor has chosen, as one value."""
+"""The choices of a visitor as one value."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from annealcam.qubo.objectives import BETA
 from annealcam.samplers import registry
 from annealcam.settings import Settings, resolve
 
-# Those that run here, within seconds. `dwave` and `leap` are services elsewhere: a page that
-# anyone may open must not spend its owner's account.
+# Only samplers that run on this machine: visitors must not spend the account of the page's owner.
 SAMPLERS = tuple(name for name, sampler in registry.SAMPLERS.items() if not sampler.remote)
 PREDICTED = -1
 BETA_STEP = 0.01
@@ -21,10 +20,10 @@ DEFAULT_BETA = round(BETA["relative"], 2)
 
 @dataclass(frozen=True)
 class Choices:
-    """One setting of all the page's controls, for one class.
+    """The values of all controls that an explanation of one class depends on.
 
-    `layer` and `target` are None for the default layer and the predicted class; `cardinality` is
-    0 where the energy decides how many maps are selected.
+    `layer` and `target` are None for the default layer and the predicted class. `cardinality` is 0
+    if the energy decides how many maps are selected.
 
     >>> Choices("skimage:coffee", "efficientnet-lite0", beta=0.67).settings().beta == 2 / 3
     True
@@ -41,9 +40,9 @@ class Choices:
     sampler: str = "anneal"
 
     def settings(self) -> Settings:
-        """Return these choices as `annealcam.explain` takes them.
+        """Return the settings of `annealcam.explain`.
 
-        The slider has hundredths, so that 0.67 stands for the default, 2/3.
+        The slider has steps of 0.01, so that 0.67 means the default, 2/3.
 
         Raises:
             ArgumentError: a choice is out of range.
@@ -51,10 +50,10 @@ class Choices:
         one_of("sampler", self.sampler, SAMPLERS)
         if not self.tau <= MAX_TAU:
             raise ArgumentError(f"tau={self.tau:g}: at most {MAX_TAU:g} on the page")
-        default = abs(self.beta - DEFAULT_BETA) < BETA_STEP / 10
+        is_default = abs(self.beta - DEFAULT_BETA) < BETA_STEP / 10
         return resolve(
             importance=self.importance,
-            beta=None if default else self.beta,
+            beta=None if is_default else self.beta,
             cardinality=self.cardinality or None,
             tau=self.tau,
             sampler=self.sampler,

@@ -1,4 +1,4 @@
-"""The work behind the page: a photo through the network once, then as many selections as wanted."""
+"""Explanations for the page: one forward pass for a photo, then any number of selections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from PIL import Image
 from annealcam.annealing.difficulty import Hardness, hardness
 from annealcam.annealing.levels.gap import MinimumGap
 from annealcam.annealing.levels.low_spectrum import SpectrumCurve
+from annealcam.app.cache import Cache
 from annealcam.app.choices import Choices
-from annealcam.app.known import Portraits
-from annealcam.app.limits import KEPT_ANSWERS, KEPT_LOOKS, KEPT_PHOTOS
+from annealcam.app.limits import STORED_ANSWERS, STORED_PASSES, STORED_PHOTOS
 from annealcam.app.networks import Network, Networks
 from annealcam.app.photos import Photos
-from annealcam.app.shelf import Shelf
+from annealcam.app.responses import AtlasResponses
 from annealcam.atlas.atlas import open_atlas
 from annealcam.attribution.forward_pass import ForwardPass, run_forward
 from annealcam.explanation import Explanation
@@ -25,32 +25,33 @@ from annealcam.pipeline import explained
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
 
-VIEW = 448  # pixels
+VIEW = 448  # pixels of a photo's longer side
 Levels = tuple[MinimumGap | None, SpectrumCurve | None, str]
-LookKey = tuple[str, str, str, int | None]
-BEING_FOUND = "it is being looked for"
+PassKey = tuple[str, str, str, int | None]
+ProblemKey = tuple[bytes, bytes, float, int | None]
+PENDING = "it is being computed"
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedPhoto:
-    """One photo through one network for one class, and pictures drawn of it so far."""
+    """A photo after the forward pass for one network, layer and class, with drawn pictures."""
 
-    look: ForwardPass
+    forward_pass: ForwardPass
     view: Image.Image
     drawn: dict[str, str] = field(default_factory=dict)
 
     @property
-    def room(self) -> int:
-        """Bytes that it takes, about: maps, gradients, views and pictures."""
-        captured = self.look.captured
+    def size(self) -> int:
+        """Approximate number of bytes of maps, gradients, views and pictures."""
+        captured = self.forward_pass.captured
         maps = captured.activations.nbytes + captured.gradients.nbytes + captured.logits.nbytes
         return maps + 4 * VIEW * VIEW * 3
 
 
 class Engine:
-    """Explanations for many visitors at once; what was computed before is found again.
+    """Explanations for many visitors; earlier results are stored and reused.
 
-    Nothing in it belongs to one visitor: everything is kept under what it was computed from.
+    No state belongs to a visitor: every result is stored under the choices that it depends on.
 
     >>> engine = Engine(Networks(["digits"]))
     >>> choices = Choices("skimage:coffee", "digits", sampler="exact")
@@ -63,79 +64,79 @@ class Engine:
         networks: Networks,
         *,
         atlas: Path | None = None,
-        kept_photos: int = KEPT_PHOTOS,
-        kept_looks: int = KEPT_LOOKS,
+        stored_photos: int = STORED_PHOTOS,
+        stored_passes: int = STORED_PASSES,
     ) -> None:
         self.networks = networks
-        self.photos = Photos(kept_photos)
-        self.portraits = Portraits(None if atlas is None else open_atlas(atlas))
-        self._looks: Shelf[LookKey, OpenedPhoto] = Shelf(kept_looks, size_of=lambda seen: seen.room)
-        self._answers: Shelf[Choices, Explanation] = Shelf(KEPT_ANSWERS)
-        self._levels: Shelf[tuple[bytes, bytes, float, int | None], Levels] = Shelf(KEPT_ANSWERS)
+        self.photos = Photos(stored_photos)
+        self.responses = AtlasResponses(None if atlas is None else open_atlas(atlas))
+        self._passes: Cache[PassKey, OpenedPhoto] = Cache(stored_passes, lambda photo: photo.size)
+        self._answers: Cache[Choices, Explanation] = Cache(STORED_ANSWERS)
+        self._levels: Cache[ProblemKey, Levels] = Cache(STORED_ANSWERS)
 
     def network(self, choices: Choices) -> Network:
-        """Return the network that was chosen.
+        """Return the chosen network.
 
         Raises:
-            ArgumentError: it is not on the page's list.
+            ArgumentError: the page does not offer it.
         """
         return self.networks[choices.network]
 
-    def seen(self, choices: Choices) -> OpenedPhoto:
-        """Return what one pass through the network gave; it runs only where nothing is kept.
+    def opened_photo(self, choices: Choices) -> OpenedPhoto:
+        """Return the photo after the forward pass, which runs only if it is not stored.
 
         Raises:
-            AnnealcamError: the photo is gone, or the network does not play along.
+            AnnealcamError: the photo is not stored any more, or the network fails.
         """
         network = self.network(choices)
         layer = network.default if choices.layer is None else network.check_layer(choices.layer)
         key = (choices.photo, choices.network, layer, choices.target)
-        return self._looks.made(key, lambda: self._look(network, choices))
+        return self._passes.get_or_make(key, lambda: self._open(network, choices))
 
-    def _look(self, network: Network, choices: Choices) -> OpenedPhoto:
+    def _open(self, network: Network, choices: Choices) -> OpenedPhoto:
         photo = self.photos[choices.photo]
         image = photo.opened()
-        look = run_forward(
+        forward_pass = run_forward(
             network.loaded.model,
-            network.seen(image),
+            network.preprocess(image),
             layer=choices.layer,
             target=choices.target,
             model_name=network.name,
             photo_name=photo.name,
             class_names=network.loaded.classes,
         )
-        return OpenedPhoto(look, view_of(network.loaded.preprocess, image, VIEW))
+        return OpenedPhoto(forward_pass, view_of(network.loaded.preprocess, image, VIEW))
 
     def explain(self, choices: Choices) -> Explanation:
-        """Return what `annealcam.explain` would, to the bit.
+        """Return the explanation, equal to that of `annealcam.explain` to the bit.
 
         Raises:
-            AnnealcamError: as `annealcam.explain` does.
+            AnnealcamError: as `annealcam.explain`.
         """
-        return self._answers.made(choices, lambda: self._explain(choices))
+        return self._answers.get_or_make(choices, lambda: self._explain(choices))
 
     def _explain(self, choices: Choices) -> Explanation:
-        settings = choices.settings()  # refused before any work
-        return explained(self.seen(choices).look, settings)[0]
+        settings = choices.settings()  # errors are raised before any work
+        return explained(self.opened_photo(choices).forward_pass, settings)[0]
 
     def hardness(self, e: Explanation, tau: float) -> Iterator[Hardness]:
-        """Yield what the annealer meets in the problem: at once F, then the gap and the levels too.
+        """Yield the hardness of the problem: first with F alone, then with gap and levels.
 
-        Whoever stops asking in between saves the rest of the work.
+        The second computation runs only if the iteration continues.
 
         Raises:
             ArgumentError: there are no candidates.
         """
         problem = e.problem
         source = ProblemFile(problem, tuple(map(int, e.candidates)), 0.0, "candidate maps")
-        kept = self._levels.get(_key(problem))
-        first = hardness(source, [tau], levels=kept or (None, None, BEING_FOUND))
+        levels = self._levels.get(_key(problem))
+        first = hardness(source, [tau], levels=levels or (None, None, PENDING))
         yield first
-        if kept is None:
-            found = hardness(source, [tau])
-            self._levels[_key(problem)] = (found.gap, found.curve, found.no_gap)
-            yield replace(first, gap=found.gap, curve=found.curve, no_gap=found.no_gap)
+        if levels is None:
+            full = hardness(source, [tau])
+            self._levels[_key(problem)] = (full.gap, full.curve, full.no_gap)
+            yield replace(first, gap=full.gap, curve=full.curve, no_gap=full.no_gap)
 
 
-def _key(problem: SelectionProblem) -> tuple[bytes, bytes, float, int | None]:
+def _key(problem: SelectionProblem) -> ProblemKey:
     return problem.h.tobytes(), problem.J.tobytes(), problem.beta, problem.cardinality

@@ -1,4 +1,4 @@
-"""The networks that the page offers, each loaded at its first use and kept."""
+"""The networks that the page offers; each is loaded at its first use."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from annealcam.models.network_layer import network_input
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network, its layers as an example photo sees them, and the one explained by default."""
+    """A network, its layers as surveyed with an example photo, and the default layer."""
 
     name: str
     loaded: LoadedModel
     layers: tuple[Layer, ...]
     default: str
 
-    def seen(self, photo: Image.Image) -> Tensor:
-        """Return a photo as the network is given it.
+    def preprocess(self, photo: Image.Image) -> Tensor:
+        """Return the network's input of a photo.
 
         Raises:
-            ModelError: the network's own preprocessing fails.
+            ModelError: the preprocessing of the network fails.
         """
         return network_input(self.loaded.preprocess, photo, model_name=self.name)
 
     def check_layer(self, layer: str) -> str:
-        """Return the layer's name, if it is one that can be explained.
+        """Return the name of a layer that can be explained.
 
         Raises:
-            LayerError: it is not.
+            LayerError: the network has no such layer.
         """
-        names = [known.name for known in self.layers]
+        names = [item.name for item in self.layers]
         if layer not in names:
             raise LayerError(
                 f"layer={layer!r}: {self.name} has no such layer{suggest(layer, names)}"
@@ -51,7 +51,7 @@ class Network:
 
 
 class Networks:
-    """Networks by name, from a list that the page's owner made.
+    """Networks by name: the given ones, then the bundled ones.
 
     >>> Networks(["digits"]).names[0]
     'digits'

@@ -1,4 +1,4 @@
-"""Photos that visitors bring: checked by their header, kept in memory as they came."""
+"""Uploaded photos: checked by their header, stored in memory as they are."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from annealcam.app.limits import FORMATS, KEPT_PHOTOS, MAX_BYTES, MAX_PIXELS, MIB
-from annealcam.app.shelf import Shelf
+from annealcam.app.cache import Cache
+from annealcam.app.limits import FORMATS, MAX_BYTES, MAX_PIXELS, MIB, STORED_PHOTOS
 from annealcam.errors import ImageError
 from annealcam.models.images import BUNDLED, load_image, load_photo
 
 EXAMPLES = ("chelsea", "coffee", "rocket", "astronaut")
-MOST_NAME = 60
+MAX_NAME = 60  # characters
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo as it came. `token` is the digest of its bytes; an example's is its name."""
+    """A photo as uploaded; `token` is the digest of its bytes, or the name of an example."""
 
     token: str
     name: str
     data: bytes = b""
 
     def opened(self) -> Image.Image:
-        """Return it upright and RGB.
+        """Return the photo upright and in RGB.
 
         Raises:
-            ImageError: it is no JPEG, PNG or WebP, is damaged, or has too many pixels.
+            ImageError: the photo is not JPEG, PNG or WebP, is damaged, or has too many pixels.
         """
         if self.token.startswith(BUNDLED):
             return load_photo(self.token)
@@ -39,41 +39,43 @@ class Photo:
 
 
 class Photos:
-    """All photos of all visitors, found by token; examples are always there.
+    """The photos of all visitors by token; examples are always available.
 
     >>> photos = Photos()
     >>> photos["skimage:coffee"].opened().size
     (600, 400)
     """
 
-    def __init__(self, most: int = KEPT_PHOTOS) -> None:
-        self._shelf: Shelf[str, Photo] = Shelf(most, size_of=lambda photo: len(photo.data))
+    def __init__(self, capacity: int = STORED_PHOTOS) -> None:
+        self._uploads: Cache[str, Photo] = Cache(capacity, lambda photo: len(photo.data))
 
-    def take(self, data: bytes, name: str) -> Photo:
-        """Keep a photo, if it is one that can be explained.
+    def add(self, data: bytes, name: str) -> Photo:
+        """Store a photo and return it.
 
         Raises:
-            ImageError: it is too large, in bytes or pixels, or cannot be read.
+            ImageError: the photo has too many bytes or pixels, or cannot be read.
         """
         name = _plain(name)
         if len(data) > MAX_BYTES:
-            raise ImageError(f"{name}: over {MAX_BYTES // MIB} MiB; save it smaller")
+            raise ImageError(
+                f"{name}: larger than {MAX_BYTES // MIB} MiB; save it in a smaller size"
+            )
         photo = Photo(hashlib.sha256(data).hexdigest(), name, data)
-        photo.opened()  # what cannot be shown is not kept
-        self._shelf[photo.token] = photo
+        photo.opened()  # photos that cannot be opened are not stored
+        self._uploads[photo.token] = photo
         return photo
 
     def __getitem__(self, token: str) -> Photo:
         if token in {BUNDLED + name for name in EXAMPLES}:
             return Photo(token, token)
-        photo = self._shelf.get(token)
+        photo = self._uploads.get(token)
         if photo is None:
-            raise ImageError("photo: no longer kept; drop it again, or pick an example")
+            raise ImageError("photo: no longer stored; upload it again, or choose an example")
         return photo
 
 
 def _plain(name: str) -> str:
-    """The last part of a file's name, without what cannot be printed."""
+    """Return the last part of a file name, without characters that cannot be printed."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(letter for letter in last if letter.isprintable()).strip()
-    return kept[:MOST_NAME] or "photo"
+    printable = "".join(letter for letter in last if letter.isprintable()).strip()
+    return printable[:MAX_NAME] or "photo"

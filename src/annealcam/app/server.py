@@ -1,4 +1,4 @@
-"""The page on a socket, until it is told to stop."""
+"""The server of the page."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
     from annealcam.app.engine import Engine
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 
 
 def prepare_gradio() -> None:
-    """Tell gradio, before it is imported, to ask nobody anything.
+    """Configure gradio, before it is imported, to send no requests.
 
     Raises:
-        ModelNameError: it is not installed.
+        ModelNameError: gradio is not installed.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
     if find_spec("gradio") is None:
-        raise ModelNameError("app: gradio is missing; pip install 'annealcam[app]'")
+        raise ModelNameError("app: gradio is not installed; run pip install 'annealcam[app]'")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 takes any free one.
+    """Return a listening socket; port 0 takes any free port.
 
     Raises:
-        ArgumentError: the address cannot be listened on.
+        ArgumentError: the address is not available.
 
     >>> with listen("127.0.0.1", 0) as listening:
-    ...     only_here(listening)
+    ...     is_loopback(listening)
     True
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise ArgumentError(f"port={port}, host={host}: {told}; give another --port") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ArgumentError(f"port={port}, host={host}: {reason}; give another --port") from error
 
 
-def only_here(listening: socket.socket) -> bool:
+def is_loopback(listening: socket.socket) -> bool:
     """Return whether only this machine can reach a socket."""
     return ip_address(listening.getsockname()[0]).is_loopback
 
@@ -60,12 +60,12 @@ def only_here(listening: socket.socket) -> bool:
 def serve(
     engine: Engine, listening: socket.socket, *, ready: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Show the page on a socket until the process is interrupted.
+    """Serve the page on a socket until the process is interrupted.
 
     Args:
-        engine: does the work.
-        listening: as `listen` returns it; it is closed at the end.
-        ready: called with the page's address once it can be opened.
+        engine: computes the explanations.
+        listening: a socket of `listen`; it is closed at the end.
+        ready: called with the address once the page can be opened.
     """
     with listening, _own_temporary_folder(), _interrupted_by_terminate():
         _run(engine, listening, ready)
@@ -75,10 +75,10 @@ def _run(engine: Engine, listening: socket.socket, ready: Callable[[str], None])
     import uvicorn
 
     host, port = listening.getsockname()[:2]
-    hosts = (*LOOPBACK, host) if only_here(listening) else None
+    hosts = (*LOOPBACK, host) if is_loopback(listening) else None
     config = uvicorn.Config(
-        door_before(engine, hosts=hosts), log_level="error", access_log=False,
-        server_header=False, limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=1,
+        application(engine, hosts=hosts), log_level="error", access_log=False,
+        server_header=False, limit_concurrency=MAX_CONNECTIONS, timeout_graceful_shutdown=1,
     )  # fmt: skip
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -90,15 +90,14 @@ def _run(engine: Engine, listening: socket.socket, ready: Callable[[str], None])
     Server(config).run(sockets=[listening])
 
 
-def door_before(engine: Engine, *, hosts: tuple[str, ...] | None) -> Any:
-    """Return the page as an application, behind its door."""
+def application(engine: Engine, *, hosts: tuple[str, ...] | None) -> Any:
+    """Return the page as an ASGI application behind its request filter."""
     prepare_gradio()
     import gradio
     from fastapi import FastAPI
 
-    from annealcam.app.door import Door
-    from annealcam.app.page import build
-    from annealcam.app.style import head, theme
+    from annealcam.app.page import build, head, theme
+    from annealcam.app.request_filter import RequestFilter
 
     inner = gradio.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
@@ -116,12 +115,12 @@ def door_before(engine: Engine, *, hosts: tuple[str, ...] | None) -> Any:
         theme=theme(),
         head=head(),
     )
-    return Door(inner, engine.photos, hosts=hosts)
+    return RequestFilter(inner, engine.photos, hosts=hosts)
 
 
 @contextmanager
 def _own_temporary_folder() -> Iterator[None]:
-    """Should gradio write anything after all, it is gone when the page is."""
+    """Remove whatever gradio writes when the page ends."""
     folder = tempfile.mkdtemp(prefix="annealcam-app-")
     os.environ["GRADIO_TEMP_DIR"] = folder
     try:
@@ -132,7 +131,7 @@ def _own_temporary_folder() -> Iterator[None]:
 
 @contextmanager
 def _interrupted_by_terminate() -> Iterator[None]:
-    """A polite request to end is taken as Ctrl-C is, so that everything is tidied up."""
+    """Handle SIGTERM like Ctrl-C, so that everything is cleaned up."""
 
     def interrupt(_signal: int, _frame: Any) -> None:
         raise KeyboardInterrupt

@@ -18,7 +18,7 @@ from annealcam._version import __version__
 from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import diagnosis
 from annealcam.explanation import FILES, MARKER, PAGE, Explanation
-from annealcam.render.figures.annealing import figures
+from annealcam.render.figures.annealing import annealing_figures
 from annealcam.render.figures.picture import save_report
 from annealcam.render.figures.sheets import save
 
@@ -75,7 +75,7 @@ def write_annealing(h: Hardness, folder: Path, *, problem_file: str = "") -> Non
     """Write result.json, arrays.npz, and the figures as PNG and SVG into an empty folder."""
     _write_json({"problem_file": problem_file, **annealing_json(h)}, folder / ANNEALING_MARKER)
     np.savez(folder / ARRAYS, **_arrays(h))
-    for name, figure in figures(h).items():
+    for name, figure in annealing_figures(h).items():
         save(figure, folder, name)
 
 

@@ -1,4 +1,4 @@
-// A photo is sent as it is to /photo, which answers with a token for it, or says why not.
+// A photo is posted to /photo, which returns a token or an error.
 const problem = () => element.querySelector(".problem");
 const most = () => Number(element.querySelector(".drop").dataset.most);
 
@@ -13,7 +13,7 @@ const choose = (token) => {
 const send = async (file) => {
   problem().textContent = "";
   if (file.size > most()) {
-    problem().textContent = `${file.name}: over ${most() / 2 ** 20} MiB; save it smaller`;
+    problem().textContent = `${file.name}: larger than ${most() / 2 ** 20} MiB; save it in a smaller size`;
     return;
   }
   element.querySelector(".zone").classList.add("busy");
@@ -21,9 +21,9 @@ const send = async (file) => {
     const answer = await fetch("photo", {
       method: "POST", body: file, headers: { "X-Name": encodeURIComponent(file.name) },
     });
-    const told = await answer.json();
-    if (told.token) choose(told.token);
-    else problem().textContent = told.error || told.detail || "The photo was not taken.";
+    const result = await answer.json();
+    if (result.token) choose(result.token);
+    else problem().textContent = result.error || result.detail || "The upload failed.";
   } catch {
     problem().textContent = "The server does not answer.";
   } finally {
@@ -34,7 +34,7 @@ const send = async (file) => {
 element.addEventListener("change", (event) => {
   if (event.target.type !== "file" || !event.target.files.length) return;
   send(event.target.files[0]);
-  event.target.value = "";  // the same file may be chosen again
+  event.target.value = "";  // so that the same file can be chosen again
 });
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-token]");
@@ -50,6 +50,6 @@ for (const name of ["dragover", "dragleave", "drop"]) {
   });
 }
 document.addEventListener("paste", (event) => {
-  const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  const file = [...event.clipboardData.files].find((item) => item.type.startsWith("image/"));
   if (file) send(file);
 });

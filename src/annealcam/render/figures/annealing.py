@@ -29,7 +29,7 @@ MOST_LABEL = 30
 FEW = 8  # most points that each get a number beside them
 
 
-def figures(h: Hardness) -> dict[str, Figure]:
+def annealing_figures(h: Hardness) -> dict[str, Figure]:
     """Return the figures by name; the energy levels only where they are known."""
     levels = {} if h.curve is None else {"spectrum": spectrum_figure(h)}
     return {**levels, "success": success_figure(h), "distribution": distribution_figure(h)}

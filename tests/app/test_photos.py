@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -12,35 +11,14 @@ from annealcam.app import photos as photos_module
 from annealcam.app.limits import MAX_BYTES, MAX_PIXELS
 from annealcam.app.photos import EXAMPLES, Photos
 from annealcam.errors import ImageError
-
-
-def as_bytes(image, kind="PNG"):
-    stream = io.BytesIO()
-    image.save(stream, kind)
-    return stream.getvalue()
-
-
-def picture(width=20, height=10):
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
-
-
-def chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png_of_size(width, height):
-    """A few bytes that claim to be a huge picture."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+from tests.app.helpers import as_bytes, picture, png_of_size
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_photo_is_found_again_as_it_came(kind):
     photos = Photos()
     data = as_bytes(picture(), kind)
-    photo = photos.take(data, "cat.x")
+    photo = photos.add(data, "cat.x")
     assert photos[photo.token].data == data
     expected = Image.open(io.BytesIO(data)).convert("RGB")
     assert np.array_equal(np.asarray(photo.opened()), np.asarray(expected))
@@ -53,13 +31,13 @@ def test_too_many_pixels_are_refused_before_any_is_decoded(monkeypatch):
     monkeypatch.setattr(ImageFile.ImageFile, "load", load)
     for width, height in ((30_000, 30_000), (MAX_PIXELS // 1000 + 1, 1000), (2**31 - 1, 2**31 - 1)):
         with pytest.raises(ImageError, match="big.png: .*pixels; at most 25000000"):
-            Photos().take(png_of_size(width, height), "big.png")
+            Photos().add(png_of_size(width, height), "big.png")
 
 
 def test_too_many_bytes_are_refused_before_they_are_looked_at(monkeypatch):
     monkeypatch.setattr(photos_module, "load_image", lambda *_, **__: pytest.fail("opened"))
-    with pytest.raises(ImageError, match="long.jpg: over 10 MiB"):
-        Photos().take(bytes(MAX_BYTES + 1), "long.jpg")
+    with pytest.raises(ImageError, match="long.jpg: larger than 10 MiB"):
+        Photos().add(bytes(MAX_BYTES + 1), "long.jpg")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +52,7 @@ def test_too_many_bytes_are_refused_before_they_are_looked_at(monkeypatch):
 )
 def test_what_is_no_photo_is_refused_by_name(data, told):
     with pytest.raises(ImageError, match=f"^a.png: {told}"):
-        Photos().take(data, "/home/someone/a.png")
+        Photos().add(data, "/home/someone/a.png")
 
 
 def test_damaged_notes_in_a_photo_are_no_crash(monkeypatch):
@@ -83,22 +61,22 @@ def test_damaged_notes_in_a_photo_are_no_crash(monkeypatch):
 
     monkeypatch.setattr("annealcam.models.images.ImageOps.exif_transpose", transpose)
     with pytest.raises(ImageError, match="a.jpg: cannot be read"):
-        Photos().take(as_bytes(picture(), "JPEG"), "a.jpg")
+        Photos().add(as_bytes(picture(), "JPEG"), "a.jpg")
 
 
 def test_names_are_names_and_no_places():
     photos = Photos()
     names = ("../../etc/passwd", "C:\\x\\y.png", "a\nb\x00.png", "", "n" * 500)
-    kept = [photos.take(as_bytes(picture()), name).name for name in names]
+    kept = [photos.add(as_bytes(picture()), name).name for name in names]
     assert kept == ["passwd", "y.png", "ab.png", "photo", "n" * 60]
 
 
 def test_old_uploads_give_way_and_say_so():
     one, two = as_bytes(picture(30, 30)), as_bytes(picture(31, 31))
-    photos = Photos(most=len(two) + 10)
-    first = photos.take(one, "one.png")
-    photos.take(two, "two.png")
-    with pytest.raises(ImageError, match="no longer kept; drop it again"):
+    photos = Photos(capacity=len(two) + 10)
+    first = photos.add(one, "one.png")
+    photos.add(two, "two.png")
+    with pytest.raises(ImageError, match="no longer stored; upload it again"):
         _ = photos[first.token]
     assert photos["skimage:chelsea"].opened().size == (451, 300)
 
@@ -106,5 +84,5 @@ def test_old_uploads_give_way_and_say_so():
 def test_only_listed_examples_are_opened_by_name():
     assert len(EXAMPLES) == 4
     for token in ("skimage:lfw_subset", "/etc/passwd", "skimage:../x", ""):
-        with pytest.raises(ImageError, match="no longer kept"):
+        with pytest.raises(ImageError, match="no longer stored"):
             _ = Photos()[token]

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
 from annealcam.app.limits import MAX_BYTES, MAX_WAITING
-from annealcam.app.server import only_here
-from annealcam.cli.main import main as cli
+from annealcam.app.server import is_loopback
 from tests.app import served
+from tests.app.helpers import as_bytes, picture
+from tests.cli.helpers import run
 
 pytest.importorskip("gradio")
 
@@ -69,7 +69,7 @@ def test_nothing_is_written_or_run_past_the_queue(client, path):
 def test_values_that_name_files_or_addresses_are_refused(client):
     file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
     for value in (file, [file], {"path": "http://example.org/x.png"}):
-        status, _ = served.ask(served.address(), served.asked(photo=value), session="f")
+        status, _ = served.ask(served.address(), served.controls(photo=value), session="f")
         assert status == 400
     for body in (b"", b"[]", b"nonsense", b'{"data": 3}'):
         assert client.post("/gradio_api/queue/join", content=body).status_code in (400, 411)
@@ -92,22 +92,22 @@ def test_uploads_are_limited_and_errors_name_no_place(client):
 
 
 def test_an_uploaded_photo_is_explained_and_errors_are_one_line(client):
-    from tests.app.test_app_photos import as_bytes, picture
-
     token = post_photo(client, as_bytes(picture(40, 40)), name="my%20cat.png").json()["token"]
-    status, told = served.ask(served.address(), served.asked(photo=token), session="one")
+    status, told = served.ask(served.address(), served.controls(photo=token), session="one")
     assert (status, told["success"]) == (200, True)
     assert "data:image/webp;base64," in told["output"]["data"][0]
-    _, told = served.ask(served.address(), served.asked(photo="gone"), session="two")
+    _, told = served.ask(served.address(), served.controls(photo="gone"), session="two")
     assert told["success"] is False
-    assert told["output"]["error"] == "photo: no longer kept; drop it again, or pick an example"
+    assert (
+        told["output"]["error"] == "photo: no longer stored; upload it again, or choose an example"
+    )
     assert "Traceback" not in str(told)
     assert ".py" not in str(told)
 
 
 def test_ten_at_once_get_answers_and_more_are_told_to_wait():
     def visit(number):
-        values = served.asked(network="efficientnet-lite0", beta=round(0.3 + number / 100, 2))
+        values = served.controls(beta=round(0.3 + number / 100, 2))
         return served.ask(served.address(), values, session=f"visitor-{number}")
 
     with ThreadPoolExecutor(10) as pool:
@@ -120,24 +120,7 @@ def test_ten_at_once_get_answers_and_more_are_told_to_wait():
     assert {status for status, _ in crowd} <= {200, 503}
     assert all(told["success"] for status, told in crowd if status == 200)
     assert all("Queue is full" in told["detail"] for status, told in crowd if status == 503)
-    assert served.ask(served.address(), served.asked(), session="after")[1]["success"]
-
-
-def test_a_page_that_ends_leaves_nothing(tmp_path):
-    process, address, told = served.start("--model", "digits", temporary=tmp_path)
-    assert address.startswith("http://127.0.0.1:")
-    assert len(told) == 1
-    port = int(address.rsplit(":", 1)[1])
-    again = run_app("--port", str(port), "--model", "digits")
-    assert again.returncode == 2
-    assert f"port={port}, host=127.0.0.1" in again.stderr
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
-    assert process.stdout.read() == ""
-    process.stdout.close()
-    assert not list(tmp_path.glob("annealcam*"))
-    with socket.socket() as caller:
-        assert caller.connect_ex(("127.0.0.1", port)) != 0
+    assert served.ask(served.address(), served.controls(), session="after")[1]["success"]
 
 
 def run_app(*options, before=""):
@@ -158,18 +141,37 @@ util.find_spec = lambda name: None if name == "gradio" else find(name)
 """
     told = run_app(before=hidden)
     assert told.returncode == 2
-    assert told.stderr == "annealcam: app: gradio is missing; pip install 'annealcam[app]'\n"
+    assert (
+        told.stderr == "annealcam: app: gradio is not installed; run pip install 'annealcam[app]'\n"
+    )
 
 
 def test_other_hosts_are_warned_of(monkeypatch):
-    asked = []
+    loopback = []
     monkeypatch.setattr(
-        "annealcam.app.server.serve", lambda _, listening, **__: asked.append(only_here(listening))
+        "annealcam.app.server.serve",
+        lambda _, listening, **__: loopback.append(is_loopback(listening)),
     )
     for host in ("127.0.0.1", "localhost", "0.0.0.0"):
-        options = ["app", "--model", "digits", "--host", host, "--port", "0"]
-        told = CliRunner().invoke(cli.app, options)
-        assert told.exit_code == 0
-        warned = "whoever reaches this machine can open the page" in told.output
+        result = run("app", "--model", "digits", "--host", host, "--port", "0")
+        warned = "everyone who can reach this machine can open the page" in result.output
         assert warned == (host == "0.0.0.0")
-    assert asked == [True, True, False]
+    assert loopback == [True, True, False]
+
+
+def test_a_page_that_ends_leaves_nothing():
+    page = served.page()
+    served.page.cache_clear()  # a later test starts another one
+    assert page.address.startswith("http://127.0.0.1:")
+    assert page.printed.count("\n") == 1
+    port = int(page.address.rsplit(":", 1)[1])
+    again = run_app("--port", str(port), "--model", "digits")
+    assert again.returncode == 2
+    assert f"port={port}, host=127.0.0.1" in again.stderr
+    page.process.send_signal(signal.SIGTERM)
+    assert page.process.wait(timeout=20) == 0
+    assert page.process.stdout.read() == ""
+    page.process.stdout.close()
+    assert not list(page.temporary.glob("annealcam*"))
+    with socket.socket() as caller:
+        assert caller.connect_ex(("127.0.0.1", port)) != 0

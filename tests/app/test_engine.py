@@ -1,24 +1,21 @@
 """The page's answers are those of `annealcam.explain`, and the network runs once for each photo."""
 
 import dataclasses
-import io
 import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import annealcam as ac
 from annealcam.annealing.difficulty import hardness
 from annealcam.app import engine as engine_module
 from annealcam.app.choices import SAMPLERS, Choices
-from annealcam.app.engine import BEING_FOUND, Engine
-from annealcam.app.networks import Networks
+from annealcam.app.engine import PENDING, Engine
 from annealcam.errors import AnnealcamWarning, ArgumentError, ImageError, LayerError, TargetError
 from annealcam.models.images import load_photo
 from annealcam.qubo.files import ProblemFile
+from tests.app.helpers import NETWORKS, as_bytes, choices, picture
 
-NETWORKS = Networks()
 FIELDS = [field.name for field in dataclasses.fields(ac.Explanation)]
 
 
@@ -27,16 +24,8 @@ def engine():
     return Engine(NETWORKS)
 
 
-def choices(**changed):
-    plain = {"photo": "skimage:coffee", "network": "digits", "sampler": "exact"}
-    return Choices(**{**plain, **changed})
-
-
 def upload(engine, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return engine.photos.take(stream.getvalue(), f"noise-{seed}.png")
+    return engine.photos.add(as_bytes(picture(40, 40, seed)), f"noise-{seed}.png")
 
 
 def same(a, b):
@@ -107,19 +96,19 @@ def test_two_visitors_do_not_mix(engine):
 
 
 def test_what_is_kept_is_bounded():
-    room = Engine(NETWORKS).seen(choices()).room
-    engine = Engine(NETWORKS, kept_looks=2 * room)
+    size = Engine(NETWORKS).opened_photo(choices()).size
+    engine = Engine(NETWORKS, stored_passes=2 * size)
     for target in range(8):
         engine.explain(choices(target=target))
-    assert len(engine._looks) == 2
-    assert engine._looks.room_taken <= 2 * room
-    small = Engine(NETWORKS, kept_looks=0)
+    assert len(engine._passes) == 2
+    assert engine._passes.size <= 2 * size
+    small = Engine(NETWORKS, stored_passes=0)
     assert same(small.explain(choices()), engine.explain(choices()))
 
 
 def test_a_forgotten_photo_is_asked_for_again():
-    engine = Engine(NETWORKS, kept_photos=0)
-    with pytest.raises(ImageError, match="drop it again"):
+    engine = Engine(NETWORKS, stored_photos=0)
+    with pytest.raises(ImageError, match="upload it again"):
         engine.explain(choices(photo=upload(engine).token))
 
 
@@ -151,7 +140,7 @@ def test_no_sampler_of_the_page_calls_elsewhere():
 def test_hardness_is_that_of_the_library_and_levels_are_found_once(engine, monkeypatch):
     e = engine.explain(choices())
     told = list(engine.hardness(e, 20.0))
-    assert [h.no_gap == BEING_FOUND for h in told] == [True, False]
+    assert [h.no_gap == PENDING for h in told] == [True, False]
     source = ProblemFile(e.problem, tuple(map(int, e.candidates)), 0.0, "candidate maps")
     expected = hardness(source, [20.0])
     assert told[1].runs == told[0].runs == expected.runs

@@ -1,4 +1,4 @@
-"""The door before gradio: what may come in, how large, from where, and what is told of it."""
+"""The filter before gradio: which requests pass, from where, and of what size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from annealcam.app.limits import AT_ONCE, MAX_BYTES, MAX_REQUEST, MIB, PATIENCE, UPLOADS
+from annealcam.app.limits import AT_ONCE, MAX_BYTES, MAX_REQUEST, MIB, TIMEOUT, UPLOADS
 from annealcam.app.photos import Photos
 from annealcam.errors import ImageError
 
@@ -21,8 +21,8 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 API = "/gradio_api"
 UPLOAD = "/photo"
 JOIN = f"{API}/queue/join"
-# All that the page itself asks for. Gradio has more: files by their path (`/file=`), addresses
-# fetched for the caller, uploads to disk, calls past the queue. None of it is needed here.
+# The paths that the page itself uses. Gradio has more: files by their path (`/file=`), fetched
+# URLs, uploads to disk, calls past the queue. None of them is needed.
 READ = {
     "/", "/config", "/config/", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt",
     f"{API}/app_id", f"{API}/info", f"{API}/startup-events", f"{API}/queue/data",
@@ -42,21 +42,21 @@ HEADERS = [
 
 
 class Refused(Exception):
-    """A request that is answered by a status and a few words."""
+    """A request that is answered by a status and a short reason."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
 
 
-class Door:
-    """Lets the page's own requests through, takes photos itself, and refuses all else.
+class RequestFilter:
+    """Pass the requests of the page, handle uploads, and refuse all other requests.
 
     Args:
-        inner: gradio's application.
-        photos: where uploaded photos are kept.
-        hosts: names by which the page may be called; None where any will do. A page that is for
-            this machine alone must not answer to a foreign name that was pointed at it.
+        inner: the application of gradio.
+        photos: the store of uploaded photos.
+        hosts: accepted host names; None accepts any. A page for this machine alone must not answer
+            to a foreign name that resolves to it (DNS rebinding).
     """
 
     def __init__(self, inner: App, photos: Photos, *, hosts: Sequence[str] | None) -> None:
@@ -71,16 +71,16 @@ class Door:
         if scope["type"] == "lifespan":
             return await self._inner(scope, receive, send)
         if scope["type"] != "http":
-            return None  # no web sockets here
+            return None  # web sockets are not used
         try:
             self._check(scope)
             if scope["path"] == UPLOAD:
                 return await _answer(send, 200, await self._upload(scope, receive))
             if scope["method"] == "POST":
                 body = await _in_time(_body(receive))
-                if _is_nothing(scope["path"], _checked(body)):
+                if _stops_nothing(scope["path"], _checked(body)):
                     return await _answer(send, 200, {"success": True})
-                receive = _again(body)
+                receive = _replayed(body)
         except Refused as refused:
             return await _answer(send, refused.status, {"detail": str(refused)})
         return await self._inner(scope, receive, _with_headers(send))
@@ -90,7 +90,7 @@ class Door:
         headers = _headers(scope)
         host = headers.get("host", "")
         if self._hosts is not None and _name(host) not in self._hosts:
-            raise Refused(403, "not called by this name")
+            raise Refused(403, "unknown host name")
         below = path.startswith(READ_BELOW) and ".." not in path
         if method in ("GET", "HEAD") and (path in READ or below):
             return
@@ -98,45 +98,45 @@ class Door:
             raise Refused(404, "not found")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
-            raise Refused(403, "only the page itself may ask this")
+            raise Refused(403, "requests from other sites are refused")
         _check_length(headers.get("content-length"), MAX_BYTES if path == UPLOAD else MAX_REQUEST)
 
     async def _upload(self, scope: Scope, receive: Receive) -> dict[str, str]:
-        """Keep a photo and return its token, or say in words why not."""
+        """Store a photo and return its token, or return the error."""
         name = unquote(_headers(scope).get("x-name", "photo"))
         async with self._reading:
             data = await _in_time(_body(receive))
         async with self._decoding:
             try:
-                photo = await asyncio.to_thread(self._photos.take, data, name)
+                photo = await asyncio.to_thread(self._photos.add, data, name)
             except ImageError as error:
                 return {"error": str(error)}
         return {"token": photo.token, "name": photo.name}
 
 
-def _check_length(length: str | None, most: int) -> None:
-    """The server reads no more than was announced."""
+def _check_length(length: str | None, limit: int) -> None:
+    """Check the announced length; the server reads no more than that."""
     if length is None or not length.isdecimal():
-        raise Refused(411, "say how long it is")
-    if int(length) > most:
-        raise Refused(413, f"over {most / MIB:g} MiB")
+        raise Refused(411, "Content-Length is missing")
+    if int(length) > limit:
+        raise Refused(413, f"larger than {limit / MIB:g} MiB")
 
 
 def _checked(body: bytes) -> dict[str, Any]:
-    """A question, whose values must be plain: nothing that names a file or an address."""
+    """Return a parsed request; its values must be plain, since objects could name files or URLs."""
     try:
-        asked = json.loads(body)
+        request = json.loads(body)
     except ValueError:
-        raise Refused(400, "no question") from None
-    values = asked.get("data", []) if isinstance(asked, dict) else None
+        raise Refused(400, "the body is not JSON") from None
+    values = request.get("data", []) if isinstance(request, dict) else None
     if not isinstance(values, list) or not all(_is_plain(value) for value in values):
-        raise Refused(400, "plain values only")
-    return asked
+        raise Refused(400, "values must be numbers, texts or null")
+    return request
 
 
-def _is_nothing(path: str, asked: dict[str, Any]) -> bool:
-    """Whether it asks to stop what has not begun, as gradio's page does; gradio would complain."""
-    return path != JOIN and not asked.get("event_id")
+def _stops_nothing(path: str, request: dict[str, Any]) -> bool:
+    """Return whether a request stops an event that has not begun, which gradio would log."""
+    return path != JOIN and not request.get("event_id")
 
 
 def _is_plain(value: Any) -> bool:
@@ -149,7 +149,7 @@ async def _body(receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(400, "gone")
+            raise Refused(400, "the client disconnected")
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(parts)
@@ -157,21 +157,21 @@ async def _body(receive: Receive) -> bytes:
 
 async def _in_time(body: Awaitable[bytes]) -> bytes:
     try:
-        return await asyncio.wait_for(body, PATIENCE)
+        return await asyncio.wait_for(body, TIMEOUT)
     except TimeoutError:
-        raise Refused(408, "too slow") from None
+        raise Refused(408, "the request took too long") from None
 
 
-def _again(body: bytes) -> Receive:
-    """A body that was read, to be read once more; then the caller waits, as before."""
-    given = False
-    gone = asyncio.Event()
+def _replayed(body: bytes) -> Receive:
+    """Return a receive function that gives a body once; later calls wait for a disconnect."""
+    sent = False
+    disconnected = asyncio.Event()
 
     async def receive() -> Message:
-        nonlocal given
-        if given:
-            await gone.wait()
-        given = True
+        nonlocal sent
+        if sent:
+            await disconnected.wait()
+        sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
@@ -186,8 +186,8 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-async def _answer(send: Send, status: int, told: dict[str, Any]) -> None:
-    body = json.dumps(told).encode()
+async def _answer(send: Send, status: int, values: dict[str, Any]) -> None:
+    body = json.dumps(values).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, *HEADERS]})
     await send({"type": "http.response.body", "body": body})
@@ -198,5 +198,5 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _name(host: str) -> str:
-    """The name in `name:port`, also in `[::1]:port`."""
+    """Return the name in `name:port`, also in `[::1]:port`."""
     return (urlsplit(f"//{host}").hostname or "").casefold()

@@ -1,6 +1,6 @@
 """The page in a real browser: photos, choices, tabs, refusals; and the pictures of docs/app.md.
 
-The pictures are made again by ANNEALCAM_PICTURES=docs/img pytest tests/app/test_app_page.py.
+The pictures are made again by ANNEALCAM_PICTURES=docs/img pytest tests/app/test_page.py.
 """
 
 import io
@@ -15,8 +15,7 @@ from PIL import Image
 from annealcam.app.choices import Choices
 from annealcam.app.engine import Engine
 from tests.app import served
-from tests.app.test_app_engine import NETWORKS
-from tests.app.test_app_photos import as_bytes, picture, png_of_size
+from tests.app.helpers import NETWORKS, as_bytes, picture, png_of_size
 from tests.browser import open_browser
 
 pytest.importorskip("gradio")
@@ -104,7 +103,7 @@ def test_an_upload_is_explained_and_follows_beta_tau_and_class(page):
     ]  # fmt: skip
     data = as_bytes(picture(300, 260))
     engine = Engine(NETWORKS)
-    plain = Choices(engine.photos.take(data, "noise.png").token, "efficientnet-lite0")
+    plain = Choices(engine.photos.add(data, "noise.png").token, "efficientnet-lite0")
     upload(page, data, "noise.png")
     wait_for_maps(page, engine.explain(plain))
     for beta in (0.3, 0.95):
@@ -163,7 +162,7 @@ def test_two_tabs_at_once_do_not_mix(browser, page):
     [
         (b"these are words", "words.png", "words.png: not an image"),
         (png_of_size(40_000, 40_000), "huge.png", "huge.png: too many pixels; at most 25000000"),
-        (bytes(10 * 2**20 + 1), "long.png", "long.png: over 10 MiB"),
+        (bytes(10 * 2**20 + 1), "long.png", "long.png: larger than 10 MiB"),
     ],
 )
 def test_a_bad_upload_is_told_in_words_and_the_page_goes_on(page, data, name, told):

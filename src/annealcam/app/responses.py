@@ -1,4 +1,4 @@
-"""What an atlas knows of the selected maps: a few words, and where they respond most."""
+"""What the selected maps usually respond to, from an atlas: a few words and pictures."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from annealcam.app.shelf import Shelf
+from annealcam.app.cache import Cache
 from annealcam.atlas.atlas import Atlas
 from annealcam.explanation import Explanation
 from annealcam.render.html.page import picture_uri
 
-CROPS, SIDE = 3, 72  # shown of a map, and how wide
-KEPT = 4096
+CROPS, SIDE = 3, 72  # pictures of a map, and their width in pixels
+STORED = 4096
 
 
 @dataclass(frozen=True)
-class Usual:
+class Response:
     """What one map usually responds to, in words and as small pictures (data URIs)."""
 
     words: str
     crops: tuple[str, ...]
 
 
-Known: TypeAlias = Mapping[int, Usual]
+Responses: TypeAlias = Mapping[int, Response]
 
 
-class Portraits:
-    """An atlas, or none, as the page asks it.
+class AtlasResponses:
+    """The responses of maps in an atlas; without an atlas, there are none.
 
-    >>> Portraits(None).atlas is None
+    >>> AtlasResponses(None).atlas is None
     True
     """
 
     def __init__(self, atlas: Atlas | None) -> None:
         self.atlas = atlas
-        self._drawn: Shelf[int, Usual] = Shelf(KEPT)
+        self._drawn: Cache[int, Response] = Cache(STORED)
 
-    def of(self, e: Explanation) -> Known:
-        """Return what is known of the selected maps; nothing where the atlas is of other maps.
+    def of(self, e: Explanation) -> Responses:
+        """Return the responses of the selected maps; none if the atlas is of other maps.
 
         Raises:
             OutputError: the atlas cannot be read any more.
@@ -48,13 +48,13 @@ class Portraits:
         if atlas is None or not atlas.fits(e):
             return {}
         return {
-            channel: self._drawn.made(channel, partial(self._draw, atlas, channel))
+            channel: self._drawn.get_or_make(channel, partial(self._draw, atlas, channel))
             for channel in map(int, e.selected)
         }
 
     @staticmethod
-    def _draw(atlas: Atlas, channel: int) -> Usual:
+    def _draw(atlas: Atlas, channel: int) -> Response:
         crops = [crop.resize((SIDE, SIDE)) for crop in atlas.crops(channel)[:CROPS]]
-        return Usual(
+        return Response(
             atlas.portrait(channel).responds_to(), tuple(picture_uri(crop) for crop in crops)
         )
