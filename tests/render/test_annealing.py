@@ -11,8 +11,8 @@ import annealcam as ac
 from annealcam.annealing.difficulty import hardness
 from annealcam.qubo.files import ProblemFile
 from annealcam.render.figures.annealing import (
-    distribution_figure,
     annealing_figures,
+    distribution_figure,
     spectrum_figure,
     success_figure,
 )

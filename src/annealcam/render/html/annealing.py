@@ -18,7 +18,7 @@ BARS = 12
 
 
 @dataclass(frozen=True)
-class Figure:
+class CaptionedChart:
     """A chart with its title, its caption, and the names of its line styles."""
 
     title: str
@@ -31,7 +31,7 @@ class Figure:
 class Panel:
     """The annealing section of a page."""
 
-    figures: tuple[Figure, ...]
+    figures: tuple[CaptionedChart, ...]
     sentences: tuple[str, ...]
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -46,7 +46,7 @@ def annealing_panel(h: Hardness) -> Panel:
     return Panel(tuple(figures), tuple(diagnosis(h)), *_table(h), _setting(h))
 
 
-def levels_figure(h: Hardness) -> Figure:
+def levels_figure(h: Hardness) -> CaptionedChart:
     """Return the lowest levels above the ground level along s, with the minimum gap marked."""
     assert h.curve is not None
     above = h.curve.energies - h.curve.energies[:, :1]
@@ -75,7 +75,7 @@ def levels_figure(h: Hardness) -> Figure:
     return _figure("Energy levels along the anneal", chart, marks, caption, key)
 
 
-def success_figure(h: Hardness) -> Figure:
+def success_figure(h: Hardness) -> CaptionedChart:
     """Return F and the best of the shots against annealing time, each beside random guessing."""
     tau = [run.tau for run in h.runs]
     F = [run.success_probability for run in h.runs]
@@ -121,11 +121,11 @@ def success_figure(h: Hardness) -> Figure:
 
 def _figure(
     title: str, chart: Chart, marks: list[Markup], caption: str, key: tuple[tuple[str, str], ...]
-) -> Figure:
-    return Figure(title, chart.drawn(*marks, label=caption), caption, key)
+) -> CaptionedChart:
+    return CaptionedChart(title, chart.drawn(*marks, label=caption), caption, key)
 
 
-def states_figure(h: Hardness) -> Figure:
+def states_figure(h: Hardness) -> CaptionedChart:
     """Return the most likely final states as bars, sorted by energy, with the optimum marked."""
     shown, last = h.distribution, h.runs[-1]
     kept = np.sort(np.argsort(-shown.probability, kind="stable")[:BARS])
@@ -154,7 +154,7 @@ def states_figure(h: Hardness) -> Figure:
         ("ball", f"share of {last.shots} shots"),
     )
     chart = _bars(bars, rest if others else "", caption)
-    return Figure("Final states", chart, caption, key)
+    return CaptionedChart("Final states", chart, caption, key)
 
 
 def _bars(bars: list[tuple[str, float, str, str, float]], rest: str, label: str) -> Markup:
