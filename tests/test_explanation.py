@@ -1,8 +1,11 @@
 """The result: stored and read back to the bit, never half-written, and drawn."""
 
+import base64
+import io
 import json
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +198,78 @@ def test_overlay_colours_most_where_the_map_is_strongest(e):
     change = np.abs(np.asarray(drawn, dtype=int) - 90).sum(axis=-1)
     heat = e.heatmap((90, 120))
     assert change[heat == 1].max() > change[heat < 0.2].max()
+
+
+@pytest.mark.parametrize("name", ["default", "paper"])
+def test_results_of_version_0_1_load_with_equal_numbers(name, tmp_path):
+    """They were written by the code of 0.1: `convention`, `reads`, mean g x mean f."""
+    folder = Path(__file__).parent / "data_v0" / name
+    e = ac.Explanation.load(folder)
+    old = json.loads((folder / MARKER).read_text())
+    with np.load(folder / "maps.npz") as arrays:
+        for key in ("map", "selected", "importance", "alpha", "contribution", "logits", "view"):
+            assert np.array_equal(getattr(e, key), arrays[key])
+        assert np.array_equal(e.problem.h, arrays["h"])
+        assert np.array_equal(e.problem.J, arrays["J"])
+        assert np.array_equal(e.selection.n, arrays["n"])
+        assert np.array_equal(e.baselines["gradcam++"], arrays["baseline_gradcam++"])
+    assert (e.energy, e.optimal) == (old["selection"]["energy"], old["selection"]["optimal"])
+    assert e.selection.shots == old["selection"]["reads"] == 8
+    renamed = {"paper": "per_qubit", "text": "unit"}
+    assert e.normalisation == renamed[old["provenance"]["convention"]]
+    assert (e.target, e.class_name) == (1, "b")
+    again = ac.anneal(e.problem, **e.annealing).success_probability
+    assert again == pytest.approx(e.selection.info["success_probability"], abs=1e-6)
+    with pytest.warns(DeprecationWarning, match="convention: renamed, use normalisation"):
+        assert e.convention == e.normalisation
+    assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
+
+
+def test_the_repr_is_short(e):
+    text = repr(e)
+    assert text.startswith("Explanation(model='Sequential', layer='3', target=")
+    assert f"selected=[{', '.join(map(str, e.selected))}]" in text
+    provenance = {**e.provenance, "model": "m" * 500, "layer": "l" * 500, "target_name": "t" * 500}
+    many = np.zeros((12, *e.map.shape), dtype=np.float32)
+    long = replace(e, provenance=provenance, selected=np.arange(1000, 1012), selected_maps=many)
+    assert len(repr(long)) <= 300
+
+
+class Reader(HTMLParser):
+    """Pictures, texts and links of a piece of HTML."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.sources, self.texts, self.tags = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_a_notebook_shows_the_map_the_selected_maps_and_one_line_of_facts(e):
+    page = Reader(e._repr_html_())
+    assert page.tags.count("img") == 1 + len(e.selected)
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    text = "".join(page.texts)
+    assert all(f"map {channel}" in text for channel in e.selected)
+    assert f"{len(e.selected)} of {len(e.alpha)} maps" in text
+    assert f"{e.carried_share:.0%} of the positive contributions" in text
+    first = Image.open(io.BytesIO(base64.b64decode(page.sources[0].partition(",")[2])))
+    height, width = e.view.shape[:2]
+    assert first.width / first.height == pytest.approx(width / height, rel=0.02)
+
+
+def test_a_notebook_escapes_names_and_needs_no_view(e):
+    names = {"target_name": "<script>alert(1)</script>", "model": "<b>", "layer": "&"}
+    odd = replace(e, provenance={**e.provenance, **names}, view=None)
+    html = odd._repr_html_()
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert "&lt;script&gt;" in html
+    nothing = replace(e, selected=e.selected[:0], selected_maps=e.selected_maps[:0])
+    assert Reader(nothing._repr_html_()).tags.count("img") == 1

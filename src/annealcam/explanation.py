@@ -1,4 +1,4 @@
-"""The result: which maps were selected, their map, and all that is needed to tell how."""
+"""The result of `explain`: the selected maps, their map, and the record of how they came about."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
+from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap, overlay
 from annealcam._internal.lazy import resolve
+from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
+from annealcam.annealing.hamiltonian import OLD_NAMES
 from annealcam.errors import OutputError
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
@@ -31,23 +34,26 @@ FILES = (
 FORMAT = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """One prediction, explained by a few feature maps of one layer. Arrays are read-only.
+
+    Notebooks show the map over the image, the selected maps and one line of facts.
 
     Attributes:
         map: raw explanation map (h, w) at the layer's resolution, in logit units per pixel.
         selected: channel numbers (k,) of the selected maps, most important first.
-        selected_maps: those maps (k, h, w), as the network made them.
+        selected_maps: those maps (k, h, w), as they are in the network.
         candidates: channel numbers (d,) of the candidates, ascending; one qubit each.
         importance: importance of every map of the layer (C,).
         alpha: Grad-CAM weight of every map (C,).
-        contribution: first-order part of the logit that every map carries (C,), in logits.
+        contribution: sum_ij g_ij f_ij of every map (C,), the part of the logit that it carries to
+            first order.
         logits: of all classes.
         target: index of the explained class.
         baselines: raw maps (h, w) of Grad-CAM and Grad-CAM++ at the same layer.
         problem: the selection problem over the candidates.
-        selection: what the sampler chose, and how well.
+        selection: the result of the sampler.
         provenance: version, model, layer, settings, counts and warnings; plain JSON values.
         view: the image as the network saw it (height, width, 3), its range stretched over 0 to 255,
             at most 448 pixels wide or high; None where it has not three channels.
@@ -77,9 +83,29 @@ class Explanation:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Read-only mappings are not pickled; what they show is."""
-        own = (getattr(self, f.name) for f in fields(self))
-        return Explanation, tuple(thawed(value) for value in own)
+        """Pickle mappings as dicts, since read-only ones cannot be pickled."""
+        return Explanation, tuple(thawed(getattr(self, f.name)) for f in fields(self))
+
+    def __repr__(self) -> str:
+        most = 8
+        channels = ", ".join(map(str, self.selected[:most]))
+        more = ", ..." if len(self.selected) > most else ""
+        return (
+            short_repr(
+                "Explanation",
+                model=shorten(str(self.provenance["model"]), 40),
+                layer=shorten(str(self.provenance["layer"]), 40),
+                target=shorten(self.class_name, 40),
+                probability=self.probability,
+                maps=len(self.alpha),
+                candidates=self.problem.d,
+            )[:-1]
+            + f", selected=[{channels}{more}], energy={self.energy:.4g}, optimal={self.optimal})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows, as one self-contained piece of HTML."""
+        return str(resolve("annealcam.render.html.notebook:notebook_html")(self))
 
     @property
     def energy(self) -> float:
@@ -96,6 +122,27 @@ class Explanation:
         """Normalisation of the annealing; None where nothing was annealed."""
         return self.provenance["normalisation"]
 
+    convention = renamed_attribute("convention", "normalisation")
+
+    @property
+    def annealing(self) -> dict[str, Any]:
+        """The arguments of the annealing: `anneal(e.problem, **e.annealing)` runs it again.
+
+        They are tau, normalisation, schedule and constraint. Empty where nothing was annealed:
+        `anneal` then takes its defaults. A schedule that was given as an object is recorded by its
+        name alone.
+        """
+        if self.selection.sampler != "anneal":
+            return {}
+        used = {**self.provenance, **(self.provenance["sampler_options"] or {})}
+        names = ("tau", "normalisation", "schedule", "constraint")
+        return {name: used[name] for name in names if used.get(name) is not None}
+
+    @property
+    def class_name(self) -> str:
+        """The name of the explained class, or its number if classes have no names."""
+        return self.provenance["target_name"] or f"class {self.target}"
+
     @property
     def probability(self) -> float:
         """Softmax probability of the explained class."""
@@ -104,18 +151,18 @@ class Explanation:
 
     @property
     def logit_shares(self) -> Float[Array, " k"]:
-        """Part of the class logit that each selected map carries, of first order in the maps.
+        """The contribution of each selected map as a share of the class logit.
 
-        Infinite or NaN where the logit is zero; without meaning where it is negative.
+        It is infinite or NaN where the logit is zero, and without meaning where it is negative.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.contribution[self.selected] / self.logits[self.target]
 
     @property
     def largest_cosines(self) -> Float[Array, " k"]:
-        """Each selected map's largest |cosine| with another selected map; 0 for a single one."""
-        place = np.searchsorted(self.candidates, self.selected)
-        J = self.problem.J[np.ix_(place, place)]
+        """The largest |cosine| of each selected map with another one; 0 for a single map."""
+        places = np.searchsorted(self.candidates, self.selected)
+        J = self.problem.J[np.ix_(places, places)]
         return J.max(axis=1, initial=0.0)
 
     @property
@@ -130,8 +177,12 @@ class Explanation:
     def overlay(self, photo: Image.Image, *, strength: float = 0.65) -> Image.Image:
         """Return the map laid over a photo, in the photo's size.
 
-        Give the part of the photo that the network saw (`preprocess.view(photo)`): the map is
+        Pass the part of the photo that the network saw (`preprocess.view(photo)`): the map is
         stretched over all of it.
+
+        Args:
+            photo: an image of any size.
+            strength: how much of the photo the colours cover where the map is strongest, 0 to 1.
         """
         return overlay(self.map, photo, strength=strength)
 
@@ -161,7 +212,7 @@ class Explanation:
         annealing: bool = True,
         atlas: Any = None,
     ) -> Path:
-        """Write a page of all that is known: one file that opens offline, in any browser.
+        """Write the page of the explanation: one file that opens offline, in any browser.
 
         Args:
             path: the file.
@@ -183,21 +234,21 @@ class Explanation:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Explanation:
-        """Return the explanation that `save` wrote: every number and bit as it was.
+        """Return the explanation that `save` wrote, equal to the bit; results of 0.1 load too.
 
         Raises:
             OutputError: the folder holds no result, or one that cannot be read.
         """
         folder = Path(folder)
         try:
-            told = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+            record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             with np.load(folder / "maps.npz", allow_pickle=False) as stored:
                 arrays = dict(stored)
-            if told["format"] != FORMAT:
+            if record["format"] != FORMAT:
                 raise OutputError(
-                    f"{folder}: written in format {told['format']}; this version reads {FORMAT}"
+                    f"{folder}: written in format {record['format']}; this version reads {FORMAT}"
                 )
-            return cls._from_stored(told, arrays)
+            return cls._from_stored(record, arrays)
         except FileNotFoundError as error:
             raise OutputError(f"{folder}: no result (no {Path(error.filename).name})") from error
         except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
@@ -243,27 +294,30 @@ class Explanation:
         }
 
     def _arrays(self) -> dict[str, Any]:
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        arrays = {name: a for name, a in own.items() if isinstance(a, np.ndarray)}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = {name: a for name, a in values.items() if isinstance(a, np.ndarray)}
         arrays |= {f"baseline_{name}": a for name, a in self.baselines.items()}
         return {**arrays, "h": self.problem.h, "J": self.problem.J, "n": self.selection.n}
 
     @classmethod
-    def _from_stored(cls, told: dict[str, Any], arrays: dict[str, Array]) -> Explanation:
+    def _from_stored(cls, record: dict[str, Any], arrays: dict[str, Array]) -> Explanation:
         h, J, n = arrays.pop("h"), arrays.pop("J"), arrays.pop("n")
         prefix = "baseline_"
         baselines = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
-        own = {k: a for k, a in arrays.items() if not k.startswith(prefix)}
-        settings = told["problem"]
+        others = {k: a for k, a in arrays.items() if not k.startswith(prefix)}
+        settings, provenance = record["problem"], record["provenance"]
+        if "convention" in provenance:  # written by version 0.1
+            convention = provenance.pop("convention")
+            provenance["normalisation"] = OLD_NAMES.get(convention, convention)
         return cls(
-            **own,
-            target=told["target"]["index"],
+            **others,
+            target=record["target"]["index"],
             baselines=baselines,
             problem=SelectionProblem(
                 h, J, beta=settings["beta"], cardinality=settings["cardinality"]
             ),
-            selection=Selection.from_record(n, told["selection"]),
-            provenance=told["provenance"] | {"warnings": tuple(told["provenance"]["warnings"])},
+            selection=Selection.from_record(n, record["selection"]),
+            provenance=provenance | {"warnings": tuple(provenance["warnings"])},
         )
 
 

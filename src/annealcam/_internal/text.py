@@ -31,6 +31,15 @@ def chance(p: float) -> str:
     return "over 0.999" if 0.999 < p < 1 else number(p)
 
 
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, with an ellipsis where it was longer.
+
+    >>> shorten("a long name", 6)
+    'a lon…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def short_repr(kind: str, **facts: object) -> str:
     """Return the repr of a result: its type and a few facts, numbers with four digits.
 

@@ -74,6 +74,10 @@ class Selection:
         values = dict(record)
         if "reads" in values:
             values["shots"] = values.pop("reads")
+        info = dict(values.get("info", {}))
+        if "feasible_reads" in info:
+            info["feasible_shots"] = info.pop("feasible_reads")
+        values["info"] = info
         return cls(n=n, **values)
 
     @property

@@ -30,23 +30,20 @@ def explanation_hardness(e: Explanation) -> Hardness | None:
     >>> [run.tau for run in explanation_hardness(e).runs]
     [5.0, 10.0, 25.0, 50.0]
     """
-    p, provenance = e.problem, e.provenance
+    p = e.problem
     states = 2**p.d if p.cardinality is None else math.comb(p.d, p.cardinality)
     if p.d == 0 or states > MOST_STATES:
         return None
-    annealed = provenance["sampler"] == "anneal"
-    options = {**provenance, **(provenance.get("sampler_options") or {})} if annealed else {}
-    tau = float(options.get("tau") or DEFAULT_TAU)
+    annealing = e.annealing
+    tau = float(annealing.pop("tau", DEFAULT_TAU))
     source = ProblemFile(p, tuple(map(int, e.candidates)), 0.0, "h and J")
     try:
         return hardness(
             source,
             [share * tau for share in SHARES],
-            normalisation=options.get("normalisation") or "per_qubit",
-            schedule=options.get("schedule") or "linear",
-            constraint=options.get("constraint") or "subspace",
-            shots=e.selection.shots if annealed else None,
-            seed=provenance["seed"],
+            shots=e.selection.shots if e.annealing else None,
+            seed=e.provenance["seed"],
+            **annealing,
         )
     except AnnealcamError:
         return None
