@@ -30,8 +30,7 @@ from annealcam.models.network_layer import NetworkLayer
 from annealcam.models.trunks import Trunk
 from annealcam.settings import Settings, resolve
 from annealcam.training.examples import Features, Photos, features_of, photos_of
-from annealcam.training.fit import Tell
-from annealcam.training.recipe import usual_recipe
+from annealcam.training.fit import OnEpoch, usual_recipe
 from annealcam.training.trained import CACHE, Trained, fitted
 
 from .patch import Patch, Planted, planted, stamped
@@ -74,7 +73,7 @@ def train_planted(
     seed: int = 0,
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-    tell: Tell | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Fit the paper's network to a set with a planted shortcut; without a label, to the plain set.
 
@@ -91,7 +90,7 @@ def train_planted(
         epochs: number of passes through the photos.
         cache: folder of cached features; None takes ~/.cache/annealcam/features.
         progress: called with the current step, the number of finished photos, and the total.
-        tell: called with each epoch.
+        on_epoch: called with each epoch.
 
     Raises:
         ArgumentError: there is no such class or trunk, or a number is out of range.
@@ -116,7 +115,7 @@ def train_planted(
         for part, photos in sets.items()
     }
     shown = {part: s.photos if s is not None else sets[part] for part, s in stamps.items()}
-    trained = fitted(shown, base, examples, maps=maps, recipe=recipe, seed=seed, tell=tell)
+    trained = fitted(shown, base, examples, maps=maps, recipe=recipe, seed=seed, on_epoch=on_epoch)
     trained.about["planted"] = _provenance(sets["train"], label, patch, share, elsewhere)
     return trained
 

@@ -58,7 +58,7 @@ def train(
 ) -> None:
     """Fit the paper's network to labelled photos: a frozen trunk and a head of few maps."""
     from annealcam.training import trained
-    from annealcam.training.recipe import usual_recipe
+    from annealcam.training.fit import usual_recipe
 
     trunk = trunk or ("plain" if data == "digits" else "efficientnet-lite0")
     file = trained.checked_output(output or f"{_name(data)}-{maps}.safetensors")
@@ -74,7 +74,7 @@ def train(
 
         network = trained.train(
             data, trunk=trunk, cut=cut, maps=maps, seed=seed, recipe=recipe, finetune=finetune,
-            root=root, download=download, cache=cache, progress=update, tell=print_epoch,
+            root=root, download=download, cache=cache, progress=update, on_epoch=print_epoch,
         )  # fmt: skip
     card = network.save(file)
     about = network.about

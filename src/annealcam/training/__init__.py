@@ -6,9 +6,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Epoch": "fit",
-        "Recipe": "recipe",
+        "Recipe": "fit",
         "Trained": "trained",
         "train": "trained",
-        "usual_recipe": "recipe",
+        "usual_recipe": "fit",
     },
 )

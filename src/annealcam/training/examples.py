@@ -1,9 +1,7 @@
-"""What a network learns from: photos, or the features that a frozen trunk makes of them."""
+"""Training examples: photos, or the features that a frozen trunk computes from them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -16,20 +14,21 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from annealcam._internal.files import written_aside
+from annealcam._internal.resumable import identity_hash, read_json, write_json
 from annealcam._internal.types import Array, Progress
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError, OutputError
 from annealcam.models.trunks import Trunk
 
 _FILES = ("photos.npy", "mirrored.npy", "about.json")
-_AT_ONCE = 32
+_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
     """The trunk's features of a set's photos and of their mirror images, memory-mapped.
 
-    `rows` are the photos that could be read, `skipped` the others, with the reason.
+    `rows` are the numbers of the readable photos; `skipped` lists the errors of the others.
     """
 
     labels: Int[Array, " n"]
@@ -40,18 +39,18 @@ class Features:
     of_trunk = False
 
     def inputs(self, numbers: Int[Array, " b"], mirrored: Bool[Array, " b"]) -> Tensor:
-        """Return the features of these photos, of the marked ones as their mirror images."""
+        """Return the features of these photos, of the `mirrored` ones those of the mirror image."""
         other = self.photos if self.mirrored is None else self.mirrored
-        taken = [
+        features = [
             (other if turned else self.photos)[row]
             for row, turned in zip(self.rows[numbers], mirrored, strict=True)
         ]
-        return torch.from_numpy(np.stack(taken))
+        return torch.from_numpy(np.stack(features))
 
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """A set's photos, opened anew whenever they are asked for."""
+    """The photos of a set, opened each time they are used."""
 
     labels: Int[Array, " n"]
     rows: Int[Array, " n"]
@@ -61,21 +60,22 @@ class Photos:
     of_trunk = True
 
     def inputs(self, numbers: Int[Array, " b"], mirrored: Bool[Array, " b"]) -> Tensor:
-        """Return these photos as the network sees them, the marked ones as mirror images."""
-        opened = [self.trunk.preprocess(self.images.open(int(i))) for i in self.rows[numbers]]
-        turned = [x.flip(-1) if m else x for x, m in zip(opened, mirrored, strict=True)]
-        return torch.stack(turned)
+        """Return these photos as inputs of the network, the `mirrored` ones as mirror images."""
+        inputs = [self.trunk.preprocess(self.images.open(int(i))) for i in self.rows[numbers]]
+        return torch.stack(
+            [x.flip(-1) if turned else x for x, turned in zip(inputs, mirrored, strict=True)]
+        )
 
 
 def photos_of(trunk: Trunk, images: LabelledSet, *, progress: Progress | None = None) -> Photos:
-    """Return a set's photos as examples, after looking once which of them can be read.
+    """Return the readable photos of a set as examples; each is opened once to check it.
 
     Raises:
-        ArgumentError: none can be read.
+        ArgumentError: no photo can be read.
     """
     skipped: dict[int, str] = {}
     for i in range(len(images)):
-        _told(progress, f"reading {images.part} photos", i, len(images))
+        _report(progress, f"reading {images.part} photos", i, len(images))
         try:
             images.open(i)
         except ImageError as error:
@@ -92,10 +92,11 @@ def features_of(
     mirrored: bool = False,
     progress: Progress | None = None,
 ) -> Features:
-    """Return the trunk's features of a set's photos, out of the cache or computed once for it.
+    """Return the trunk's features of a set's photos, from the cache or computed for it.
 
-    A folder of the cache belongs to one trunk (its weights, cut and preprocessing), one part of one
-    set (its fingerprint), with or without mirror images. It is written aside and renamed.
+    The name of a folder of the cache depends on the trunk (its weights, cut and preprocessing), on
+    the part of the set (its fingerprint), and on whether there are mirror images. A folder is
+    written completely or not at all.
 
     Raises:
         ArgumentError: no photo can be read.
@@ -107,31 +108,31 @@ def features_of(
             skipped = _compute(trunk, images, aside, mirrored, progress)
             rows = _rows(images, skipped)
             about = {"rows": rows.tolist(), "skipped": list(skipped.values())}
-            (aside / "about.json").write_text(json.dumps(about), encoding="utf-8")
+            write_json(aside / "about.json", about)
     try:
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "about.json")
         rows = np.array(about["rows"])
         photos = np.load(folder / "photos.npy", mmap_mode="r")
         other = np.load(folder / "mirrored.npy", mmap_mode="r") if mirrored else None
         return Features(images.labels[rows], rows, tuple(about["skipped"]), photos, other)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, OutputError) as error:
         raise OutputError(f"cache={folder}: is damaged ({error}); delete it") from error
 
 
 def _key(trunk: Trunk, images: LabelledSet, mirrored: bool) -> str:
-    told = [1, trunk.name, trunk.cut, trunk.fingerprint(), repr(trunk.preprocess)]
-    told += [images.part, images.fingerprint(), mirrored]
-    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    identity = [1, trunk.name, trunk.cut, trunk.fingerprint(), repr(trunk.preprocess)]
+    identity += [images.part, images.fingerprint(), mirrored]
     name = re.sub(r"[^\w.]+", "-", os.path.basename(images.name)).strip("-.")
-    return f"{name}-{images.part}-{digest[:16]}"
+    return f"{name}-{images.part}-{identity_hash(identity)[:16]}"
 
 
 def _compute(
     trunk: Trunk, images: LabelledSet, folder: Path, mirrored: bool, progress: Progress | None
 ) -> dict[int, str]:
-    """Write the features of all photos, zeros for those that cannot be read; return why not.
+    """Write the features of all photos, zeros for unreadable ones, and return their errors.
 
-    Written in order and not through a mapping: on a full disk a mapping ends the process.
+    The files are written in order and not through a memory map, which would kill the process on a
+    full disk.
     """
     skipped: dict[int, str] = {}
     with (
@@ -139,36 +140,36 @@ def _compute(
         (folder / "mirrored.npy").open("wb") as second,
     ):
         for file in (first, second):
-            _head(file, (len(images), *trunk.features))
-        for start in range(0, len(images), _AT_ONCE):
-            _told(progress, f"computing features of {images.part}", start, len(images))
-            numbers = range(start, min(start + _AT_ONCE, len(images)))
+            _write_header(file, (len(images), *trunk.features))
+        for start in range(0, len(images), _BATCH):
+            _report(progress, f"computing features of {images.part}", start, len(images))
+            numbers = range(start, min(start + _BATCH, len(images)))
             batch = _opened(trunk, images, numbers, skipped)
-            first.write(_run(trunk, batch))
+            first.write(_feature_bytes(trunk, batch))
             if mirrored:
-                second.write(_run(trunk, batch.flip(-1)))
+                second.write(_feature_bytes(trunk, batch.flip(-1)))
     if not mirrored:
         (folder / "mirrored.npy").unlink()
     return skipped
 
 
 def _opened(trunk: Trunk, images: LabelledSet, numbers: range, skipped: dict[int, str]) -> Tensor:
-    found: dict[int, Tensor] = {}
+    inputs: dict[int, Tensor] = {}
     for i in numbers:
         try:
-            found[i] = trunk.preprocess(images.open(i))
+            inputs[i] = trunk.preprocess(images.open(i))
         except ImageError as error:
             skipped[i] = str(error)
-    blank = torch.zeros_like(next(iter(found.values()))) if found else torch.zeros(3, 224, 224)
-    return torch.stack([found.get(i, blank) for i in numbers])
+    blank = torch.zeros_like(next(iter(inputs.values()))) if inputs else torch.zeros(3, 224, 224)
+    return torch.stack([inputs.get(i, blank) for i in numbers])
 
 
-def _head(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    told = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, told)
+def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
-def _run(trunk: Trunk, batch: Float[Tensor, "n 3 height width"]) -> bytes:
+def _feature_bytes(trunk: Trunk, batch: Float[Tensor, "n 3 height width"]) -> bytes:
     with torch.inference_mode():
         return trunk.layers(batch).numpy().astype("<f4").tobytes()
 
@@ -183,6 +184,6 @@ def _rows(images: LabelledSet, skipped: dict[int, str]) -> Int[Array, " n"]:
     return rows
 
 
-def _told(progress: Progress | None, what: str, done: int, of: int) -> None:
+def _report(progress: Progress | None, step: str, done: int, total: int) -> None:
     if progress:
-        progress(what, done, of)
+        progress(step, done, total)

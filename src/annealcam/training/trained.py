@@ -1,4 +1,4 @@
-"""train(): a labelled set and a trunk in, the paper's network with what is known of it out."""
+"""Training of the paper's network on a labelled set, its checkpoint and its model card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 
 import torch
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.files import file_written_aside
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam._version import __version__
@@ -23,20 +25,25 @@ from annealcam.models.checkpoints import write_checkpoint
 from annealcam.models.load import load_trunk
 from annealcam.models.paper_network import PaperNetwork
 from annealcam.models.trunks import Trunk
-from annealcam.training.card import card
 from annealcam.training.examples import Features, Photos, features_of, photos_of
-from annealcam.training.fit import Epoch, Tell, accuracy, best_of, fit
-from annealcam.training.recipe import Recipe, usual_recipe
+from annealcam.training.fit import Epoch, OnEpoch, Recipe, accuracy, best_of, fit, usual_recipe
 
 PARTS = ("train", "validation", "test")
-SPLIT_SEED = 0  # not the training's: a photo that one seed tests must be new to every seed
+SPLIT_SEED = 0  # independent of the training's: test photos must be new to every seed
 CACHE = Path("~/.cache/annealcam/features")
 Examples: TypeAlias = dict[str, Features | Photos]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trained:
-    """A fitted network, its epochs, and `about`: data, hashes, accuracy, seed, recipe, versions."""
+    """A fitted network.
+
+    Attributes:
+        network, trunk: the network, and the trunk it was built on.
+        classes: names of the classes.
+        epochs: loss and accuracy of every epoch.
+        about: data, hashes, accuracy, seed, recipe and versions: the header of the checkpoint.
+    """
 
     network: PaperNetwork
     trunk: Trunk
@@ -44,36 +51,46 @@ class Trained:
     epochs: list[Epoch]
     about: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "Trained", data=self.about["data"], trunk=self.trunk.name, maps=self.about["maps"],
+            classes=len(self.classes), epochs=len(self.epochs),
+            test_accuracy=self.about["accuracy"]["test"],
+        )  # fmt: skip
+
     def save(self, file: str | os.PathLike[str]) -> Path:
-        """Write the checkpoint, and its model card beside it; return the card's path.
+        """Write the checkpoint and, beside it, its model card; return the path of the card.
 
         Raises:
-            ArgumentError: the file's name does not end in .safetensors.
-            OutputError: it cannot be written.
+            ArgumentError: the name of the file does not end in .safetensors.
+            OutputError: a file cannot be written.
         """
         target = checked_output(file)
         with file_written_aside(target) as aside:
             write_checkpoint(aside, self.network, self.trunk, self.classes, self.about)
-        beside = target.with_suffix(".md")
-        with file_written_aside(beside) as aside:
+        card_file = target.with_suffix(".md")
+        with file_written_aside(card_file) as aside:
             aside.write_text(card(target.stem, self.about), encoding="utf-8")
-        return beside
+        return card_file
 
 
 def checked_output(file: str | os.PathLike[str]) -> Path:
-    """Return the path of a checkpoint to be written.
+    """Return the path of a checkpoint, after checking that it can be written there.
 
     Raises:
-        ArgumentError: its name does not end in .safetensors, or its folder is not there.
+        ArgumentError: the name does not end in .safetensors, or its folder does not exist.
     """
     path = Path(file)
     if path.suffix != ".safetensors":
-        raise ArgumentError(f"output={str(path)!r}: a checkpoint's name ends in .safetensors")
+        raise ArgumentError(
+            f"output={str(path)!r}: the name of a checkpoint must end in .safetensors"
+        )
     if not path.parent.is_dir():
-        raise ArgumentError(f"output={str(path)!r}: there is no folder {str(path.parent)!r}")
+        raise ArgumentError(f"output={str(path)!r}: the folder {str(path.parent)!r} does not exist")
     return path
 
 
+@renamed_arguments(tell="on_epoch")
 def train(
     data: str,
     *,
@@ -87,29 +104,32 @@ def train(
     download: bool = False,
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-    tell: Tell | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Fit the paper's network to a labelled set of photos.
 
-    The trunk stays as it is, and its features are computed once and kept in `cache` (else
-    ~/.cache/annealcam/features); with `finetune` it is trained too, from the photos. The trunk
-    `plain` is always trained. The set's parts do not depend on `seed`, which decides the head's
-    first weights, the order of the photos and what dropout leaves out.
+    The trunk is frozen, and its features are computed once and kept in `cache`; with `finetune` it
+    is trained as well, from the photos. The trunk `plain` is always trained. The parts of the set
+    do not depend on `seed`.
 
     Args:
-        data: a name that `load_set` knows.
-        trunk: a name that `load_trunk` knows, and `cut` its last layer.
-        maps: N_f.
-        recipe: how to fit; else `usual_recipe`.
-        progress: told what is being read or computed; `tell`: told of each epoch.
+        data: name of a set, as for `load_set`.
+        trunk, cut: name of a trunk and its last layer, as for `load_trunk`.
+        maps: number of feature maps of the head (N_f).
+        seed: seed of the head's initial weights, the order of the photos, and dropout.
+        recipe: the recipe; None takes `usual_recipe`.
+        finetune: whether a pretrained trunk is trained as well.
+        root, download: as for `load_set`.
+        cache: folder of cached features; None takes ~/.cache/annealcam/features.
+        progress: called with the current step, the number of finished photos, and the total.
+        on_epoch: called with each epoch.
 
     Raises:
-        ArgumentError: an unknown set or trunk, or a number outside of its domain.
-        ModelError: the trunk cannot be had or cut.
+        ArgumentError: set or trunk is unknown, or a number is out of range.
+        ModelError: the trunk cannot be loaded or cut.
 
-    >>> from annealcam.training.recipe import usual_recipe
-    >>> found = train("digits", trunk="plain", recipe=usual_recipe("digits", epochs=1))
-    >>> found.about["accuracy"]["test"] > 0.5
+    >>> trained = train("digits", trunk="plain", recipe=usual_recipe("digits", epochs=1))
+    >>> trained.about["accuracy"]["test"] > 0.5
     True
     """
     whole("maps", maps, least=1)
@@ -122,7 +142,7 @@ def train(
     frozen = base.pretrained and not finetune
     recipe = recipe or usual_recipe(data, finetune=base.pretrained and finetune)
     examples = _examples(base, sets, frozen, Path(cache or CACHE).expanduser(), progress)
-    return fitted(sets, base, examples, maps=maps, recipe=recipe, seed=seed, tell=tell)
+    return fitted(sets, base, examples, maps=maps, recipe=recipe, seed=seed, on_epoch=on_epoch)
 
 
 def fitted(
@@ -133,11 +153,11 @@ def fitted(
     maps: int,
     recipe: Recipe,
     seed: int,
-    tell: Tell | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Fit the paper's network to the examples of a set's parts: the second half of `train`.
+    """Fit the paper's network to the examples of a set's parts.
 
-    The trunk is frozen where the examples are its features.
+    The trunk is frozen if the examples are its features.
     """
     classes, frozen = sets["train"].classes, not examples["train"].of_trunk
     with torch.random.fork_rng(devices=[]):
@@ -145,7 +165,9 @@ def fitted(
         network = PaperNetwork(
             trunk.layers, features=trunk.features, maps=maps, classes=len(classes), frozen=frozen
         )
-    epochs = fit(network, examples["train"], examples["validation"], recipe, seed=seed, tell=tell)
+    epochs = fit(
+        network, examples["train"], examples["validation"], recipe, seed=seed, on_epoch=on_epoch
+    )
     about = _about(sets, examples, trunk, network, recipe, epochs, seed)
     return Trained(network, trunk, classes, epochs, about)
 
@@ -202,10 +224,47 @@ def _about(
 
 
 def split_hash(hashes: Mapping[str, str]) -> str:
-    """Return one hash of which photos are in which part, from the parts' fingerprints.
+    """Return one hash of the division into parts, from the fingerprints of the parts.
 
     >>> split_hash({"train": "a", "validation": "b", "test": "c"})[:15]
     'sha256:e141783f'
     """
-    told = "\n".join(f"{part} {hashes[part]}" for part in PARTS)
-    return f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
+    lines = "\n".join(f"{part} {hashes[part]}" for part in PARTS)
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def card(name: str, about: Mapping[str, Any]) -> str:
+    """Return the model card as Markdown: the network, its training photos and its accuracy."""
+    maps = about["maps"]
+    parts = {part: about["parts"][part] for part in ("train", "validation", "test")}
+    trunk = f"`{about['trunk']}`" + (f" up to `{about['cut']}`" if about["cut"] else "")
+    photos = ", ".join(f"{counts['photos']} {part}" for part, counts in parts.items())
+    lines = [
+        f"# {name}",
+        "",
+        f"A classifier of {len(about['classes'])} classes with {maps} feature maps to choose from: "
+        f"Conv3x3, ReLU, BatchNorm and one linear layer on {trunk} "
+        f"({'frozen' if about['frozen'] else 'trained as well'}).",
+        "Made to study which maps a prediction rests on, not to decide anything about anyone.",
+        "",
+        f"- accuracy on the test part: {about['accuracy']['test']:.4f} "
+        f"({parts['test']['photos']} photos; those of the validation part: "
+        f"{about['accuracy']['validation']:.4f})",
+        f"- data: {about['data']}, {photos} photos",
+        f"- split: seed {about['split_seed']}, hash {about['split_hash']}",
+        *(f"- photos of {part}: hash {counts['hash']}" for part, counts in parts.items()),
+        f"- classes: {', '.join(about['classes'])}",
+        f"- preprocessing: {about['preprocess']}",
+        f"- training: seed {about['seed']}, epoch {about['best_epoch']} of "
+        f"{about['recipe']['epochs']} kept (the best on the validation part)",
+        f"- recipe: {', '.join(f'{k} {v}' for k, v in sorted(about['recipe'].items()))}",
+        f"- versions: {', '.join(f'{k} {v}' for k, v in sorted(about['versions'].items()))}",
+        f"- photos that could not be read: {len(about['skipped'])}",
+        *(f"  - {reason}" for reason in about["skipped"]),
+    ]
+    if about["frozen"] and about["trunk"] == "efficientnet-lite0":
+        lines += [
+            "",
+            "The trunk was trained on ImageNet, of whose training photos Imagenette's are.",
+        ]
+    return "\n".join(lines) + "\n"

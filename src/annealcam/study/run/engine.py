@@ -100,7 +100,7 @@ def trained_heads(study: Study, run: Path, report: Progress) -> tuple[str, ...]:
 
 
 def _train(study: Study, maps: int, file: Path, report: Progress) -> None:
-    from annealcam.training.recipe import usual_recipe
+    from annealcam.training.fit import usual_recipe
     from annealcam.training.trained import train
 
     data, network = study.data, study.network
@@ -113,7 +113,7 @@ def _train(study: Study, maps: int, file: Path, report: Progress) -> None:
         root=data.root or None,
         download=data.download,
         progress=report,
-        tell=lambda epoch: report(f"training {maps} maps", epoch.number, network.epochs),
+        on_epoch=lambda epoch: report(f"training {maps} maps", epoch.number, network.epochs),
     ).save(file)
 
 
