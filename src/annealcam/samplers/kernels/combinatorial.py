@@ -1,13 +1,18 @@
-"""Branch and bound without a relaxation, compiled; `selection.branch_and_bound` explains it.
+"""Branch and bound for couplings of any kind, for `annealcam.samplers.branch_and_bound`.
 
-Outside of the rooms, since what tests instrument cannot be compiled.
+A node of the tree has fixed some maps to be in or out. Let e be the energy of the maps that are in
+and field_p the energy that the free map p would add to it. If m more maps S are selected, then
 
-A node fixes some maps; field_p is what the free map p would add to the energy. Of m more maps each
-has m - 1 partners among the free ones, so that half its couplings cost at least
+    E = e + sum_{p in S} (field_p + 1/2 sum_{q in S, q != p} Q_pq).
 
-    a_p(m) = field_p + (the m - 1 lowest Q_pq of free q) / 2,
+Each p in S has m - 1 partners, whose couplings sum to no less than the m - 1 lowest Q_pq over the
+free maps q. With
 
-and E >= energy + min_m (the m lowest a_p(m)): the bound of Gilmore and Lawler.
+    a_p(m) = field_p + 1/2 (sum of the m - 1 lowest Q_pq over free q),
+
+E >= e + (sum of the m lowest a_p(m)), minimised over m if any number of maps may be selected: the
+bound of Gilmore and Lawler. Replacing the m-th lowest a_p(m) by that of another map p bounds the
+selections that include p; if that exceeds the best energy, p is fixed to be out.
 """
 
 from __future__ import annotations
@@ -22,8 +27,8 @@ from annealcam.samplers.kernels.convex import FREE, IN, OUT, limit_of
 def run(quadratic, order, k, drops, tie, stack, best, counts, budget):  # type: ignore[no-untyped-def]
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
-    `order[p]`: the other maps by their coupling to p, lowest first. The rest is as in
-    `_convex_kernels.run`, the stack without what belongs to the relaxation.
+    `order[p]` lists the other maps by their coupling to p, lowest first. The other arguments are
+    those of `convex.run`; the stack lacks the arrays of the relaxation.
     """
     status, field, energy, bound, chosen, turn = stack
     _, lowest = best
@@ -62,7 +67,7 @@ def _fix(quadratic, stack, t, p, into):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
-    """Bound a node and fix what the bound decides; turn -1: done with, 1: `chosen` is to branch."""
+    """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
     status, field, energy, bound, chosen, turn = stack
     _, lowest = best
     d = len(field[t])
@@ -90,21 +95,21 @@ def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ig
         if bound[t] > limit:
             turn[t] = -1
             return
-        found = False
+        any_decided = False
         for i in range(len(free)):
             if with_p[i] > limit:
                 status[t, free[i]] = OUT
-                found = True
-        if not found:
+                any_decided = True
+        if not any_decided:
             chosen[t], turn[t] = first, 1
             return
 
 
 @numba.njit(cache=True)
 def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[no-untyped-def]
-    """The maps that are in, and `rest`, as a selection: better than the best, or as good?
+    """Compare the selection of the maps that are in, and of `rest`, with the best one.
 
-    It is counted where it is the `last` of its node, so that it is counted once.
+    A tie is counted only if the selection is the `last` of its node, so that it is counted once.
     """
     status, field, energy, _, _, _ = stack
     n, lowest = best
@@ -125,10 +130,10 @@ def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[
 
 @numba.njit(cache=True)
 def _bounds(quadratic, order, status, field, energy, free, m, drops):  # type: ignore[no-untyped-def]
-    """The bound; the bound with each free map taken; the map that the bound takes first."""
+    """Return the bound, the bound with each free map selected, and the map of lowest a_p(m)."""
     count = len(free)
     a = field[free]  # a_p(m) for growing m
-    at = np.zeros(count, dtype=np.int64)  # how far each row of `order` has been read
+    at = np.zeros(count, dtype=np.int64)  # position in each row of `order`
     with_p = np.full(count, np.inf)
     low, first = (energy if m < 0 else np.inf), free[np.argmin(a)]
     for size in range(1, count + 1):
@@ -147,6 +152,6 @@ def _bounds(quadratic, order, status, field, energy, free, m, drops):  # type: i
             low, first = total, free[np.argmin(a)]
         for i in range(count):
             with_p[i] = min(with_p[i], total + max(0.0, a[i] - ranked[size - 1]))
-        if size == m or (drops and ranked[size - 1] >= 0.0):  # more maps would only cost more
+        if size == m or (drops and ranked[size - 1] >= 0.0):  # more maps only raise the energy
             break
     return low, with_p, first

@@ -1,16 +1,23 @@
-"""Branch and bound on a convex relaxation, compiled; `selection.branch_and_bound` explains it.
+"""Branch and bound on a convex relaxation, for `annealcam.samplers.branch_and_bound`.
 
-Outside of the rooms, since what tests instrument cannot be compiled.
-
-A node fixes some maps (in or out); for the free ones, y in [0, 1]^free with n_p^2 = n_p,
+A node of the tree has fixed some maps to be in or out. Let e be the energy of the maps that are in
+and field_p the energy that the free map p would add to it. Since n_p^2 = n_p for n_p in {0, 1},
+adding delta (n_p^2 - n_p) / 2 to the energy changes nothing at a selection, so that the energy of
+the node equals
 
     phi(y) = e + c y + y (Q + delta I) y / 2,    c = field - delta / 2,
 
-is convex where Q + delta I is, so that for any x, with its gradient g,
+at every selection y of the free maps. For J + I positive semidefinite and delta = 1 - beta, Q +
+delta I is positive semidefinite, and phi is convex on [0, 1]^free. A convex function lies above its
+tangents: for any x with gradient g = c + (Q + delta I) x,
 
-    phi(y) >= phi(x) + g (y - x) >= phi(x) - g x + sum_p min(0, g_p)
+    phi(y) >= phi(x) + g (y - x) >= phi(x) - g x + sum_p min(0, g_p),
 
-(the m smallest g_p where just m are to be taken): a bound whether or not x is the minimum.
+where the sum is over the m smallest g_p if exactly m maps are to be selected. This is a lower bound
+for any x, not only for the minimum, so coordinate descent can stop as soon as it decides the node.
+With L the bound, fixing map p to the other side of the minimum of the sum raises it to L + |g_p|
+(or by the difference to the m-th or (m+1)-th smallest gradient): if that exceeds the best energy,
+map p is fixed.
 """
 
 from __future__ import annotations
@@ -19,12 +26,12 @@ import numba
 import numpy as np
 
 FREE, IN, OUT = 0, 1, 2
-MOST_TIES = 100  # selections as good as the best that are looked for; there may be 2^d
+MOST_TIES = 100  # optima that are counted; there may be 2^d
 
 
 @numba.njit(cache=True)
 def limit_of(lowest, tie, ties):  # type: ignore[no-untyped-def]
-    """What a node's bound must not be above: ties are looked for until there are enough."""
+    """Return the bound above which a node is closed; ties are counted up to MOST_TIES."""
     return lowest + (tie if ties < MOST_TIES else -tie)
 
 
@@ -33,8 +40,9 @@ def run(linear, quadratic, delta, k, drops, tie, stack, best, counts, budget):  
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
     `stack` (status, x, g, field, energy, bound, chosen, turn) and `counts` (depth, nodes, ties)
-    hold all that a later call needs to go on. `best` is (n, its energy). `drops`: couplings are
-    not negative and any number may be taken, so that a map that costs never returns.
+    hold the state from which a later call continues. `best` is (n, its energy). `drops` is True if
+    no coupling is negative and any number of maps may be selected: a map that raises the energy is
+    then excluded for good.
     """
     status, x, g, field, energy, bound, chosen, turn = stack
     _, lowest = best
@@ -67,7 +75,7 @@ def run(linear, quadratic, delta, k, drops, tie, stack, best, counts, budget):  
 
 @numba.njit(cache=True)
 def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
-    """Take a free map in, or out, and keep gradient, field and energy in step."""
+    """Fix a free map to be in or out, and update gradient, field and energy."""
     status, x, g, field, energy, _, _, _ = stack
     moved = (1.0 if into else 0.0) - x[t, p]
     if moved != 0.0:
@@ -82,7 +90,7 @@ def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
-    """Bound a node and fix what the bound decides; turn -1: done with, 1: `chosen` is to branch."""
+    """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
     status, x, g, field, energy, bound, chosen, turn = stack
     _, lowest = best
     d = len(linear)
@@ -92,11 +100,11 @@ def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # 
             for p in range(d):
                 if status[t, p] == FREE and field[t, p] > tie:
                     _fix(quadratic, delta, stack, t, p, False)
-        free, taken = 0, 0
+        free, selected = 0, 0
         for p in range(d):
             free += status[t, p] == FREE
-            taken += status[t, p] == IN
-        m = k - taken if k >= 0 else -1
+            selected += status[t, p] == IN
+        m = k - selected if k >= 0 else -1
         if k >= 0 and (m < 0 or m > free):
             turn[t] = -1
             return
@@ -125,7 +133,7 @@ def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # 
 
 @numba.njit(cache=True)
 def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-untyped-def]
-    """All maps are decided (`rest`: the free ones are all taken): is it better, or as good?"""
+    """Compare a selection with the best one; `rest`: all free maps are selected."""
     status, _, _, field, energy, _, _, _ = stack
     n, lowest = best
     value = energy[t]
@@ -148,7 +156,7 @@ def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-unty
 
 @numba.njit(cache=True)
 def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
-    """Move x so that its sum over the free maps is m: where the gradient gains, or loses, least."""
+    """Move x until its sum over the free maps is m, where the gradient is smallest or largest."""
     d = len(x)
     total = 0.0
     for p in range(d):
@@ -170,7 +178,7 @@ def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _minimise(delta, quadratic, status, x, g, field, energy, m, limit):  # type: ignore[no-untyped-def]
-    """Descend by coordinates (by pairs where m are to be taken); return the best bound seen."""
+    """Descend by coordinates, or by pairs if m maps are to be selected; return the best bound."""
     best = -np.inf
     for step in range(2000):
         if step % 12 == 0:
@@ -191,7 +199,7 @@ def _minimise(delta, quadratic, status, x, g, field, energy, m, limit):  # type:
 
 @numba.njit(cache=True)
 def _values(delta, status, x, g, field, energy, m):  # type: ignore[no-untyped-def]
-    """phi(x), and the bound that its gradient gives."""
+    """Return phi(x) and the bound by its gradient."""
     value, low = energy, 0.0
     for p in range(len(x)):
         if status[p] == FREE:
@@ -206,6 +214,7 @@ def _values(delta, status, x, g, field, energy, m):  # type: ignore[no-untyped-d
 
 @numba.njit(cache=True)
 def _single(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
+    """Minimise over the coordinate that gains most; return whether one gained."""
     at, gain, step = -1, 1e-15, 0.0
     for p in range(len(x)):
         if status[p] == FREE:
@@ -223,6 +232,7 @@ def _single(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
+    """Move weight from the coordinate of largest gradient to that of smallest; return if any."""
     down, up, high, low = -1, -1, -np.inf, np.inf
     for p in range(len(x)):
         if status[p] == FREE:
@@ -244,22 +254,22 @@ def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _decide(quadratic, delta, stack, t, m, low, limit):  # type: ignore[no-untyped-def]
-    """Fix the maps whose other value would lift the bound above the limit; whether any was."""
+    """Fix the maps whose other value would raise the bound above the limit; return if any was."""
     status, _, g, _, _, _, _, _ = stack
     d = status.shape[1]
-    last, after = 0.0, 0.0  # gradient of the last map that the bound takes, and of the next one
+    last, after = 0.0, 0.0  # the m-th and the next smallest gradient
     if m > 0:
         ordered = np.sort(g[t][status[t] == FREE])
         last, after = ordered[m - 1], ordered[m]
-    put = np.zeros(d, dtype=np.int8)
-    found = False
+    decided = np.zeros(d, dtype=np.int8)
+    any_decided = False
     for p in range(d):
         if status[t, p] == FREE:
             if low + max(0.0, g[t, p] - last) > limit:
-                put[p], found = OUT, True
+                decided[p], any_decided = OUT, True
             elif low + max(0.0, after - g[t, p]) > limit:
-                put[p], found = IN, True
+                decided[p], any_decided = IN, True
     for p in range(d):
-        if put[p] != 0:
-            _fix(quadratic, delta, stack, t, p, put[p] == IN)
-    return found
+        if decided[p] != 0:
+            _fix(quadratic, delta, stack, t, p, decided[p] == IN)
+    return any_decided

@@ -1,6 +1,14 @@
-"""Iterated descent by flips and swaps, compiled; `selection.local_search` explains it.
+"""Iterated descent by flips and swaps, for `annealcam.samplers.local_search`.
 
-Outside of the rooms, since what tests instrument cannot be compiled.
+With E(n) = linear n + n Q n / 2 and Q_pp = 0, let field = linear + Q n. Then
+
+    E(n) = (linear + field) n / 2;
+    flipping map p changes the energy by (1 - 2 n_p) field_p, and field by (1 - 2 n_p) Q_p;
+    swapping p (which leaves) for q (which enters) changes it by field_q - field_p - Q_pq,
+
+so that with field up to date, a flip costs O(1) to evaluate and O(d) to make, and the best swap of
+k selected maps costs at most O(k d). Since Q_pq is at most its largest entry Q_max, a map q can
+improve the best swap only if field_q < max_{p in} field_p + Q_max, which leaves few maps to try.
 """
 
 from __future__ import annotations
@@ -8,7 +16,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-TRIED = 25
+TRIED = 25  # maps drawn for each one that a kick adds; the cheapest of them enters
 
 
 @numba.njit(cache=True, nogil=True)
@@ -21,24 +29,24 @@ def search(linear, quadratic, k, n, kicks, rng, tie):  # type: ignore[no-untyped
     field = linear + quadratic[n == 1].sum(axis=0)
     energy = 0.5 * ((linear + field) * n).sum()
     energy += _descend(quadratic, k, n, field, tie, largest)
-    now, felt = n.copy(), field.copy()
+    trial, trial_field = n.copy(), field.copy()
     for _ in range(kicks):
-        change = _kick(quadratic, k, now, felt, rng)
-        change += _descend(quadratic, k, now, felt, tie, largest)
+        change = _kick(quadratic, k, trial, trial_field, rng)
+        change += _descend(quadratic, k, trial, trial_field, tie, largest)
         if change < -tie:
-            n[:], field[:] = now, felt
+            n[:], field[:] = trial, trial_field
             energy += change
         elif change > tie:
-            now[:], felt[:] = n, field
-        else:  # as good, and elsewhere perhaps: go on from there
-            n[:], field[:] = now, felt
+            trial[:], trial_field[:] = n, field
+        else:  # equally good, and possibly elsewhere: continue from there
+            n[:], field[:] = trial, trial_field
             energy += change
     return energy
 
 
 @numba.njit(cache=True)
 def _flip(quadratic, n, field, p):  # type: ignore[no-untyped-def]
-    """Take a map in or out; return the change of energy."""
+    """Flip map p; return the change of energy."""
     sign = 1.0 - 2.0 * n[p]
     change = sign * field[p]
     field += sign * quadratic[p]
@@ -48,7 +56,7 @@ def _flip(quadratic, n, field, p):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _descend(quadratic, k, n, field, tie, largest):  # type: ignore[no-untyped-def]
-    """Take the best flip while one lowers the energy, else the best swap; return the change."""
+    """Make the best flip while one lowers the energy, else the best swap; return the change."""
     total = 0.0
     while True:
         if k < 0:
@@ -75,27 +83,23 @@ def _best_flip(n, field):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _best_swap(quadratic, n, field, largest):  # type: ignore[no-untyped-def]
-    """Which map leaves, which enters, and what that changes.
-
-    A swap changes the energy by field_q - field_p - Q_pq. As no Q is above `largest`, only maps of
-    a field below the highest of the selected ones plus that can enter: mostly a few.
-    """
+    """Return the map that leaves, the map that enters, and the change of energy."""
     d = len(n)
     highest = -np.inf
     for p in range(d):
         if n[p]:
             highest = max(highest, field[p])
-    able, count = np.empty(d, dtype=np.int64), 0
+    candidates, count = np.empty(d, dtype=np.int64), 0
     for q in range(d):
         if not n[q] and field[q] < highest + largest:
-            able[count] = q
+            candidates[count] = q
             count += 1
     leaves, enters, lowest = -1, -1, 0.0
     for p in range(d):
         if n[p] and count:
             row, limit = quadratic[p], lowest + field[p]
             for i in range(count):
-                q = able[i]
+                q = candidates[i]
                 if field[q] - row[q] < limit:
                     limit = field[q] - row[q]
                     leaves, enters = p, q
@@ -105,7 +109,7 @@ def _best_swap(quadratic, n, field, largest):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _kick(quadratic, k, n, field, rng):  # type: ignore[no-untyped-def]
-    """Some selected maps leave, and some of the others enter; return the change of energy."""
+    """Remove up to three random maps and add up to three others; return the change of energy."""
     inside, outside = np.flatnonzero(n == 1), np.flatnonzero(n == 0)
     leave = min(1 + int(rng.random() * 3), len(inside))
     enter = min(leave if k >= 0 else 1 + int(rng.random() * 3), len(outside))
@@ -116,7 +120,7 @@ def _kick(quadratic, k, n, field, rng):  # type: ignore[no-untyped-def]
         j = i + int(rng.random() * (len(inside) - i))
         inside[i], inside[j] = inside[j], inside[i]
         change += _flip(quadratic, n, field, inside[i])
-    while enter > 0:  # the best of some at random: most maps would never stay
+    while enter > 0:  # the cheapest of a few random maps, since most maps would leave again
         best = -1
         for _ in range(TRIED):
             q = outside[int(rng.random() * len(outside))]
