@@ -275,7 +275,7 @@ def test_wrong_arguments():
     with pytest.raises(ArgumentError, match="k=-1"):
         WeightSector(5, -1)
     with pytest.raises(ArgumentError, match="linear, quadratic"):
-        sector.energies(np.zeros(4), np.zeros((5, 5)))
+        sector.energies(np.zeros(4), np.zeros((4, 4)))
     with pytest.raises(ArgumentError, match="x: must be contiguous"):
         sector.apply(np.zeros(9))
     with pytest.raises(ArgumentError, match="x: must be contiguous.*float16"):

@@ -269,7 +269,7 @@ def test_large_problems_come_in_tiles():
 @PRECISIONS
 def test_memory_is_asked_for_first(precision):
     p = ac.SelectionProblem(np.ones(45), np.zeros((45, 45)))
-    told = rf"^memory: a state of 45 qubits in {precision} would need [\d.]+ GiB, and .* are free"
+    told = rf"^memory: a state of 45 qubits in {precision} would need [\d.]+ GiB, but .* are free"
     with pytest.raises(ProblemTooLargeError, match=told):
         TiledStateVector(p, precision=precision)
 

@@ -1,26 +1,25 @@
-"""Compiled algebra of blocks of long vectors (rows), and of the small matrices between them.
+"""Blocks of long vectors (rows), and one step of the Rayleigh-Ritz method on them.
 
-Blocks are cut into chunks of columns that stay in cache, and taken three rows at a time. Sums may
-be reordered by the compiler, once and for all: equal bits every time on one machine.
+For rows S with images H = S h of a symmetric matrix h, let G = S S^T and M = H S^T. The best
+approximations of eigenvectors in the span of the rows are C S, where the rows of C solve the small
+problem M c = e G c, normalised by c^T G c = 1. With G = V diag(w) V^T, the columns of
+T = V diag(w)^(-1/2) are an orthonormal basis in which that problem is an ordinary one,
+(T^T M T) x = e x and c = T x; directions of tiny w are rounding and are left out (`independent`).
+Since H is transformed like S, the images of C S are C H, and G and M of the new rows are C G C^T
+and C M C^T: neither needs a product with the matrix h. The residuals are C H - e C S.
+
+Blocks are processed in chunks of columns that fit into the cache, and three rows at a time.
 """
 
 import numpy as np
-from numba import njit
+
+from annealcam.annealing.kernels.compilation import summing
 
 _CHUNK = 512
-_SUMS = {"contract", "nsz", "reassoc"}
-_DEPENDENT = 1e-13  # directions that carry less than this of the unit vectors' squared norm
+_DEPENDENT = 1e-13  # relative weight below which a direction counts as linearly dependent
 
 
-def _summing(function):
-    """Compile as `compiled` does, free to sum in vectors."""
-    try:
-        return njit(cache=True, nogil=True, fastmath=_SUMS)(function)
-    except RuntimeError:
-        return njit(nogil=True, fastmath=_SUMS)(function)
-
-
-@_summing
+@summing
 def gram(X, Y):
     """Return all scalar products <X_i, Y_j>."""
     p, q = X.shape[0], Y.shape[0]
@@ -32,9 +31,9 @@ def gram(X, Y):
     return out[:p, :q].copy()
 
 
-@_summing
+@summing
 def _products(X, Y, i, j, low, high, out):
-    """Add the part of 3 x 3 scalar products; rows past the end count into spare places."""
+    """Add a chunk's part of 3 x 3 scalar products; rows past the end go to spare entries."""
     p, q = X.shape[0] - 1, Y.shape[0] - 1
     x0, x1, x2 = X[i, low:high], X[min(i + 1, p), low:high], X[min(i + 2, p), low:high]
     y0, y1, y2 = Y[j, low:high], Y[min(j + 1, q), low:high], Y[min(j + 2, q), low:high]
@@ -62,17 +61,17 @@ def _products(X, Y, i, j, low, high, out):
     out[i + 2, j + 2] += s22
 
 
-@_summing
+@summing
 def _padded(C):
-    """C with rows and columns of zeros to multiples of three."""
+    """Return C, padded with zeros to multiples of three rows and columns."""
     out = np.zeros(((C.shape[0] + 2) // 3 * 3, (C.shape[1] + 2) // 3 * 3))
     out[: C.shape[0], : C.shape[1]] = C
     return out
 
 
-@_summing
+@summing
 def _mix_chunk(C, X, low, high, out):
-    """out = C X on some columns; C is padded, and so has `out` rows to spare."""
+    """Compute out = C X on a chunk of columns, for a padded C; `out` has as many rows as C."""
     last = X.shape[0] - 1
     for k in range(0, C.shape[0], 3):
         o0, o1, o2 = out[k, : high - low], out[k + 1, : high - low], out[k + 2, : high - low]
@@ -86,7 +85,7 @@ def _mix_chunk(C, X, low, high, out):
                       X[min(i + 2, last), low:high], o0, o1, o2)  # fmt: skip
 
 
-@_summing
+@summing
 def _mix_tile(C, x0, x1, x2, o0, o1, o2):
     c00, c01, c02 = C[0]
     c10, c11, c12 = C[1]
@@ -98,9 +97,9 @@ def _mix_tile(C, x0, x1, x2, o0, o1, o2):
         o2[n] += c20 * a + c21 * b + c22 * c
 
 
-@_summing
+@summing
 def mix(C, X, out):
-    """out = C X, row combinations; `out` may not be X."""
+    """Compute the linear combinations of rows out = C X; `out` may not be X."""
     padded = _padded(C)
     part = np.empty((padded.shape[0], _CHUNK))
     for low in range(0, X.shape[1], _CHUNK):
@@ -109,9 +108,9 @@ def mix(C, X, out):
         out[:, low:high] = part[: C.shape[0], : high - low]
 
 
-@_summing
+@summing
 def subtract(C, X, out):
-    """out -= C X, row combinations."""
+    """Subtract linear combinations of rows: out -= C X."""
     padded = _padded(C)
     part = np.empty((padded.shape[0], _CHUNK))
     for low in range(0, X.shape[1], _CHUNK):
@@ -122,11 +121,11 @@ def subtract(C, X, out):
                 out[k, low + n] -= part[k, n]
 
 
-@_summing
+@summing
 def independent(G, least):
-    """Return T with T^T G T = 1 over the directions that do not vanish.
+    """Return T with T^T G T = 1, over the directions that are linearly independent.
 
-    Rows are scaled to length one first, and those of a squared length below `least` left out.
+    Rows are scaled to length one first; rows of a squared length below `least` are left out.
     """
     scale = np.zeros(G.shape[0])
     for i in range(G.shape[0]):
@@ -136,18 +135,19 @@ def independent(G, least):
     first = 0
     while first < weights.size and weights[first] <= _DEPENDENT * weights[-1]:
         first += 1
-    kept = np.ascontiguousarray(directions[:, first:]) / np.sqrt(weights[first:])
-    return kept * scale.reshape(-1, 1)
+    basis = np.ascontiguousarray(directions[:, first:]) / np.sqrt(weights[first:])
+    return basis * scale.reshape(-1, 1)
 
 
-@_summing
+@summing
 def improve(S, H, G, M, block, fresh):
-    """One Rayleigh-Ritz step over the rows of S, with H their images.
+    """Make one Rayleigh-Ritz step over the rows of S, with their images H.
 
-    The rows are `block` states, the last steps if there are any, and `fresh` new directions. G and
-    M are <S_i, S_j> and <S_i, H_j> of all but the new ones. Afterwards the first rows are the
-    lowest Ritz vectors, the next the steps that led to them, then come the `block` residuals.
-    Returns G and M of states and steps, the Ritz values, and the residuals' norms.
+    The rows are `block` states, then the previous steps if there are any, then `fresh` new
+    directions. G and M are <S_i, S_j> and <S_i, H_j> of all rows but the new ones. Afterwards the
+    first rows are the lowest Ritz vectors, followed by the steps that led to them and by the
+    `block` residuals. Returns G and M of states and steps, the Ritz values, and the norms of the
+    residuals.
     """
     old, rows = G.shape[0], G.shape[0] + fresh
     full_g, full_m = np.empty((rows, rows)), np.empty((rows, rows))
@@ -167,21 +167,21 @@ def improve(S, H, G, M, block, fresh):
     return G, M, values[:block].copy(), norms
 
 
-@_summing
-def _replace(C, used, S, H, block, values):
-    """Write the combinations C of the used rows over the first ones, then the residuals."""
-    rows, size, kept = C.shape[1], S.shape[1], C.shape[0]
+@summing
+def _replace(C, source, S, H, block, values):
+    """Write the combinations C of the source rows over the first rows, then the residuals."""
+    rows, size, combined = C.shape[1], S.shape[1], C.shape[0]
     padded, norms = _padded(C), np.zeros(block)
     s, h = np.empty((padded.shape[0], _CHUNK)), np.empty((padded.shape[0], _CHUNK))
     for low in range(0, size, _CHUNK):
         high = min(low + _CHUNK, size)
-        _mix_chunk(padded, used, low, high, s)
+        _mix_chunk(padded, source, low, high, s)
         _mix_chunk(padded, H[:rows], low, high, h)
-        for k in range(kept):
+        for k in range(combined):
             S[k, low:high] = s[k, : high - low]
             H[k, low:high] = h[k, : high - low]
         for k in range(block):
-            residual, total = S[kept + k, low:high], 0.0
+            residual, total = S[combined + k, low:high], 0.0
             state, image, value = s[k], h[k], values[k]
             for n in range(high - low):
                 residual[n] = image[n] - value * state[n]

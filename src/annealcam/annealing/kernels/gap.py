@@ -1,7 +1,24 @@
-"""Compiled search for the smallest gap of the reduced model along a schedule.
+"""The smallest gap of the reduced model along a schedule, and lower bounds between its points.
 
-A table has one row for each point u of the run, and the columns named here. Two compiled tuples go
-along: `path` is the schedule, `pencil` the reduced model.
+The gap is E_g - E_0. Its slope is <g|dH/du|g> - <0|dH/du|0>, with dH/du = A' H_D + B' H_P. About
+an avoided crossing gap^2 is a parabola, so gap * slope is a straight line, whose zero `descend`
+finds.
+
+Two bounds hold between points where the levels are known:
+
+- Weyl: no eigenvalue changes by more than the norm of the change of H. So a gap that is g_0 and g_1
+  at the ends of a path is at least (g_0 + g_1 - T) / 2 between them, where T is the length of the
+  path measured by the spreads (largest less smallest eigenvalue) of H_D and H_P.
+- Concavity: sums of the lowest levels are concave functions of (A, B). So the chord between the
+  ends bounds E_0 + ... + E_g from below, and the means of H in the states at the ends bound E_0 and
+  E_0 + ... + E_(g-1) from above everywhere. Chord less bounds is a lower bound on E_g - E_0, whose
+  error vanishes with the square of the interval. Levels are homogeneous, E(r A, r B) = r E(A, B),
+  so that a curved path can be projected onto its chord.
+
+Both are proofs if the levels at the points are accurate within their estimated errors.
+
+A table has one row for each point u of the run, with the columns named below. `path` is a schedule,
+and `pencil` a reduced model.
 """
 
 from typing import NamedTuple
@@ -9,19 +26,19 @@ from typing import NamedTuple
 import numpy as np
 
 from annealcam._internal.types import Array
+from annealcam.annealing.kernels.compilation import compiled
 from annealcam.annealing.kernels.model import errors, solve
-from annealcam.annealing.kernels.state import compiled
 
-# u; A and B; how far A and B have gone up and down since the start; the gap and its error; its
-# slopes to the left and right; E_0 + ... + E_g less its errors, and these; <H_D> and <H_P> of level
-# 0, and summed over the levels below g; what dH/du couples level g to those, to the left and right.
+# u; A and B; total variation of A and of B since the start; the gap and its error; its slopes to
+# the left and right; E_0 + ... + E_g less its errors, and these errors; <H_D> and <H_P> of level 0,
+# and summed over the levels below g; coupling of level g to those by dH/du.
 U, A, B, RUN_A, RUN_B, GAP, DOUBT, LEFT, RIGHT, LEAST, MISSED, D0, P0, DS, PS, PULL = range(16)
 COLUMNS = 16
-_NARROW = 1e-8  # at the very ends, levels that share one energy have no slopes
+_NARROW = 1e-8  # width of intervals not narrowed further; degenerate levels have no slopes
 
 
 class SchedulePath(NamedTuple):
-    """A schedule: its pieces, and the points where A or B turns back, with their total course."""
+    """A schedule, and the points where A or B turns back, with the total variation up to them."""
 
     breaks: Array
     driver: Array
@@ -33,7 +50,7 @@ class SchedulePath(NamedTuple):
 
 
 class Pencil(NamedTuple):
-    """The reduced model; the problem's lowest energies; splittings; spreads of H_D and H_P."""
+    """The reduced model, the lowest energies of the problem, splittings, spreads of H_D and H_P."""
 
     model: Array
     ends: Array
@@ -52,15 +69,16 @@ def strength(breaks, cubics, u, left):
 
 
 @compiled
-def _travelled(breaks, cubics, marks, run, u):
+def _variation(breaks, cubics, marks, run, u):
+    """Return the total variation of a curve from 0 to u."""
     k = min(max(np.searchsorted(marks, u, "right") - 1, 0), marks.size - 1)
-    now, then = strength(breaks, cubics, u, False)[0], strength(breaks, cubics, marks[k], False)[0]
-    return run[k] + abs(now - then)
+    end, mark = strength(breaks, cubics, u, False)[0], strength(breaks, cubics, marks[k], False)[0]
+    return run[k] + abs(end - mark)
 
 
 @compiled
 def probe(path, pencil, u, row):
-    """Fill one row of a table."""
+    """Fill the row of a table for the point u."""
     g = pencil.ends.size - 1
     a, da_right, _ = strength(path.breaks, path.driver, u, False)
     b, db_right, _ = strength(path.breaks, path.problem, u, False)
@@ -68,12 +86,12 @@ def probe(path, pencil, u, row):
     _, db_left, _ = strength(path.breaks, path.problem, u, True)
     values, vectors = solve(pencil.model, a, b)
     doubts = errors(pencil.model, a, b, values, vectors, g + 1, pencil.splitting)
-    if a == 0.0 and b >= 0.0:  # the problem alone: its energies, no eigenvalues
+    if a == 0.0 and b >= 0.0:  # the levels are the energies of the problem
         values[: g + 1] = b * pencil.ends
         doubts[:] = 0.0
     row[U], row[A], row[B] = u, a, b
-    row[RUN_A] = _travelled(path.breaks, path.driver, path.marks_a, path.run_a, u)
-    row[RUN_B] = _travelled(path.breaks, path.problem, path.marks_b, path.run_b, u)
+    row[RUN_A] = _variation(path.breaks, path.driver, path.marks_a, path.run_a, u)
+    row[RUN_B] = _variation(path.breaks, path.problem, path.marks_b, path.run_b, u)
     row[GAP], row[DOUBT] = max(values[g] - values[0], 0.0), doubts[0] + doubts[g]
     low = np.ascontiguousarray(vectors[:, : g + 1])
     upper = np.ascontiguousarray(low[:, g])
@@ -109,27 +127,24 @@ def survey(path, pencil, points):
 
 @compiled
 def lowest(path, pencil, table, accuracy):
-    """Return the row of the smallest gap: on the table, or in a valley between two of its points.
-
-    A valley cannot hide a smaller gap where its lower bound, without the errors, says so.
-    """
+    """Return the row of the smallest gap, at a point of the table or in a valley between two."""
     best = table[np.argmin(table[:, GAP])].copy()
     order = np.argsort(np.minimum(table[:-1, GAP], table[1:, GAP]))
     for i in order:
         low, high = table[i].copy(), table[i + 1].copy()
         if _bracket(path, pencil, low, high):
-            found = descend(path, pencil, low, high, accuracy, best[GAP])
-            if found[GAP] < best[GAP]:
-                best = found
+            bottom = descend(path, pencil, low, high, accuracy, best[GAP])
+            if bottom[GAP] < best[GAP]:
+                best = bottom
     return best
 
 
 @compiled
 def _bracket(path, pencil, low, high):
-    """Narrow two rows until the gap falls from the one and rises to the other; whether it does.
+    """Narrow two rows until the gap falls after the first and rises before the second.
 
-    Where other levels cross, the gap may turn twice: it falls from the lower end, and yet slopes
-    the same way at the other.
+    Returns whether that is possible. Where other levels cross, the gap may turn twice: then it
+    falls after the first row and also before the second.
     """
     row = np.empty(COLUMNS)
     for _ in range(40):
@@ -155,8 +170,8 @@ def _bracket(path, pencil, low, high):
 def descend(path, pencil, low, high, accuracy, least):
     """Return the bottom of the valley between two rows: the zero of gap * slope.
 
-    That is straight where two levels avoid each other, so regula falsi (Illinois) is fast. It ends
-    early where the tangents of both ends show that the valley stays above `least`.
+    Regula falsi (Illinois) is fast on a line that is nearly straight. The search ends early if the
+    tangents of both ends show that the valley stays above `least`.
     """
     left, right = low[U], high[U]
     f_left, f_right, side = low[GAP] * low[RIGHT], high[GAP] * high[LEFT], 0
@@ -169,7 +184,7 @@ def descend(path, pencil, low, high, accuracy, least):
         if row[GAP] < best[GAP]:
             best[:] = row
         force = row[GAP] * row[RIGHT]
-        # gap^2 is nearly a parabola, whose bottom lies force^2 / curvature deeper
+        # gap^2 is nearly a parabola, whose minimum is lower by force^2 / curvature
         if force * force * (right - left) <= accuracy * row[GAP] ** 2 * (f_right - f_left):
             break
         if row[GAP] ** 2 - 2.0 * abs(force) * (right - left) > least * least:
@@ -187,29 +202,29 @@ def descend(path, pencil, low, high, accuracy, least):
 
 @compiled
 def bounds(path, pencil, table):
-    """Return what the gap cannot fall below between neighbouring rows: see certificate.py."""
-    found = np.empty(table.shape[0] - 1)
-    for i in range(found.size):
+    """Return lower bounds on the gap between neighbouring rows."""
+    lower = np.empty(table.shape[0] - 1)
+    for i in range(lower.size):
         r0, r1 = table[i], table[i + 1]
         length = pencil.spreads[0] * (r1[RUN_A] - r0[RUN_A])
         length += pencil.spreads[1] * (r1[RUN_B] - r0[RUN_B])
-        found[i] = 0.5 * (r0[GAP] - r0[DOUBT] + r1[GAP] - r1[DOUBT] - length)
-        nearest, furthest = _beside_the_chord(path, r0, r1)
+        lower[i] = 0.5 * (r0[GAP] - r0[DOUBT] + r1[GAP] - r1[DOUBT] - length)
+        nearest, furthest = _relative_to_chord(path, r0, r1)
         if nearest > 0.0:
             concave = _by_concavity(r0, r1)
-            found[i] = max(found[i], concave * (nearest if concave > 0.0 else furthest))
-    return found
+            lower[i] = max(lower[i], concave * (nearest if concave > 0.0 else furthest))
+    return lower
 
 
 @compiled
 def _by_concavity(r0, r1):
-    """Least of chord less tangents on the straight line from (A, B) of one row to the other."""
-    ends = np.empty((2, 2, 2))  # functional; whose tangent; at which end
-    for whose, r in enumerate((r0, r1)):
+    """Return the minimum of chord less tangents on the line from (A, B) of one row to the other."""
+    ends = np.empty((2, 2, 2))  # functional; row of the tangent; end at which it is evaluated
+    for tangent, r in enumerate((r0, r1)):
         for at, q in enumerate((r0, r1)):
-            ends[0, whose, at] = q[A] * r[D0] + q[B] * r[P0]
-            ends[1, whose, at] = q[A] * r[DS] + q[B] * r[PS]
-    found = np.inf
+            ends[0, tangent, at] = q[A] * r[D0] + q[B] * r[P0]
+            ends[1, tangent, at] = q[A] * r[DS] + q[B] * r[PS]
+    lower = np.inf
     for k in range(4):
         t = 1.0 if k == 1 else 0.0
         if k >= 2:  # where the two tangents cross
@@ -219,16 +234,17 @@ def _by_concavity(r0, r1):
         bound = (1.0 - t) * r0[LEAST] + t * r1[LEAST]
         for e in ends:
             bound -= min((1.0 - t) * e[0, 0] + t * e[0, 1], (1.0 - t) * e[1, 0] + t * e[1, 1])
-        found = min(found, bound)
-    return found
+        lower = min(lower, bound)
+    return lower
 
 
 @compiled
-def _beside_the_chord(path, r0, r1):
-    """Least and largest ratio of the path to its chord, as seen from A = B = 0; or 0, 0.
+def _relative_to_chord(path, r0, r1):
+    """Return the least and largest ratio of the path to its chord along rays from A = B = 0.
 
-    The chord is where ell . (A, B) = 1; the path strays from it by no more than its bend allows.
-    It must stay between the directions of its ends: A and B may not turn back.
+    The chord is the line ell . (A, B) = 1, and the path deviates from it by no more than its second
+    derivative allows. The path must stay between the rays of its ends, so A and B may not turn
+    back; otherwise 0, 0 is returned.
     """
     rise_a, rise_b = r1[A] - r0[A], r1[B] - r0[B]
     twice = r0[A] * r1[B] - r1[A] * r0[B]
@@ -249,12 +265,12 @@ def _beside_the_chord(path, r0, r1):
 
 @compiled
 def slowest(path, pencil, table):
-    """Return the row of the largest coupling / gap^2: the table's, bettered by parabolas.
+    """Return the row of the largest coupling / gap^2, refined from the table by parabolas.
 
     Near an avoided crossing the coupling goes as 1 / gap, so (gap^2 / coupling)^(2/3) is one.
     """
     pace = np.full(table.shape[0], np.inf)
-    for i in range(1, pace.size - 1):  # at the very ends levels may share one energy
+    for i in range(1, pace.size - 1):  # at the very ends levels may be degenerate
         pace[i] = _pace(table[i])
     i = int(np.argmin(pace))
     best, row = table[i].copy(), np.empty(COLUMNS)
@@ -267,7 +283,7 @@ def slowest(path, pencil, table):
         if not 0.0 < up + down < np.inf:
             break
         u = u1 + 0.5 * ((u2 - u1) * up - (u1 - u0) * down) / (up + down)
-        if abs(u - u1) < 1e-3 * min(u1 - u0, u2 - u1):  # too near to tell more: go beside
+        if abs(u - u1) < 1e-3 * min(u1 - u0, u2 - u1):  # too close to u1 to narrow the interval
             u = u1 + (0.1 * (u2 - u1) if u2 - u1 > u1 - u0 else -0.1 * (u1 - u0))
         probe(path, pencil, u, row)
         f, before = _pace(row), f1
@@ -286,7 +302,7 @@ def slowest(path, pencil, table):
 
 @compiled
 def _pace(row):
-    """(gap^2 / coupling)^(2/3), inf where nothing couples."""
+    """Return (gap^2 / coupling)^(2/3), infinite without a coupling."""
     if row[PULL] <= 1e-14 * (abs(row[A]) + abs(row[B])):
         return np.inf
     return (row[GAP] ** 2 / row[PULL]) ** (2.0 / 3.0)

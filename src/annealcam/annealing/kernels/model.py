@@ -1,14 +1,17 @@
-"""Compiled evaluation of the reduced model: a small matrix pencil instead of 2^d states.
+"""The reduced model: a small matrix pencil instead of 2^d states.
 
-`model` is a stack of five m x m matrices between the states of the basis: H_D, H_P, and for the
-residuals H_D^2, H_D H_P + H_P H_D and H_P^2.
+In an orthonormal basis of m states, `model` is a stack of five m x m matrices: H_D, H_P, H_D^2,
+H_D H_P + H_P H_D and H_P^2. The levels of a H_D + b H_P are approximated by the eigenvalues e of
+the first two. The last three give |H y|^2 of a Ritz vector y, and so the squared residual
+|H y - e y|^2 = |H y|^2 - e^2, since e = <y|H|y>. The error of e is at most the squared residual
+divided by the distance to the next level that is not approximated by the same cluster.
 """
 
 import numpy as np
 
-from annealcam.annealing.kernels.state import compiled
+from annealcam.annealing.kernels.compilation import compiled
 
-_CLUSTER = 0.1  # levels closer than this share of the typical splitting err together
+_CLUSTER = 0.1  # levels closer than this share of the typical splitting form a cluster
 
 
 @compiled
@@ -26,7 +29,7 @@ def square(model, a, b, state):
 
 @compiled
 def distance(values, j, apart):
-    """Return how far the first level lies above level j that is not within `apart` of it."""
+    """Return the distance from level j to the first level that is more than `apart` above it."""
     for k in range(j + 1, values.size):
         if values[k] > values[j] + apart:
             return values[k] - values[j]
@@ -35,25 +38,25 @@ def distance(values, j, apart):
 
 @compiled
 def errors(model, a, b, values, vectors, count, splitting):
-    """Return r^2 / distance of the lowest levels; NaN where r^2 is negative beyond rounding.
+    """Return r^2 / distance of the lowest levels, or NaN if r^2 is negative beyond rounding.
 
-    `splitting` has the typical distances of levels of H_D and H_P, and their norm.
+    `splitting` contains the typical distances of levels of H_D and H_P, and their norm.
     """
-    found = np.empty(count)
+    estimates = np.empty(count)
     apart = _CLUSTER * (abs(a) * splitting[0] + abs(b) * splitting[1])
     rounding = 1e-11 * ((abs(a) + abs(b)) * splitting[2]) ** 2
     for j in range(count):
         state = np.ascontiguousarray(vectors[:, j])
         squared = square(model, a, b, state) - values[j] * values[j]
-        found[j] = max(squared, 0.0) / distance(values, j, apart)
+        estimates[j] = max(squared, 0.0) / distance(values, j, apart)
         if squared < -rounding:
-            found[j] = np.nan
-    return found
+            estimates[j] = np.nan
+    return estimates
 
 
 @compiled
 def scan(model, A, B, count, splitting):
-    """Return the lowest `count` levels at each point (A, B), and the estimates of their errors."""
+    """Return the lowest `count` levels at each point (A, B), and estimates of their errors."""
     levels, doubts = np.empty((A.size, count)), np.empty((A.size, count))
     for i in range(A.size):
         values, vectors = solve(model, A[i], B[i])
@@ -64,7 +67,7 @@ def scan(model, A, B, count, splitting):
 
 @compiled
 def residual_for(model, a, b, count, splitting, tol):
-    """Return the residual at which the worst of the lowest levels is good to tol."""
+    """Return the residual at which all of the lowest levels have an error of at most tol."""
     values = solve(model, a, b)[0]
     apart = _CLUSTER * (abs(a) * splitting[0] + abs(b) * splitting[1])
     least = np.inf

@@ -1,7 +1,15 @@
-"""Compiled loops of the transverse field: H on real vectors, and the mean field's own basis.
+"""The transverse field on real vectors: H itself, and the inverse of a mean field.
 
-Vectors over all 2^d states are rows, contiguous in memory. Three qubits lie within one vector of 8
-doubles; the rest are taken up to three at a time, so that each pass over memory does more work.
+On 2^d states, (sum_p X_p x)(n) is the sum of x over the d states that differ from n in one bit, so
+H x = a sum_p X_p x + b E x needs d additions for each state, and no matrix.
+
+A mean-field Hamiltonian sum_p (-g X_p + f_p n_p) is diagonal after each qubit is rotated by its own
+angle, with tangent t_p: (x0, x1) -> (x0 - t x1, x1 + t x0), up to a factor that cancels. Its levels
+are then sums of one energy for each qubit (`additive`), so that `precondition` divides by
+|level - e| in that basis and rotates back.
+
+Vectors over all 2^d states are contiguous rows. Three qubits lie within one register of 8 doubles;
+the rest are processed up to three at a time, so that each pass over memory does more work.
 """
 
 import numpy as np
@@ -9,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from annealcam.annealing.kernels.state import compiled
+from annealcam.annealing.kernels.compilation import compiled
 from annealcam.annealing.kernels.vectors import (
     BYTES,
     load,
@@ -22,7 +30,7 @@ from annealcam.annealing.kernels.vectors import (
 )
 
 _LANES = 8
-_CACHED = 11  # qubits of a run that stays in the first cache
+_CACHED = 11  # qubits of a run of states that fits into the first cache
 _ADDRESS, _FAST = ir.IntType(64), ("contract", "nsz", "reassoc")
 
 
@@ -33,7 +41,7 @@ def _addresses(builder, start, stride, count):
 def _flips(qubits, *, within):
     """Compile `flip(x, y, e, stride, a, b)`: y += a sum_p X_p x over `qubits` qubits.
 
-    With `within`, y = a sum_p X_p x + b e x, and the qubits inside each vector too.
+    With `within`, y = a sum_p X_p x + b e x, including the qubits inside each register.
     """
 
     @intrinsic
@@ -65,9 +73,9 @@ def _flips(qubits, *, within):
 
 
 def _turns(qubits, *, within):
-    """Compile `turn(x, stride, tangents, sign)`: rotate each qubit by a tangent of its own.
+    """Compile `turn(x, stride, tangents, sign)`: rotate each qubit by its own tangent.
 
-    `tangents` is the address of those of the qubits at hand: those within the vector first.
+    `tangents` is the address of the tangents of these qubits, first of those within the register.
     """
 
     @intrinsic
@@ -111,7 +119,7 @@ _turn1, _turn2, _turn3 = (_turns(q, within=False) for q in (1, 2, 3))
 
 @compiled
 def apply_transverse(X, Y, energies, a, b):
-    """Y = a sum_p X_p X + b energies X, row by row."""
+    """Compute y = a sum_p X_p x + b energies x for the rows x of X and y of Y."""
     for row in range(X.shape[0]):
         if energies.size < _LANES:
             _apply_few(X[row], Y[row], energies, a, b)
@@ -150,7 +158,7 @@ def _apply_row(x, y, energies, a, b):
 
 @compiled
 def _flip_high(x, y, size, stride, a):
-    """Add the flips of the qubits from `stride` up, of `size` states at an address."""
+    """Add the flips of the qubits from `stride` on, in `size` states at an address."""
     while stride < size:
         left = size // stride
         together = 8 if left >= 8 else left
@@ -167,7 +175,7 @@ def _flip_high(x, y, size, stride, a):
 
 @compiled
 def turn(x, tangents, sign):
-    """Rotate qubit p by sign * tangents[p]: (x0, x1) -> (x0 - t x1, x1 + t x0), no normalising."""
+    """Rotate qubit p by sign * tangents[p]: (x0, x1) -> (x0 - t x1, x1 + t x0), not normalised."""
     if x.size < _LANES:
         _turn_few(x, tangents, sign)
         return
@@ -218,9 +226,9 @@ def _turn_few(x, tangents, sign):
 
 @compiled
 def precondition(R, tangents, levels, values, least):
-    """Divide each row by |levels - values[row]| in the basis of the rotated qubits.
+    """Divide each row by max(|levels - values[row]|, least) in the basis of the mean field.
 
-    `levels` are the mean field's energies of all states, divisors at least `least`.
+    `levels` are the mean-field energies of all states.
     """
     for row in range(R.shape[0]):
         x = R[row]
@@ -232,24 +240,24 @@ def precondition(R, tangents, levels, values, least):
 
 @compiled
 def occupations(x, d):
-    """Return <n_p> of every qubit in the state x, in two passes' work for all of them."""
+    """Return <n_p> of every qubit in the state x, by folding the weights from the last qubit on."""
     weight = x * x
-    found = np.zeros(d)
+    occupation = np.zeros(d)
     half = x.size
     for p in range(d - 1, -1, -1):
         half //= 2
         total = 0.0
         for n in range(half):
-            set_ = weight[half + n]
-            total += set_
-            weight[n] += set_
-        found[p] = total
-    return found
+            upper = weight[half + n]
+            total += upper
+            weight[n] += upper
+        occupation[p] = total
+    return occupation
 
 
 @compiled
 def additive(low, high, constant):
-    """Return constant + sum_p (low[p] or high[p] where bit p is set) of all 2^d states."""
+    """Return constant + sum_p (high[p] if bit p is set, else low[p]) of all 2^d states."""
     levels = np.empty(1 << low.size)
     levels[0] = constant + low.sum()
     for p in range(low.size):

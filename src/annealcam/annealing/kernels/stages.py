@@ -1,13 +1,19 @@
-"""Compiled: where the steps of a run lie, and what Strang's splitting does in each."""
+"""The steps of a run, and the angles and phases of Strang's splitting in each.
+
+A step from u_0 to u_1 of length t = tau (u_1 - u_0) is exp(-i t/2 B(u_0) E), then
+exp(i t c A((u_0 + u_1)/2) sum_p X_p), then exp(-i t/2 B(u_1) E). The last phase of a step and the
+first of the next one are merged. At a kink of the schedule, each half of a phase takes B from its
+own side.
+"""
 
 import numpy as np
 
-from annealcam.annealing.kernels.state import compiled
+from annealcam.annealing.kernels.compilation import compiled
 
 
 @compiled
 def step_edges(kinks, counts):
-    """Where steps begin and end, counts[i] of them between kinks[i] and kinks[i + 1]."""
+    """Return the ends of all steps, counts[i] of them between kinks[i] and kinks[i + 1]."""
     edges = np.empty(counts.sum() + 1)
     k = 0
     for i in range(counts.size):
@@ -20,7 +26,7 @@ def step_edges(kinks, counts):
 
 @compiled
 def strang_stages(edges, breaks, driver, problem, tau, scale):
-    """The angles and phases of `strang`; each half of a phase reads its own side of a kink."""
+    """Return the angles and phases of Strang's splitting with steps between the given edges."""
     steps = edges.size - 1
     angles, phases = np.empty(steps), np.zeros(steps + 1)
     first, middle, last = 0, 0, 0

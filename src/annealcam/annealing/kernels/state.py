@@ -1,9 +1,17 @@
-"""Compiled loops over the state vector. Compile time is cached between processes.
+"""The evolution of a state vector that fits into the caches.
 
-The state is kept in the real gauge psi(n) = i^|n| phi(n), as two real rows (re, im). There
-exp(i theta sum_p X_p) is a real rotation of every qubit, (x0, x1) -> (c x0 - s x1, s x0 + c x1),
-that never mixes re and im, and probabilities are those of psi. Qubit p is bit p of the index. All
-kernels take double and single precision; they want at least MIN_QUBITS qubits.
+The state is stored in the real gauge psi(n) = i^|n| phi(n), as two real rows (re, im) of phi. For
+one qubit, exp(i theta X) has the matrix ((c, i s), (i s, c)) with c = cos theta and s = sin theta;
+in the gauge it becomes ((c, -s), (s, c)). So exp(i theta sum_p X_p) is a real rotation of every
+qubit that never mixes re and im, (x0, x1) -> (c x0 - s x1, s x0 + c x1). Dividing by c for every
+qubit leaves the tangent form (x0 - t x1, x1 + t x0) with t = tan theta, one multiply-add for each
+amplitude, and a factor c^d. The gauge does not change probabilities.
+
+A phase multiplies phi(n) by exp(-2 pi i phase turns(n)), where turns = E / 2 pi. If phases grow by
+equal differences, their factors follow from those of the step before by one product.
+
+Qubit p is bit p of the index. All kernels take double and single precision, and need at least
+MIN_QUBITS qubits.
 """
 
 import math
@@ -12,23 +20,14 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from annealcam.annealing.kernels.compilation import compiled
 from annealcam.annealing.kernels.vectors import BYTES, rotation, step
 
-MIN_QUBITS = 4  # one vector of single precision
-_LARGEST = 1.2  # radians by which one rotation in the tangent form turns
-_BLOCK = 10  # 2^10 amplitudes and their powers stay in the nearest cache
+MIN_QUBITS = 4  # one register of single precision
+_LARGEST = 1.2  # largest angle, in radians, of one rotation in the tangent form
+_BLOCK = 10  # 2^10 amplitudes and their phase factors fit into the nearest cache
 _PAGE = 4096
-_RENEWED = 512  # steps after which the phase factors are computed anew: rounding adds up
-_FAST = {"contract", "nsz"}  # fused multiply-add; no reordering of sums, so equal bits every time
-
-
-def compiled(function):
-    """Compile at first use; keep the result on disk, unless nothing can be written anywhere."""
-    try:
-        return njit(cache=True, nogil=True, fastmath=_FAST)(function)
-    except RuntimeError:
-        return njit(nogil=True, fastmath=_FAST)(function)
-
+_RENEWED = 512  # steps after which phase factors are computed again, since rounding adds up
 
 _within0, _within1, _within2, _within3 = (rotation(q, within=True) for q in range(4))
 _across1, _across2, _across3, _across4 = (rotation(q, within=False) for q in range(1, 5))
@@ -37,7 +36,7 @@ _step0, _step1, _step2, _step3 = (step(q) for q in range(4))
 
 @compiled
 def propagate(state, turns, angles, phases):
-    """Rotate by angles[0], then for each k: phase by phases[k], rotate by angles[k + 1].
+    """Rotate by angles[0], then for each k apply phases[k] and rotate by angles[k + 1].
 
     `turns` is the diagonal E / 2 pi; the phase of state b is exp(-2 pi i phases[k] turns[b]).
     """
@@ -51,10 +50,10 @@ def propagate(state, turns, angles, phases):
 
 @compiled
 def propagate_evenly(state, turns, angles, phases):
-    """Do what `propagate` does, faster where the phases grow by equal differences.
+    """Do the same as `propagate`, faster where the phases grow by equal differences.
 
     The phase factors P of one step are those of the step before times a constant Q: a product
-    instead of a sine and a cosine. Where the difference changes, both are computed anew.
+    instead of a sine and a cosine. If the difference changes, both are computed again.
     """
     powers = np.empty((4, turns.size), state.dtype)
     rotate(state[0], angles[0])
@@ -70,7 +69,7 @@ def propagate_evenly(state, turns, angles, phases):
 
 @compiled
 def _advance(state, powers, angle):
-    """One step of `propagate_evenly`: block by block in the nearest cache, then upper qubits."""
+    """Make one step of `propagate_evenly`: block by block in the cache, then the upper qubits."""
     if abs(angle) > _LARGEST:
         _advance(state, powers, _LARGEST * np.sign(angle))
         rest = angle - _LARGEST * np.sign(angle)
@@ -95,7 +94,7 @@ def _advance(state, powers, angle):
 
 @compiled
 def _advance_run(re, row, power, size, qubits, factor, tangent):
-    """Phase and lowest qubits of `size` contiguous bytes of re, and of im one row on."""
+    """Apply the phase, and rotate the lowest qubits, of `size` bytes of re and of im."""
     stride = BYTES << qubits
     for j in range(0, size, stride):
         if qubits == 3:
@@ -128,7 +127,7 @@ def rotate(x, angle):
 
 @compiled
 def turn_lower(address, size, tangent):
-    """Turn all qubits of `size` contiguous bytes, in the tangent form."""
+    """Rotate all qubits of `size` contiguous bytes, in the tangent form."""
     vectors = size // BYTES
     if vectors >= 8:
         for j in range(0, size, 8 * BYTES):
@@ -144,9 +143,9 @@ def turn_lower(address, size, tangent):
 
 @compiled
 def turn_upper(address, size, stride, tangent):
-    """Turn the qubits whose partners are `stride` bytes and more apart, up to four in one pass.
+    """Rotate the qubits whose partners are `stride` bytes or more apart, up to four in one pass.
 
-    Sixteen places a whole page apart fall into the same few lines of a cache: then fewer.
+    Sixteen addresses that differ by whole pages compete for few lines of a cache: then fewer.
     """
     while stride < size:
         left = 0
@@ -189,7 +188,7 @@ def dephase(re, im, turns, phase, factor):
 
 @compiled
 def density(state):
-    """The probabilities of a state of any length; they sum to one."""
+    """Return the probabilities of a state of any norm; they sum to one."""
     p = np.empty(state.shape[1])
     total = 0.0
     for b in range(p.size):
@@ -202,8 +201,8 @@ def density(state):
 
 @compiled
 def energies(linear, quadratic):
-    """All 2^d energies by doubling, as `annealcam.qubo.energies.energies_of`, to the bit."""
-    found = np.zeros(1 << linear.size)
+    """Return all 2^d energies by doubling, equal to those of `energies_of` to the bit."""
+    values = np.zeros(1 << linear.size)
     field = np.empty(1 << max(linear.size - 1, 0))
     for q in range(linear.size):
         field[0] = linear[q]
@@ -211,8 +210,8 @@ def energies(linear, quadratic):
             for b in range(1 << p):
                 field[b + (1 << p)] = field[b] + quadratic[p, q]
         for b in range(1 << q):
-            found[b + (1 << q)] = found[b] + field[b]
-    return found
+            values[b + (1 << q)] = values[b] + field[b]
+    return values
 
 
 @compiled
@@ -226,10 +225,10 @@ def unit_phases(re, im, turns, phase):
 
 
 def cos_sin(y):
-    """Cosine and sine of y turns, by polynomials that vectorise; for compiled code only.
+    """Return cosine and sine of y turns, by polynomials that vectorise; for compiled code only.
 
-    Chebyshev fits of cos(2 pi y) and sin(2 pi y) / y in y^2 on |y| <= 1/2: to 1e-15 in double, to
-    7e-7 in single precision.
+    The polynomials are Chebyshev fits of cos(2 pi y) and sin(2 pi y) / y in y^2 on |y| <= 1/2, with
+    errors of 1e-15 in double and 7e-7 in single precision.
     """
 
 
@@ -289,13 +288,13 @@ def _cos_sin_single(y):
 
 @njit(inline="always")
 def _as(x, number):
-    """The number in the precision of x."""
+    """Return a number in the precision of x."""
     return x.dtype.type(number)
 
 
 @compiled
 def qubits_of(x):
-    """Number of qubits whose amplitudes x holds."""
+    """Return the number of qubits of a vector of amplitudes."""
     d = 0
     while 1 << d < x.size:
         d += 1

@@ -1,25 +1,30 @@
-"""Compiled loops over the states of one Hamming weight. Compile time is cached between processes.
+"""The states of one Hamming weight: the operators D and U, and functions of A = U D - k.
 
 A vector of weight w over s qubits has one entry for each w-subset of {0, ..., s-1}, in ascending
-order of its state number. There the subsets whose largest member is p are one run of
-choose[p, w - 1] entries, from choose[p, w] on, and within it they are the (w-1)-subsets of
-{0, ..., p-1} in the same order. So D and U, which delete and insert one member, are recursions over
-the largest member that add whole runs. No table of neighbours is needed, but for small blocks
-(`leaf_tables` in _johnson.py), where the runs would be too short.
+order of its state number. The subsets whose largest member is p are a run of choose[p, w - 1]
+entries that starts at choose[p, w], and within it they are the (w-1)-subsets of {0, ..., p-1} in
+the same order. So D and U, which delete and insert a member, are recursions over the largest member
+that add whole runs:
+
+    D x = sum over p of (run p of x, p deleted) + (D of run p, a smaller member deleted).
+
+No table of neighbours is needed, except for small blocks with short runs (`leaf_tables` in
+simulation/johnson.py). simulation/subspace.py derives f(A) = sum_j c_j U^j D^j, which `rotate` and
+`transform` evaluate by Horner's rule: down to D^j x for all j, then up with one U for each weight.
 """
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 
-from annealcam.annealing.kernels.state import compiled, dephase
+from annealcam.annealing.kernels.compilation import compiled
+from annealcam.annealing.kernels.state import dephase
 
-LEAF = 256  # largest block that a table of neighbours serves
+LEAF = 256  # largest block with a table of neighbours
 
 
 @compiled
 def propagate(state, turns, real, imag, phases, pieces, below, d, k, choose, tables):
-    """Rotate, then for each step: phase by phases[step], rotate with the next coefficients.
+    """Rotate, then for each step apply phases[step] and rotate with the next coefficients.
 
-    Every rotation is done in `pieces` equal ones. `turns` is the diagonal E / 2 pi; the phase of a
-    state is exp(-2 pi i phases[step] turns).
+    Every rotation consists of `pieces` equal ones. `turns` is the diagonal E / 2 pi, and the phase
+    factor of a state is exp(-2 pi i phases[step] turns).
     """
     for step in range(phases.size + 1):
         if step > 0:
@@ -30,7 +35,7 @@ def propagate(state, turns, real, imag, phases, pieces, below, d, k, choose, tab
 
 @compiled
 def rotate(state, real, imag, below, d, k, choose, tables):
-    """Apply sum_j (real[j] + i imag[j]) U^j D^j, in place; `below` (2, n) has the lower weights."""
+    """Apply sum_j (real[j] + i imag[j]) U^j D^j in place; `below` (2, n) is for lower weights."""
     depth = real.size - 1
     for part in range(2):
         _descend(state[part], below[part], depth, d, k, choose, tables)
@@ -76,7 +81,7 @@ def _descend(x, below, depth, d, k, choose, tables):
 
 @compiled
 def _level(x, below, j, d, k, choose):
-    """The vector of weight k - j: x itself, or its place in `below`."""
+    """Return the vector of weight k - j, which is x or a part of `below`."""
     if j == 0:
         return x
     start = 0
@@ -87,7 +92,7 @@ def _level(x, below, j, d, k, choose):
 
 @compiled
 def delete(x, y, s, w, choose, tables):
-    """y += D x: y of a (w-1)-subset gains x of every w-subset of {0..s-1} that contains it."""
+    """Add D x to y: each (w-1)-subset gains x of every w-subset of {0..s-1} that contains it."""
     if w == 1:
         total = x[0]
         for p in range(1, s):
@@ -102,13 +107,13 @@ def delete(x, y, s, w, choose, tables):
     else:
         for p in range(w - 1, s):
             size, start = choose[p, w - 1], choose[p, w]
-            _add(x[start : start + size], y[:size])  # p deleted; below, a smaller member
+            _add(x[start : start + size], y[:size])  # p is deleted; then a smaller member
             delete(x[start:], y[size:], p, w - 1, choose, tables)
 
 
 @compiled
 def insert(y, x, s, w, choose, tables):
-    """x += U y, the transpose of D: x of a w-subset gains y of every (w-1)-subset in it."""
+    """Add U y to x, U = D^T: each w-subset gains y of every (w-1)-subset that it contains."""
     if w == 1:
         for p in range(s):
             x[p] += y[0]
@@ -135,7 +140,7 @@ def _add(x, y):
 
 @compiled
 def _delete_of_pair(x, y, s):
-    """Both members of each pair q < p in one pass over x."""
+    """Delete both members of each pair q < p in one pass over x."""
     start = 0
     for p in range(1, s):
         total = x[start]
@@ -160,7 +165,7 @@ def _insert_to_pair(y, x, s):
 def fill(sums, s, w, base, fields, quadratic, choose):
     """Write base + sum_p field_p + sum_{p<q} Q_pq of every w-subset of {0..s-1}.
 
-    Row w of `fields` holds the field; the rows below are room for those of smaller subsets.
+    Row w of `fields` is the field; the rows before it are memory for those of smaller subsets.
     """
     if w == 0:
         sums[0] = base

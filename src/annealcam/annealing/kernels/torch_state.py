@@ -1,13 +1,13 @@
-"""The loops over the state vectors in torch: what `_kernels` does, for a batch, on a GPU.
+"""The evolution of state.py in torch, for a batch of states on a GPU.
 
-exp(i theta sum_p X_p) is R x ... x R over the qubits, R = ((c, -s), (s, c)), in the real gauge. A
-group of g qubits turns in one product with a matrix of 2^g x 2^g, which takes the group from the
-highest places of the index to the lowest: after all groups each qubit is back, and nothing was
-copied. Real and imaginary parts are passengers of the rotation; for the phases they lie side by
-side, as complex numbers.
+In the real gauge, exp(i theta sum_p X_p) is the tensor product of R = ((c, -s), (s, c)) over the
+qubits. A group of g qubits is rotated by one product with a matrix of 2^g x 2^g, which also moves
+the group from the highest bits of the index to the lowest. After the products of all groups, every
+qubit is back at its place, without any copy. Real and imaginary parts are one more index of the
+rotation; for the phases they are interleaved as complex numbers.
 
-A stage (a phase and a rotation) launches 5 kernels, and a product for each of the ceil(d / 7)
-groups (2 for d = 6 and 7). Angles and phases go to the device once, before the first stage.
+A stage (a phase and a rotation) launches 5 kernels, and one product for each of the ceil(d / 7)
+groups (2 for d = 6 and 7). Angles and phases are copied to the device once, before the first stage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.annealing.simulation.devices import REAL, groups, most_together
 
-_TABLE = 2**22  # numbers of matrix entries made at once, for many stages of all runs
+_TABLE = 2**22  # number of matrix entries computed at once, for many stages of all runs
 
 
 @torch.no_grad()
@@ -38,11 +38,15 @@ def propagate(
     start: Float[Tensor, "batch 2 states"] | None = None,
     most: int | None = None,
 ) -> Float[Tensor, "batch 2 states"]:
-    """Phase by phases[:, 0], rotate by angles[:, 0], phase by phases[:, 1], to the last phase.
+    """Apply phases[:, 0], rotate by angles[:, 0], apply phases[:, 1], and so on to the last phase.
 
-    The phase is exp(-2 pi i phases turns), turns = E / 2 pi on the device that does the work. One
-    row of angles and phases may serve the whole batch. States are in the real gauge, the real part
-    first; `start` is the driver's ground state unless given. `most` qubits turn in one product.
+    Args:
+        turns: E / 2 pi, on the device to be used; a phase factor is exp(-2 pi i phases turns).
+        angles: one row for each state, or one for the whole batch.
+        phases: as `angles`, with one column more.
+        precision: `complex128` or `complex64`.
+        start: initial states in the real gauge, real part first; None is the driver's ground state.
+        most: largest number of qubits in one product; None takes that of the device.
     """
     device, real = turns.device, REAL[one_of("precision", precision, REAL)]
     radians = turns.to(real) * (-2 * math.pi)
@@ -80,8 +84,8 @@ def energies_of(
 ) -> Float64[Tensor, "batch states"]:
     """Return sum_p l_p n_p + sum_{p<q} Q_pq n_p n_q of all 2^d states, on the device.
 
-    States are made of a high and a low half: a product of the two tables of bits with the
-    couplings between the halves, plus each half's own energies, in a few launches.
+    The bits of a state form a low and a high half. The energies are those of each half, plus the
+    couplings between the halves, which are a product of the two tables of bits.
 
     >>> Q = torch.tensor([[[0.0, 100.0], [100.0, 0.0]]], dtype=torch.float64)
     >>> energies_of(torch.tensor([[1.0, 10.0]], dtype=torch.float64), Q)
@@ -108,7 +112,7 @@ def _bits(d: int, like: Tensor) -> Float64[Tensor, "states d"]:
 
 
 class _States:
-    """Memory for a batch of states, and all views of it that the kernels take, made only once."""
+    """Memory for a batch of states, and all views of it that are needed, created only once."""
 
     def __init__(self, like: Float[Tensor, "batch states"], sizes: list[int]) -> None:
         batch, states = like.shape
@@ -124,9 +128,9 @@ class _States:
 class _Rotation:
     """exp(i theta sum_p X_p) in the real gauge, for angles (rotations, runs).
 
-    Where row and column of R x ... x R differ in h of g bits, the entry is +-c^(g-h) s^h, minus
-    where an odd number of bits goes from 1 to 0. So all matrices of one angle are looked up, in
-    one launch, among 2 g + 2 numbers for each size of group.
+    If row and column of R x ... x R differ in h of g bits, the entry is +-c^(g-h) s^h, with a minus
+    if an odd number of bits changes from 1 to 0. So the matrices of an angle are gathered in one
+    launch from 2 g + 2 numbers for each size of group.
     """
 
     def __init__(
@@ -149,10 +153,10 @@ class _Rotation:
         }
 
     def __call__(self, k: int, x: _States, spare: _States) -> tuple[_States, _States]:
-        """Turn all qubits of x by angle k; return the one of the two that holds the result first.
+        """Rotate all qubits of x by angle k, and return the result and the other memory.
 
-        The parts, real and imaginary, are the lowest place of the index before the products, and
-        the highest after them; at last they are brought together again.
+        The index of real and imaginary parts is the lowest before the products and the highest
+        after them; finally the parts are interleaved again.
         """
         if k % self.block == 0:
             self.table = self._table(self.angles[k : k + self.block]).unbind()
@@ -176,15 +180,15 @@ class _Rotation:
 
 
 def _places(size: int) -> Int[Array, " entries"]:
-    """Where the entries of a group's matrix, transposed, lie in its part of the table."""
-    go = np.arange(2**size)
-    come = go[:, None]
-    minus = np.bitwise_count(come & ~go).astype(np.int64) % 2
-    return (np.bitwise_count(come ^ go) + (size + 1) * minus).ravel()
+    """Return the indices in the table of the entries of a group's transposed matrix."""
+    column = np.arange(2**size)
+    row = column[:, None]
+    minus = np.bitwise_count(row & ~column).astype(np.int64) % 2
+    return (np.bitwise_count(row ^ column) + (size + 1) * minus).ravel()
 
 
 def _driver_ground(like: Float[Tensor, "batch states"]) -> Float[Tensor, "2 states"]:
-    """The state of equal amplitudes, which is (-i)^|n| / 2^(d/2) in the real gauge."""
+    """Return the state of equal amplitudes, which is (-i)^|n| / 2^(d/2) in the real gauge."""
     states = like.shape[1]
     psi = torch.full_like(like[0], states**-0.5, dtype=like.dtype.to_complex())
     for p in range(states.bit_length() - 1):
@@ -198,13 +202,13 @@ def _uploaded(table: Float64[Array, "runs n"], device: torch.device) -> Float64[
 
 @contextmanager
 def _float32_products() -> Iterator[None]:
-    """Products of float32 in float32: TensorFloat-32 would leave three digits of the state."""
+    """Compute products in float32: TensorFloat-32 would leave only three digits of the state."""
     backend = torch.backends.cuda.matmul
-    named = hasattr(backend, "fp32_precision")  # torch from 2.9 on
-    name, exact = ("fp32_precision", "ieee") if named else ("allow_tf32", False)
-    before = getattr(backend, name)
+    since_2_9 = hasattr(backend, "fp32_precision")
+    name, exact = ("fp32_precision", "ieee") if since_2_9 else ("allow_tf32", False)
+    previous = getattr(backend, name)
     setattr(backend, name, exact)
     try:
         yield
     finally:
-        setattr(backend, name, before)
+        setattr(backend, name, previous)

@@ -16,7 +16,6 @@ from jaxtyping import Complex, Float, Int
 from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import coefficients
 from annealcam.annealing.kernels import state as _kernels
-from annealcam.annealing.kernels import sweeps as _sweeps
 from annealcam.annealing.kernels import tiles as _tiles
 from annealcam.annealing.kernels.vectors import BYTES
 from annealcam.annealing.simulation.memory import require_memory
@@ -69,7 +68,7 @@ class TiledStateVector:
     def _split(
         self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"], offset: float
     ) -> None:
-        """Store E / 2 pi by columns and by rows, as kernels/sweeps.py describes."""
+        """Store E / 2 pi by columns and by rows, as kernels/tiles.py describes."""
         lanes, low = self._lanes, self._low
         columns = _kernels.energies(linear[:low], quadratic[:low, :low])
         others = np.r_[:lanes, low : self.d]  # terms of the lanes alone belong to the columns
@@ -147,7 +146,7 @@ class TiledStateVector:
         single = self._lanes * by_rows + coupling.shape[1] % 2  # qubits in the tangent form
 
         def sweep(before: float, phase: float, after: float, spread: Any) -> None:
-            _sweeps.phase_table(table, turns, phase)
+            _tiles.phase_table(table, turns, phase)
             factor = (math.cos(before) * math.cos(after)) ** single
             numbers = tuple(
                 self.number.type(number)
@@ -157,7 +156,7 @@ class TiledStateVector:
 
             def work(first: int, last: int) -> None:
                 buffer = _aligned(table.shape, self.number)
-                _sweeps.sweep(
+                _tiles.sweep(
                     first, last, layout, table, buffer, turns_of_sets, coupling, phase, factor,
                     numbers,
                 )  # fmt: skip

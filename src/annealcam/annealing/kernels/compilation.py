@@ -1,0 +1,8 @@
+"""The decorators of all kernels here."""
+
+from annealcam._internal.compilation import compiler
+
+# Fused multiply-add, but no reordering of sums: equal bits for every length of a loop.
+compiled = compiler("contract", "nsz")
+# Sums may be reordered by the compiler, once and for all: equal bits every time on one machine.
+summing = compiler("contract", "nsz", "reassoc")
