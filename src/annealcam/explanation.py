@@ -32,6 +32,7 @@ FILES = (
     MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv", "check.json", PAGE,
 )  # fmt: skip
 FORMAT = 1
+DOUBTFUL_SHARE = 0.1  # of the positive contributions: a result that carries less has a warning
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.deprecation import renamed_arguments
@@ -17,44 +18,95 @@ from annealcam._internal.types import Array
 from annealcam._version import __version__
 from annealcam.attribution.cam import BESIDE, cam_maps, explanation_map
 from annealcam.attribution.candidates import Candidates
-from annealcam.attribution.capture import capture
+from annealcam.attribution.capture import Capture, capture
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
+from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.attribution.importance import importance as importance_of
 from annealcam.attribution.layer_maps import build_problem
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
-from annealcam.errors import AnnealcamWarning
-from annealcam.explanation import Explanation, carried_share
+from annealcam.errors import AnnealcamWarning, ArgumentError
+from annealcam.explanation import DOUBTFUL_SHARE, Explanation, carried_share
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import Selection
 from annealcam.samplers.selection import select
 from annealcam.settings import Settings, resolve
+
+Images: TypeAlias = Float[Tensor, "*batch channels height width"]
+Layers: TypeAlias = (
+    list[str] | list[nn.Module] | list[str | nn.Module] | tuple[str | nn.Module, ...]
+)
+
+
+class ExplainOptions(TypedDict, total=False):
+    """The keyword arguments of `explain` besides `layer`, for its typed overloads."""
+
+    target: int | str | Sequence[int] | None
+    importance: str | None
+    objective: str | None
+    beta: float | None
+    cardinality: int | None
+    preset: str | None
+    sampler: Any
+    sampler_options: Mapping[str, Any] | None
+    seed: int
+    max_qubits: int
+    tau: float | None
+    normalisation: str
+    schedule: str
+    shots: int | None
+    map_form: str | None
+    model_name: str | None
+    photo_name: str | None
+    class_names: Sequence[str] | None
+
+
+@overload
+def explain(
+    model: nn.Module,
+    image: Images,
+    *,
+    layer: str | nn.Module | None = None,
+    **options: Unpack[ExplainOptions],
+) -> Explanation | list[Explanation]: ...
+
+
+@overload
+def explain(
+    model: nn.Module,
+    image: Images,
+    *,
+    layer: Layers,
+    **options: Unpack[ExplainOptions],
+) -> list[Explanation] | list[list[Explanation]]: ...
 
 
 @renamed_arguments(convention="normalisation")
 def explain(
     model: nn.Module,
-    image: Float[Tensor, "*batch channels height width"],
+    image: Images,
     *,
-    layer: str | None = None,
+    layer: str | nn.Module | Layers | None = None,
     target: int | str | Sequence[int] | None = None,
     importance: str | None = None,
     objective: str | None = None,
     beta: float | None = None,
     cardinality: int | None = None,
     preset: str | None = None,
-    sampler: Any = "anneal",
+    sampler: Any = Settings.sampler,
     sampler_options: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    max_qubits: int = 16,
+    seed: int = Settings.seed,
+    max_qubits: int = Settings.max_qubits,
     tau: float | None = None,
-    normalisation: str = "per_qubit",
-    schedule: str = "linear",
+    normalisation: str = Settings.normalisation,
+    schedule: str = Settings.schedule,
     shots: int | None = None,
     map_form: str | None = None,
     model_name: str | None = None,
     photo_name: str | None = None,
     class_names: Sequence[str] | None = None,
-) -> Explanation | list[Explanation]:
+) -> Any:
     """Select the few feature maps that a prediction rests on, and draw their map.
 
     E(n) = (1 - beta) sum_{p<q} J_pq n_p n_q - beta sum_p h_p n_p is minimised over selections n
@@ -64,7 +116,8 @@ def explain(
     Args:
         model: an image classifier; it is left exactly as found.
         image: (3, H, W), or (n, 3, H, W) for a list of explanations; already normalised.
-        layer: a module's name; None takes the last convolutional output after its activation.
+        layer: a module's name, or the module itself; None takes the last convolutional output after
+            its activation. A list of them gives a list with the result of each, in its order.
         target: a class, by index or by name; one for each image, or one for all; None takes the
             predicted class.
         importance: `contribution` (sum_ij g_ij f_ij, its part of the logit; default) or `gradcam`
@@ -83,8 +136,8 @@ def explain(
         sampler_options: the sampler's own, such as {"chain_strength": 2.0}; docs/samplers.md.
         seed: equal seeds give equal bits.
         max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
-            `sum` the most relevant; the result says how many were left out and what share of the
-            relevance they carry.
+            `sum` the most relevant; the result records how many were left out and what share of
+            the relevance they carry.
         tau, normalisation, schedule: of the annealing; see `annealcam.anneal`. tau is 100 if not
             given, with the preset `paper` 50.
         shots: measurements of the annealed state; None takes d^2.
@@ -93,7 +146,7 @@ def explain(
         class_names: for the record, and for a target by name.
 
     Raises:
-        UsageError: an argument, layer or target that cannot be; the message says what can.
+        UsageError: an argument, layer or target is not valid; the message names what is.
         ModelError: the model fails on the image, or returns no logits.
         NumericalError: maps, gradients or logits hold NaN or infinity.
         SamplerError: a sampler object returned nothing usable.
@@ -104,45 +157,67 @@ def explain(
     >>> e = explain(net, torch.randn(3, 8, 8), layer="1", sampler="exact")
     >>> e.map.shape, e.optimal
     ((6, 6), True)
+    >>> [e.provenance["layer"] for e in explain(net, torch.randn(3, 8, 8), layer=["1", net[1]])]
+    Traceback (most recent call last):
+    annealcam.errors.ArgumentError: Each layer may appear only once: layer=['1', '1'].
     """
     settings = resolve(
         preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
         sampler=sampler, sampler_options=sampler_options, seed=seed, max_qubits=max_qubits, tau=tau,
         normalisation=normalisation, schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
-    look = run_forward(
-        model, image, layer=layer, target=target, model_name=model_name, photo_name=photo_name,
-        class_names=class_names,
-    )  # fmt: skip
-    found = explained(look, settings)
-    for text in (text for one in found for text in one.provenance["warnings"]):
-        warnings.warn(text, AnnealcamWarning, stacklevel=3)  # past the decorator
-    return found if image.ndim == 4 else found[0]
+    several = isinstance(layer, list | tuple)
+    layers: Sequence[str | nn.Module | None]
+    layers = _each_once(model, layer) if isinstance(layer, list | tuple) else [layer]
+    results: list[Any] = []
+    for each in layers:
+        forward_pass = run_forward(
+            model, image, layer=each, target=target, model_name=model_name, photo_name=photo_name,
+            class_names=class_names,
+        )  # fmt: skip
+        explanations = explain_pass(forward_pass, settings)
+        for text in (text for e in explanations for text in e.provenance["warnings"]):
+            warnings.warn(text, AnnealcamWarning, stacklevel=3)  # past the decorator
+        results.append(explanations if image.ndim == 4 else explanations[0])
+    return results if several else results[0]
 
 
-def explained(look: ForwardPass, settings: Settings) -> list[Explanation]:
-    """Explain each image that was looked at; the network is not run again.
+def _each_once(model: nn.Module, layers: Sequence[str | nn.Module]) -> list[str]:
+    names = [layer_name(model, layer) for layer in layers]
+    if not names:
+        raise ArgumentError("layer=[]: an empty list; give at least one layer")
+    if len(set(names)) < len(names):
+        raise ArgumentError(f"Each layer may appear only once: layer={names}.")
+    return names
+
+
+def explain_pass(forward_pass: ForwardPass, settings: Settings) -> list[Explanation]:
+    """Return the explanation of each image of a forward pass; the network is not run again.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> look = run_forward(net, torch.randn(3, 8, 8), layer="1")
-    >>> [len(explained(look, resolve(beta=beta))[0].selected) for beta in (0.0, 1.0)]
-    [0, 3]
+    >>> done = run_forward(net, torch.randn(3, 8, 8), layer="1")
+    >>> [len(explain_pass(done, resolve(beta=beta))[0].selected) > 0 for beta in (0.0, 1.0)]
+    [False, True]
     """
-    return [_explain_one(look, i, settings) for i in range(len(look.views))]
+    return [_explain_image(forward_pass, i, settings) for i in range(len(forward_pass.views))]
 
 
 def cam(
     model: nn.Module,
-    image: Float[Tensor, "*batch channels height width"],
+    image: Images,
     *,
-    layer: str | None = None,
+    layer: str | nn.Module | None = None,
     target: int | Sequence[int] | None = None,
     method: str = "gradcam",
 ) -> Float[Array, "*batch h w"]:
-    """Return a baseline's raw map at the layer's resolution: ReLU applied, not normalised.
+    """Return the raw map of a method at the layer's resolution: ReLU applied, not normalised.
 
-    Methods: the names in `attribution.cam.CAM_METHODS`, among them `gradcam`, `gradcam++` and
-    `hirescam`; a batch (n, 3, H, W) gives (n, h, w).
+    Args:
+        model: an image classifier; it is left exactly as found.
+        image: (3, H, W), or (n, 3, H, W) for maps (n, h, w); already normalised.
+        layer: as in `explain`.
+        target: a class, or one for each image; None takes the predicted class.
+        method: a name in `attribution.cam.CAM_METHODS`: `gradcam`, `gradcam++` or `hirescam`.
 
     Raises:
         ArgumentError: no method has that name.
@@ -153,47 +228,103 @@ def cam(
     (6, 6)
     """
     images = as_batch(image)
-    layer = layer if layer is not None else default_layer(model, images[:1])
-    captured = capture(model, images, layer=layer, targets=resolve_targets(target, None))
+    name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
+    captured = capture(model, images, layer=name, targets=resolve_targets(target, None))
     maps = _array(cam_maps(captured.activations, captured.gradients, method))
     return maps if image.ndim == 4 else maps[0]
 
 
-def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
-    """Explain image i of a batch that was looked at."""
-    captured, class_names = look.captured, look.class_names
+@dataclass(frozen=True, eq=False)
+class MapSelection:
+    """The candidates of one image, the problem over them, and the channels that a sampler selects.
+
+    `channels` are ascending.
+    """
+
+    candidates: Candidates
+    problem: SelectionProblem
+    selection: Selection
+    channels: Int[Tensor, " k"]
+
+
+def select_maps(
+    maps: Float[Tensor, "maps h w"],
+    importance: Float[Tensor, " maps"],
+    settings: Settings,
+    *,
+    image: int = 0,
+    fewer: bool = False,
+    seed: int | None = None,
+) -> MapSelection:
+    """Select maps of one image: candidates, problem, sampler.
+
+    Args:
+        maps: of the layer.
+        importance: of every map.
+        settings: how maps are selected.
+        image: its number, for messages.
+        fewer: select all candidates where there are fewer than the cardinality.
+        seed: replaces that of the settings.
+
+    Raises:
+        ArgumentError: there are fewer candidates than the cardinality.
+
+    >>> maps = torch.eye(4).reshape(4, 2, 2)
+    >>> chosen = select_maps(maps, torch.tensor([2.0, -1.0, 1.0, 0.1]), resolve(cardinality=2))
+    >>> chosen.channels.tolist()
+    [0, 2]
+    """
+    candidates, problem = build_problem(
+        maps, importance, **settings.weighing, fewer=fewer, image=image
+    )
+    selection = select(problem, **settings.sampling(seed=seed))
+    chosen = torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)
+    return MapSelection(candidates, problem, selection, candidates.channels[chosen])
+
+
+def selected_channels(captured: Capture, settings: Settings) -> Iterator[Int[Array, " k"]]:
+    """Yield the channels that `explain` selects for each image of a captured batch, ascending.
+
+    If an image has fewer candidates than the cardinality, all of them are selected.
+    """
+    maps = captured.activations
+    weight = importance_of(maps, captured.gradients, settings.importance)
+    for i in range(len(maps)):
+        yield _array(select_maps(maps[i], weight[i], settings, image=i, fewer=True).channels)
+
+
+def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Explanation:
+    captured, class_names = forward_pass.captured, forward_pass.class_names
     maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
     weight = importance_of(maps, gradients, settings.importance)[0]
     alpha = gradcam_weights(gradients)[0]
-    found, problem = build_problem(
-        maps[0], weight, beta=settings.beta, limit=settings.max_qubits,
-        objective=settings.objective, cardinality=settings.cardinality, image=i,
-    )  # fmt: skip
-    selection = select(problem, **settings.sampling())
-    chosen = found.channels[torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)]
-    chosen = chosen[weight[chosen].argsort(descending=True, stable=True)]
+    result = select_maps(maps[0], weight, settings, image=i)
+    problem, selection, channels = result.problem, result.selection, result.channels
+    channels = channels[weight[channels].argsort(descending=True, stable=True)]
     contribution = _array(contributions(maps, gradients)[0])
     target = int(captured.targets[i])
     provenance = {
         "annealcam": __version__,
-        **look.about,
+        **forward_pass.record,
         "layer": captured.layer,
         "target_name": None if class_names is None else str(class_names[target]),
         "predicted": int(captured.logits[i].argmax()),
         **settings.as_provenance(),
-        **_census(maps[0], found),
-        "largest_importance": float(weight[found.channels].max()) if problem.d else None,
+        **_counts(maps[0], result.candidates),
+        "largest_importance": float(weight[result.candidates.channels].max())
+        if problem.d
+        else None,
     }
-    provenance["warnings"] = _doubts(provenance, carried_share(contribution, _array(chosen)))
+    provenance["warnings"] = _doubts(provenance, carried_share(contribution, _array(channels)))
     if selection.info.get("instead_of"):
         provenance["warnings"] += (
             f"{problem.d} candidates are beyond the simulated annealer: selected by local search",
         )
     return Explanation(
-        map=_array(explanation_map(maps[0, chosen], alpha[chosen], form=settings.map_form)),
-        selected=_array(chosen),
-        selected_maps=_array(maps[0, chosen]),
-        candidates=_array(found.channels),
+        map=_array(explanation_map(maps[0, channels], alpha[channels], form=settings.map_form)),
+        selected=_array(channels),
+        selected_maps=_array(maps[0, channels]),
+        candidates=_array(result.candidates.channels),
         importance=_array(weight),
         alpha=_array(alpha),
         contribution=contribution,
@@ -203,39 +334,39 @@ def _explain_one(look: ForwardPass, i: int, settings: Settings) -> Explanation:
         problem=problem,
         selection=selection,
         provenance=provenance,
-        view=look.views[i],
+        view=forward_pass.views[i],
     )
 
 
-def _census(maps: Float[Tensor, "maps h w"], found: Candidates) -> dict[str, Any]:
+def _counts(maps: Float[Tensor, "maps h w"], candidates: Candidates) -> dict[str, Any]:
     return {
         "channels": len(maps),
-        "dead": found.dead,
-        "candidates_in_all": len(found.channels) + found.left_out,
-        "left_out": found.left_out,
-        "left_out_relevance_share": found.left_out_share,
+        "dead": candidates.dead,
+        "candidates_in_all": len(candidates.channels) + candidates.left_out,
+        "left_out": candidates.left_out,
+        "left_out_relevance_share": candidates.left_out_share,
         "negative_share": float((maps < 0).float().mean()),
     }
 
 
-def _doubts(told: Mapping[str, Any], carried: float) -> tuple[str, ...]:
-    """What a reader must know before trusting the result; it is kept with it."""
-    found = []
-    if told["negative_share"] > 0:
-        found.append(
-            f"layer {told['layer']!r} has {signed_maps(told['negative_share'])}; "
+def _doubts(provenance: Mapping[str, Any], carried: float) -> tuple[str, ...]:
+    """Return what a reader must know before trusting the result; it is stored with it."""
+    doubts = []
+    if provenance["negative_share"] > 0:
+        doubts.append(
+            f"layer {provenance['layer']!r} has {signed_maps(provenance['negative_share'])}; "
             "a layer after a ReLU is better"
         )
-    if told["candidates_in_all"] == 0:
-        found.append("no map is alive and of positive importance: the explanation is empty")
-    elif carried < 0.1:
-        found.append(
+    if provenance["candidates_in_all"] == 0:
+        doubts.append("no map is alive and of positive importance: the explanation is empty")
+    elif carried < DOUBTFUL_SHARE:
+        doubts.append(
             f"the selected maps carry {carried:.1%} of the positive contributions to the logit, "
             "under 10 %: the map shows little of what the prediction rests on"
         )
-    return tuple(found)
+    return tuple(doubts)
 
 
 def _array(values: Tensor) -> Array:
-    """A copy of its own: what a model keeps and overwrites must not change a result."""
+    """Return a copy: what a model keeps and overwrites must not change a result."""
     return np.array(values.detach().cpu().numpy())

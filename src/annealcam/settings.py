@@ -1,4 +1,4 @@
-"""The choices behind an explanation, checked before any work is done."""
+"""The settings of an explanation, with every default, checked before any work is done."""
 
 from __future__ import annotations
 
@@ -6,43 +6,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, whole
+from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.errors import ArgumentError
+from annealcam.qubo.objectives import BETA, OBJECTIVES
 from annealcam.samplers.registry import SAMPLERS, sampler_named
 
-PRESETS: dict[str | None, dict[str, Any]] = {
-    None: {
-        "importance": "contribution", "objective": "relative", "map_form": "relu_of_sum",
-        "tau": 100.0,
-    },
+PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
         "importance": "gradcam", "objective": "sum", "beta": 0.7, "map_form": "sum_of_relu",
+        "tau": 50.0,
     },
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How maps are weighed, selected and drawn; see `annealcam.explain` for each of them.
+    """How maps are weighed, selected and drawn; see `annealcam.explain` for each field.
+
+    The defaults here are those of the whole library. `resolve` applies a preset.
 
     Raises:
         ArgumentError: a value is out of range, or a name is unknown.
 
-    >>> resolve(preset="paper").beta
-    0.7
+    >>> Settings().beta == BETA["relative"], Settings().tau
+    (True, 100.0)
     """
 
-    importance: str
-    objective: str
-    beta: float
-    map_form: str
+    importance: str = "contribution"
+    objective: str = "relative"
+    beta: float = BETA["relative"]
+    map_form: str = "relu_of_sum"
     preset: str | None = None
     cardinality: int | None = None
     max_qubits: int = 16
     sampler: Any = "anneal"
     sampler_options: Mapping[str, Any] | None = None
     seed: int = 0
-    tau: float = 50.0
+    tau: float = DEFAULT_TAU
     normalisation: str = "per_qubit"
     schedule: str = "linear"
     shots: int | None = None
@@ -53,7 +55,6 @@ class Settings:
         from annealcam.annealing.simulation.plan import check_tau
         from annealcam.attribution.cam import MAP_FORMS
         from annealcam.attribution.importance import IMPORTANCES
-        from annealcam.qubo.objectives import OBJECTIVES
         from annealcam.qubo.problem import check_beta, check_cardinality
 
         one_of("importance", self.importance, IMPORTANCES)
@@ -63,7 +64,7 @@ class Settings:
             object.__setattr__(self, "sampler", sampler_named(self.sampler).name)
         elif not callable(getattr(self.sampler, "sample", None)):
             raise ArgumentError(
-                f"sampler={self.sampler!r}: has no sample(bqm); give a name or a dimod sampler"
+                f"sampler={self.sampler!r}: has no method sample(bqm); give a name or a dimod sampler"
             )
         plain = {
             "beta": check_beta(self.beta),
@@ -83,6 +84,16 @@ class Settings:
         """The sampler's name; for an object, that of its class."""
         return self.sampler if isinstance(self.sampler, str) else type(self.sampler).__name__
 
+    @property
+    def weighing(self) -> dict[str, Any]:
+        """The keyword arguments of `build_problem`."""
+        return {
+            "beta": self.beta,
+            "limit": self.max_qubits,
+            "objective": self.objective,
+            "cardinality": self.cardinality,
+        }
+
     def sampling(self, *, seed: int | None = None) -> dict[str, Any]:
         """Return the keyword arguments of `annealcam.solve`; `seed` replaces that of the settings.
 
@@ -100,33 +111,34 @@ class Settings:
         }
 
     def as_provenance(self) -> dict[str, Any]:
-        """Return the record of these choices; common settings the sampler does not take are None."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        told["sampler"] = self.sampler_name
-        told["sampler_options"] = _plain(self.sampler_options)
+        """Return these settings as plain values; those that the sampler does not take are None."""
+        record = {field.name: getattr(self, field.name) for field in fields(self)}
+        record["sampler"] = self.sampler_name
+        record["sampler_options"] = _plain(self.sampler_options)
         taken = SAMPLERS[self.sampler].settings if isinstance(self.sampler, str) else ()
         for name in {"tau", "normalisation", "schedule", "shots"}.difference(taken):
-            told[name] = None
-        return told
+            record[name] = None
+        return record
 
 
 def _plain(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Options as a record holds them: numbers and lists as they are, objects by name."""
+    """Return options as a record holds them: numbers and lists as they are, objects by name."""
     if options is None:
         return None
-    kept = (bool, int, float, str, list, tuple)
+    plain = (bool, int, float, str, list, tuple)
     return {
         str(name): value
-        if value is None or isinstance(value, kept)
+        if value is None or isinstance(value, plain)
         else getattr(value, "name", type(value).__name__)
         for name, value in options.items()
     }
 
 
+@renamed_arguments(convention="normalisation")
 def resolve(preset: str | None = None, **choices: Any) -> Settings:
-    """Return the settings of a preset; choices that are not None stand above it.
+    """Return the settings of a preset, with the given choices above it; None leaves a default.
 
-    A beta that neither names is the one that suits the objective.
+    A beta that neither gives is the one that suits the objective.
 
     Raises:
         ArgumentError: no preset has that name, or a choice is out of range.
@@ -134,10 +146,9 @@ def resolve(preset: str | None = None, **choices: Any) -> Settings:
     >>> resolve("paper", beta=0.5, importance=None).importance
     'gradcam'
     """
+    values: dict[str, Any] = {"preset": preset}
     if preset is not None:
-        one_of("preset", preset, [name for name in PRESETS if name])
-    from annealcam.qubo.objectives import BETA
-
-    given = {name: value for name, value in choices.items() if value is not None}
-    chosen = {**PRESETS[preset], "preset": preset, **given}
-    return Settings(**{"beta": BETA.get(chosen["objective"], 0.0), **chosen})
+        values |= PRESETS[one_of("preset", preset, PRESETS)]
+    values |= {name: value for name, value in choices.items() if value is not None}
+    values.setdefault("beta", BETA.get(values.get("objective", Settings.objective), 0.0))
+    return Settings(**values)

@@ -21,7 +21,7 @@ from annealcam.atlas.atlas import open_atlas
 from annealcam.attribution.forward_pass import ForwardPass, run_forward
 from annealcam.explanation import Explanation
 from annealcam.models.preprocess import view_of
-from annealcam.pipeline import explained
+from annealcam.pipeline import explain_pass
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
 
@@ -117,7 +117,7 @@ class Engine:
 
     def _explain(self, choices: Choices) -> Explanation:
         settings = choices.settings()  # errors are raised before any work
-        return explained(self.opened_photo(choices).forward_pass, settings)[0]
+        return explain_pass(self.opened_photo(choices).forward_pass, settings)[0]
 
     def hardness(self, e: Explanation, tau: float) -> Iterator[Hardness]:
         """Yield the hardness of the problem: first with F alone, then with gap and levels.

@@ -16,8 +16,8 @@ from torch import Tensor
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array
 from annealcam.atlas.peaks import StrongestPhotos
-from annealcam.atlas.selections import selections
 from annealcam.attribution.capture import Capture
+from annealcam.pipeline import selected_channels
 from annealcam.settings import Settings
 
 
@@ -99,7 +99,7 @@ class PartBuilder:
             self._sums.append(means[labels == label].sum(axis=0, dtype=np.float64))
         np.add.at(self._counts, labels, 1)
         self._signs += int((maps < 0).sum()), maps.numel()
-        for label, channels in zip(labels, selections(captured, settings), strict=True):
+        for label, channels in zip(labels, selected_channels(captured, settings), strict=True):
             self._selected[channels, label] += 1
         peaks = maps.amax(dim=(-2, -1)).T.cpu().numpy()
         numbers = np.array(list(views), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""One pass through a network: what it saw, what a layer made of it, and who was asked."""
+"""One forward and one backward pass through a network: all that explanations are made from."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from annealcam._internal.heatmaps import stretched
 from annealcam._internal.types import Array
 from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError
@@ -23,11 +24,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class ForwardPass:
-    """What one pass through the network gave: all that explaining needs, as often as wanted."""
+    """The result of one pass through a network; any number of explanations can be made from it.
+
+    Attributes:
+        captured: activations and gradients of the layer.
+        views: each image stretched over 0 to 255; None for images without three channels.
+        record: what the provenance of a result holds of the pass; plain values.
+        class_names: of the logits; None where they have none.
+    """
 
     captured: Capture
     views: tuple[UInt8[Array, "h w 3"] | None, ...]
-    about: Mapping[str, Any]
+    record: Mapping[str, Any]
     class_names: Sequence[str] | None
 
 
@@ -35,24 +43,24 @@ def run_forward(
     model: nn.Module,
     image: Float[Tensor, "*batch channels height width"],
     *,
-    layer: str | None = None,
+    layer: str | nn.Module | None = None,
     target: int | str | Sequence[int] | None = None,
     model_name: str | None = None,
     photo_name: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> ForwardPass:
-    """Run the network, once; arguments and errors are those of `explain`.
+    """Run the network once on an image or a batch; arguments and errors are those of `explain`.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> run_forward(net, torch.randn(3, 8, 8), layer="1").captured.layer
     '1'
     """
     images = as_batch(image)
-    chosen = layer if layer is not None else default_layer(model, images[:1])
-    log.info("layer %s%s", chosen, "" if layer is not None else " (chosen: none was named)")
-    captured = capture(model, images, layer=chosen, targets=resolve_targets(target, class_names))
+    name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
+    log.info("layer %s%s", name, " (the default)" if layer is None else "")
+    captured = capture(model, images, layer=name, targets=resolve_targets(target, class_names))
     _check_names(class_names, captured.logits.shape[1])
-    about = {
+    record = {
         "photo": photo_name,
         "model": model_name or type(model).__name__,
         "layer_was_named": layer is not None,
@@ -61,7 +69,7 @@ def run_forward(
         "device": str(captured.logits.device),
         "dtype": str(captured.dtype).removeprefix("torch."),
     }
-    return ForwardPass(captured, tuple(_view(each) for each in images), about, class_names)
+    return ForwardPass(captured, tuple(_view(each) for each in images), record, class_names)
 
 
 def as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
@@ -74,9 +82,9 @@ def as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
     torch.Size([1, 3, 2, 2])
     """
     if not isinstance(image, Tensor) or image.ndim not in (3, 4) or not image.is_floating_point():
-        found = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        kind = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
         raise ArgumentError(
-            f"image: {found}; a floating-point tensor (3, H, W) or (n, 3, H, W), normalised, "
+            f"image: {kind}; a floating-point tensor (3, H, W) or (n, 3, H, W), normalised, "
             "as `preprocess` of load_model makes it"
         )
     return image if image.ndim == 4 else image[None]

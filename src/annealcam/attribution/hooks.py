@@ -74,9 +74,31 @@ def layer_names(model: nn.Module) -> dict[str, nn.Module]:
     return {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
 
 
+def layer_name(model: nn.Module, layer: Any) -> str:
+    """Return the name of a layer that is given by its name or as a module of the network.
+
+    Raises:
+        LayerError: the module is no part of the network, or `layer` is neither.
+
+    >>> model = nn.Sequential(nn.ReLU(), nn.Flatten())
+    >>> layer_name(model, model[1]), layer_name(model, "0")
+    ('1', '0')
+    """
+    if isinstance(layer, str):
+        return layer
+    if not isinstance(layer, nn.Module):
+        raise LayerError(
+            f"layer: a {type(layer).__name__}; give a name such as 'layer4', or a module"
+        )
+    for name, module in layer_names(model).items():
+        if module is layer and name:
+            return name
+    raise LayerError(f"layer: this {type(layer).__name__} is no part of the network")
+
+
 def find_layer(model: nn.Module, layer: str) -> nn.Module:
     """Return the module named `layer`; the names that `torch.compile` adds may be left out."""
-    modules = {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
+    modules = layer_names(model)
     if not isinstance(layer, str):
         raise LayerError(f"layer: a {type(layer).__name__}; give its name, such as 'layer4'")
     wanted = layer.replace(_COMPILED, "")

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
-from annealcam.atlas.selections import selections
 from annealcam.attribution.cam import CAM_METHODS, explanation_map
 from annealcam.attribution.capture import Capture
 from annealcam.attribution.importance import contributions, gradcam_weights, importance
@@ -25,6 +24,7 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
 from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.models.network_layer import NetworkLayer, capture_batches
+from annealcam.pipeline import selected_channels
 from annealcam.settings import Settings
 
 METHODS = ("annealcam", *CAM_METHODS, "topk")
@@ -228,7 +228,8 @@ def _observations(
     f, g = captured.activations, captured.gradients
     weights, alpha = importance(f, g, settings.importance), gradcam_weights(g)
     selection = [
-        torch.from_numpy(channels).to(f.device) for channels in selections(captured, settings)
+        torch.from_numpy(channels).to(f.device)
+        for channels in selected_channels(captured, settings)
     ]
     top = [
         weight.argsort(descending=True, stable=True)[: len(channels)]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from annealcam._internal.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from annealcam.evaluation.batches import photos_in
     from annealcam.evaluation.best_maps import best_k
     from annealcam.evaluation.evaluation import Evaluation, evaluate
     from annealcam.evaluation.faithfulness import check_explanation, check_sentences

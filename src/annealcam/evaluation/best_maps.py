@@ -72,9 +72,8 @@ def best_k(
     for number, k in enumerate(feasible):
         report(f"the best {k}", number, len(feasible))
         candidates, problem = build_problem(
-            maps, weight, beta=settings.beta, limit=settings.max_qubits,
-            objective=settings.objective, cardinality=k,
-        )  # fmt: skip
+            maps, weight, **(settings.weighing | {"cardinality": k})
+        )
         solution = solve_exact(problem, time_limit=time_limit)
         selections.append(candidates.channels.cpu().numpy()[solution.n.astype(bool)])
         proved.append(solution.proved)

@@ -53,10 +53,7 @@ def method_maps(
     of largest contribution, those of largest alpha, and random live maps of positive importance.
     An image with fewer candidates than the cardinality keeps all of them.
     """
-    images = layer_maps(
-        captured, importance=settings.importance, beta=settings.beta, limit=settings.max_qubits,
-        objective=settings.objective, cardinality=settings.cardinality, fewer=True,
-    )  # fmt: skip
+    images = layer_maps(captured, importance=settings.importance, fewer=True, **settings.weighing)
     weighted = {
         name: cam_maps(captured.activations, captured.gradients, name).cpu().numpy()
         for name in CAM_METHODS

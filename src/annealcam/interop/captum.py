@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from annealcam.attribution.capture import Reshape
 from annealcam.errors import ArgumentError, LayerError
-from annealcam.interop._selected import drawn, settings_of
+from annealcam.interop.selection import selection_maps, settings_of
 
 try:
     from captum._utils.common import _run_forward  # type: ignore[import-untyped]
@@ -46,7 +46,7 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
     Raises:
         ArgumentError: an option is unknown or out of range.
 
-    Source: arXiv 2604.25649; the face is that of Captum 0.8 and 0.9.
+    Source: arXiv 2604.25649; the interface is that of Captum 0.8 and 0.9.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> a = LayerAnnealCAM(net, net[1], sampler="exact").attribute(torch.randn(2, 3, 8, 8), 0)
@@ -106,7 +106,7 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
             )
         if len(maps) != 1:
             raise LayerError(f"layer: gives {len(maps)} tensors, not one of maps (n, maps, h, w)")
-        return drawn(self._maps(maps[0]), self._maps(gradients[0]), self.settings)[:, None]
+        return selection_maps(self._maps(maps[0]), self._maps(gradients[0]), self.settings)[:, None]
 
     def _maps(self, values: Tensor) -> Tensor:
         """Maps, or their gradients, without graph and in at least float32."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from annealcam._internal.types import Array
 from annealcam.attribution.capture import Reshape
 from annealcam.errors import ArgumentError, LayerError
-from annealcam.interop._selected import selected, settings_of
+from annealcam.interop.selection import selected_maps, settings_of
 
 try:
     from pytorch_grad_cam.base_cam import BaseCAM  # type: ignore[import-untyped]
@@ -46,7 +46,7 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         ArgumentError: an option is unknown or out of range; (when called) no image.
         LayerError: (when called) no spatial maps, or no gradient reaches them.
 
-    Source: arXiv 2604.25649; the face is that of pytorch-grad-cam 1.5.
+    Source: arXiv 2604.25649; the interface is that of pytorch-grad-cam 1.5.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> with AnnealCAM(net, [net[1]], sampler="exact") as cam:
@@ -93,7 +93,7 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         if grads is None or activations is None:
             raise LayerError("target_layers: no gradient of the targets reaches a layer of them")
         f, g = torch.from_numpy(activations), torch.from_numpy(grads)
-        chosen = selected(f, g, self.settings)
+        chosen = selected_maps(f, g, self.settings)
         return np.where(chosen.numpy(), grads.mean(axis=(2, 3)), np.float32(0))
 
     def get_cam_image(

@@ -15,7 +15,7 @@ from annealcam.attribution.capture import Reshape, capture
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError
-from annealcam.interop._selected import drawn, settings_of
+from annealcam.interop.selection import selection_maps, settings_of
 
 INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -53,7 +53,7 @@ def explain_func(
         ArgumentError: inputs are no batch of images, an option is unknown or out of range.
         AnnealcamError: as `annealcam.explain` does.
 
-    Source: arXiv 2604.25649; the face is that of Quantus 0.6.
+    Source: arXiv 2604.25649; the interface is that of Quantus 0.6.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> explain_func(net, torch.randn(2, 3, 8, 8).numpy(), [0, 1], layer="1").shape
@@ -69,7 +69,7 @@ def explain_func(
         targets=_as_targets(targets, len(images)),
         reshape=reshape_transform,
     )
-    maps = drawn(captured.activations, captured.gradients, settings)[:, None]
+    maps = selection_maps(captured.activations, captured.gradients, settings)[:, None]
     corners = {"align_corners": False} if interpolation == "bilinear" else {}
     size = images.shape[-2:]
     resized = nn.functional.interpolate(maps, size=size, mode=interpolation, **corners)

@@ -16,7 +16,7 @@ from annealcam._internal.text import chance, number
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.attribution.cam import BESIDE
-from annealcam.explanation import Explanation
+from annealcam.explanation import DOUBTFUL_SHARE, Explanation
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.html.annealing import annealing_panel
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
@@ -33,7 +33,6 @@ from annealcam.render.text import class_name, selection_summary
 MOST_ANNEALED = 16  # qubits in an annealing panel
 MOST_CARDS = 24
 CROPS, CROP_SIDE = 4, 120
-DOUBTFUL_SHARE = 0.1  # of the logit or of the positive contributions: a tile below it is marked
 
 
 def explanation_html(

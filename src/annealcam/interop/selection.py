@@ -1,4 +1,4 @@
-"""What all faces share: from a layer's maps and gradients to the weights of the selected maps."""
+"""What all adapters share: from the maps and gradients of a layer to the selected maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -16,14 +15,13 @@ from annealcam._internal.text import signed_maps
 from annealcam.attribution.cam import explanation_map
 from annealcam.attribution.capture import refuse_non_finite
 from annealcam.attribution.importance import gradcam_weights, importance
-from annealcam.attribution.layer_maps import build_problem
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
-from annealcam.samplers.selection import select
+from annealcam.pipeline import select_maps
 from annealcam.settings import Settings, resolve
 
 
 def settings_of(choices: Mapping[str, Any]) -> Settings:
-    """Return the settings behind a face's keywords, those of `annealcam.explain`.
+    """Return the settings behind an adapter's keywords, those of `annealcam.explain`.
 
     Raises:
         ArgumentError: a keyword is unknown, or a value is out of range.
@@ -31,14 +29,16 @@ def settings_of(choices: Mapping[str, Any]) -> Settings:
     >>> settings_of({"preset": "paper", "sampler": "exact"}).beta
     0.7
     """
-    known = [field.name for field in fields(Settings)]
+    known = [*(field.name for field in fields(Settings)), "convention"]
     for name in choices:
         if name not in known:
-            raise ArgumentError(f"{name}: no such option{suggest(name, known)}; as in `explain`")
+            raise ArgumentError(
+                f"{name}: no such option{suggest(name, known)}; the options are those of `explain`"
+            )
     return resolve(**choices)
 
 
-def selected(
+def selected_maps(
     maps: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], settings: Settings
 ) -> Bool[Tensor, "n maps"]:
     """Return which maps of each image are selected, as `annealcam.explain` selects them.
@@ -51,16 +51,18 @@ def selected(
         ArgumentError: an image has fewer candidates than the cardinality.
 
     >>> f = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
-    >>> selected(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
+    >>> selected_maps(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
     tensor([[ True, False]])
     """
     refuse_without_maps(maps)
     refuse_non_finite("maps", maps)
     refuse_non_finite("gradients", gradients)
     weight = importance(maps, gradients, settings.importance)
-    rows = [_selected_one(maps[i], weight[i], settings, i) for i in range(len(maps))]
-    _warn(maps, [i for i, row in enumerate(rows) if not row.any()])
-    return torch.stack(rows)
+    chosen = torch.zeros(weight.shape, dtype=torch.bool, device=maps.device)
+    for i in range(len(maps)):
+        chosen[i, select_maps(maps[i], weight[i], settings, image=i).channels] = True
+    _warn(maps, [i for i, row in enumerate(chosen) if not row.any()])
+    return chosen
 
 
 def refuse_without_maps(maps: Tensor) -> None:
@@ -75,35 +77,22 @@ def refuse_without_maps(maps: Tensor) -> None:
         )
 
 
-def drawn(
+def selection_maps(
     maps: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], settings: Settings
 ) -> Float[Tensor, "n h w"]:
     """Return each image's raw explanation map: that of `annealcam.explain`.
 
     >>> f = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
-    >>> drawn(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
+    >>> selection_maps(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
     tensor([[[3., 0.]]])
     """
-    chosen, alpha = selected(maps, gradients, settings), gradcam_weights(gradients)
+    chosen, alpha = selected_maps(maps, gradients, settings), gradcam_weights(gradients)
     return torch.stack(
         [
             explanation_map(f[n], a[n], form=settings.map_form)
             for f, a, n in zip(maps, alpha, chosen, strict=True)
         ]
     )
-
-
-def _selected_one(
-    maps: Float[Tensor, "maps h w"], weight: Float[Tensor, " maps"], settings: Settings, i: int
-) -> Bool[Tensor, " maps"]:
-    found, problem = build_problem(
-        maps, weight, beta=settings.beta, limit=settings.max_qubits,
-        objective=settings.objective, cardinality=settings.cardinality, image=i,
-    )  # fmt: skip
-    chosen = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
-    which = np.flatnonzero(select(problem, **settings.sampling()).n)
-    chosen[found.channels[torch.from_numpy(which).to(maps.device)]] = True
-    return chosen
 
 
 def _warn(maps: Tensor, empty: list[int]) -> None:
