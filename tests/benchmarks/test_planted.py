@@ -5,8 +5,6 @@ import pytest
 
 from annealcam.audit.observations import METHODS
 from annealcam.data.labelled import set_of_pixels
-from annealcam.data.sets import load_set
-from annealcam.data.splits import draw_per_class
 from annealcam.errors import ArgumentError
 from benchmarks.planted.patch import IN_VIEW, Patch, planted, stamped
 from benchmarks.planted.revealed import compare, selection_rate, share_on_patch
@@ -76,14 +74,6 @@ def test_which_photos_are_stamped_depends_on_names_and_seed_alone():
     assert (mixed.stamped == straight.stamped[order]).all()
     other = planted(photos, 0, Patch(), share=0.5, seed=5)
     assert (other.stamped != straight.stamped).any()
-
-
-def test_few_photos_are_the_same_few():
-    digits = load_set("digits")
-    five, ten = draw_per_class(digits, 5), draw_per_class(digits, 10)
-    assert set(five.images) < set(ten.images)
-    assert (np.bincount(five.labels) == 5).all()
-    assert draw_per_class(digits, None) is digits
 
 
 @pytest.mark.parametrize(

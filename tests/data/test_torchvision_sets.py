@@ -133,7 +133,7 @@ def test_caltech101_leaves_out_the_background_and_the_faces_it_has_twice(tmp_pat
 
 def test_caltech101_without_its_background_says_what_to_do(tmp_path):
     caltech101(tmp_path, names=("Faces", "ant"))
-    with pytest.raises(ArgumentError, match="caltech101 cannot be used .*--download"):
+    with pytest.raises(ArgumentError, match="caltech101 is damaged .*--download"):
         load_set("caltech101", root=tmp_path)
 
 
@@ -165,7 +165,7 @@ def test_files_with_another_checksum_are_never_read(tmp_path, name, make, monkey
 
     monkeypatch.setattr("pickle.load", read)
     monkeypatch.setattr("numpy.fromfile", read)
-    with pytest.raises(ArgumentError, match="cannot be used .*not found or corrupted") as raised:
+    with pytest.raises(ArgumentError, match="is damaged .*not found or corrupted") as raised:
         load_set(name, root=tmp_path)
     assert str(raised.value).startswith(f"data={name!r}: ")
 

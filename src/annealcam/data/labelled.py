@@ -1,9 +1,8 @@
-"""LabelledSet: photos with their classes, opened one by one, and never all in memory."""
+"""LabelledSet: photos with their classes, opened one by one."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,25 +13,27 @@ import numpy as np
 from jaxtyping import Int, Integer, UInt8
 from PIL import Image
 
+from annealcam._internal.resumable import identity_hash
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import load_image
 
-_MOST_BYTES = 10**9  # above this, a fingerprint reads no bytes
+_MOST_BYTES = 10**9  # above this size a fingerprint does not read the files
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelledSet:
-    """One part of a labelled set: what its photos are called, what they show, how to open them.
+    """One part of a labelled set: names, classes and pictures of its photos.
 
     Attributes:
-        name: what it was asked for as, `imagenette`.
+        name: name of the set, as for `load_set`.
         part: `train`, `validation`, `test`, `unseen` or `all`.
-        classes: the names of the classes; ImageNet's own where the classes are ImageNet's.
-        images: a name for each photo, unique, in a stable order.
-        labels: (n,): the number of each photo's class.
-        open: photo number i, upright RGB; raises ImageError with the photo's name.
-        files: the photos' files, or nothing where the photos lie in an array.
+        classes: names of the classes; ImageNet's names for ImageNet's classes.
+        images: a unique name for each photo, in a stable order.
+        labels: (n,): number of the class of each photo.
+        open: function that opens photo number i, upright RGB; it raises ImageError.
+        files: files of the photos; empty if the photos are in an array.
 
     >>> from annealcam.data.sets import load_set
     >>> digits = load_set("digits")
@@ -51,8 +52,14 @@ class LabelledSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "LabelledSet", name=self.name, part=self.part, photos=len(self),
+            classes=len(self.classes),
+        )  # fmt: skip
+
     def of_class(self, label: int) -> Int[Array, " m"]:
-        """Return the numbers of a class's photos, in order.
+        """Return the numbers of the photos of a class, in order.
 
         Raises:
             ArgumentError: there is no class of this number.
@@ -64,34 +71,34 @@ class LabelledSet:
         return np.flatnonzero(self.labels == label)
 
     def subset(self, numbers: Int[Array, " m"], *, part: str | None = None) -> LabelledSet:
-        """Return these photos alone, in this order, with the same classes."""
-        kept = [int(i) for i in numbers]
+        """Return these photos, in this order, with the same classes."""
+        order = [int(i) for i in numbers]
         return replace(
             self,
             part=part or self.part,
-            images=tuple(self.images[i] for i in kept),
-            labels=self.labels[kept],
-            open=partial(_open_kept, self.open, tuple(kept)),
-            files=tuple(self.files[i] for i in kept) if self.files else (),
+            images=tuple(self.images[i] for i in order),
+            labels=self.labels[order],
+            open=partial(_open_subset, self.open, tuple(order)),
+            files=tuple(self.files[i] for i in order) if self.files else (),
         )
 
     def first_photo(self) -> Image.Image:
         """Return the first photo that can be read.
 
         Raises:
-            ImageError: not one photo can be read.
+            ImageError: no photo can be read.
         """
         for number in range(len(self)):
             with suppress(ImageError):
                 return self.open(number)
-        raise ImageError(f"data={self.name!r}: not one photo can be read")
+        raise ImageError(f"data={self.name!r}: no photo can be read")
 
     def fingerprint(self) -> str:
         """Return a hash of the classes, names, labels and contents of the photos.
 
-        `sha256:...` covers the bytes of the files (the pixels, where there are no files);
-        `sha256-of-sizes:...`, for files above 1 GB in all, their sizes instead. A file that cannot
-        be read counts as such, so that a set with a broken photo has a fingerprint too.
+        `sha256:...` covers the bytes of the files, or the pixels of a set without files;
+        `sha256-of-sizes:...` covers the sizes of the files instead, if they exceed 1 GB together.
+        Unreadable files are hashed as such, so that a set with a broken photo has a fingerprint.
         """
         sizes = [_size(file) for file in self.files]
         if sum(sizes) > _MOST_BYTES:
@@ -101,17 +108,13 @@ class LabelledSet:
         return f"sha256:{self._hash([_pixel_hash(self.open(i)) for i in range(len(self))])}"
 
     def _hash(self, contents: Sequence[int | str]) -> str:
-        told = [self.classes, self.images, self.labels.tolist(), contents]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return identity_hash([self.classes, self.images, self.labels.tolist(), contents])
 
 
 def set_of_files(
     name: str, part: str, classes: Sequence[str], photos: Iterable[tuple[str, int, Path]]
 ) -> LabelledSet:
-    """Return the set of photos that lie in files: for each its name, label and file.
-
-    The photos are put in the order of their names.
-    """
+    """Return a set of photos in files, given by name, label and file, sorted by name."""
     named = sorted(photos)
     files = tuple(file for _, _, file in named)
     return LabelledSet(
@@ -133,14 +136,15 @@ def set_of_pixels(
     labels: Integer[Array, " n"],
     pixels: UInt8[Array, "n h w *rgb"],
 ) -> LabelledSet:
-    """Return the set of photos that lie in one array, grey or RGB."""
-    numbers = labels.astype(np.int64)
-    opened = partial(_open_pixels, pixels)
-    return LabelledSet(name, part, tuple(classes), tuple(images), numbers, opened)
+    """Return a set of photos in one array, grey or RGB."""
+    open_photo = partial(_open_pixels, pixels)
+    return LabelledSet(
+        name, part, tuple(classes), tuple(images), labels.astype(np.int64), open_photo
+    )
 
 
 def joined(sets: Sequence[LabelledSet], *, part: str) -> LabelledSet:
-    """Return the photos of several parts of one set as one; their names must differ."""
+    """Return the photos of several parts of one set as one part; their names must differ."""
     return replace(
         sets[0],
         part=part,
@@ -159,8 +163,10 @@ def _open_pixels(pixels: UInt8[Array, "n h w *rgb"], i: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels[i])).convert("RGB")
 
 
-def _open_kept(opened: Callable[[int], Image.Image], kept: tuple[int, ...], i: int) -> Image.Image:
-    return opened(kept[i])
+def _open_subset(
+    open_photo: Callable[[int], Image.Image], order: tuple[int, ...], i: int
+) -> Image.Image:
+    return open_photo(order[i])
 
 
 def _open_joined(sets: tuple[LabelledSet, ...], i: int) -> Image.Image:

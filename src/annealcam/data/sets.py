@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from annealcam._internal.validation import whole
-from annealcam.data.digits import load_digits
+import numpy as np
+
+from annealcam._internal.validation import one_of, whole
 from annealcam.data.folders import load_folder
-from annealcam.data.imagenette import load_imagenette
-from annealcam.data.labelled import LabelledSet
-from annealcam.data.roots import data_root
-from annealcam.data.torchvision_sets import SETS, load_torchvision
+from annealcam.data.labelled import LabelledSet, set_of_pixels
+from annealcam.data.splits import PARTS, divide
+from annealcam.data.torchvision_sets import SETS, load_imagenette, load_torchvision
 from annealcam.errors import ArgumentError, suggest
-
-__all__ = ["NAMES", "LabelledSet", "data_root", "load_set"]
 
 FOLDER = "folder:"
 NAMES = ("digits", "imagenette", *SETS)
@@ -31,14 +30,16 @@ def load_set(
 
     Args:
         name: `digits` (bundled with scikit-learn), `imagenette`, `stl10`, `cifar10`, `caltech101`,
-            `oxford-pet`, or `folder:PATH` (a folder a class).
-        part: `train`, `validation`, `test`, `all`, or `unseen` where the set has it. What a set
-            does not divide itself is divided by `seed` and the photos' names.
-        root: where sets lie; else the environment's ANNEALCAM_DATA, else ~/.cache/annealcam/data.
-        download: whether a set that is not in `root` is fetched into it.
+            `oxford-pet`, or `folder:PATH` (one folder per class).
+        part: `train`, `validation`, `test`, `all`, or `unseen` if the set has it. A set without
+            these parts is divided by `seed` and the names of the photos.
+        root: folder of the sets; None takes the environment's ANNEALCAM_DATA, or else
+            ~/.cache/annealcam/data.
+        download: whether a set that is not in `root` is downloaded into it.
+        seed: seed of the division.
 
     Raises:
-        ArgumentError: an unknown set or part, or the set is not there, not whole or too small.
+        ArgumentError: set or part is unknown, or the set is missing, incomplete or too small.
 
     >>> digits = load_set("digits", part="train")
     >>> len(digits), digits.classes[3], digits.of_class(3).shape
@@ -46,7 +47,7 @@ def load_set(
     """
     seed = whole("seed", seed)
     if not isinstance(name, str):
-        raise ArgumentError(f"data={name!r}: must be a name; one of {_known()}")
+        raise ArgumentError(f"data={name!r}: must be a name; one of {_names()}")
     if name.startswith(FOLDER) and name != FOLDER:
         return load_folder(name.removeprefix(FOLDER), name=name, part=part, seed=seed)
     if name == "digits":
@@ -55,8 +56,40 @@ def load_set(
         return load_imagenette(data_root(root), part=part, download=download, seed=seed)
     if name in SETS:
         return load_torchvision(name, data_root(root), part=part, download=download, seed=seed)
-    raise ArgumentError(f"data={name!r}: unknown{suggest(name, NAMES)}; one of {_known()}")
+    raise ArgumentError(f"data={name!r}: unknown{suggest(name, NAMES)}; one of {_names()}")
 
 
-def _known() -> str:
+def load_digits(*, part: str = "test", seed: int = 0) -> LabelledSet:
+    """Return a part of scikit-learn's digits: 1797 photos of 8 x 8 pixels, without any download.
+
+    Of each digit 60 % are train, 20 % validation and 20 % test. A pixel of v sixteenths has the
+    level round(255 v / 16).
+
+    Raises:
+        ArgumentError: the part is unknown.
+
+    >>> len(load_digits(part="all"))
+    1797
+    """
+    one_of("part", part, PARTS)
+    from sklearn.datasets import load_digits as bundled
+
+    data = bundled()
+    names = [f"digit-{i:04d}" for i in range(len(data.target))]
+    pixels = np.round(data.images * (255 / 16)).astype(np.uint8)
+    whole = set_of_pixels("digits", "all", "0123456789", names, data.target, pixels)
+    return whole if part == "all" else divide(whole, part, seed=seed)
+
+
+def data_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of the sets: `root`, or else ANNEALCAM_DATA, or else the user's cache.
+
+    >>> str(data_root("sets"))
+    'sets'
+    """
+    folder = root or os.environ.get("ANNEALCAM_DATA") or Path("~/.cache/annealcam/data")
+    return Path(folder).expanduser()
+
+
+def _names() -> str:
     return f"{', '.join(NAMES)}, {FOLDER}PATH"

@@ -1,10 +1,11 @@
-"""Sets divided into parts, class by class, by lots that depend on the seed and the names alone."""
+"""Division of sets into parts, by random draws that depend on seed and names alone."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 
 import numpy as np
@@ -16,19 +17,19 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
 
 PARTS = ("train", "validation", "test", "all")
-# The shares that are held out; what is left is `train`.
-DIVIDED = MappingProxyType({"validation": 0.2, "test": 0.2})  # of a set without parts of its own
-HELD_OUT = MappingProxyType({"validation": 0.1})  # of `train`, where the set has its own test part
+# The shares that are held out; the rest is `train`.
+DIVIDED = MappingProxyType({"validation": 0.2, "test": 0.2})  # of a set without parts
+HELD_OUT = MappingProxyType({"validation": 0.1})  # of `train`, if the set has a test part
 
 
 def divide(
     whole: LabelledSet, part: str, *, held: Mapping[str, float] = DIVIDED, seed: int = 0
 ) -> LabelledSet:
-    """Return one part of a set: of each class the share `held[part]`, or for `train` the rest.
+    """Return one part of a set: the share `held[part]` of each class, or for `train` the rest.
 
-    A photo's lot is the SHA-256 of the seed and its name: of n photos of a class the first
-    max(1, round(share n)) are the first part held out, the next ones the second. So the parts are
-    disjoint, every class is in each, and a photo more or less moves few others.
+    The photos of a class are sorted by the SHA-256 of the seed and their name. Of n photos the
+    first max(1, round(share n)) are the first part held out, the next ones the second. The parts
+    are disjoint, each class is in every part, and adding a photo moves few others.
 
     Raises:
         ArgumentError: a class has too few photos to be in every part.
@@ -37,8 +38,8 @@ def divide(
     >>> [len(divide(load_set("digits", part="all"), part)) for part in ("train", "test")]
     [1079, 359]
     """
-    chosen = [_of_class(whole, label, part, held, seed) for label in range(len(whole.classes))]
-    return whole.subset(np.sort(np.concatenate(chosen)), part=part)
+    numbers = [_of_class(whole, label, part, held, seed) for label in range(len(whole.classes))]
+    return whole.subset(np.sort(np.concatenate(numbers)), part=part)
 
 
 def draw_per_class(photos: LabelledSet, count: int | None, *, seed: int = 0) -> LabelledSet:
@@ -55,10 +56,10 @@ def draw_per_class(photos: LabelledSet, count: int | None, *, seed: int = 0) -> 
         return photos
     most = whole("photos_per_class", count, least=1)
     drawn = [
-        sorted(photos.of_class(label), key=lambda i: _lot(f"few/{photos.images[i]}", seed))[:most]
+        sorted(photos.of_class(label), key=lambda i: _draw(f"few/{photos.images[i]}", seed))[:most]
         for label in range(len(photos.classes))
     ]
-    return photos.subset(np.array(sorted(i for own in drawn for i in own), dtype=np.int64))
+    return photos.subset(np.array(sorted(chain.from_iterable(drawn)), dtype=np.int64))
 
 
 def _of_class(
@@ -68,17 +69,17 @@ def _of_class(
     if len(members) <= len(held):
         raise ArgumentError(
             f"data={whole.name!r}: class {whole.classes[label]!r} has {len(members)} photos, too "
-            f"few to divide; give {len(held) + 1} or more, or ask for part='all'"
+            f"few to divide; give {len(held) + 1} or more, or use part='all'"
         )
-    drawn = np.array(sorted(members, key=lambda i: _lot(whole.images[i], seed)))
+    order = np.array(sorted(members, key=lambda i: _draw(whole.images[i], seed)))
     first = 0
     for name, share in held.items():
         count = max(1, round(share * len(members)))
         if name == part:
-            return drawn[first : first + count]
+            return order[first : first + count]
         first += count
-    return drawn[first:]
+    return order[first:]
 
 
-def _lot(name: str, seed: int) -> bytes:
+def _draw(name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/".encode() + os.fsencode(name)).digest()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from annealcam.data.labelled import set_of_pixels
 from annealcam.data.sets import load_set
-from annealcam.data.splits import DIVIDED, HELD_OUT, divide
+from annealcam.data.splits import DIVIDED, HELD_OUT, divide, draw_per_class
 from annealcam.errors import ArgumentError
 
 PARTS = ("train", "validation", "test")
@@ -95,3 +95,11 @@ def test_the_digits_parts_never_change():
         "validation": ("digit-0001", "digit-0008", "digit-0009"),
         "test": ("digit-0000", "digit-0005", "digit-0006"),
     }
+
+
+def test_few_photos_are_the_same_few():
+    digits = load_set("digits")
+    five, ten = draw_per_class(digits, 5), draw_per_class(digits, 10)
+    assert set(five.images) < set(ten.images)
+    assert (np.bincount(five.labels) == 5).all()
+    assert draw_per_class(digits, None) is digits

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from annealcam.data.imagenet import class_names
+from annealcam.data.folders import class_names
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
 
@@ -148,7 +148,7 @@ def bad(top, kind):
      ("empty", "holds nothing; put the photos"), ("flat", "holds photos but no folders"),
      ("class without photos", "class 'dog' has no photo in .*dog; add some"),
      ("nested", "cat holds a folder, old"), ("few", "class 'dog' has 2 photos, too few"),
-     ("half", "set holds train, not train and .*; add what is missing, or give folder:.*set/train"),
+     ("half", "set holds train, but not train with .*; add the missing folder, or give folder:.*set/train"),
      ("both", "both val and validation"), ("empty train", "train holds nothing")],
 )  # fmt: skip
 def test_folders_that_are_no_set_are_refused(tmp_path, kind, said):
