@@ -161,6 +161,13 @@ def test_one_image_has_no_others_to_be_compared_with(images):
     assert under_noise(bright, images[:1]).between_images is None
 
 
+def test_optima_that_differ_by_rounding_alone_are_all_returned():
+    J = np.array([[0.0, 2.0], [2.0, 0.0]])
+    for gap, optima in ((1e-14, [1, 2]), (1e-9, [1])):
+        problem = ac.SelectionProblem([1.0, 1.0 - gap], J, beta=0.5)
+        assert near_optimal(problem, 0.0).states.tolist() == optima
+
+
 def test_bad_input(images):
     p = relu_problem(4)
     with pytest.raises(ArgumentError, match="at least two"):

@@ -46,6 +46,19 @@ def test_more_kicks_are_never_worse_and_seeds_give_bits():
     assert np.array_equal(local_search(problem, seed=3), local_search(problem, seed=3))
 
 
+def test_the_default_number_of_kicks_leaves_deep_minima():
+    """Random signs make a rugged landscape, where a hundred kicks are not enough."""
+    rng = np.random.default_rng([100, 4])
+    J = np.triu(rng.normal(size=(100, 100)), 1)
+    problem = ac.SelectionProblem(rng.normal(size=100), J + J.T, beta=0.3)
+    few, usual, many = (
+        problem.energy(local_search(problem, **options))
+        for options in ({"kicks": 100}, {}, {"kicks": 2000})
+    )
+    assert usual == pytest.approx(many, abs=1e-9)
+    assert few > usual + 1.0
+
+
 def test_a_start_is_never_left_for_worse():
     problem = relu_problem(40, cardinality=6, beta=0.8)
     best = local_search(problem)

@@ -1,4 +1,11 @@
-"""Numbers as they are read."""
+"""Numbers and results as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 
 def number(value: float) -> str:
@@ -46,8 +53,27 @@ def short_repr(kind: str, **facts: object) -> str:
     >>> short_repr("AnnealResult", d=8, success_probability=0.123456)
     'AnnealResult(d=8, success_probability=0.1235)'
     """
-    parts = (
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value!r}"
-        for name, value in facts.items()
-    )
+    parts = (f"{name}={_shown(value)}" for name, value in facts.items())
     return f"{kind}({', '.join(parts)})"
+
+
+def repr_with(*attributes: str) -> Callable[[Any], str]:
+    """Return a `__repr__` that shows some attributes, and arrays by shape and finite mean.
+
+    >>> from types import SimpleNamespace
+    >>> repr_with("score", "mode")(SimpleNamespace(score=np.array([1.0, 2.0]), mode="deletion"))
+    "SimpleNamespace(score=(2,) mean 1.5, mode='deletion')"
+    """
+
+    def represent(result: Any) -> str:
+        parts = (f"{name}={_shown(getattr(result, name))}" for name in attributes)
+        return f"{type(result).__name__}({', '.join(parts)})"
+
+    return represent
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        finite = value[np.isfinite(value)] if value.dtype.kind == "f" else value[:0]
+        return f"{value.shape} mean {finite.mean():.4g}" if finite.size else f"{value.shape}"
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)

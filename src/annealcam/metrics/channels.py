@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam.attribution.capture import targets_of
 from annealcam.errors import ArgumentError
@@ -38,6 +39,8 @@ class ChannelFaithfulness:
     probability: Float[Array, " n"]
     probability_kept: Float[Array, " n"]
     probability_dropped: Float[Array, " n"]
+
+    __repr__ = repr_with("kept_share", "lost_share", "undefined")
 
     @property
     def kept_share(self) -> Float[Array, " n"]:
@@ -217,6 +220,8 @@ class BetaCurve:
     maps: Int[Array, " betas"]
     kept: Float[Array, " betas"]
     kept_top: Float[Array, " betas"]
+
+    __repr__ = repr_with("betas", "maps", "kept", "kept_top")
 
     def fewest(self, share: float = 0.9) -> tuple[int, float] | None:
         """Return the least number of maps on the curve that keep a share, and its beta.

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.statistics import mean_interval
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError
@@ -37,6 +38,8 @@ class Decodability:
     both: Float[Array, " images"]
     blind: Float[Array, "draws images"]
     chance: float
+
+    __repr__ = repr_with("selection", "candidates", "both", "blind", "chance")
 
     @property
     def gain(self) -> float:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.capture import refuse_non_finite, targets_of
@@ -34,6 +35,8 @@ class Perturbation:
     mode: str
     shares: Float[Array, " steps"]
     probabilities: Float[Array, "n steps"]
+
+    __repr__ = repr_with("mode", "shares", "auc")
 
     @property
     def auc(self) -> Float[Array, " n"]:
@@ -107,6 +110,8 @@ class ConfidenceChange:
 
     probability: Float[Array, " n"]
     probability_masked: Float[Array, " n"]
+
+    __repr__ = repr_with("drop", "increase")
 
     @property
     def drop(self) -> Float[Array, " n"]:

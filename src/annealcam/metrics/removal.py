@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, real
 from annealcam.attribution.hooks import borrowed
@@ -45,6 +46,8 @@ class Road:
     score: Float[Array, " n"]
     most: Float[Array, "n shares"]
     least: Float[Array, "n shares"]
+
+    __repr__ = repr_with("shares", "combined", "morf", "lerf")
 
     @property
     def morf(self) -> Float[Array, " n"]:

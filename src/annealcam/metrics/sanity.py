@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.cam import cam_maps
@@ -69,6 +70,8 @@ class ParameterRandomisation:
     undefined: Int[Array, " stages"]
     between_images: float | None
     cascading: bool
+
+    __repr__ = repr_with("means", "undefined", "between_images", "cascading")
 
     @property
     def means(self) -> Float[Array, " stages"]:
@@ -172,6 +175,8 @@ class RandomLogit:
     rank_correlation: Float[Array, "draws n"]
     top_overlap: Float[Array, "draws n"]
     undefined: int
+
+    __repr__ = repr_with("rank_correlation", "top_overlap", "undefined")
 
     def verdict(self) -> str:
         """State in a sentence whether the map tells classes apart."""

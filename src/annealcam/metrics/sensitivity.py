@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 
@@ -25,6 +26,8 @@ class Sensitivity:
 
     rank_correlation: Float[Array, " n"]
     top_overlap: Float[Array, " n"]
+
+    __repr__ = repr_with("rank_correlation", "top_overlap", "undefined")
 
     @property
     def undefined(self) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError, ProblemTooLargeError
@@ -73,6 +74,8 @@ class Agreement:
     jaccard: Float[Array, "runs runs"]
     mean: float
     chance: float
+
+    __repr__ = repr_with("selections", "mean", "chance")
 
     @property
     def always(self) -> Bool[Array, " d"]:
@@ -165,6 +168,8 @@ class NoiseStability:
     clean: Bool[Array, "n maps"]
     between_images: float | None
 
+    __repr__ = repr_with("jaccard", "between_images")
+
 
 def under_noise(
     selector: Callable[[Tensor], Bool[Array, "n maps"]],
@@ -254,6 +259,8 @@ class NearOptimal:
     epsilon: float
     states: Int[Array, " many"]
     energies: Float[Array, " many"]
+
+    __repr__ = repr_with("d", "epsilon", "states", "energies")
 
     @property
     def selections(self) -> Int[Array, "many d"]:
