@@ -1,4 +1,4 @@
-"""Exponential laws, with intervals that know that the images of a class are not independent."""
+"""Exponential fits, with intervals that allow for dependent images of a class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from annealcam._internal.validation import whole
 
 @dataclass(frozen=True)
 class ExponentialFit:
-    """y ~ a exp(-b d), with a 95 % interval of b; NaN where the data do not say."""
+    """y ~ a exp(-b d), with a 95 % interval of b; NaN where the data do not determine a value."""
 
     a: float
     b: float
@@ -32,14 +32,14 @@ def fit_exponential(
     resamples: int = 2000,
     seed: int = 0,
 ) -> ExponentialFit:
-    """Return the exponential law of positive numbers, by least squares on their logarithm.
+    """Fit an exponential to positive numbers by least squares on their logarithm.
 
     log y ~ log a - b d;   the interval: 2.5 % and 97.5 % of b over resampled clusters
 
-    The logarithm lets every d count, where y falls over decades; a exp(-b d) is then the typical
-    (geometric mean) y. Images of a class share h and d, so whole clusters are drawn with
-    replacement. With about ten clusters such an interval is somewhat narrow. Numbers that are not
-    above 0 are left out. Below two distinct d there is no fit; below two clusters no interval.
+    On the logarithm every d has equal weight although y falls over decades, and a exp(-b d) is the
+    geometric mean of y. Images of a class share h and d, so whole clusters are drawn with
+    replacement; with about ten clusters such an interval is somewhat too narrow. Values that are
+    not above 0 are left out. A fit needs two distinct d, and an interval two clusters.
 
     Raises:
         ArgumentError: resamples is below 1.
@@ -50,11 +50,11 @@ def fit_exponential(
     (0.9, 0.35, 0.35)
     """
     whole("resamples", resamples, least=1)
-    good = (y > 0) & np.isfinite(y) & np.isfinite(d)
-    d, y, (names, clusters) = d[good], y[good], np.unique(clusters[good], return_inverse=True)
+    used = (y > 0) & np.isfinite(y) & np.isfinite(d)
+    d, y, (names, clusters) = d[used], y[used], np.unique(clusters[used], return_inverse=True)
     if len(np.unique(d)) < 2:
         return ExponentialFit(nan, nan, nan, nan, len(d), len(names))
-    middle = d.mean()  # keeps the sums below from cancelling
+    middle = d.mean()  # centred sums lose no digits by cancellation
     sums = _sums(d - middle, np.log(y), clusters, len(names))
     b = -_slopes(sums.sum(axis=0)[None])[0]
     a = np.exp(np.log(y).mean() + b * middle)
@@ -66,13 +66,13 @@ def fit_exponential(
 def _sums(
     x: Float[Array, " n"], z: Float[Array, " n"], clusters: Int[Array, " n"], many: int
 ) -> Float[Array, "clusters sums"]:
-    """n, x, z, x x and x z of each cluster: all that a straight line needs."""
+    """n, x, z, x x and x z of each cluster: the sums that determine a straight line."""
     terms = (np.ones_like(x), x, z, x * x, x * z)
     return np.stack([np.bincount(clusters, term, minlength=many) for term in terms], axis=1)
 
 
 def _slopes(sums: Float[Array, "many 5"]) -> Float[Array, " many"]:
-    """The slope of each least squares line; NaN where all x are one."""
+    """The slope of each least squares line; NaN where all x are equal."""
     n, x, z, xx, xz = sums.T
     spread = n * xx - x * x
     flat = spread <= 1e-9 * n * xx

@@ -1,43 +1,64 @@
-"""Claims that the numbers of a study decide, and how they are told."""
+"""Claims that the results of a study decide, and those about the overlap of classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from annealcam._internal.text import number
+from annealcam.study.analysis.results import Results, filled
+from annealcam.study.figures.panels import setting_names, settings_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not decided"
+SIGNIFICANT = 0.05
+NEARLY_ALL = 0.8  # an overlap of classes that share nearly every map
+WELL_SAMPLED = 0.8  # overlap of two halves of a class, below which it misses some of its maps
+LITTLE = 0.1  # share of the logit's positive contributions
+
+Row: TypeAlias = dict[str, Any]
+Settings: TypeAlias = Mapping[str, Mapping[Any, Row]]  # by a setting's name, then by a key
 
 
 @dataclass(frozen=True)
 class Case:
-    """A claim about one network, or one run, with the numbers that decide it."""
+    """A claim about one network or run: whether it holds, with the numbers that decide it."""
 
     about: str
-    verdict: str
+    outcome: str
     evidence: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.evidence}" if self.about else self.evidence
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, its cases, and what follows if they all end alike."""
+    """A claim, its cases, and the consequence of each outcome that all cases may have."""
 
     text: str
     cases: tuple[Case, ...]
-    follows: Mapping[str, str] = field(default_factory=dict)
+    consequences: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Claim({self.text!r}, {self.outcome!r})"
 
     @property
-    def verdict(self) -> str:
-        """How its cases end: all alike, or some of them so."""
-        verdicts = {case.verdict for case in self.cases}
-        if len(verdicts) == 1:
-            return verdicts.pop()
-        held = sum(case.verdict == HOLDS for case in self.cases)
-        return f"holds in {held} of {len(self.cases)} cases"
+    def outcome(self) -> str:
+        """The outcome of all cases, or the number of cases in which the claim holds."""
+        outcomes = {case.outcome for case in self.cases}
+        if len(outcomes) == 1:
+            return outcomes.pop()
+        holding = sum(case.outcome == HOLDS for case in self.cases)
+        return f"holds in {holding} of {len(self.cases)} cases"
 
     @property
     def consequence(self) -> str:
-        """What follows, where all cases end alike; else nothing."""
-        return self.follows.get(self.verdict, "")
+        """The consequence of the common outcome, or nothing."""
+        return self.consequences.get(self.outcome, "")
 
     def lines(self) -> Iterator[str]:
         """Yield the claim as an item of a Markdown list.
@@ -51,22 +72,18 @@ class Claim:
           - paper-16: 0.2 against 0.3: holds.
           - paper-24: 0.4 against 0.3: does not hold.
         """
-        one = f" {self._told(self.cases[0])}." if len(self.cases) == 1 else ""
-        follows = f" {self.consequence}" if self.consequence else ""
-        yield f"- **{self.text}: {self.verdict}.**{one}{follows}"
-        if one:
+        single = f" {self.cases[0]}." if len(self.cases) == 1 else ""
+        consequence = f" {self.consequence}" if self.consequence else ""
+        yield f"- **{self.text}: {self.outcome}.**{single}{consequence}"
+        if single:
             return
-        alike = self.verdict == self.cases[0].verdict
+        equal = self.outcome == self.cases[0].outcome
         for case in self.cases:
-            yield f"  - {self._told(case)}{'' if alike else f': {case.verdict}'}."
-
-    @staticmethod
-    def _told(case: Case) -> str:
-        return f"{case.about}: {case.evidence}" if case.about else case.evidence
+            yield f"  - {case}{'' if equal else f': {case.outcome}'}."
 
 
 def sign(low: float | None, high: float | None) -> str:
-    """Return whether a number is above zero, by its interval.
+    """Return whether a number is above zero, decided by its interval.
 
     >>> sign(0.1, 0.2), sign(-0.2, -0.1), sign(-0.1, 0.1), sign(None, None)
     ('holds', 'does not hold', 'not decided', 'not decided')
@@ -77,9 +94,201 @@ def sign(low: float | None, high: float | None) -> str:
 
 
 def decided(holds: bool) -> str:
-    """Return the verdict of a claim that one comparison decides.
+    """Return the outcome of a claim that one comparison decides.
 
     >>> decided(2 > 3)
     'does not hold'
     """
     return HOLDS if holds else FAILS
+
+
+def claim(
+    text: str, cases: Iterable[Case], consequences: Mapping[str, str] | None = None
+) -> Iterator[Claim]:
+    """Yield the claim if it has cases."""
+    cases = tuple(cases)
+    if cases:
+        yield Claim(text, cases, consequences or {})
+
+
+# The selector compared with the optimum, the claim, and its consequences.
+_COMPARISONS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (
+        "positive",
+        "Classes overlap less with the optimum than with all positive maps (as in Grad-CAM)", {},
+    ),
+    ("gradcam", "Classes overlap less with the optimum than with Grad-CAM's weights", {}),
+    ("gradcam++", "Classes overlap less with the optimum than with Grad-CAM++'s weights", {}),
+    (
+        "random", "Classes overlap less with the optimum than with random maps of the same number",
+        {FAILS: "It separates classes worse than chance."},
+    ),
+    (
+        "topk_alpha",
+        "The optimisation lowers the overlap: it is less than with top-k by alpha at the same k",
+        {
+            FAILS: "With top-k by alpha, classes overlap even less: the optimisation does not "
+            "lower the overlap.",
+            OPEN: "The optimisation is not shown to lower the overlap.",
+        },
+    ),
+    (
+        "topk_contribution",
+        "Classes overlap less with the optimum than with top-k by contribution at the same k",
+        {FAILS: "With top-k by contribution, classes overlap even less."},
+    ),
+)  # fmt: skip
+
+
+def overlap_claims(results: Results) -> Iterator[Claim]:
+    """Yield the claims that the tables `overlap` and `overlap_by_k` decide."""
+    overlap, by_k = filled(results, "overlap"), filled(results, "overlap_by_k")
+    if overlap is not None:
+        settings = _by_setting(overlap, lambda row: row["selector"])
+        yield from claim(
+            "Classes overlap less with the optimum than with shuffled labels",
+            _against_null(settings),
+        )
+        yield from claim(
+            "The images suffice to determine which maps a class uses", _halves(settings),
+            {FAILS: "Even the halves of one class overlap little: compare overlaps with the "
+                    "split-half overlap."},
+        )  # fmt: skip
+        for selector, text, consequences in _COMPARISONS:
+            trivial = _trivial(settings, selector)
+            yield from claim(text, _against(settings, selector), trivial | consequences)
+        yield from claim(
+            "The optimisation lowers the redundancy: it is less than with top-k by alpha at the "
+            "same k", _redundancy(settings),
+        )  # fmt: skip
+        yield from claim(
+            "The optimum carries at least a tenth of the positive contributions to the logit",
+            _carried(settings), {FAILS: "The selection accounts for little of the prediction."},
+        )  # fmt: skip
+    if by_k is not None:
+        sizes = _by_setting(by_k, lambda row: (row["selector"], row["k"]))
+        yield from claim(
+            "The overlap grows with the number of maps, for every selector", _growth(sizes),
+            {HOLDS: "Overlaps can be compared only at the same k."},
+        )  # fmt: skip
+        yield from claim(
+            "At most sizes k, classes overlap less with the optimum than with top-k by alpha",
+            _at_each_k(sizes),
+        )
+
+
+def _by_setting(table: pa.Table, key: Callable[[Row], Any]) -> dict[str, dict[Any, Row]]:
+    names = setting_names(settings_of(table))
+    settings: dict[str, dict[Any, Row]] = {name: {} for name in names.values()}
+    for row in table.to_pylist():
+        settings[names[row["model"], row["layer"]]][key(row)] = row
+    return settings
+
+
+def _against_null(settings: Settings) -> Iterator[Case]:
+    for name, row in _of("exact", settings):
+        if row["p_value"] is not None and row["null_mean"] is not None:
+            p = f"p = {number(row['p_value'])}"
+            evidence = f"{spread(row)} against {row['null_mean']:.3f} ({p})"
+            yield Case(name, decided(row["p_value"] <= SIGNIFICANT), evidence)
+
+
+def _halves(settings: Settings) -> Iterator[Case]:
+    for name, row in _of("exact", settings):
+        half = row["split_half"]
+        if half is not None and row["ratio"] is not None:
+            evidence = (
+                f"two halves of a class overlap by {half:.3f}, different classes by "
+                f"{row['ratio']:.2f} of that"
+            )
+            yield Case(name, decided(half >= WELL_SAMPLED), evidence)
+
+
+def _against(settings: Settings, selector: str) -> Iterator[Case]:
+    """Compare the optimum with another selector, by the interval of the difference."""
+    for name, exact in _of("exact", settings):
+        other = settings[name].get(selector)
+        if other is not None and None not in (exact["off_diagonal"], other["off_diagonal"]):
+            outcome = sign(other["minus_exact_low"], other["minus_exact_high"])
+            sizes = f"k = {_size(exact)} against {_size(other)}"
+            yield Case(name, outcome, f"{spread(exact)} against {spread(other)}, {sizes}")
+
+
+def _trivial(settings: Settings, selector: str) -> dict[str, str]:
+    """The consequence of a comparison with a selector of nearly every map."""
+    overlaps = [row["off_diagonal"] or 0.0 for _, row in _of(selector, settings)]
+    if not overlaps or min(overlaps) < NEARLY_ALL:
+        return {}
+    return {HOLDS: "By construction: it gives nearly every map a weight for every class."}
+
+
+def _redundancy(settings: Settings) -> Iterator[Case]:
+    for name, exact in _of("exact", settings):
+        top = settings[name].get("topk_alpha")
+        if top is not None and None not in (exact["redundancy"], top["redundancy"]):
+            evidence = (
+                f"mean |cosine| of selected maps {exact['redundancy']:.3f} against "
+                f"{top['redundancy']:.3f}"
+            )
+            yield Case(name, decided(exact["redundancy"] < top["redundancy"]), evidence)
+
+
+def _carried(settings: Settings) -> Iterator[Case]:
+    others = (("topk_alpha", "top-k by alpha"), ("topk_contribution", "top-k by contribution"))
+    for name, exact in _of("exact", settings):
+        if exact["carried"] is not None:
+            shares = [f"{exact['carried']:.1%} of the positive contributions"]
+            for selector, words in others:
+                row = settings[name].get(selector)
+                if row is not None and row["carried"] is not None:
+                    shares.append(f"{words} {row['carried']:.1%}")
+            yield Case(name, decided(exact["carried"] >= LITTLE), ", ".join(shares))
+
+
+def _growth(settings: Settings) -> Iterator[Case]:
+    """Compare the least k with the largest that the same images allow."""
+    for name, table in settings.items():
+        grows = []
+        for selector in dict.fromkeys(selector for selector, _ in table):
+            sizes = {k: row for (other, k), row in table.items() if other == selector}
+            first = sizes[min(sizes)]
+            last = sizes[max(k for k, row in sizes.items() if row["images"] == first["images"])]
+            if first is not last and None not in (first["overlap"], last["overlap"]):
+                grows.append(last["overlap"] > first["overlap"])
+        if grows:
+            evidence = f"from the least k to the largest for {sum(grows)} of {len(grows)} selectors"
+            yield Case(name, decided(all(grows)), evidence)
+
+
+def _at_each_k(settings: Settings) -> Iterator[Case]:
+    for name, table in settings.items():
+        overlaps = [
+            (row["overlap"], table["topk_alpha", k]["overlap"])
+            for (selector, k), row in table.items()
+            if selector == "exact" and ("topk_alpha", k) in table
+        ]
+        known = [(exact, top) for exact, top in overlaps if None not in (exact, top)]
+        if known:
+            less = sum(exact < top for exact, top in known)
+            yield Case(name, decided(2 * less > len(known)), f"at {less} of {len(known)} sizes")
+
+
+def _of(selector: str, settings: Settings) -> Iterator[tuple[str, Row]]:
+    return ((name, table[selector]) for name, table in settings.items() if selector in table)
+
+
+def _size(row: Row) -> str:
+    return "?" if row["k"] is None else f"{row['k']:.1f}"
+
+
+def spread(row: Row) -> str:
+    """Return the overlap of a row with its interval.
+
+    >>> spread({"off_diagonal": 0.265, "low": 0.25, "high": None})
+    '0.265'
+    """
+    if row["off_diagonal"] is None:
+        return "unknown"
+    if None in (row["low"], row["high"]):
+        return f"{row['off_diagonal']:.3f}"
+    return f"{row['off_diagonal']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

@@ -1,4 +1,4 @@
-"""The minimum gap: its distribution, and how it shrinks with the number of candidates."""
+"""The minimum gap: its distribution, and its fall with the number of candidates."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from annealcam._internal.text import number
 from annealcam._internal.types import Array
 from annealcam.render.figures.sheets import BLUE, ORANGE, SKY, VERMILION
-from annealcam.study.figures.columns import Columns, reals, rows, where
+from annealcam.study.analysis.results import numbers, where
 from annealcam.study.figures.panels import (
     draw_quartiles,
     grid,
+    interval,
     legend_below,
     pairs,
     scale,
@@ -24,25 +24,26 @@ from annealcam.study.figures.panels import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BINS = 24
 WELL_BELOW = 0.9
-BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}  # words
+BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}  # the box of a text
 
 
-def gap_histogram_figure(columns: Columns) -> Figure | None:
-    """Return how many problems have which minimum gap, and where in the run the minimum lies.
+def gap_histogram_figure(table: pa.Table) -> Figure | None:
+    """Return a histogram of the minimum gaps, coloured by where in the run the minimum lies.
 
-    None where no problem has a gap above zero.
+    None if no problem has a gap above zero.
     """
-    gaps = reals(columns, "gap")
+    gaps = numbers(table, "gap")
     known = gaps[np.isfinite(gaps) & (gaps > 0)]
     if not len(known):
         return None
-    keys = pairs(columns)
-    names = setting_names(settings_of(columns))
+    keys = pairs(table)
+    names = setting_names(settings_of(table))
     figure, panels = grid(
         "Minimum gap along the run",
         len(keys),
@@ -54,17 +55,17 @@ def gap_histogram_figure(columns: Columns) -> Figure | None:
     bins = _bins(known, log=scale(panels, known, axis="x"))
     seconds = []
     for axes, (normalisation, setting) in zip(panels, keys, strict=True):
-        own = where(columns, model=setting[0], layer=setting[1], normalisation=normalisation)
+        some = where(table, model=setting[0], layer=setting[1], normalisation=normalisation)
         title_panel(axes, f"{names[setting]}, driver {normalisation}")
-        seconds.append(_draw_histogram(axes, own, bins))
-    for place, second in enumerate(seconds):
-        second.tick_params(labelright=place % len(names) == len(names) - 1)
+        seconds.append(_draw_histogram(axes, some, bins))
+    for i, second in enumerate(seconds):
+        second.tick_params(labelright=i % len(names) == len(names) - 1)
     legend_below(figure, [*panels, seconds[0]])
     return figure
 
 
 def _size(settings: int) -> tuple[float, float]:
-    """Of a panel: wide where there is room."""
+    """The size of a panel: wider where there are few."""
     return (3.6 if settings <= 3 else 2.8, 2.7)
 
 
@@ -74,12 +75,12 @@ def _bins(known: Float[Array, " n"], *, log: bool) -> Float[Array, " edges"]:
     return np.linspace(0, known.max(), BINS + 1)
 
 
-def _draw_histogram(axes: Axes, columns: Columns, bins: Float[Array, " edges"]) -> Axes:
-    """Bars by where the minimum lies, and the cumulative curve on an axis to the right."""
-    gaps = reals(columns, "gap")
+def _draw_histogram(axes: Axes, table: pa.Table, bins: Float[Array, " edges"]) -> Axes:
+    """Draw bars by where the minimum lies, and the cumulative share on an axis to the right."""
+    gaps = numbers(table, "gap")
     shown = np.isfinite(gaps) & (gaps > 0)
-    inside = np.array([bool(interior) for interior in columns["interior"]]) & shown
-    deep = inside & well_below(columns)
+    inside = np.array([bool(interior) for interior in table["interior"].to_pylist()]) & shown
+    deep = inside & well_below(table)
     axes.hist(
         [gaps[deep], gaps[inside & ~deep], gaps[shown & ~inside]], list(bins), stacked=True,
         color=[BLUE, SKY, ORANGE],
@@ -104,44 +105,45 @@ def _draw_histogram(axes: Axes, columns: Columns, bins: Float[Array, " edges"]) 
     return second
 
 
-def well_below(columns: Columns) -> Bool[Array, " rows"]:
-    """Return which minimum gaps lie well below the problem's own first excitation.
+def well_below(table: pa.Table) -> Bool[Array, " rows"]:
+    """Return which minimum gaps lie well below the problem's some first excitation.
 
-    A minimum inside the run may be all but equal to the gap at its end, and then tells no more.
+    A minimum inside the run that nearly equals the gap at its end adds no information.
 
-    >>> well_below({"gap": [0.1, 0.19, None], "final_gap": [0.2, 0.2, 0.2]})
+    >>> import pyarrow
+    >>> well_below(pyarrow.table({"gap": [0.1, 0.19, None], "final_gap": [0.2, 0.2, 0.2]}))
     array([ True, False, False])
     """
-    return reals(columns, "gap") < WELL_BELOW * reals(columns, "final_gap")
+    return numbers(table, "gap") < WELL_BELOW * numbers(table, "final_gap")
 
 
-def gap_by_d_figure(columns: Columns, summary: Columns | None = None) -> Figure | None:
-    """Return the gap's quartiles against d, the hardest problem of each d marked.
+def gap_by_d_figure(table: pa.Table, summary: pa.Table | None = None) -> Figure | None:
+    """Return the quartiles of the gap against d, with the hardest problem of each d marked.
 
     Args:
-        columns: the table `gap_by_d`.
-        summary: the table `gap_summary`, whose fit is drawn.
+        table: `gap_by_d`.
+        summary: `gap_summary`, whose fits are drawn.
     """
-    medians = reals(columns, "median")
+    medians = numbers(table, "median")
     if not (np.isfinite(medians) & (medians > 0)).any():
         return None
-    keys = pairs(columns)
-    names = setting_names(settings_of(columns))
+    keys = pairs(table)
+    names = setting_names(settings_of(table))
     figure, panels = grid(
         "Minimum gap against the number of candidates", len(keys), len(names),
         size=_size(len(names)), x="candidates d (qubits)", y="minimum gap (energy units)",
     )  # fmt: skip
-    scale(panels, np.concatenate([reals(columns, "least"), reals(columns, "largest")]))
+    scale(panels, np.concatenate([numbers(table, "least"), numbers(table, "largest")]))
     for axes, (normalisation, setting) in zip(panels, keys, strict=True):
-        place = {"model": setting[0], "layer": setting[1], "normalisation": normalisation}
-        own = where(columns, **place)
+        at = {"model": setting[0], "layer": setting[1], "normalisation": normalisation}
+        some = where(table, **at)
         title_panel(axes, f"{names[setting]}, driver {normalisation}")
         style = {"color": BLUE, "marker": "o"}
-        d = reals(own, "d")
-        draw_quartiles(axes, own, d, style, label="median, middle half, least to largest")
-        hardest = reals(own, "least")
+        d = numbers(some, "d")
+        draw_quartiles(axes, some, d, style, label="median, middle half, least to largest")
+        hardest = numbers(some, "least")
         axes.plot(d, hardest, "v", color=VERMILION, label="hardest problem")
-        for fit in rows(where(summary, **place)) if summary else ():
+        for fit in where(summary, **at).to_pylist() if summary is not None else ():
             _draw_fit(axes, d, fit)
         whole_numbers(axes)
         axes.grid(True, color="0.92")
@@ -158,14 +160,3 @@ def _draw_fit(axes: Axes, d: Float[Array, " rows"], fit: dict[str, Any]) -> None
         0.97, 0.97, f"b = {interval(fit['fit_b'], fit['fit_b_low'], fit['fit_b_high'])}",
         transform=axes.transAxes, ha="right", va="top", size=8.5, color="0.3", bbox=BEHIND,
     )  # fmt: skip
-
-
-def interval(value: float, low: float | None, high: float | None) -> str:
-    """Return an estimate with its interval, where that is known.
-
-    >>> interval(0.35, 0.3, 0.41), interval(0.35, None, None)
-    ('0.35 [0.3, 0.41]', '0.35')
-    """
-    if low is None or high is None:
-        return number(value)
-    return f"{number(value)} [{number(low)}, {number(high)}]"

@@ -1,15 +1,16 @@
-"""What the figures of a study share: a grid of panels, names as they are read, and marks."""
+"""Parts that the figures of a study share: a grid of panels, names of things, and marks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import cycle, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._internal.text import number
 from annealcam._internal.types import Array
 from annealcam.render.figures.sheets import (
     BLACK,
@@ -26,9 +27,11 @@ from annealcam.render.figures.sheets import (
     legend,
     open_frame,
 )
-from annealcam.study.figures.columns import Columns, Setting, distinct, rows
+from annealcam.study.analysis.results import Setting, distinct, numbers
+from annealcam.study.analysis.rows import QUARTILES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -36,7 +39,7 @@ DPI = 110
 PER_ROW = 6
 MANY_DECADES = 1e3
 LEAST_WIDTH = 6.5
-LEGEND_MARK = 8  # letters that a mark and the space around it take
+LEGEND_MARK = 8  # letters that fit into a mark and the space around it
 _SETTING_STYLES: tuple[dict[str, Any], ...] = tuple(
     {"color": colour, "marker": marker}
     for colour, marker in zip((BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY), "osD^vP", strict=True)
@@ -44,8 +47,8 @@ _SETTING_STYLES: tuple[dict[str, Any], ...] = tuple(
 SELECTOR_STYLES = {
     "anneal": ("annealer", SKY, "P"),
     "exact": ("exact optimum", BLUE, "o"),
-    "topk": ("top-k by alpha, same k", VERMILION, "s"),
-    "topk-contribution": ("top-k by contribution, same k", ORANGE, "^"),
+    "topk_alpha": ("top-k by alpha, same k", VERMILION, "s"),
+    "topk_contribution": ("top-k by contribution, same k", ORANGE, "^"),
     "random": ("random maps, same k", GREY, "x"),
     "positive": ("all positive maps", GREEN, "D"),
     "gradcam": ("Grad-CAM's weights", PURPLE, "v"),
@@ -54,7 +57,7 @@ SELECTOR_STYLES = {
 
 
 def selector_style(selector: str) -> tuple[str, str, str]:
-    """Return how a selector is called, its colour and its mark.
+    """Return the name of a selector in figures, its colour and its mark.
 
     >>> selector_style("exact")[0], selector_style("mine")[0]
     ('exact optimum', 'mine')
@@ -63,7 +66,7 @@ def selector_style(selector: str) -> tuple[str, str, str]:
 
 
 def setting_names(settings: Sequence[Setting]) -> dict[Setting, str]:
-    """Return a name for each model and layer, without the part that all have in common.
+    """Return a name for each model and layer, without the part that is equal in all of them.
 
     >>> setting_names([("paper-16", "block"), ("paper-24", "block")])[("paper-24", "block")]
     'paper-24'
@@ -79,13 +82,13 @@ def setting_names(settings: Sequence[Setting]) -> dict[Setting, str]:
 
 
 def styled(settings: Sequence[Setting]) -> list[tuple[Setting, str, dict[str, Any]]]:
-    """Return each setting with its name, and its colour and mark; these repeat after six."""
+    """Return each setting with its name, colour and mark; these repeat after six."""
     names = setting_names(settings)
     return [(one, names[one], style) for one, style in zip(settings, cycle(_SETTING_STYLES))]
 
 
 def stem(*parts: str) -> str:
-    """Return a name for a file that every file system can hold.
+    """Return a file name that every file system accepts.
 
     >>> stem("overlap_matrix", "net/18:é", "block.1")
     'overlap_matrix-net_18__-block.1'
@@ -94,55 +97,70 @@ def stem(*parts: str) -> str:
 
 
 def settle(figure: Figure) -> None:
-    """Lay the panels out once, not for each file: it takes as long as to draw them."""
+    """Lay the panels out once for all files: the layout takes as long as the drawing."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
 
 
-def settings_of(columns: Columns) -> list[Setting]:
-    """Return the models and layers, in their order."""
-    return [(model, layer) for model, layer in distinct(columns, "model", "layer")]
+def settings_of(table: pa.Table) -> list[Setting]:
+    """Return the models and layers of a table, in their order."""
+    return [(model, layer) for model, layer in distinct(table, "model", "layer")]
 
 
-def runs_of(columns: Columns) -> list[tuple[str, float]]:
-    """Return the annealer's runs: normalisations in their order, each with tau ascending."""
-    return sorted_runs(distinct(columns, "normalisation", "tau"))
+def runs_of(table: pa.Table) -> list[tuple[str, float]]:
+    """Return the annealer's runs: normalisations in the table's order, each with ascending tau."""
+    runs = distinct(table, "normalisation", "tau")
+    order = list(dict.fromkeys(normalisation for normalisation, _ in runs))
+    return sorted(runs, key=lambda run: (order.index(run[0]), run[1]))
 
 
-def sorted_runs(runs: Iterable[tuple[Any, ...]]) -> list[tuple[str, float]]:
-    """Return pairs of normalisation and tau: the normalisations as they came, tau ascending."""
-    found = list(runs)
-    order = list(dict.fromkeys(normalisation for normalisation, _ in found))
-    return sorted(((c, tau) for c, tau in found), key=lambda run: (order.index(run[0]), run[1]))
+def run_name(normalisation: str, tau: float) -> str:
+    """Return the name of a run of the annealer.
+
+    >>> run_name("per_qubit", 50.0)
+    'τ = 50, driver per_qubit'
+    """
+    return f"τ = {tau:g}, driver {normalisation}"
 
 
-def pairs(columns: Columns) -> list[tuple[str, Setting]]:
+def interval(value: float, low: float | None, high: float | None) -> str:
+    """Return an estimate and, if it is known, its interval.
+
+    >>> interval(0.35, 0.3, 0.41), interval(0.35, None, None)
+    ('0.35 [0.3, 0.41]', '0.35')
+    """
+    if low is None or high is None:
+        return number(value)
+    return f"{number(value)} [{number(low)}, {number(high)}]"
+
+
+def pairs(table: pa.Table) -> list[tuple[str, Setting]]:
     """Return normalisations and settings, a row of panels for each normalisation."""
-    normalisations = [normalisation for (normalisation,) in distinct(columns, "normalisation")]
-    return list(product(normalisations, settings_of(columns)))
+    normalisations = [normalisation for (normalisation,) in distinct(table, "normalisation")]
+    return list(product(normalisations, settings_of(table)))
 
 
 def grid(
     title: str, count: int, per_row: int, *, size: tuple[float, float], x: str = "", y: str = ""
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `count` panels that share their axes, at most six beside each other.
+    """Return a figure of `count` panels that share their axes, at most six in a row.
 
     Args:
         title: of the figure.
-        count: of the panels, filled row after row.
-        per_row: how many stand beside each other, if there is room.
+        count: number of panels, which fill row after row.
+        per_row: most panels in a row.
         size: of a panel, in inches.
-        x, y: what the axes are, written below the lowest panels and left of the first ones.
+        x, y: labels of the axes, written below the lowest panels and left of the first ones.
     """
     columns = min(per_row, PER_ROW, count)
     lines = -(-count // columns)
     width, height = max(columns * size[0], LEAST_WIDTH), lines * size[1]
     figure = empty_sheet(title, width=width, height=height + 0.9, dpi=DPI)
     panels = list(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
-    for left_over in panels[count:]:
-        left_over.remove()
+    for axes in panels[count:]:
+        axes.remove()
     for place, axes in enumerate(panels[:count]):
         open_frame(axes)
         lowest = place + columns >= count
@@ -153,15 +171,15 @@ def grid(
 
 
 def legend_below(figure: Figure, panels: Sequence[Axes]) -> None:
-    """Write one legend below the panels, in as many columns as the figure is wide."""
+    """Draw one legend below the panels, in as many columns as fit the figure."""
     labels = [label for axes in panels for label in axes.get_legend_handles_labels()[1]]
-    room = LETTERS_PER_INCH * float(figure.get_figwidth())
-    beside = int(room / (max(map(len, labels)) + LEGEND_MARK))
-    legend(figure, *panels, ncols=max(1, min(beside, len(set(labels)))))
+    letters = LETTERS_PER_INCH * float(figure.get_figwidth())
+    fitting = int(letters / (max(map(len, labels)) + LEGEND_MARK))
+    legend(figure, *panels, ncols=max(1, min(fitting, len(set(labels)))))
 
 
 def title_panel(axes: Axes, text: str) -> None:
-    """Write a panel's title as it is: names may hold dollars."""
+    """Write a panel's title literally: names may contain dollars."""
     axes.set_title(text, fontsize=9.5, loc="left", parse_math=False)
 
 
@@ -173,13 +191,13 @@ def whole_numbers(axes: Axes) -> None:
 
 
 def scale(panels: Sequence[Axes], values: Float[Array, " n"], *, axis: str = "y") -> bool:
-    """Make the axes logarithmic where a linear one would squeeze the small values."""
+    """Make the axes logarithmic if the values span decades; return whether they do."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     positive = values[np.isfinite(values) & (values > 0)]
     wide = len(positive) > 0 and float(positive.max() / positive.min()) > LOG_FROM
     if wide:
-        # Plain numbers, and no small ticks: quicker to read, and to draw.
+        # Plain numbers without minor ticks are quicker to read, and to draw.
         few = float(positive.max() / positive.min()) < MANY_DECADES
         for axes in panels:
             (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
@@ -191,7 +209,7 @@ def scale(panels: Sequence[Axes], values: Float[Array, " n"], *, axis: str = "y"
 
 
 def short(value: float) -> str:
-    """Return a tick's number in few letters.
+    """Return a short text for the number at a tick.
 
     >>> short(0.01), short(0.0003), short(30.0)
     ('0.01', '3e-4', '30')
@@ -201,7 +219,7 @@ def short(value: float) -> str:
 
 
 def offsets(count: int, *, width: float = 0.5) -> Float[Array, " count"]:
-    """Return small steps to the side, so that marks of one place stand beside each other.
+    """Return small horizontal offsets, so that marks at one value do not hide each other.
 
     >>> offsets(1), offsets(2)
     (array([0.]), array([-0.1,  0.1]))
@@ -211,14 +229,13 @@ def offsets(count: int, *, width: float = 0.5) -> Float[Array, " count"]:
 
 
 def draw_quartiles(
-    axes: Axes, columns: Columns, place: Float[Array, " rows"], style: dict[str, Any], **more: Any
+    axes: Axes, table: pa.Table, at: Float[Array, " rows"], style: dict[str, Any], **more: Any
 ) -> None:
-    """Draw from the least to the largest a thin line, a thick one for the middle half, a mark."""
-    line = axes.hlines if more.pop("across", False) else axes.vlines
-    told = [[row[n] for n in ("least", "q25", "median", "q75", "largest")] for row in rows(columns)]
-    five = np.array(told, dtype=float).T
-    colour = style["color"]
-    line(place, five[0], five[4], color=colour, linewidth=0.8)
-    line(place, five[1], five[3], color=colour, linewidth=3.2, alpha=0.55)
-    xy = (five[2], place) if line == axes.hlines else (place, five[2])
+    """Draw a thin line from the least to the largest value, a thick middle half, and the median."""
+    horizontal = more.pop("horizontal", False)
+    line = axes.hlines if horizontal else axes.vlines
+    least, q25, median, q75, largest = (numbers(table, name) for name in QUARTILES)
+    line(at, least, largest, color=style["color"], linewidth=0.8)
+    line(at, q25, q75, color=style["color"], linewidth=3.2, alpha=0.55)
+    xy = (median, at) if horizontal else (at, median)
     axes.plot(*xy, linestyle="none", markersize=4.5, **style, **more)

@@ -1,4 +1,4 @@
-"""The study's first page: what was found in words, tables and figures, and all of its photos."""
+"""The first page of a study: its results in claims, tables and figures, and all of its photos."""
 
 from __future__ import annotations
 
@@ -9,30 +9,28 @@ from typing import Any
 import numpy as np
 
 from annealcam.render.html.page import POLICY, page
+from annealcam.study.analysis.results import where
 from annealcam.study.analysis.rows import Rows, free, known_mean
-from annealcam.study.claims.annealing import annealing_claims, no_advantage, run
-from annealcam.study.claims.overlap import overlap_claims, spread
-from annealcam.study.claims.summary import done
-from annealcam.study.figures.columns import filled, rows, where
-from annealcam.study.figures.overlaps import main_run
-from annealcam.study.figures.panels import setting_names
+from annealcam.study.claims.annealing import annealing_claims, no_advantage
+from annealcam.study.claims.claims import overlap_claims, spread
+from annealcam.study.claims.markdown import MOST_LISTED, setup
+from annealcam.study.figures.panels import run_name, setting_names
 from annealcam.study.pages import matrices, tables
-from annealcam.study.pages.found import Found
+from annealcam.study.pages.loaded import LoadedStudy
+from annealcam.study.pages.photos import Photo, PhotoResult, Run
 from annealcam.study.pages.plots import plots_of
-from annealcam.study.pages.sight import Run
 from annealcam.study.pages.tables import Cell, Table, figure, word
-from annealcam.study.pages.text import UNKNOWN, cleaned, real
+from annealcam.study.pages.text import UNKNOWN, cleaned, real, with_texts
 
 PACKAGE = "annealcam.study.pages"
-# Thumbnails lie beside the page; browsers differ in what 'self' is for a file.
+# The thumbnails are files beside the page; browsers differ in the meaning of 'self' for a file.
 INDEX_POLICY = POLICY.replace("img-src data:", "img-src data: 'self' file:")
-FURTHER = "; base-uri 'none'; form-action 'none'"
-MOST_LISTED = 20  # photos that were skipped
+NO_FORMS = "; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True)
 class Card:
-    """A photo in the overview; numbers are those of the setting that is hardest to anneal."""
+    """A photo in the overview; its numbers are those of the setting that is hardest to anneal."""
 
     href: str
     name: str
@@ -48,116 +46,128 @@ class Card:
 
     @property
     def short(self) -> str:
-        """The name without the folders before it."""
+        """The name without its folders."""
         return self.name.rpartition("/")[2] or self.name
 
 
-def run_of(found: Found) -> Run | None:
-    """Return the annealer's run that stands for it, as the study's figures have it."""
-    overlap = found.columns.get("overlap")
-    return main_run(overlap) if overlap is not None and filled(overlap) else None
-
-
-def overview(found: Found, cards: Sequence[Card], *, photos: int, no_photos: str) -> str:
-    """Return the page.
-
-    Args:
-        found: the study.
-        cards: the photos that have pages.
-        photos: how many there are in all.
-        no_photos: why there are no pictures; nothing where there are.
-    """
-    columns = cleaned(found.columns)
-    panels = matrices.panels(found.columns["overlap_matrix"], found.table, found.study)
-    classes = sorted({c.label for c in cards})
-    predicted = sorted({name for c in cards for name in c.predicted})
-    return page(
-        "overview.html.j2",
-        package=PACKAGE,
-        policy=INDEX_POLICY + FURTHER,
-        name=found.name,
-        finished=found.finished,
-        photos=photos,
-        glance=glance(found),
-        claims=[*overlap_claims(columns), *annealing_claims(columns)],
-        no_advantage=no_advantage(columns),
-        panels=panels,
-        panel_data=[panel.data() for panel in panels],
-        scale=matrices.scale(),
-        overlaps=tables.overlap_table(columns["overlap"]),
-        overlap_plots=list(plots_of(columns, "overlap", "overlap_by_k")),
-        gaps=tables.gap_table(columns["gap_summary"]),
-        gap_plots=list(plots_of(columns, "gap_histogram", "gap_by_d")),
-        fits=tables.fit_table(columns["success_fit"]),
-        by_class=tables.class_table(columns["success_by_class"]),
-        success_plots=list(
-            plots_of(columns, "success_by_d", "best_of_shots", "success_by_class", "landau_zener")
-        ),
-        cards=cards,
-        classes=classes,
-        predicted=predicted,
-        no_photos=no_photos,
-        done=list(done(told_of(found))),
-        notes=notes(found.manifest),
-        throughput=found.manifest.get("throughput") or {},
+def card_of(photo: Photo, results: Sequence[PhotoResult], *, thumb: str | None, tiny: bool) -> Card:
+    """Return the entry of a photo in the overview."""
+    annealed = [r for r in results if r.success is not None]
+    hardest = min(annealed, key=lambda r: r.success or 0.0, default=results[0])
+    k = hardest.exact["k"] if hardest.exact else None
+    gaps = [r.gap for r in results if r.gap is not None]
+    probabilities = [real(r.first["probability"]) for r in results]
+    return Card(
+        href=f"photos/{photo.stem}.html",
+        name=photo.title,
+        label=str(cleaned(photo.label)),
+        predicted=tuple(dict.fromkeys(str(r.first["predicted"]) for r in results)),
+        thumb=thumb,
+        tiny=tiny,
+        success=hardest.success,
+        gap=min(gaps, default=None),
+        probability=min((p for p in probabilities if p is not None), default=None),
+        d=int(hardest.first["d"] or 0),
+        k=k,
     )  # fmt: skip
 
 
-def told_of(found: Found) -> dict[str, Any]:
-    """Return the manifest; of a study that is not finished, what its identity tells."""
-    identity = found.manifest.get("identity", {})
-    return {"config": identity.get("config"), "seed": found.study.seed} | dict(found.manifest)
+def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_photos: str) -> str:
+    """Return the page.
+
+    Args:
+        loaded: the study.
+        cards: the photos that have pages.
+        photos: the number of all photos.
+        no_photos: the reason why there are no pictures, or nothing.
+    """
+    results = {name: with_texts(table, cleaned) for name, table in loaded.results.items()}
+    panels = matrices.panels(loaded.results, loaded.table, loaded.study)
+    return page(
+        "overview.html.j2",
+        package=PACKAGE,
+        policy=INDEX_POLICY + NO_FORMS,
+        name=loaded.name,
+        finished=loaded.finished,
+        photos=photos,
+        main_numbers=main_numbers(loaded),
+        claims=[*overlap_claims(results), *annealing_claims(results)],
+        no_advantage=no_advantage(results),
+        panels=panels,
+        panel_data=[panel.data() for panel in panels],
+        scale=matrices.scale(),
+        overlaps=tables.overlap_table(results),
+        overlap_plots=list(plots_of(results, "overlap", "overlap_by_k")),
+        gaps=tables.gap_table(results),
+        gap_plots=list(plots_of(results, "gap_histogram", "gap_by_d")),
+        fits=tables.fit_table(results),
+        by_class=tables.class_table(results),
+        success_plots=list(
+            plots_of(results, "success_by_d", "best_of_shots", "success_by_class", "landau_zener")
+        ),
+        cards=cards,
+        classes=sorted({c.label for c in cards}),
+        predicted=sorted({name for c in cards for name in c.predicted}),
+        no_photos=no_photos,
+        setup=list(setup(_manifest(loaded))),
+        notes=notes(loaded.manifest),
+        throughput=loaded.manifest.get("throughput") or {},
+    )  # fmt: skip
+
+
+def _manifest(loaded: LoadedStudy) -> dict[str, Any]:
+    """The manifest; that of an unfinished study completed from its identity."""
+    identity = loaded.manifest.get("identity", {})
+    return {"config": identity.get("config"), "seed": loaded.study.seed} | dict(loaded.manifest)
 
 
 def notes(manifest: Mapping[str, Any]) -> list[str]:
-    """Return what a reader of the numbers must know.
+    """Return warnings, classes short of images, and skipped photos.
 
     >>> notes({"warnings": ["signed maps"], "skipped": [{"image": "a", "reason": "a: no photo"}]})
     ['signed maps', 'a photo was skipped: a: no photo']
     """
-    told = [str(text) for name in ("warnings", "shortages") for text in manifest.get(name) or ()]
-    skipped = [one for one in manifest.get("skipped") or () if isinstance(one, dict)]
-    told += [f"a photo was skipped: {one.get('reason', '')}" for one in skipped[:MOST_LISTED]]
+    texts = [str(text) for name in ("warnings", "shortages") for text in manifest.get(name) or ()]
+    skipped = [photo for photo in manifest.get("skipped") or () if isinstance(photo, dict)]
+    for photo in skipped[:MOST_LISTED]:
+        texts.append(f"a photo was skipped: {photo.get('reason', '')}")
     more = len(skipped) - MOST_LISTED
-    return (
-        [*told, f"{more} more photos were skipped; manifest.json lists all"] if more > 0 else told
-    )
+    if more > 0:
+        texts.append(f"{more} more photos were skipped; manifest.json lists all of them")
+    return texts
 
 
-def glance(found: Found) -> Table:
+def main_numbers(loaded: LoadedStudy) -> Table:
     """Return the main numbers of each network and layer."""
-    chosen = run_of(found)
-    every = free(Rows.from_table(found.table))
-    groups = list(every.groups("model", "layer"))
+    main = loaded.main_run
+    groups = list(free(Rows.from_table(loaded.table)).groups("model", "layer"))
     names = setting_names([(model, layer) for (model, layer), _ in groups])
     body = tuple(
-        (word(cleaned(names[model, layer])), *_glance(found, own, (model, layer), chosen))
-        for (model, layer), own in groups
+        (word(cleaned(names[model, layer])), *_main_cells(loaded, rows, (model, layer), main))
+        for (model, layer), rows in groups
     )
-    about = f" of the annealer ({run(*chosen)})" if chosen else ""
+    about = f" of the annealer ({run_name(*main)})" if main else ""
     return Table(
-        f"Mean d and k; median success F of one shot and median minimum gap{about}.",
+        f"Mean d and k; median success probability F of one shot and median minimum gap{about}.",
         ("network", "photos", "candidates d", "maps selected k", "overlap of classes [95 %]",
          "with all positive maps", "success F", "minimum gap"), body,
     )  # fmt: skip
 
 
-def _glance(
-    found: Found, own: Rows, setting: tuple[str, str], chosen: Run | None
+def _main_cells(
+    loaded: LoadedStudy, rows: Rows, setting: tuple[str, str], main: Run | None
 ) -> tuple[Cell, ...]:
-    exact = own.where(own["selector"] == "exact")
-    runs = (
-        own.where((own["normalisation"] == chosen[0]) & (own["tau"] == chosen[1]))
-        if chosen
-        else None
-    )
-    overlap = where(found.columns["overlap"], model=setting[0], layer=setting[1])
-    of = {row["selector"]: row for row in rows(overlap)}
+    exact = rows.where(rows["selector"] == "exact")
+    of_run = None
+    if main:
+        of_run = rows.where((rows["normalisation"] == main[0]) & (rows["tau"] == main[1]))
+    overlap = where(loaded.results["overlap"], model=setting[0], layer=setting[1]).to_pylist()
+    by_selector = {row["selector"]: row for row in overlap}
     return (
         figure(len(exact)), figure(known_mean(exact["d"]), ".1f"),
         figure(known_mean(exact["k"]), ".1f"),
-        _spread(of.get("exact")), _spread(of.get("positive")),
-        _median(runs, "success_probability"), _median(runs, "gap"),
+        _spread(by_selector.get("exact")), _spread(by_selector.get("positive")),
+        _median(of_run, "success_probability"), _median(of_run, "gap"),
     )  # fmt: skip
 
 
@@ -166,7 +176,7 @@ def _spread(row: dict[str, Any] | None) -> Cell:
     return Cell(UNKNOWN, None) if row is None or known is None else Cell(spread(row), known)
 
 
-def _median(runs: Rows | None, name: str) -> Cell:
-    if runs is None or np.isnan(runs[name]).all():
+def _median(rows: Rows | None, name: str) -> Cell:
+    if rows is None or np.isnan(rows[name]).all():
         return figure(None)
-    return figure(float(np.nanmedian(runs[name])))
+    return figure(float(np.nanmedian(rows[name])))

@@ -1,33 +1,38 @@
-"""The page of one photo."""
+"""The page of one photo: its selection problem, the selections, and the annealing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
+from annealcam.render.html.graph import HEIGHT, LARGEST, SMALLEST, WIDTH, layout, threshold_of
 from annealcam.render.html.page import POLICY, page, picture_uri
-from annealcam.study.figures.columns import Setting
-from annealcam.study.pages.graph import graph_of
-from annealcam.study.pages.overview import FURTHER, PACKAGE, Card
-from annealcam.study.pages.photos import Photo
-from annealcam.study.pages.pictures import SIDE, TINY, smaller
-from annealcam.study.pages.sight import Sight
-from annealcam.study.pages.sight_tables import (
-    annealing_table,
-    candidate_table,
-    headline,
-    selector_table,
-    sized_table,
-)
-from annealcam.study.pages.text import cleaned, figure_of, file_stem, real
+from annealcam.study.analysis.results import Setting
+from annealcam.study.figures.panels import run_name, selector_style
+from annealcam.study.pages.loaded import PHOTO_SIDE, is_tiny, smaller
+from annealcam.study.pages.overview import NO_FORMS, PACKAGE
+from annealcam.study.pages.photos import Photo, PhotoResult, Row, maps_of, share_of_draws
+from annealcam.study.pages.tables import Cell, Table, figure, run_cell, truth, word
+from annealcam.study.pages.text import cleaned, figure_of, file_stem
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+MARK = "●"
+MOST_NAMED = 12  # maps in a cell
+TOP = 26.0  # space above the highest node of the graph, for its name
+# Selectors that choose their number of maps, or take the optimum's; names for narrow columns.
+_MARKED = {"exact": "optimum", "anneal": "annealer", "topk_alpha": "top-k by alpha",
+           "topk_contribution": "top-k by contribution"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a photo stands among all that have pages."""
+    """The position of a photo among all that have pages, with the files before and after it."""
 
     number: int
     count: int
@@ -36,20 +41,20 @@ class Turn:
 
 
 def turns(photos: Sequence[Photo]) -> Iterator[Turn]:
-    """Yield the place of each photo, with the files of those before and after it."""
+    """Yield the position of each photo."""
     files = [None, *(f"{photo.stem}.html" for photo in photos), None]
     for i in range(len(photos)):
         yield Turn(i + 1, len(photos), files[i], files[i + 2])
 
 
 def explained_stem(photo: Photo, setting: Setting) -> str:
-    """Return what the file of a photo's explanation in one setting is called."""
+    """Return the name of the file that explains a photo in one setting."""
     return file_stem(photo.label, photo.name, *setting)
 
 
 def photo_page(
     photo: Photo,
-    sights: Sequence[Sight],
+    results: Sequence[PhotoResult],
     turn: Turn,
     *,
     study: str,
@@ -58,12 +63,12 @@ def photo_page(
     no_picture: str,
     explained: Mapping[Setting, str],
 ) -> str:
-    """Return a photo's page; `explained` holds links to explanations that are there."""
-    names = [cleaned(f"{s.setting[0]}, layer {s.setting[1]}") for s in sights]
+    """Return a photo's page; `explained` links to the explanations that exist."""
+    names = [cleaned(f"{s.setting[0]}, layer {s.setting[1]}") for s in results]
     return page(
         "photo.html.j2",
         package=PACKAGE,
-        policy=POLICY + FURTHER,
+        policy=POLICY + NO_FORMS,
         name=photo.title,
         label=cleaned(photo.label),
         study=study,
@@ -76,42 +81,37 @@ def photo_page(
         tiny=picture is not None and is_tiny(picture),
         no_picture=no_picture,
         views=[
-            _view(s, name, explained.get(s.setting)) for s, name in zip(sights, names, strict=True)
+            _view(s, name, explained.get(s.setting)) for s, name in zip(results, names, strict=True)
         ],
     )  # fmt: skip
 
 
-def is_tiny(picture: Image.Image) -> bool:
-    """Return whether a photo has so few pixels that each is to be seen."""
-    return max(picture.size) <= TINY
-
-
 def _uri(picture: Image.Image) -> str:
-    return picture_uri(smaller(picture, SIDE), quality=None if is_tiny(picture) else 82)
+    return picture_uri(smaller(picture, PHOTO_SIDE), quality=None if is_tiny(picture) else 82)
 
 
-def _view(sight: Sight, name: str, explained: str | None) -> dict[str, Any]:
-    J, h = sight.J, sight.h
+def _view(result: PhotoResult, name: str, explained: str | None) -> dict[str, Any]:
+    J, h = result.J, result.h
     d = len(h)
     return {
         "name": name,
-        "headline": headline(sight),
-        "about": list(_about(sight)),
+        "headline": headline(result),
+        "about": list(_about(result)),
         "explained": explained,
-        "graph": graph_of(sight),
-        "candidates": candidate_table(sight),
-        "channels": sight.candidates,
+        "graph": graph_of(result),
+        "candidates": candidate_table(result),
+        "channels": result.candidates,
         "J": [
             [f"{J[p, q]:.3f}" if p > q else "" for q in range(d)] for p in range(d)
         ] if d > 1 else [],
-        "selectors": selector_table(sight),
-        "sized": sized_table(sight),
-        "annealing": annealing_table(sight),
+        "selectors": selector_table(result),
+        "sized": sized_table(result),
+        "annealing": annealing_table(result),
     }  # fmt: skip
 
 
-def _about(sight: Sight) -> Iterator[tuple[str, str]]:
-    row = sight.first
+def _about(result: PhotoResult) -> Iterator[tuple[str, str]]:
+    row = result.first
     yield "network", f"{row['model']}, layer {row['layer']}"
     yield "predicted", str(row["predicted"])
     chance = figure_of(row["probability"], ".1%")
@@ -120,29 +120,177 @@ def _about(sight: Sight) -> Iterator[tuple[str, str]]:
     left = (row["candidates_in_all"] or 0) - (row["d"] or 0)
     out = f"; {left} more were left out" if left > 0 else ""
     yield "candidates", f"{figure_of(row['d'])}{out}"
-    if sight.gap is not None and sight.annealed:
-        row = sight.annealed
+    if result.gap is not None and result.annealed:
+        row = result.annealed
         end = f"driver {row['normalisation']}; {figure_of(row['final_gap'])} at the end"
         yield "minimum gap", f"{figure_of(row['gap'])} at s = {figure_of(row['gap_s'])}, {end}"
 
 
-def card_of(photo: Photo, sights: Sequence[Sight], *, thumb: str | None, tiny: bool) -> Card:
-    """Return how a photo is shown in the overview."""
-    annealed = [s for s in sights if s.success is not None]
-    hardest = min(annealed, key=lambda s: s.success or 0.0, default=sights[0])
-    k = hardest.exact["k"] if hardest.exact else None
-    gaps = [s.gap for s in sights if s.gap is not None]
-    chances = [real(s.first["probability"]) for s in sights]
-    return Card(
-        href=f"photos/{photo.stem}.html",
-        name=photo.title,
-        label=str(cleaned(photo.label)),
-        predicted=tuple(dict.fromkeys(str(s.first["predicted"]) for s in sights)),
-        thumb=thumb,
-        tiny=tiny,
-        success=hardest.success,
-        gap=min(gaps, default=None),
-        probability=min((p for p in chances if p is not None), default=None),
-        d=int(hardest.first["d"] or 0),
-        k=k,
+def graph_of(result: PhotoResult) -> Markup | None:
+    """Return the selection problem as a graph in SVG, or None for fewer than two candidates.
+
+    Nodes are candidates, larger the more relevant; filled ones are those of the optimum. An edge
+    joins two similar maps, wider the more similar they are.
+    """
+    if len(result.candidates) < 2:
+        return None
+    from annealcam.render.html.svg import tag
+
+    J, selected = result.J, result.n
+    h = np.clip(np.nan_to_num(result.h), 0.0, 1.0)
+    radii = SMALLEST + (LARGEST - SMALLEST) * h
+    J = np.clip(np.nan_to_num(J), 0.0, 1.0)
+    places = layout(J, radii)
+    least = threshold_of(J)
+    drawn = []
+    for p, q in np.argwhere(np.triu(least <= J, 1)).tolist():
+        (x1, y1), (x2, y2) = places[[p, q]].tolist()
+        text = f"maps {result.candidates[p]} and {result.candidates[q]}: |cosine| {J[p, q]:.3f}"
+        drawn.append(tag("line", tag("title", text), x1=x1, y1=y1, x2=x2, y2=y2, class_="edge",
+                         stroke_width=1.0 + 6.0 * float(J[p, q])))  # fmt: skip
+    for p, channel in enumerate(result.candidates):
+        x, y = places[p].tolist()
+        drawn += _node(channel, x, y, float(radii[p]), float(h[p]), selected[p])
+    text = (
+        f"{len(result.candidates)} candidate maps, {sum(selected)} of them selected; "
+        f"pairs of |cosine| {least:g} or more are joined"
+    )
+    box = f"0 {-TOP:g} {WIDTH:g} {HEIGHT + TOP:g}"
+    return tag("svg", *drawn, viewBox=box, role="img", aria_label=text, class_="graph")
+
+
+def _node(
+    channel: int, x: float, y: float, radius: float, h: float, selected: bool
+) -> Iterator[Markup]:
+    """Yield the ring of a selected candidate, its body, and its number above."""
+    from annealcam.render.html.svg import tag
+
+    kind = "selected" if selected else "not selected"
+    if selected:
+        yield tag("circle", cx=x, cy=y, r=radius + 4, class_="ring")
+    title = tag("title", f"map {channel}, {kind}: relevance h {h:.3f}")
+    yield tag("circle", title, cx=x, cy=y, r=radius, class_=f"body {kind}")
+    yield tag("text", str(channel), x=x, y=y - radius - (9 if selected else 5), class_="name")
+
+
+def candidate_table(result: PhotoResult) -> Table | None:
+    """Return the candidates, with the selectors that select each."""
+    if not result.candidates:
+        return None
+    J, h = result.J, result.h
+    rows = {row["selector"]: row for row in result.free if row["selector"] in _MARKED}
+    if result.annealed:
+        rows["anneal"] = result.annealed
+    shown = {name: maps_of(rows[name]) for name in _MARKED if name in rows}
+    drawn = any(row["draw"] is not None for row in result.free)
+    head = ("map", "relevance h", "largest |cosine|", *(_MARKED[s] for s in shown))
+    body = []
+    for i, channel in enumerate(result.candidates):
+        cells = [figure(channel), figure(float(h[i]), ".3f"), figure(float(J[i].max()), ".3f")]
+        cells += [_mark(channel in maps) for maps in shown.values()]
+        cells += [figure(share_of_draws(result.free, channel), ".0%")] if drawn else []
+        body.append(tuple(cells))
+    annealer = f" The annealer: {_main_run(result)}." if result.annealed else ""
+    return Table(
+        "The candidate maps: their relevance h, their largest redundancy |cosine| with another "
+        f"candidate, and the selectors that select them.{annealer}",
+        (*head, *(("random draws",) if drawn else ())), tuple(body),
     )  # fmt: skip
+
+
+def _main_run(result: PhotoResult) -> str:
+    row = result.annealed or {}
+    return run_name(row["normalisation"], row["tau"])
+
+
+def _mark(selected: bool) -> Cell:
+    return Cell(MARK if selected else "", 1.0 if selected else 0.0)
+
+
+def selector_table(result: PhotoResult) -> Table:
+    """Return the selection of every selector, with its scores."""
+    head = ("selector", "run", "maps", "k", "energy", "optimal", "relevance", "redundancy",
+            "carried")  # fmt: skip
+    body = tuple(_selector_row(row, run_cell(row["normalisation"], row["tau"]))
+                 for row in result.means())  # fmt: skip
+    return Table(
+        "Energy: lower is better; none if maps outside the candidates are selected. Relevance: "
+        "the sum of h. Redundancy: the mean |cosine| of the selected maps. Carried: the share of "
+        "the positive contributions to the logit.", head, body, words=3,
+    )  # fmt: skip
+
+
+def sized_table(result: PhotoResult) -> Table | None:
+    """Return the selections of a prescribed number of maps."""
+    body = tuple(_selector_row(row, figure(row["cardinality"])) for row in result.sized())
+    head = ("selector", "prescribed k", "maps", "k", "energy", "optimal", "relevance", "redundancy",
+            "carried")  # fmt: skip
+    caption = "Selections of a prescribed number of maps."
+    return Table(caption, head, body, words=3) if body else None
+
+
+def _selector_row(row: Row, second: Cell) -> tuple[Cell, ...]:
+    name = selector_style(row["selector"])[0]
+    draws = row.get("draws")
+    title = f"{name}, mean of {draws} draws" if draws else name
+    share = isinstance(row["optimal"], float)
+    whole = isinstance(row["k"], int)
+    return (
+        word(title), second, word(map_list(row)),
+        figure(row["k"], "" if whole else ".1f"), figure(row["energy"], ".4f"),
+        figure(row["optimal"], ".0%") if share else truth(row["optimal"]),
+        figure(row["relevance"], ".3f"), figure(row["redundancy"], ".3f"),
+        figure(row["carried"], ".1%"),
+    )  # fmt: skip
+
+
+def annealing_table(result: PhotoResult) -> Table | None:
+    """Return the success probability and the gap of every run of the annealer."""
+    rows = [row for row in result.free if row["selector"] == "anneal"]
+    if not rows:
+        return None
+    head = ("run", "success F of a shot", "one guess", "shots", "best of the shots",
+            "as many guesses", "minimum gap", "at s", "gap at the end", "inside",
+            "formula applies")  # fmt: skip
+    body = tuple(
+        (run_cell(row["normalisation"], row["tau"]), figure(row["success_probability"]),
+         figure(row["guess"]), figure(row["shots"]), figure(row["best_of_shots"]),
+         figure(row["guess_best"]), figure(row["gap"]), figure(row["gap_s"], ".3f"),
+         figure(row["final_gap"]), truth(row["gap_interior"]), truth(row["landau_zener_applies"]))
+        for row in rows
+    )  # fmt: skip
+    return Table(
+        "F: the probability that one shot finds the optimum. Then the minimum gap between the two "
+        "lowest levels along the run, its position s between 0 and 1, and the gap at the end. The "
+        "formula is Landau and Zener's.", head, body,
+    )  # fmt: skip
+
+
+def headline(result: PhotoResult) -> str:
+    """Return a sentence on the selection, and on the annealer's probability of finding it."""
+    if result.exact is None:
+        return "The table holds no optimum for this photo."
+    k, d = result.exact["k"], result.exact["d"]
+    if not d:
+        return "No live map has positive importance: nothing can be selected."
+    maps = map_list(result.exact) or "none"
+    text = f"The proved optimum selects {k} of {d} candidate maps: {maps}."
+    if result.annealed and result.success is not None:
+        guess = figure_of(result.annealed["guess"])
+        text += (
+            f" One shot of the annealer ({_main_run(result)}) finds it with probability "
+            f"{figure_of(result.success)}, one uniform guess with probability {guess}."
+        )
+    return text
+
+
+def map_list(row: Row) -> str:
+    """Return the channels of a row as text, shortened if there are many.
+
+    >>> map_list({"selected": [3, 7]}), map_list({"selected": list(range(14))})
+    ('3, 7', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, and 2 more')
+    """
+    maps = row.get("selected") or []
+    more = len(maps) - MOST_NAMED
+    text = ", ".join(map(str, maps[:MOST_NAMED]))
+    return f"{text}, and {more} more" if more > 0 else text

@@ -1,51 +1,55 @@
-"""A study's figures as vector graphics inside a page, in the page's own colours."""
+"""The figures of a study as vector graphics in a page, in the colours of the page."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from annealcam.study.figures import FIGURES
-from annealcam.study.figures.columns import Columns, filled
+from annealcam.study.analysis.results import Results, filled
+from annealcam.study.figures.drawing import FIGURES
 from annealcam.study.figures.panels import settle
-from annealcam.study.pages.text import cleaned
+from annealcam.study.pages.text import cleaned, with_texts
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.figure import Figure
 
 CAPTIONS = {
-    "overlap": "Grey: what shuffled labels give. Diamonds: the overlap of two halves of one class, "
-    "the most that could be expected. Bars: 95 % intervals.",
-    "overlap_by_k": "More maps overlap more, whoever selects them: only selectors of the same k "
+    "overlap": "Grey: the overlap under shuffled labels. Diamonds: the overlap of two halves of "
+    "one class, the most to be expected. Bars: 95 % intervals.",
+    "overlap_by_k": "More maps overlap more, whatever selects them: only selectors at the same k "
     "can be compared. Bands: 95 % intervals.",
-    "gap_histogram": "How many problems have which minimum gap, and the share of problems with a "
-    "gap no larger.",
+    "gap_histogram": "The number of problems at each minimum gap, and the share of problems with "
+    "a smaller gap.",
     "gap_by_d": "Median, middle half, least and largest gap of the problems of each size.",
     "success_by_d": "Median, middle half, least and largest F; dotted: one uniform guess.",
-    "success_by_class": "Median, middle half, least and largest F of each class; at the right its "
+    "success_by_class": "Median, middle half, least and largest F of each class; at the right the "
     "mean number of candidates.",
-    "landau_zener": "Each problem that the formula applies to.",
-    "best_of_shots": "Crosses: the share of the problems whose drawn selection was optimal. "
+    "landau_zener": "One mark for each problem to which the formula applies.",
+    "best_of_shots": "Crosses: the share of the problems whose selection in this run was optimal. "
     "Dotted: the best of as many uniform guesses.",
 }
 LONGEST = 28  # letters of a name in a figure
 _PIXELS = 1.25  # of a page, for a point of a figure
 _GREY = re.compile(r"#([0-9a-f]{2})\1\1\b", re.IGNORECASE)
 _BLUES = re.compile(r"#(?:0072b2|56b4e9)\b", re.IGNORECASE)
-_LIGHT = 200  # grey levels above are of lines that must not be seen much
-_TINTED = {"#0072b2": "var(--blue)", "#56b4e9": "var(--sky)"}  # too dark, and too near, by night
+_LIGHT = 200  # grey levels above belong to faint lines
+_TINTED = {
+    "#0072b2": "var(--blue)",
+    "#56b4e9": "var(--sky)",
+}  # too dark, and too similar, on a dark page
 _PLACE = re.compile(r"url\(#")
 _LINK = "{http://www.w3.org/1999/xlink}href"
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure: its name, title and caption, the SVG element, and how wide it wants to be."""
+    """A figure: its name, title and caption, the SVG element, and its width in pixels."""
 
     name: str
     title: str
@@ -53,48 +57,43 @@ class Plot:
     svg: str
     width: int
 
+    def __repr__(self) -> str:
+        return f"Plot({self.name!r}, {self.width} pixels wide)"
 
-def plots_of(columns: dict[str, Columns], *names: str) -> Iterator[Plot]:
-    """Yield the figures of these names that the tables can give, in the order of the study's."""
+
+def plots_of(results: Results, *names: str) -> Iterator[Plot]:
+    """Yield the figures of these names that have data, in the order of the study's figures."""
     for name, make, table, second in FIGURES:
-        main, more = columns.get(table), columns.get(second or "")
-        if name not in names or not filled(main):
+        main, fits = filled(results, table), filled(results, second or "")
+        if name not in names or main is None:
             continue
-        names_of = _short_names(*(t for t in (main, more) if t))
-        drawn = make(*(_renamed(t, names_of) for t in (main, more) if t and filled(t)))
+        shown = [t for t in (main, fits) if t is not None]
+        short = _short_names(shown)
+        drawn = make(*(with_texts(t, short.__getitem__) for t in shown))
         if drawn is not None:
             title = drawn.get_suptitle()
             width = round(72 * _PIXELS * float(drawn.get_figwidth()))
             yield Plot(name, title, CAPTIONS[name], svg_of(drawn, name, title), width)
 
 
-def _short_names(*tables: Columns) -> dict[str, str]:
-    """A name for every text that a figure has room for, different ones for different texts."""
-    texts = dict.fromkeys(
-        text for t in tables for column in t.values() for text in column if isinstance(text, str)
-    )
-    found: dict[str, str] = {}
-    for text in texts:
+def _short_names(tables: Sequence[pa.Table]) -> dict[str, str]:
+    """A short name for every text of the tables, different names for different texts."""
+    values = (value for t in tables for column in t.columns for value in column.to_pylist())
+    short: dict[str, str] = {}
+    for text in dict.fromkeys(value for value in values if isinstance(value, str)):
         whole = cleaned(text)
-        short = whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 1]}…"
-        taken = set(found.values())
-        numbered = (f"{short} ({i})" for i in count(2))
-        found[text] = next(name for name in chain([short], numbered) if name not in taken)
-    return found
-
-
-def _renamed(table: Columns, names: dict[str, str]) -> Columns:
-    return {
-        column: [names[v] if isinstance(v, str) else v for v in values]
-        for column, values in table.items()
-    }
+        name = whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 1]}…"
+        taken = set(short.values())
+        candidates = chain([name], (f"{name} ({i})" for i in count(2)))
+        short[text] = next(candidate for candidate in candidates if candidate not in taken)
+    return short
 
 
 def svg_of(figure: Figure, name: str, title: str) -> str:
-    """Return a figure without its title as an SVG element that stands in a page.
+    """Return a figure without its title as an SVG element of a page.
 
-    Its texts are texts, black is the page's ink and white its ground, and its ids begin with
-    `name`, so that figures beside each other do not take each other's.
+    Its texts stay texts, black and white become the page's colours of text and background, and its
+    ids begin with `name`, so that those of several figures differ.
     """
     import matplotlib
 
@@ -118,7 +117,7 @@ def svg_of(figure: Figure, name: str, title: str) -> str:
 
 
 def _strip(element: ElementTree.Element) -> None:
-    """Without metadata, and without rules of style, which would be those of the whole page."""
+    """Remove metadata, and style rules, which would apply to the whole page."""
     for child in list(element):
         if child.tag.rpartition("}")[2] in ("metadata", "style"):
             element.remove(child)
@@ -127,7 +126,7 @@ def _strip(element: ElementTree.Element) -> None:
 
 
 def _adopt(element: ElementTree.Element, name: str) -> None:
-    """In HTML the element's names have no namespaces; its ids and colours become the page's."""
+    """Remove the namespaces of an element, prefix its ids, and give it the colours of the page."""
     element.tag = element.tag.rpartition("}")[2]
     if _LINK in element.attrib:
         element.attrib["href"] = element.attrib.pop(_LINK)
@@ -137,12 +136,12 @@ def _adopt(element: ElementTree.Element, name: str) -> None:
         elif key == "href":
             element.attrib[key] = f"#{name}-{value.removeprefix('#')}"
         elif key in ("style", "clip-path"):
-            own = _PLACE.sub(f"url(#{name}-", value)
-            own = _GREY.sub(lambda found: _own_grey(int(found[1], 16)), own)
-            element.attrib[key] = _BLUES.sub(lambda found: _TINTED[found[0].lower()], own)
+            value = _PLACE.sub(f"url(#{name}-", value)
+            value = _GREY.sub(lambda match: _page_grey(int(match[1], 16)), value)
+            element.attrib[key] = _BLUES.sub(lambda match: _TINTED[match[0].lower()], value)
 
 
-def _own_grey(level: int) -> str:
+def _page_grey(level: int) -> str:
     if level in (0, 255):
         return "currentColor" if level == 0 else "var(--ground)"
     return "var(--line)" if level > _LIGHT else "var(--quiet)"

@@ -1,4 +1,4 @@
-"""A study's report: one page to begin with and a page for each photo, in a folder of its own."""
+"""The report of a study: an overview and a page for each photo, in one folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam.errors import OutputError
 from annealcam.render.html.page import write_page
-from annealcam.study.figures.columns import Setting
+from annealcam.study.analysis.results import Setting
 from annealcam.study.pages.explained import Explain, explain_again
-from annealcam.study.pages.found import Found, find
-from annealcam.study.pages.overview import Card, overview, run_of
-from annealcam.study.pages.photo_page import card_of, explained_stem, is_tiny, photo_page, turns
-from annealcam.study.pages.photos import Photo, evenly, photos_of, settings_in
-from annealcam.study.pages.pictures import Album, open_album, write_thumbnail
-from annealcam.study.pages.sight import Sight
+from annealcam.study.pages.loaded import (
+    LoadedStudy,
+    PhotoSource,
+    is_tiny,
+    load_study,
+    open_photos,
+    write_thumbnail,
+)
+from annealcam.study.pages.overview import Card, card_of, overview
+from annealcam.study.pages.photo_page import explained_stem, photo_page, turns
+from annealcam.study.pages.photos import Photo, PhotoResult, evenly, photos_of, results_of
 from annealcam.study.run.store import REPORT
 
 INDEX, MARKER = "index.html", "report.json"
@@ -30,14 +35,20 @@ OURS = frozenset((INDEX, MARKER, PHOTOS, THUMBS, EXPLAINED))
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written: the first page, and how many photos have pages, of how many."""
+class WrittenReport:
+    """The files of a report: its first page, the number of photos with pages, and of all photos."""
 
     index: Path
     pages: int
     photos: int
     explained: int
     no_photos: str
+
+    def __repr__(self) -> str:
+        return (
+            f"WrittenReport({str(self.index)!r:.200}, {self.pages} of {self.photos} photos, "
+            f"{self.explained} explanations)"
+        )
 
 
 def write_report(
@@ -48,49 +59,51 @@ def write_report(
     root: str | None = None,
     explain: Explain | None = None,
     progress: Progress | None = None,
-) -> Written:
-    """Write a study's pages, finished or not, from its table; return where.
+) -> WrittenReport:
+    """Write the pages of a study, finished or not, from its table.
 
-    Pages are replaced as a whole; explanations that are there are kept, and linked.
+    Existing pages are replaced as a whole; existing explanations are kept and linked.
 
     Args:
         run: folder of the study.
-        folder: of the report; else `report` in the folder of the study.
-        photos: how many of the photos have pages, at most; of each class as many.
-        root: where data sets lie, for the pictures; else as the study had it.
+        folder: of the report; by default `report` in the folder of the study.
+        photos: the most photos that get pages, equally many of each class; by default all.
+        root: folder of the data sets, for the pictures; by default that of the study.
         explain: `annealcam.explain`, to run the networks again on the photos that have pages.
-        progress: called with what is being done, the number of things done, and of all.
+        progress: called with the current step, the number of things done, and their total.
 
     Raises:
-        ArgumentError: an option is out of range, or a network is not the study's.
-        OutputError: the run holds no study or is damaged, or the folder is another's.
+        ArgumentError: an option is out of range, or a network differs from the study's.
+        OutputError: the run holds no study or is damaged, or the folder belongs to something else.
     """
     if photos is not None:
         whole("photos", photos, least=1)
-    tell = progress or (lambda *_: None)
-    found = find(run, progress=tell)
+    report = progress or (lambda *_: None)
+    loaded = load_study(run, progress=report)
     target = folder if folder is not None else run / REPORT
-    _claim(target, found)
-    every = photos_of(found.table)
-    shown = evenly(every, photos)
-    album = open_album(found, root)
+    _claim_folder(target, loaded)
+    all_photos = photos_of(loaded.table)
+    shown = evenly(all_photos, photos)
+    source = open_photos(loaded, root)
     if explain is not None:
-        explain_again(found, shown, album, target / EXPLAINED, explain, tell)
-    cards = _write_photos(found, shown, album, target, tell)
-    tell("overview", 0, 1)
-    write_page(overview(found, cards, photos=len(every), no_photos=album.reason), target / INDEX)
-    done = len(list((target / EXPLAINED).glob("*.html")))
-    return Written(target / INDEX, len(cards), len(every), done, album.detail)
+        explain_again(loaded, shown, source, target / EXPLAINED, explain, report)
+    cards = _write_photos(loaded, shown, source, target, report)
+    report("overview", 0, 1)
+    html = overview(loaded, cards, photos=len(all_photos), no_photos=source.reason)
+    write_page(html, target / INDEX)
+    explained = len(list((target / EXPLAINED).glob("*.html")))
+    return WrittenReport(target / INDEX, len(cards), len(all_photos), explained, source.detail)
 
 
-def _claim(folder: Path, found: Found) -> None:
-    """Make the folder this study's; one of another study, or of something else, is left alone."""
-    told = {"format": 1, "study": _identity(found)}
+def _claim_folder(folder: Path, loaded: LoadedStudy) -> None:
+    """Mark an empty folder as this study's report; refuse a folder of anything else."""
+    identity = json.dumps(loaded.manifest.get("identity"), sort_keys=True)
+    marker = {"format": 1, "study": hashlib.sha256(identity.encode()).hexdigest()}
     names = _names(folder)
     if not names:
         make_folder(folder)
         with file_written_aside(folder / MARKER) as aside:
-            aside.write_text(json.dumps(told) + "\n", encoding="utf-8")
+            aside.write_text(json.dumps(marker) + "\n", encoding="utf-8")
         return
     foreign = sorted(names - OURS) or ([] if MARKER in names else sorted(names))
     if foreign:
@@ -101,12 +114,12 @@ def _claim(folder: Path, found: Found) -> None:
         older = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder / MARKER}: cannot be read ({error})") from error
-    if older != told:
+    if older != marker:
         raise OutputError(f"{folder}: holds the report of another study; choose another folder")
 
 
 def _names(folder: Path) -> set[str]:
-    """What a folder holds, but for what is hidden."""
+    """The names in a folder, without hidden ones."""
     try:
         inside = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     except OSError as error:
@@ -114,49 +127,47 @@ def _names(folder: Path) -> set[str]:
     return {name for name in inside if not name.startswith(".")}
 
 
-def _identity(found: Found) -> str:
-    told = json.dumps(found.manifest.get("identity"), sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
-
-
 def _write_photos(
-    found: Found, photos: Sequence[Photo], album: Album, folder: Path, tell: Progress
+    loaded: LoadedStudy,
+    photos: Sequence[Photo],
+    source: PhotoSource,
+    folder: Path,
+    report: Progress,
 ) -> list[Card]:
-    """Write pages and thumbnails, each folder as a whole; return how the photos are shown."""
+    """Write pages and thumbnails, each folder as a whole; return the photos' entries."""
     cards = []
-    main = run_of(found)
     with _replaced(folder / PHOTOS) as pages, _replaced(folder / THUMBS) as thumbs:
         for photo, turn in zip(photos, turns(photos), strict=True):
-            tell("photos", turn.number - 1, turn.count)
-            sights = [Sight(s, rows, main) for s, rows in settings_in(found.table, photo)]
-            picture = album.photo(photo.name)
+            report("photos", turn.number - 1, turn.count)
+            results = results_of(loaded.table, photo, loaded.main_run)
+            picture = source.photo(photo.name)
             html = photo_page(
-                photo, sights, turn, study=found.name, finished=found.finished,
-                picture=picture, no_picture=album.reason or "it cannot be read",
-                explained=_explained(photo, sights, folder),
+                photo, results, turn, study=loaded.name, finished=loaded.finished,
+                picture=picture, no_picture=source.reason or "it cannot be read",
+                explained=_explanations(photo, results, folder),
             )  # fmt: skip
             (pages / f"{photo.stem}.html").write_text(html, encoding="utf-8")
-            thumb = None
+            thumb, tiny = None, False
             if picture is not None:
-                thumb = f"{THUMBS}/{photo.stem}.webp"
+                thumb, tiny = f"{THUMBS}/{photo.stem}.webp", is_tiny(picture)
                 write_thumbnail(picture, thumbs / f"{photo.stem}.webp")
-            tiny = picture is not None and is_tiny(picture)
-            cards.append(card_of(photo, sights, thumb=thumb, tiny=tiny))
+            cards.append(card_of(photo, results, thumb=thumb, tiny=tiny))
     return cards
 
 
-def _explained(photo: Photo, sights: Sequence[Sight], folder: Path) -> dict[Setting, str]:
-    """Links to the explanations that are there, as the photo's page needs them."""
-    files = {s.setting: f"{explained_stem(photo, s.setting)}.html" for s in sights}
-    there = {
-        setting: file for setting, file in files.items() if (folder / EXPLAINED / file).exists()
+def _explanations(photo: Photo, results: Sequence[PhotoResult], folder: Path) -> dict[Setting, str]:
+    """Links from the photo's page to the explanations that exist."""
+    files = {r.setting: f"{explained_stem(photo, r.setting)}.html" for r in results}
+    return {
+        setting: f"../{EXPLAINED}/{file}"
+        for setting, file in files.items()
+        if (folder / EXPLAINED / file).exists()
     }
-    return {setting: f"../{EXPLAINED}/{file}" for setting, file in there.items()}
 
 
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of our older one when all of it is written."""
+    """Yield a new folder that replaces the older one once it is completely written."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     with written_aside(folder, names=names, marker=min(names, default="")) as aside:
         yield aside

@@ -1,4 +1,4 @@
-"""Tables that a reader can sort: what each cell shows, and what it is sorted by."""
+"""Sortable tables: the text of each cell, and its sort key."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from annealcam.study.claims.annealing import run
-from annealcam.study.claims.overlap import spread
-from annealcam.study.figures.columns import Columns, filled, rows
-from annealcam.study.figures.gaps import interval
-from annealcam.study.figures.panels import selector_style, setting_names, settings_of
-from annealcam.study.figures.successes import ALL
+from annealcam.study.analysis.annealing import ALL
+from annealcam.study.analysis.results import Results, filled
+from annealcam.study.analysis.rows import QUARTILES
+from annealcam.study.claims.claims import spread
+from annealcam.study.claims.markdown import OVERLAP_TERMS
+from annealcam.study.figures.panels import (
+    interval,
+    run_name,
+    selector_style,
+    setting_names,
+    settings_of,
+)
 from annealcam.study.pages.text import UNKNOWN, figure_of, real
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, and the number or word that it is sorted by (None: last)."""
+    """A cell: its text, and the number or word by which it is sorted (None: last)."""
 
     text: str
     key: float | str | None
@@ -25,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; `head` names the columns, `words` counts those that are words."""
+    """A table with its caption; the first `words` columns of `head` hold words."""
 
     caption: str
     head: tuple[str, ...]
@@ -34,7 +40,7 @@ class Table:
 
 
 def figure(value: Any, form: str = "") -> Cell:
-    """Return a number's cell.
+    """Return the cell of a number.
 
     >>> figure(0.1234567, ".2f"), figure(None)
     (Cell(text='0.12', key=0.1234567), Cell(text='–', key=None))
@@ -43,47 +49,45 @@ def figure(value: Any, form: str = "") -> Cell:
 
 
 def word(text: Any) -> Cell:
-    """Return a text's cell."""
+    """Return the cell of a text."""
     return Cell(str(text), str(text))
 
 
 def truth(value: Any) -> Cell:
-    """Return a yes or a no; a dash where it is unknown."""
+    """Return the cell of a yes or a no; a dash if it is unknown."""
     if value is None:
         return Cell(UNKNOWN, None)
     return Cell("yes" if value else "no", 1.0 if value else 0.0)
 
 
 def run_cell(normalisation: str | None, tau: float | None) -> Cell:
-    """Return a run of the annealer, sorted by its time."""
+    """Return the cell of a run of the annealer, sorted by its time."""
     return (
         Cell("", None)
         if normalisation is None or tau is None
-        else Cell(run(normalisation, tau), tau)
+        else Cell(run_name(normalisation, tau), tau)
     )
 
 
-def overlap_table(columns: Columns) -> Table | None:
-    """Return the overlaps of every selector, of all settings."""
-    if not filled(columns):
+def overlap_table(results: Results) -> Table | None:
+    """Return the overlaps of every selector and setting."""
+    table = filled(results, "overlap")
+    if table is None:
         return None
-    low = columns["threshold"][0]
+    low = table["threshold"][0].as_py()
     zero = "zero pairs" if low is None else f"pairs below {low:g}"
     head = (
         "network", "selector", "run", "maps k", "overlap [95 %]", "shuffled labels [95 %]", "p",
         zero, "split half", "ratio", "redundancy", "carried",
     )  # fmt: skip
-    names = setting_names(settings_of(columns))
+    names = setting_names(settings_of(table))
     body = (
         (word(names[row["model"], row["layer"]]), word(selector_style(row["selector"])[0]),
          run_cell(row["normalisation"], row["tau"]), *_overlap_cells(row))
-        for row in rows(columns)
+        for row in table.to_pylist()
     )  # fmt: skip
     return _table(
-        "Overlap: mean Bhattacharyya coefficient of different classes. Split half: of two halves "
-        "of the same class; ratio: to it. Redundancy: mean |cosine| of the selected maps. "
-        "Carried: share of the positive contributions to the logit.",
-        head, body, words=3, several=len(names) > 1,
+        OVERLAP_TERMS, head, body, words=3, several=len(names) > 1,
     )  # fmt: skip
 
 
@@ -102,21 +106,22 @@ def _overlap_cells(row: dict[str, Any]) -> tuple[Cell, ...]:
     )
 
 
-def gap_table(columns: Columns) -> Table | None:
+def gap_table(results: Results) -> Table | None:
     """Return the minimum gaps of each setting and driver."""
-    if not filled(columns):
+    table = filled(results, "gap_summary")
+    if table is None:
         return None
     head = (
         "network", "driver", "problems", "least", "lower quartile", "median", "upper quartile",
         "largest", "inside the run", "formula applies", "b of a exp(-b d) [95 %]",
     )  # fmt: skip
-    names = setting_names(settings_of(columns))
+    names = setting_names(settings_of(table))
     body = (
         (word(names[row["model"], row["layer"]]), word(row["normalisation"]), figure(row["images"]),
-         *(figure(row[name]) for name in ("least", "q25", "median", "q75", "largest")),
+         *(figure(row[name]) for name in QUARTILES),
          figure(row["interior_share"], ".0%"), figure(row["landau_zener_share"], ".0%"),
          _slope(row, "fit_b"))
-        for row in rows(columns)
+        for row in table.to_pylist()
     )  # fmt: skip
     return _table(
         "The minimum gap of each problem, in units of its energies. The formula is Landau and "
@@ -124,16 +129,17 @@ def gap_table(columns: Columns) -> Table | None:
     )  # fmt: skip
 
 
-def fit_table(columns: Columns) -> Table | None:
-    """Return how fast the success probability falls with d, in each run."""
-    if not filled(columns):
+def fit_table(results: Results) -> Table | None:
+    """Return the rate at which the success probability falls with d, for each run."""
+    table = filled(results, "success_fit")
+    if table is None:
         return None
-    settings = [setting for setting in settings_of(columns) if setting[0] != ALL]
+    settings = [setting for setting in settings_of(table) if setting[0] != ALL]
     names = {**setting_names(settings), (ALL, ALL): "all together"}
     body = (
         (word(names[row["model"], row["layer"]]), run_cell(row["normalisation"], row["tau"]),
          figure(row["images"]), figure(row["a"]), _slope(row, "b"))
-        for row in rows(columns)
+        for row in table.to_pylist()
     )  # fmt: skip
     return _table(
         "The success probability F of one shot, fitted by a exp(-b d); a uniform guess falls with "
@@ -142,18 +148,19 @@ def fit_table(columns: Columns) -> Table | None:
     )  # fmt: skip
 
 
-def class_table(columns: Columns) -> Table | None:
+def class_table(results: Results) -> Table | None:
     """Return the success probability class by class, in each run."""
-    if not filled(columns):
+    table = filled(results, "success_by_class")
+    if table is None:
         return None
     head = ("network", "class", "run", "photos", "mean d", "least", "lower quartile", "median F",
             "upper quartile", "largest")  # fmt: skip
-    names = setting_names(settings_of(columns))
+    names = setting_names(settings_of(table))
     body = (
         (word(names[row["model"], row["layer"]]), word(row["class"]),
          run_cell(row["normalisation"], row["tau"]), figure(row["images"]), figure(row["d"]),
-         *(figure(row[name]) for name in ("least", "q25", "median", "q75", "largest")))
-        for row in rows(columns)
+         *(figure(row[name]) for name in QUARTILES))
+        for row in table.to_pylist()
     )  # fmt: skip
     return _table(
         "Success probability F of one shot, class by class.", head, body, words=3,
@@ -174,6 +181,6 @@ def _table(
     words: int,
     several: bool,
 ) -> Table:
-    """The table, without its first column where there is one network."""
+    """Return the table, without its first column if there is only one network."""
     first = 0 if several else 1
     return Table(caption, tuple(head[first:]), tuple(row[first:] for row in body), words - first)

@@ -53,21 +53,21 @@ def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict
 
 def _draw(run: Path, manifest: Mapping[str, Any], report: Progress) -> None:
     from annealcam.study.analysis import analyse
-    from annealcam.study.claims.summary import summary
-    from annealcam.study.figures import draw
+    from annealcam.study.claims import summary
+    from annealcam.study.figures import drawing
 
     report("statistics", 0, 2)
     statistics = Statistics(**manifest["config"]["statistics"])
-    columns = analyse(
+    results = analyse(
         store.read_table(run), bootstrap=statistics.bootstrap,
         permutations=statistics.permutations, seed=manifest["seed"],
     )  # fmt: skip
     report("figures", 1, 2)
-    text = summary(columns, manifest)
+    text = summary(results, manifest)
     folder = run / store.FIGURES
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     with written_aside(folder, names=names, marker=min(names, default="")) as aside:
-        draw(columns, aside)
+        drawing.draw(results, aside)
     with file_written_aside(run / store.SUMMARY) as aside:
         aside.write_text(text, encoding="utf-8")
 

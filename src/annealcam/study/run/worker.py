@@ -16,7 +16,7 @@ from annealcam.study.config import Data, Study
 from annealcam.study.run.networks import NetworkCard, card_of, opened
 from annealcam.study.run.shards import Log, Shard
 from annealcam.study.run.store import LOG, TABLE, table_of, write_part
-from annealcam.study.table.rows import rows_of
+from annealcam.study.table.rows import image_rows
 
 if TYPE_CHECKING:
     from annealcam.models.network_layer import CapturedBatch, NetworkLayer
@@ -112,32 +112,32 @@ def _rows_of_batch(
     study: Study, shard: Shard, card: NetworkCard, batch: CapturedBatch[str], log: Log
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a batch's images until the shard has as many images as it wants."""
-    target, options, captured = card.targets[shard.label], study.problem, batch.captured
+    label, problem, captured = card.targets[shard.label], study.problem, batch.captured
     with log.timing("network"):
         predicted = captured.logits.argmax(dim=1).tolist()
-        chances = captured.logits.double().softmax(dim=1).cpu().numpy()
+        probabilities = captured.logits.double().softmax(dim=1).cpu().numpy()
     with log.timing("problem"):
-        seen = list(layer_maps(captured, importance=options.importance, beta=options.beta,
-                            limit=options.max_qubits, objective=options.objective))  # fmt: skip
+        maps = list(layer_maps(captured, importance=problem.importance, beta=problem.beta,
+                               limit=problem.max_qubits, objective=problem.objective))  # fmt: skip
     for i, image in enumerate(batch.keys):
         log.looked_at += 1
-        log.correct += predicted[i] == target
-        if log.full or (study.data.choose == "correct" and predicted[i] != target):
+        log.correct += predicted[i] == label
+        if log.full or (study.data.choose == "correct" and predicted[i] != label):
             continue
         log.used += 1
-        log.empty += len(seen[i].candidates) == 0
-        log.negative += float((seen[i].maps < 0).mean())
-        explained = int(captured.targets[i])
-        about = {
+        log.empty += len(maps[i].candidates) == 0
+        log.negative += float((maps[i].maps < 0).mean())
+        target = int(captured.targets[i])
+        facts = {
             "model": shard.setting.model,
             "layer": shard.setting.layer,
             "image": image,
             "class": photos(study.data).classes[shard.label],
             "predicted": card.names[predicted[i]],
-            "target": card.names[explained],
-            "probability": float(chances[i, explained]),
+            "target": card.names[target],
+            "probability": float(probabilities[i, target]),
         }
-        yield from rows_of(study, seen[i], about, log)
+        yield from image_rows(study, maps[i], facts, log)
 
 
 def _write(run: Path, shard: Shard, rows: list[dict[str, Any]], log: Log) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ONES = pa.list_(pa.int32())
-_REALS = pa.list_(pa.float64())
+_INTEGERS = pa.list_(pa.int32())
+_FLOATS = pa.list_(pa.float64())
 
 SCHEMA = pa.schema(
     [
-        # what was looked at
+        # the image
         ("model", pa.string()),
         ("layer", pa.string()),
         ("image", pa.string()),
@@ -18,34 +18,34 @@ SCHEMA = pa.schema(
         ("predicted", pa.string()),
         ("target", pa.string()),  # the class explained
         ("probability", pa.float64()),  # of the target, by softmax
-        # who selected, and how
+        # the selector and its options
         ("selector", pa.string()),
         ("draw", pa.int32()),  # of the random selector
-        ("cardinality", pa.int32()),  # k that was asked for; null: left to the energy
+        ("cardinality", pa.int32()),  # prescribed k; null: chosen by the selector
         ("tau", pa.float64()),
-        ("normalisation", pa.string()),
+        ("normalisation", pa.string()),  # of the driver
         # the problem
         ("channels", pa.int32()),
         ("dead", pa.int32()),
         ("candidates_in_all", pa.int32()),
         ("d", pa.int32()),
-        # what was selected
+        # the selection
         ("k", pa.int32()),
-        ("energy", pa.float64()),  # null where maps outside of the candidates are selected
+        ("energy", pa.float64()),  # null where selected maps are not among the candidates
         ("optimal", pa.bool_()),  # null: unknown, or no energy
-        ("selected", _ONES),  # channel numbers, ascending
-        ("weights", _REALS),  # of the selected maps; null: all alike
+        ("selected", _INTEGERS),  # channels, ascending
+        ("weights", _FLOATS),  # of the selected maps; null: equal
         # scores
-        ("relevance", pa.float64()),  # sum of h over the selected
+        ("relevance", pa.float64()),  # sum of h over the selected maps
         ("redundancy", pa.float64()),  # mean |cosine| of the selected pairs; null for k < 2
         ("carried", pa.float64()),  # share of the positive contributions to the logit
-        # the annealing, on the annealer's rows
+        # the annealing, in the annealer's rows
         ("success_probability", pa.float64()),  # F of one shot
         ("success_error", pa.float64()),
         ("multiplicity", pa.int32()),  # ground states
         ("shots", pa.int32()),
         ("best_of_shots", pa.float64()),
-        ("guess", pa.float64()),  # chance of one uniform guess
+        ("guess", pa.float64()),  # success probability of one uniform guess
         ("guess_best", pa.float64()),  # of as many guesses as shots
         ("gap", pa.float64()),
         ("gap_s", pa.float64()),
@@ -53,35 +53,41 @@ SCHEMA = pa.schema(
         ("gap_interior", pa.bool_()),
         ("landau_zener_applies", pa.bool_()),
         ("landau_zener", pa.float64()),  # F by that formula
-        # the problem itself, on the free row of the selector `exact` only
-        ("candidates", _ONES),
-        ("h", _REALS),
-        ("J", _REALS),  # the pairs p < q, row by row
+        # the problem's arrays, in the row of the selector `exact` without a cardinality
+        ("candidates", _INTEGERS),
+        ("h", _FLOATS),
+        ("J", _FLOATS),  # the pairs p < q, row by row
     ]
 )
 
 SELECTORS = (
-    "anneal", "exact", "topk", "topk-contribution", "random", "positive", "gradcam", "gradcam++",
+    "anneal", "exact", "topk_alpha", "topk_contribution", "random", "positive", "gradcam",
+    "gradcam++",
 )  # fmt: skip
 _OLD_COLUMNS = {"convention": "normalisation"}
+_OLD_SELECTORS = {"topk": "topk_alpha", "topk-contribution": "topk_contribution"}
 
 
 def current_table(table: pa.Table) -> pa.Table:
-    """Return a table of this or an earlier version under the columns and values of `SCHEMA`.
+    """Return a table of this or an earlier version with the columns of `SCHEMA`.
+
+    Columns that the table lacks are null.
 
     Raises:
-        pyarrow.ArrowException: the table has other columns than a study's.
+        pyarrow.ArrowException: a column has another type.
+
+    >>> old = SCHEMA.empty_table().rename_columns({"normalisation": "convention"})
+    >>> current_table(old).schema == SCHEMA
+    True
     """
     from annealcam.annealing.hamiltonian import OLD_NAMES
 
     table = table.rename_columns([_OLD_COLUMNS.get(n, n) for n in table.column_names])
-    for name, old_names in (("normalisation", OLD_NAMES),):
-        if name in table.column_names:
-            values = table[name]
-            for old, new in old_names.items():
-                values = pc.if_else(pc.equal(values, old), new, values)
-            table = table.set_column(table.column_names.index(name), name, values)
-    missing = [field for field in SCHEMA if field.name not in table.column_names]
-    for field in missing:
-        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    return table.select(SCHEMA.names).cast(SCHEMA)
+    table = pa.concat_tables([SCHEMA.empty_table(), table], promote_options="default")
+    table = table.select(SCHEMA.names).cast(SCHEMA)
+    for name, new_by_old in (("normalisation", OLD_NAMES), ("selector", _OLD_SELECTORS)):
+        values = table[name]
+        for old, new in new_by_old.items():
+            values = pc.if_else(pc.equal(values, old), new, values)
+        table = table.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), values)
+    return table

@@ -1,36 +1,177 @@
-"""The rows of one image, of every selector that a study compares."""
+"""The rows of one image: one for each selector, and for each run of the annealer."""
 
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Float, Int
 
+from annealcam._internal.types import Array
+from annealcam.annealing.evolution import anneal
+from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
+from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.attribution.layer_maps import LayerMaps
-from annealcam.study.config import Study
+from annealcam.errors import NumericalError, ProblemTooLargeError
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.samplers.exact import solve_exact
+from annealcam.study.config import Annealing, Study
 from annealcam.study.run.shards import Log
-from annealcam.study.table.annealed import annealed_rows
-from annealcam.study.table.selectors import plain_rows
+
+Row: TypeAlias = dict[str, Any]
 
 
-def rows_of(study: Study, seen: LayerMaps, about: dict[str, Any], log: Log) -> list[dict[str, Any]]:
-    """Return an image's rows, each beginning with `about`.
+def image_rows(study: Study, maps: LayerMaps, facts: Row, log: Log) -> list[Row]:
+    """Return the rows of an image, each of which begins with `facts`.
 
-    Random numbers depend on the study's seed and the image's name alone, not on its neighbours.
+    Random numbers depend on the study's seed and the image's name only, not on other images.
     """
-    about = about | {
-        "channels": len(seen.maps),
-        "dead": seen.dead,
-        "candidates_in_all": seen.candidates_in_all,
-        "d": len(seen.candidates),
+    facts = facts | {
+        "channels": len(maps.maps),
+        "dead": maps.dead,
+        "candidates_in_all": maps.candidates_in_all,
+        "d": len(maps.candidates),
     }
-    own = np.random.SeedSequence([study.seed, zlib.crc32(about["image"].encode())])
-    drawing, shooting = own.spawn(2)
-    options = study.baselines
+    seed = np.random.SeedSequence([study.seed, zlib.crc32(facts["image"].encode())])
+    draw_seed, shot_seed = seed.spawn(2)
+    baselines = study.baselines
     with log.timing("problem"):
-        rng = np.random.default_rng(drawing)
-        found = list(plain_rows(seen, sizes=options.sizes, draws=options.random_draws, rng=rng))
+        rng = np.random.default_rng(draw_seed)
+        rows = list(
+            selector_rows(maps, sizes=baselines.sizes, draws=baselines.random_draws, rng=rng)
+        )
     with log.timing("annealing"):
-        found += annealed_rows(seen, study.annealing, seed=shooting)
-    return [about | row for row in found]
+        rows += annealer_rows(maps, study.annealing, seed=shot_seed)
+    return [facts | row for row in rows]
+
+
+def selector_rows(
+    maps: LayerMaps, *, sizes: tuple[int, ...], draws: int, rng: np.random.Generator
+) -> Iterator[Row]:
+    """Yield the rows of every selector except the annealer.
+
+    The exact optimum comes first; top-k and random selections have its size. Then follow the exact
+    optimum, top-k and random selections of each of `sizes` that the candidates allow.
+    """
+    optimum = maps.candidates[maps.optimum.n.astype(bool)]
+    yield _row(maps, "exact", optimum) | {"optimal": True} | _problem(maps)
+    yield from _baselines(maps, len(optimum), draws, rng)
+    yield _compared(maps, _row(maps, "positive", maps.positive))
+    yield _compared(maps, _weighted(maps, "gradcam", maps.alpha))
+    yield _weighted(maps, "gradcam++", maps.weights["gradcam++"]) | {"energy": None}
+    p = maps.problem
+    for k in sizes:
+        if k <= len(maps.candidates):
+            best = solve_exact(SelectionProblem(p.h, p.J, beta=p.beta, cardinality=k))
+            exact = _row(maps, "exact", maps.candidates[best.n.astype(bool)])
+            for row in (exact, *_baselines(maps, k, draws, rng)):
+                yield row | {"cardinality": k, "optimal": None}
+
+
+def _baselines(maps: LayerMaps, k: int, draws: int, rng: np.random.Generator) -> Iterator[Row]:
+    """Yield the top k by alpha and by contribution, and random draws of k positive maps."""
+    for name, weight in (("topk_alpha", maps.alpha), ("topk_contribution", maps.contribution)):
+        yield _compared(maps, _row(maps, name, maps.top(weight, k)))
+    pool = maps.positive
+    for draw in range(draws):
+        channels = rng.choice(pool, size=min(k, len(pool)), replace=False)
+        yield _compared(maps, _row(maps, "random", channels)) | {"draw": draw}
+
+
+def _weighted(maps: LayerMaps, selector: str, weight: Float[Array, " maps"]) -> Row:
+    """All live maps of positive weight, with their weights."""
+    channels = maps.weighted(weight)
+    return _row(maps, selector, channels) | {
+        "weights": weight[channels].astype(np.float64).tolist()
+    }
+
+
+def _row(maps: LayerMaps, selector: str, channels: Int[Array, " k"]) -> Row:
+    return {"selector": selector, **maps.scores(channels)}
+
+
+def _compared(maps: LayerMaps, row: Row) -> Row:
+    """The row with `optimal`: whether its energy, if it has one, equals the optimum's."""
+    energy = row["energy"]
+    optimal = None if energy is None else bool(energy <= maps.optimum.energy + maps.problem.tie)
+    return row | {"optimal": optimal}
+
+
+def _problem(maps: LayerMaps) -> Row:
+    """The problem's arrays, from which every energy can be computed again."""
+    p = maps.problem
+    return {
+        "candidates": maps.candidates.tolist(),
+        "h": p.h.tolist(),
+        "J": p.J[np.triu_indices(p.d, 1)].tolist(),
+    }
+
+
+def annealer_rows(
+    maps: LayerMaps, options: Annealing, *, seed: np.random.SeedSequence
+) -> Iterator[Row]:
+    """Yield one row for each driver normalisation and run time: the best of the shots.
+
+    F is exact; the shots are drawn from the exact final distribution, each row's from a seed of its
+    own. Without candidates there is no row.
+    """
+    if len(maps.candidates) == 0:
+        return
+    for normalisation in options.normalisations:
+        gap = _gap(maps, normalisation, options.schedule) if options.gaps else None
+        for tau in options.tau:
+            (run_seed,) = seed.spawn(1)
+            row = _annealed(maps, options, normalisation, tau, run_seed)
+            yield row | _gap_columns(gap, tau)
+
+
+def _annealed(
+    maps: LayerMaps,
+    options: Annealing,
+    normalisation: str,
+    tau: float,
+    seed: np.random.SeedSequence,
+) -> Row:
+    problem = maps.problem
+    result = anneal(problem, tau=tau, normalisation=normalisation, schedule=options.schedule)
+    shots = options.shots or problem.d**2
+    samples = result.sample(shots, int(seed.generate_state(1, np.uint64)[0]))
+    n = samples[np.argmin(problem.energy(samples))]
+    F, g = result.success_probability, result.multiplicity
+    return {
+        "selector": "anneal",
+        **maps.scores(maps.candidates[n.astype(bool)]),
+        "optimal": bool(problem.energy(n) <= maps.optimum.energy + problem.tie),
+        "tau": tau,
+        "normalisation": normalisation,
+        "success_probability": F,
+        "success_error": result.error,
+        "multiplicity": g,
+        "shots": shots,
+        "best_of_shots": best_of_shots(F, shots),
+        "guess": guess_probability(problem, g, 1),
+        "guess_best": guess_probability(problem, g, shots),
+    }
+
+
+def _gap(maps: LayerMaps, normalisation: str, schedule: str) -> MinimumGap | None:
+    """The minimum gap, or None where the ground level has too many states to follow."""
+    try:
+        return minimum_gap(maps.problem, normalisation=normalisation, schedule=schedule)
+    except (ProblemTooLargeError, NumericalError):
+        return None
+
+
+def _gap_columns(gap: MinimumGap | None, tau: float) -> Row:
+    if gap is None:
+        return {}
+    return {
+        "gap": gap.gap,
+        "gap_s": gap.s,
+        "final_gap": gap.final_gap,
+        "gap_interior": gap.interior,
+        "landau_zener_applies": gap.landau_zener_applies,
+        "landau_zener": gap.landau_zener(tau),
+    }

@@ -1,4 +1,4 @@
-"""A study in plain words: what was done, what holds, and what does not."""
+"""The summary of a study in Markdown: its set-up, the claims that its results decide, notes."""
 
 from __future__ import annotations
 
@@ -7,45 +7,49 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from annealcam._internal.text import number
-from annealcam.study.claims.annealing import annealing_claims, no_advantage, run
-from annealcam.study.claims.claims import Claim
-from annealcam.study.claims.overlap import overlap_claims, spread
-from annealcam.study.figures.columns import Columns, filled, rows, where
-from annealcam.study.figures.panels import selector_style, settings_of
+from annealcam.study.analysis.results import Results, filled, where
+from annealcam.study.claims.annealing import annealing_claims, no_advantage
+from annealcam.study.claims.claims import overlap_claims, spread
+from annealcam.study.figures.panels import run_name, selector_style, settings_of
 
-MOST_LISTED = 20  # photos that were skipped
+MOST_LISTED = 20  # skipped photos
+OVERLAP_TERMS = (
+    "Overlap: the mean Bhattacharyya coefficient of different classes. Split half: the overlap of "
+    "two halves of one class. Ratio: overlap by split half. Redundancy: the mean |cosine| of the "
+    "selected maps. Carried: the selection's share of the positive contributions to the logit."
+)
 _TIMES = ("images", "seconds", "images_per_second")
 
 
-def summary(columns: dict[str, Columns], manifest: Mapping[str, Any]) -> str:
+def summary(results: Results, manifest: Mapping[str, Any]) -> str:
     """Return a study's summary as Markdown.
 
-    Every sentence on what holds is decided by the numbers: by the interval of a difference where
-    there is one, else by the two numbers that it names.
+    Each claim is decided by the interval of a difference if there is one, else by the two numbers
+    that it names.
 
     Args:
-        columns: tables by name, as `annealcam.study.analysis` makes them.
-        manifest: what the study was made of; keys that are absent are left out.
+        results: tables by name, as `annealcam.study.analysis.analyse` returns them.
+        manifest: the manifest of the run; missing keys are left out.
 
     >>> print(summary({}, {"data": {"name": "digits", "part": "test"}, "seed": 3}))
     # Study of digits
     <BLANKLINE>
-    ## What was done
+    ## Set-up
     <BLANKLINE>
     - data: digits, part test
     - seed: 3
     <BLANKLINE>
-    ## What holds, and what does not
+    ## Claims
     <BLANKLINE>
     - No quantum advantage is claimed.
     <BLANKLINE>
     """
     sections = [
         (f"# Study of {plain(manifest.get('data', {}).get('name', 'images'))}", []),
-        ("## What was done", [f"- {plain(name)}: {plain(text)}" for name, text in done(manifest)]),
-        ("## Overlap of classes", list(_overlaps(columns.get("overlap") or {}))),
-        ("## What holds, and what does not", list(_claims(columns))),
-        ("## To be known", list(_notes(manifest))),
+        ("## Set-up", [f"- {plain(name)}: {plain(text)}" for name, text in setup(manifest)]),
+        ("## Overlap of classes", list(_overlaps(results))),
+        ("## Claims", list(_claims(results))),
+        ("## Notes", list(_notes(manifest))),
         ("## Throughput", list(_throughput(manifest.get("throughput") or {}))),
     ]
     return "\n".join(
@@ -57,7 +61,7 @@ def summary(columns: dict[str, Columns], manifest: Mapping[str, Any]) -> str:
 
 
 def plain(text: Any) -> str:
-    """Return a name as Markdown shows it, on one line.
+    """Return a name escaped for Markdown, on one line.
 
     >>> plain("a|b*")
     'a\\\\|b\\\\*'
@@ -75,26 +79,26 @@ def table(header: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def done(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what a study was made of: what it is called, and the text.
+def setup(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the facts of a study's set-up: a name and a text for each.
 
-    >>> list(done({"data": {"name": "digits", "part": "test"}, "seed": 3}))
+    >>> list(setup({"data": {"name": "digits", "part": "test"}, "seed": 3}))
     [('data', 'digits, part test'), ('seed', '3')]
     """
     data = manifest.get("data") or {}
     if data:
-        told = [str(data.get("name", ""))]
-        told += [f"part {data['part']}"] if "part" in data else []
-        told += [f"{data['images']} images"] if "images" in data else []
-        told += [f"{len(data['classes'])} classes"] if "classes" in data else []
-        told += [str(data["hash"])] if "hash" in data else []
-        yield "data", ", ".join(told)
+        facts = [str(data.get("name", ""))]
+        facts += [f"part {data['part']}"] if "part" in data else []
+        facts += [f"{data['images']} images"] if "images" in data else []
+        facts += [f"{len(data['classes'])} classes"] if "classes" in data else []
+        facts += [str(data["hash"])] if "hash" in data else []
+        yield "data", ", ".join(facts)
     for model in manifest.get("models") or ():
-        told = [f"{name} {model[name]}" for name in ("layer", "channels", "hash") if name in model]
-        yield "network", ", ".join([str(model.get("name", "")), *told])
+        facts = [f"{name} {model[name]}" for name in ("layer", "channels", "hash") if name in model]
+        yield "network", ", ".join([str(model.get("name", "")), *facts])
     for name, value in (manifest.get("config") or {}).items():
         if name not in ("seed", "shard") and _setting(value):
-            yield f"asked for, {name}", _setting(value)
+            yield f"options, {name}", _setting(value)
     if "seed" in manifest:
         yield "seed", str(manifest["seed"])
     versions = manifest.get("versions") or (manifest.get("identity") or {}).get("versions")
@@ -103,20 +107,21 @@ def done(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _setting(value: Any) -> str:
-    """A value of the configuration in one line; where the data lie is nobody else's business."""
+    """Return a value of the configuration in one line, without private paths."""
     if isinstance(value, Mapping):
-        told = {name: _setting(one) for name, one in value.items() if name != "root"}
-        return ", ".join(f"{name} {one}" for name, one in told.items() if one)
+        texts = {name: _setting(inner) for name, inner in value.items() if name != "root"}
+        return ", ".join(f"{name} {text}" for name, text in texts.items() if text)
     if isinstance(value, list | tuple):
-        return " / ".join(_setting(one) for one in value)
+        return " / ".join(map(_setting, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _overlaps(overlap: Columns) -> Iterator[str]:
-    """A table for each network and layer."""
-    if not filled(overlap):
+def _overlaps(results: Results) -> Iterator[str]:
+    """Yield a table for each network and layer."""
+    overlap = filled(results, "overlap")
+    if overlap is None:
         return
-    threshold = overlap["threshold"][0]
+    threshold = overlap["threshold"][0].as_py()
     zero = "zero pairs" if threshold is None else f"pairs below {threshold:g}"
     header = [
         "selector", "k", "overlap [95 %]", "shuffled labels [95 %]", "p", zero, "split half",
@@ -125,19 +130,16 @@ def _overlaps(overlap: Columns) -> Iterator[str]:
     for model, layer in settings_of(overlap):
         yield f"{plain(model)}, layer {plain(layer)}:"
         yield ""
-        yield from table(header, map(_cells, rows(where(overlap, model=model, layer=layer))))
+        rows = where(overlap, model=model, layer=layer).to_pylist()
+        yield from table(header, map(_cells, rows))
         yield ""
-    yield (
-        "Overlap: mean Bhattacharyya coefficient of different classes. Split half: of two halves "
-        "of the same class; ratio: to it. Redundancy: mean |cosine| of the selected maps. "
-        "Carried: share of the positive contributions to the logit."
-    )
+    yield OVERLAP_TERMS
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     name, *_ = selector_style(row["selector"])
     if row["tau"] is not None:
-        name += f", {run(row['normalisation'], row['tau'])}"
+        name += f", {run_name(row['normalisation'], row['tau'])}"
     null = {"off_diagonal": row["null_mean"], "low": row["null_low"], "high": row["null_high"]}
     return [
         plain(name), _cell(row["k"], ".1f"), spread(row), spread(null),
@@ -151,41 +153,40 @@ def _cell(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
-def _claims(columns: dict[str, Columns]) -> Iterator[str]:
-    claims: Iterable[Claim] = (*overlap_claims(columns), *annealing_claims(columns))
-    for claim in claims:
+def _claims(results: Results) -> Iterator[str]:
+    for claim in (*overlap_claims(results), *annealing_claims(results)):
         yield from claim.lines()
-    yield f"- {no_advantage(columns)}"
+    yield f"- {no_advantage(results)}"
 
 
 def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What a reader of the numbers must know: warnings, classes short of images, bad photos."""
+    """Yield warnings, classes short of images, and skipped photos."""
     for text in (*(manifest.get("warnings") or ()), *(manifest.get("shortages") or ())):
         yield f"- {plain(text)}"
     skipped = manifest.get("skipped") or ()
     if skipped:
-        yield f"- Photos that could not be read and were skipped: {len(skipped)}"
-    for one in skipped[:MOST_LISTED]:
-        yield f"  - {plain(one.get('image', ''))}: {plain(one.get('reason', ''))}"
+        yield f"- Photos skipped because they cannot be read: {len(skipped)}"
+    for photo in skipped[:MOST_LISTED]:
+        yield f"  - {plain(photo.get('image', ''))}: {plain(photo.get('reason', ''))}"
     if len(skipped) > MOST_LISTED:
         yield f"  - and {len(skipped) - MOST_LISTED} more, in manifest.json"
 
 
-def _throughput(told: Mapping[str, Any]) -> Iterator[str]:
-    if not told:
+def _throughput(throughput: Mapping[str, Any]) -> Iterator[str]:
+    if not throughput:
         return
-    images, seconds, speed = (told.get(name) for name in _TIMES)
+    images, seconds, speed = (throughput.get(name) for name in _TIMES)
     if images is not None and seconds is not None and speed is not None:
         yield f"{images} images in {number(seconds)} s: {number(speed)} images a second."
         yield ""
     parts = {
         name: value
-        for name, value in told.items()
+        for name, value in throughput.items()
         if name not in _TIMES and isinstance(value, int | float)
     }
-    all_parts = sum(parts.values())
+    total = sum(parts.values()) or 1
     body = [
-        [plain(name.replace("_", " ")), number(value), f"{value / (all_parts or 1):.0%}"]
+        [plain(name.replace("_", " ")), number(value), f"{value / total:.0%}"]
         for name, value in parts.items()
     ]
     yield from table(["part", "seconds, over all workers", "share"], body)
