@@ -2,7 +2,7 @@
 
 import pytest
 
-from annealcam.study import figures
+from annealcam.study.figures import drawing
 from tests.cli.helpers import run
 
 CONFIG = """
@@ -23,7 +23,7 @@ permutations = 10
 
 
 def test_from_a_file_to_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, "draw", lambda *_: [])
+    monkeypatch.setattr(drawing, "draw", lambda *_: [])
     (tmp_path / "s.toml").write_text(CONFIG)
     result = run("study", tmp_path / "s.toml", "-o", tmp_path / "r", "--workers", 1)
     assert "digits, part test: 10 images explained" in result.output

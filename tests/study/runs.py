@@ -15,8 +15,7 @@ from annealcam.study.run import store
 def run_folder(run: Path, table: pa.Table, *, data=None, finished=True, **manifest) -> Path:
     """A run's folder around a table; `data` is the section of the configuration."""
     section = {"name": "digits", "part": "test"} | (data or {})
-    told = {"data": section, "statistics": {"bootstrap": 40, "permutations": 10}}
-    study = study_of(told)
+    study = study_of({"data": section, "statistics": {"bootstrap": 40, "permutations": 10}})
     (run / store.TABLE).mkdir(parents=True)
     store.write_part(table, run / store.TABLE / "part-00000.parquet")
     identity = {"config": study.identity(), "data": _hash(study.data), "networks": {}}

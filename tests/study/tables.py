@@ -1,4 +1,4 @@
-"""Seeded tables of a study, true to its columns: what the analysis and figures are tested on."""
+"""Seeded tables of a study, on which its analysis, figures and pages are tested."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.study.table.columns import SCHEMA, SELECTORS
 
 BLANK = dict.fromkeys(SCHEMA.names)
-ALPHA = ("exact", "topk", "topk-contribution", "random")  # selectors that take any k
+ANY_SIZE = ("exact", "topk_alpha", "topk_contribution", "random")  # selectors that take any k
 
 
 def table_of(rows: Sequence[dict]) -> pa.Table:
@@ -77,11 +77,11 @@ class _Image:
         } | more  # fmt: skip
 
     def order(self, selector: str) -> np.ndarray:
-        score = self.weight if selector == "topk-contribution" else self.problem.h
+        score = self.weight if selector == "topk_contribution" else self.problem.h
         return np.argsort(-score, kind="stable")
 
     def of_size(self, selectors, cardinalities, draws) -> Iterator[dict]:
-        for selector in (s for s in ALPHA if s in selectors):
+        for selector in (s for s in ANY_SIZE if s in selectors):
             for k in (k for k in cardinalities if k <= self.problem.d):
                 yield from self._choose(selector, k, draws, cardinality=k)
 

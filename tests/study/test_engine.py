@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from annealcam.errors import ArgumentError, ImageError, OutputError
-from annealcam.study import figures
 from annealcam.study.analysis import analyse
 from annealcam.study.config import study_of
+from annealcam.study.figures import drawing
 from annealcam.study.run import store, worker
 from annealcam.study.run.ending import redraw
 from annealcam.study.run.engine import run_study
 from annealcam.study.run.shards import PARTS
+from annealcam.study.table.columns import SELECTORS
 from tests.study.runs import contents
 
 SMALL = {
@@ -33,7 +34,7 @@ SMALL = {
 @pytest.fixture
 def quick(monkeypatch):
     """No figures: they are tested by themselves."""
-    monkeypatch.setattr(figures, "draw", lambda *_: [])
+    monkeypatch.setattr(drawing, "draw", lambda *_: [])
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_a_row_for_each_image_and_selector(run, rows):
         own = [r["selector"] for r in free if r["image"] == image]
         assert own.count("anneal") == 4
         assert own.count("random") == 2
-        for name in ("exact", "topk", "topk-contribution", "positive", "gradcam", "gradcam++"):
+        for name in set(SELECTORS) - {"anneal", "random"}:
             assert own.count(name) == 1
     labels = {r["class"] for r in rows}
     assert labels == {str(i) for i in range(10)}
@@ -102,8 +103,8 @@ def test_figures_are_drawn_again_from_the_table_alone(run):
     study = study_of(SMALL)
     columns = analyse(store.read_table(run), bootstrap=50, permutations=50, seed=study.seed)
     written = figure(run, "overlap")
-    assert [row["selector"] for row in written] == columns["overlap"]["selector"]
-    for row, exact in zip(written, columns["overlap"]["off_diagonal"], strict=True):
+    assert [row["selector"] for row in written] == columns["overlap"]["selector"].to_pylist()
+    for row, exact in zip(written, columns["overlap"]["off_diagonal"].to_pylist(), strict=True):
         assert float(row["off_diagonal"]) == exact
 
 
@@ -113,17 +114,18 @@ def figure(run, name):
 
 
 def test_the_figures_numbers_again_from_the_table(run, rows):
-    for told in figure(run, "overlap"):
+    for shown in figure(run, "overlap"):
+        tau = float(shown["tau"]) if shown["tau"] else None
+        key = (shown["selector"], shown["normalisation"] or None, tau)
         own = [
             r for r in rows
-            if r["selector"] == told["selector"] and r["cardinality"] is None
-            and r["draw"] in (None, 0)
-            and told["normalisation"] in ("", r["normalisation"]) and told["tau"] in ("", str(r["tau"]))
+            if (r["selector"], r["normalisation"], r["tau"]) == key
+            and r["cardinality"] is None and r["draw"] in (None, 0)
         ]  # fmt: skip
         assert len(own) == 40
-        if told["selector"] == "random":
+        if shown["selector"] == "random":
             continue  # a mean over draws
-        assert float(told["k"]) == pytest.approx(np.mean([r["k"] for r in own]))
+        assert float(shown["k"]) == pytest.approx(np.mean([r["k"] for r in own]))
         p = np.zeros((10, own[0]["channels"]))
         for r in own:
             weights = np.array(r["weights"] or [1.0] * r["k"])
@@ -132,7 +134,7 @@ def test_the_figures_numbers_again_from_the_table(run, rows):
         p /= p.sum(axis=1, keepdims=True)
         B = np.sqrt(p) @ np.sqrt(p).T
         mean = (B.sum() - np.trace(B)) / 90
-        assert float(told["off_diagonal"]) == pytest.approx(mean, abs=1e-12)
+        assert float(shown["off_diagonal"]) == pytest.approx(mean, abs=1e-12)
     gaps = {(r["image"], r["normalisation"]): r["gap"] for r in rows if r["selector"] == "anneal"}
     drawn = figure(run, "gap_histogram")
     assert {(r["image"], r["normalisation"]): float(r["gap"]) for r in drawn} == gaps
@@ -196,11 +198,11 @@ def folder_study(folder, **data):
 def test_unreadable_photos_are_counted_listed_and_left_out(tmp_path, quick):
     photos = class_folders(tmp_path / "photos")
     (photos / "3" / "1.png").write_bytes(b"not a photo")
-    told = run_study(folder_study(photos, per_class=4), tmp_path / "r")
-    assert [s["image"] for s in told["skipped"]] == ["3/1.png"]
-    assert "not an image" in told["skipped"][0]["reason"]
-    assert told["counts"]["used"] == 39
-    (short,) = told["shortages"]
+    manifest = run_study(folder_study(photos, per_class=4), tmp_path / "r")
+    assert [s["image"] for s in manifest["skipped"]] == ["3/1.png"]
+    assert "not an image" in manifest["skipped"][0]["reason"]
+    assert manifest["counts"]["used"] == 39
+    (short,) = manifest["shortages"]
     assert "3 of 4 images of class '3'" in short
     assert "1.png" in (tmp_path / "r" / "summary.md").read_text()
 
@@ -215,10 +217,10 @@ def test_not_one_readable_photo(tmp_path):
 
 def test_classes_that_are_never_predicted_are_named(tmp_path, quick):
     photos = class_folders(tmp_path / "photos")
-    told = run_study(folder_study(photos, choose="correct", per_class=4), tmp_path / "r")
-    never = [s for s in told["shortages"] if "never predicts" in s]
+    manifest = run_study(folder_study(photos, choose="correct", per_class=4), tmp_path / "r")
+    never = [s for s in manifest["shortages"] if "never predicts" in s]
     assert len(never) >= 5  # an untrained network has its favourites
-    assert told["counts"]["used"] == told["counts"]["correct"] < 40
+    assert manifest["counts"]["used"] == manifest["counts"]["correct"] < 40
     assert "never predicts" in (tmp_path / "r" / "summary.md").read_text()
 
 
@@ -228,8 +230,8 @@ def test_labels_that_are_none_of_the_networks(tmp_path, quick):
     with pytest.raises(ArgumentError, match=r"class 'one' is no class.*\[data.labels\]"):
         run_study(folder_study(photos), tmp_path / "r")
     study = folder_study(photos, labels={"one": "1"})
-    told = run_study(study, tmp_path / "r")
-    assert told["data"]["classes"] == ["0", "one"]
+    manifest = run_study(study, tmp_path / "r")
+    assert manifest["data"]["classes"] == ["0", "one"]
 
 
 def test_the_label_can_be_explained_in_place_of_the_prediction(tmp_path, quick):
@@ -260,8 +262,8 @@ def test_workers_or_a_cluster(tmp_path):
 def test_heads_are_trained_first_where_a_trunk_is_given(tmp_path, quick):
     network = {"trunk": "plain", "maps": [4, 6], "layers": ["block.1"], "epochs": 1}
     study = study_of(SMALL | {"network": network, "annealing": {"tau": [1], "gaps": False}})
-    told = run_study(study, tmp_path / "r")
-    assert [m["name"] for m in told["models"]] == ["plain-4", "plain-6"]
+    manifest = run_study(study, tmp_path / "r")
+    assert [m["name"] for m in manifest["models"]] == ["plain-4", "plain-6"]
     heads = contents(tmp_path / "r", "heads")
     assert len(heads) == 4  # each with its card
     assert {row["channels"] for row in store.read_table(tmp_path / "r").to_pylist()} == {4, 6}

@@ -16,11 +16,12 @@ from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.metrics.resampling import bootstrap_overlap
 from annealcam.pipeline import explain
+from annealcam.study.analysis.overlap import ImageGroups, class_overlaps
+from annealcam.study.analysis.rows import Rows
 from annealcam.study.config import study_of
 from annealcam.study.pages import explained, overview
-from annealcam.study.pages.found import find
-from annealcam.study.pages.matrices import panels
-from annealcam.study.pages.pairs import _resampled, ballots, pair_intervals
+from annealcam.study.pages.loaded import load_study
+from annealcam.study.pages.matrices import _resampled, pair_intervals, panels
 from annealcam.study.pages.photos import photos_of
 from annealcam.study.pages.report import write_report
 from annealcam.study.run.engine import run_study
@@ -97,7 +98,7 @@ def assert_links_are_alive(folder):
 
 def test_links_are_alive_and_every_photo_has_one_page(report, run):
     pages = assert_links_are_alive(report)
-    table = find(run).table
+    table = load_study(run).table
     index = pages[report / "index.html"]
     hrefs = [link for link in index.links if link.startswith("photos/")]
     names = set(zip(table["class"].to_pylist(), table["image"].to_pylist(), strict=True))
@@ -121,52 +122,55 @@ def test_previous_and_next_go_through_all_photos(report):
 
 
 def test_matrices_are_the_analysis(run):
-    found = find(run)
-    table = found.columns["overlap_matrix"]
-    drawn = panels(table, found.table, found.study)
+    loaded = load_study(run)
+    table = loaded.results["overlap_matrix"]
+    drawn = panels(loaded.results, loaded.table, loaded.study)
     assert [panel.name for panel in drawn] == ["paper-16, layer block", "paper-24, layer block"]
-    told = {}
-    for i, model in enumerate(table["model"]):
-        key = (model, table["selector"][i])
-        told.setdefault(key, {})[table["class_a"][i], table["class_b"][i]] = table["overlap"][i]
+    overlaps = {}
+    for row in table.to_pylist():
+        pairs = overlaps.setdefault((row["model"], row["selector"]), {})
+        pairs[row["class_a"], row["class_b"]] = row["overlap"]
     for panel in drawn:
         model = panel.name.partition(",")[0]
-        selectors = [selector for other, selector in told if other == model]
+        selectors = [selector for other, selector in overlaps if other == model]
         for matrix, selector in zip(panel.matrices, selectors, strict=True):
             for a, row in zip(panel.classes, matrix.rows(), strict=True):
                 for b, value in zip(panel.classes, row, strict=True):
-                    assert value == pytest.approx(told[model, selector][a, b], abs=5.1e-5)
+                    assert value == pytest.approx(overlaps[model, selector][a, b], abs=5.1e-5)
 
 
 def test_the_page_holds_the_matrices(report, run):
     text = (report / "index.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="overlaps">(.*?)</script>', text, re.S)[1])
-    found = find(run)
-    assert data == [p.data() for p in panels(found.columns["overlap_matrix"], found.table,
-                                             found.study)]  # fmt: skip
+    loaded = load_study(run)
+    drawn = panels(loaded.results, loaded.table, loaded.study)
+    assert data == [panel.data() for panel in drawn]
 
 
 def test_pairs_are_drawn_again_as_their_mean_is(run):
-    found = find(run)
-    for _, ballot in ballots(found.table, found.study):
-        of, votes = ballot.electorate, ballot.draws[0]
-        pairs = _resampled(votes, of)
-        apart = ~np.eye(len(of.classes), dtype=bool)
-        classes = len(of.classes)
-        means = bootstrap_overlap(votes, of.labels, classes, resamples=of.bootstrap, seed=of.seed)
-        assert np.allclose(pairs[:, apart].mean(axis=1), means, atol=1e-12)
-        low, high = pair_intervals(ballot)
-        assert (low[apart] <= ballot.matrix[apart]).all()
-        assert (high[apart] >= ballot.matrix[apart]).all()
-        assert np.isnan(np.diag(low)).all()
-        assert ((low >= 0) & (high <= 1) | np.isnan(low)).all()
+    loaded = load_study(run)
+    for _, rows in Rows.from_table(loaded.table).groups("model", "layer"):
+        groups = ImageGroups.of(rows, 40, 10, loaded.study.seed)
+        for overlap, _ in class_overlaps(rows, groups).values():
+            votes, classes = overlap.draws[0], len(groups.classes)
+            pairs = _resampled(votes, groups)
+            apart = ~np.eye(classes, dtype=bool)
+            means = bootstrap_overlap(
+                votes, groups.labels, classes, resamples=groups.bootstrap, seed=groups.seed
+            )
+            assert np.allclose(pairs[:, apart].mean(axis=1), means, atol=1e-12)
+            low, high = pair_intervals(overlap)
+            assert (low[apart] <= overlap.matrix[apart]).all()
+            assert (high[apart] >= overlap.matrix[apart]).all()
+            assert np.isnan(np.diag(low)).all()
+            assert ((low >= 0) & (high <= 1) | np.isnan(low)).all()
 
 
 def test_a_photos_page_holds_its_problem(report, run):
-    found = find(run)
-    photo = photos_of(found.table)[0]
+    loaded = load_study(run)
+    photo = photos_of(loaded.table)[0]
     text = (report / "photos" / f"{photo.stem}.html").read_text(encoding="utf-8")
-    rows = [row for row in found.table.take(list(photo.rows)).to_pylist() if row["h"]]
+    rows = [row for row in loaded.table.take(list(photo.rows)).to_pylist() if row["h"]]
     assert len(rows) == len(SETTINGS)
     for row in rows:
         for channel, h in zip(row["candidates"], row["h"], strict=True):
@@ -187,7 +191,7 @@ def test_nothing_is_loaded_from_elsewhere(report):
 
 
 def test_hostile_names_stay_text(tmp_path):
-    made = study_table(classes=("a", "b"), images=1, selectors=("exact", "anneal", "topk"))
+    made = study_table(classes=("a", "b"), images=1, selectors=("exact", "anneal", "topk_alpha"))
     spoil = {name: (lambda text: text and HOSTILE + text)
              for name in ("class", "target", "predicted", "image")}  # fmt: skip
     hostile = renamed(made, **spoil, model=lambda _: HOSTILE, layer=lambda _: HOSTILE)
@@ -238,7 +242,7 @@ def test_again_is_the_same(report, run):
 def test_a_study_that_is_not_finished(tmp_path):
     run = run_folder(tmp_path / "run", study_table(classes=("a",), images=2), finished=False)
     write_report(run)
-    assert "So far:" in (run / "report" / "index.html").read_text()
+    assert "Not finished:" in (run / "report" / "index.html").read_text()
     assert_links_are_alive(run / "report")
 
 
@@ -261,7 +265,7 @@ def test_other_photos_than_the_studys_are_not_shown(tmp_path):
     photos = photo_folder(tmp_path / "photos", set(table["image"].to_pylist()))
     run = run_folder(tmp_path / "run", table, data={"name": f"folder:{photos}", "part": "all"})
     photo_folder(photos, [table["image"][0].as_py()], side=30)
-    assert "others than those of the study" in write_report(run).no_photos
+    assert "differ from those of the study" in write_report(run).no_photos
 
 
 def spoiled(run, name):
@@ -330,21 +334,20 @@ def test_the_command(tmp_path, run):
     assert "photos=0" in refused.output
 
 
-class Told:
-    """What stands for `annealcam.explain`: explanations that write their photo's name alone."""
+class Explainer:
+    """In place of `annealcam.explain`: explanations that contain the photo's name only."""
 
     def __init__(self, most=99):
-        self.asked, self.most = [], most
+        self.calls, self.most = [], most
 
-    def __call__(self, model, image, **told):
-        if len(self.asked) == self.most:
+    def __call__(self, model, image, **options):
+        if len(self.calls) == self.most:
             raise KeyboardInterrupt
-        self.asked.append(told)
-        self.last = told["photo_name"]
+        self.calls.append(options)
         return self
 
     def to_html(self, path, **_):
-        path.write_text(f"<title>{self.last}</title>")
+        path.write_text(f"<title>{self.calls[-1]['photo_name']}</title>")
 
 
 @pytest.mark.usefixtures("without_figures")
@@ -355,13 +358,13 @@ def test_explanations_go_on_and_are_kept(tmp_path, run, monkeypatch):
     monkeypatch.setattr(explained, "_network", lambda *_: network)
     folder = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
-        write_report(run, folder, explain=Told(most=3))
+        write_report(run, folder, explain=Explainer(most=3))
     assert len(list((folder / "explained").iterdir())) == 3
-    rest = Told()
+    rest = Explainer()
     assert write_report(run, folder, explain=rest).explained == 18
-    assert len(rest.asked) == 15
-    assert {told["tau"] for told in rest.asked} == {100.0}
-    assert write_report(run, folder, explain=Told(most=0)).explained == 18
+    assert len(rest.calls) == 15
+    assert {options["tau"] for options in rest.calls} == {100.0}
+    assert write_report(run, folder, explain=Explainer(most=0)).explained == 18
     pages = assert_links_are_alive(folder)
     linked = [link for page in pages.values() for link in page.links if "/explained/" in link]
     assert len(linked) == len(set(linked)) == 18
@@ -374,29 +377,26 @@ def test_another_network_than_the_studys_is_refused(tmp_path):
     made = study_table(classes=("0",), images=1, settings=(("digits", "block.1"),))
     run = run_folder(tmp_path / "run", renamed(made, image=lambda _: "digit-0000"),
                      data={"part": "all"})  # fmt: skip
-    with pytest.raises(ArgumentError, match="weights are others"):
-        write_report(run, explain=Told())
-
-
-def selected_by(*told, **settings):
-    """`annealcam.explain`, which notes what was selected."""
-    found = explain(*told, **settings)
-    NOTED.append(found.selected.tolist())
-    return found
-
-
-NOTED = []
+    with pytest.raises(ArgumentError, match="weights differ"):
+        write_report(run, explain=Explainer())
 
 
 @pytest.mark.usefixtures("without_figures")
-def test_the_network_again_selects_what_the_table_says(tmp_path):
-    asked = {"data": {"per_class": 1}, "annealing": {"tau": [100.0], "normalisations": ["unit"]},
-             "statistics": {"bootstrap": 10, "permutations": 10}}  # fmt: skip
+def test_the_network_again_selects_what_the_table_holds(tmp_path):
+    options = {"data": {"per_class": 1}, "annealing": {"tau": [100.0], "normalisations": ["unit"]},
+               "statistics": {"bootstrap": 10, "permutations": 10}}  # fmt: skip
     run = tmp_path / "run"
-    run_study(study_of(asked), run)
-    written = write_report(run, photos=2, explain=selected_by)
+    run_study(study_of(options), run)
+    selections = []
+
+    def noted_explain(*arguments, **options):
+        e = explain(*arguments, **options)
+        selections.append(sorted(e.selected.tolist()))
+        return e
+
+    written = write_report(run, photos=2, explain=noted_explain)
     assert (written.pages, written.explained) == (2, 2)
     assert_links_are_alive(run / "report")
-    table = find(run).table.to_pylist()
+    table = load_study(run).table.to_pylist()
     optima = [row["selected"] for row in table if row["selector"] == "exact"]
-    assert [sorted(maps) for maps in NOTED] == optima[:2]
+    assert selections == optima[:2]

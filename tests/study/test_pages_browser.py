@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from annealcam.study.analysis.results import where
 from annealcam.study.config import preset
 from annealcam.study.pages import overview, report
-from annealcam.study.pages.found import find
+from annealcam.study.pages.loaded import load_study
 from annealcam.study.pages.report import write_report
 from annealcam.study.run.engine import run_study
 from tests.browser import open_browser
@@ -70,15 +71,8 @@ def cell(page, a, b):
 
 
 def expected(run, model, selector):
-    table = find(run).columns["overlap_matrix"]
-    return {
-        (a, b): value
-        for m, s, a, b, value in zip(
-            table["model"], table["selector"], table["class_a"], table["class_b"],
-            table["overlap"], strict=True,
-        )
-        if (m, s) == (model, selector)
-    }  # fmt: skip
+    table = where(load_study(run).results["overlap_matrix"], model=model, selector=selector)
+    return {(row["class_a"], row["class_b"]): row["overlap"] for row in table.to_pylist()}
 
 
 def test_pointing_at_pairs_of_classes(study):
@@ -227,7 +221,7 @@ def test_a_thousand_photos_stay_usable(thousand):
         assert page.inner_text("#shown") == "10 of 1000 photos"
         page.fill("#by-name", "")
         page.select_option("#by-class", label="all")
-        page.select_option("#by-predicted", label="another class than its own")
+        page.select_option("#by-predicted", label="a wrong class")
         assert page.inner_text("#shown") == "100 of 1000 photos"
         page.select_option("#by-predicted", label="class 0")
         assert page.inner_text("#shown") == "200 of 1000 photos"

@@ -1,4 +1,4 @@
-"""What each selector selects, against brute force and the formulas."""
+"""The selections of every selector, against brute force and the formulas."""
 
 import itertools
 
@@ -11,8 +11,7 @@ from annealcam.attribution.cam import gradcam_plus_plus_weights
 from annealcam.attribution.capture import capture
 from annealcam.attribution.layer_maps import layer_maps
 from annealcam.study.config import Annealing
-from annealcam.study.table.annealed import annealed_rows
-from annealcam.study.table.selectors import plain_rows
+from annealcam.study.table.rows import annealer_rows, selector_rows
 from tests.networks import small_network
 
 
@@ -29,7 +28,7 @@ def seen(captured):
 
 
 def rows(seen, sizes=(1, 2, 3), draws=4):
-    return list(plain_rows(seen, sizes=sizes, draws=draws, rng=np.random.default_rng(0)))
+    return list(selector_rows(seen, sizes=sizes, draws=draws, rng=np.random.default_rng(0)))
 
 
 def of(found, name, cardinality=None):
@@ -55,9 +54,9 @@ def test_baselines_have_the_size_of_the_optimum(seen, k):
     size = of(found, "exact", k)[0]["k"]
     alpha, gain = seen.alpha, seen.contribution
     top = sorted(range(len(alpha)), key=lambda a: -alpha[a])[:size]
-    assert of(found, "topk", k)[0]["selected"] == sorted(top)
+    assert of(found, "topk_alpha", k)[0]["selected"] == sorted(top)
     top = sorted(range(len(gain)), key=lambda a: -gain[a])[:size]
-    assert of(found, "topk-contribution", k)[0]["selected"] == sorted(top)
+    assert of(found, "topk_contribution", k)[0]["selected"] == sorted(top)
     draws = of(found, "random", k)
     assert [r["draw"] for r in draws] == [0, 1, 2, 3]
     for row in draws:
@@ -121,7 +120,7 @@ def test_a_limit_keeps_the_selectors_of_all_maps_whole(captured):
 
 def test_the_annealers_rows(seen):
     asked = Annealing(tau=(1.0, 200.0), normalisations=("per_qubit", "unit"))
-    found = list(annealed_rows(seen, asked, seed=np.random.SeedSequence(1)))
+    found = list(annealer_rows(seen, asked, seed=np.random.SeedSequence(1)))
     assert [(r["normalisation"], r["tau"]) for r in found] == [
         ("per_qubit", 1.0), ("per_qubit", 200.0), ("unit", 1.0), ("unit", 200.0)
     ]  # fmt: skip
@@ -137,7 +136,7 @@ def test_the_annealers_rows(seen):
         assert row["best_of_shots"] == pytest.approx(
             1 - (1 - row["success_probability"]) ** row["shots"]
         )
-    again = list(annealed_rows(seen, asked, seed=np.random.SeedSequence(1)))
+    again = list(annealer_rows(seen, asked, seed=np.random.SeedSequence(1)))
     assert again == found
 
 
@@ -149,4 +148,4 @@ def test_nothing_important_is_nothing_selected():
     (seen,) = layer_maps(found, importance="gradcam", beta=0.7, limit=20)
     assert len(seen.candidates) == 0
     assert {row["k"] for row in rows(seen)} == {0}
-    assert list(annealed_rows(seen, Annealing(), seed=np.random.SeedSequence(0))) == []
+    assert list(annealer_rows(seen, Annealing(), seed=np.random.SeedSequence(0))) == []

@@ -3,15 +3,19 @@
 import pytest
 
 from annealcam.study.claims.claims import FAILS, HOLDS, OPEN
-from annealcam.study.claims.summary import summary, table
-from tests.study import synthetic_columns as synthetic
+from annealcam.study.claims.markdown import summary, table
+from tests.study import synthetic
 
-SELECTED = "The optimum's classes overlap less than "
+LESS = "Classes overlap less with the optimum than with "
 
 
 @pytest.fixture
 def columns():
     return synthetic.analysis(1, 10)
+
+
+def summary_of(columns, manifest=None):
+    return summary(synthetic.tables(columns), manifest or {})
 
 
 def changed(columns, name, selector=None, **values):
@@ -25,8 +29,8 @@ def changed(columns, name, selector=None, **values):
         ]
 
 
-def verdict(text, claim):
-    """What the summary says of a claim."""
+def outcome(text, claim):
+    """The outcome of a claim in the summary."""
     (line,) = [line for line in text.splitlines() if line.startswith(f"- **{claim}")]
     return line.split("**")[1].rsplit(": ", 1)[1].removesuffix(".")
 
@@ -40,12 +44,12 @@ def less_than(selector):
 @pytest.mark.parametrize(
     ("claim", "selector"),
     [
-        (SELECTED + "with all positive maps", "positive"),
-        (SELECTED + "with Grad-CAM's weights", "gradcam"),
-        (SELECTED + "with Grad-CAM++'s weights", "gradcam++"),
-        (SELECTED + "with random maps", "random"),
-        (SELECTED + "with top-k by contribution", "topk-contribution"),
-        ("The optimisation lowers the overlap", "topk"),
+        (LESS + "all positive maps", "positive"),
+        (LESS + "Grad-CAM's weights", "gradcam"),
+        (LESS + "Grad-CAM++'s weights", "gradcam++"),
+        (LESS + "random maps", "random"),
+        (LESS + "top-k by contribution", "topk_contribution"),
+        ("The optimisation lowers the overlap", "topk_alpha"),
     ],
 )
 @pytest.mark.parametrize(
@@ -54,27 +58,28 @@ def less_than(selector):
 )
 def test_comparisons_flip_with_their_intervals(columns, claim, selector, low, high, expected):
     less_than(selector)(columns, low, high)
-    text = summary(columns, {})
-    assert verdict(text, claim) == expected
-    worse = "Top-k of the same size overlaps less still"
-    assert (worse in text) == (verdict(text, "The optimisation lowers the overlap") == FAILS)
+    text = summary_of(columns)
+    assert outcome(text, claim) == expected
+    worse = "With top-k by alpha, classes overlap even less"
+    assert (worse in text) == (outcome(text, "The optimisation lowers the overlap") == FAILS)
 
 
 FLIPS = [  # claim, table, selector, values for, values against
-    (SELECTED + "shuffled", "overlap", "exact", {"p_value": 0.01}, {"p_value": 0.2}),
-    ("The images are enough", "overlap", "exact", {"split_half": 0.9}, {"split_half": 0.5}),
-    ("The optimisation lowers the redundancy", "overlap", "topk", {"redundancy": 0.3},
+    (LESS + "shuffled", "overlap", "exact", {"p_value": 0.01}, {"p_value": 0.2}),
+    ("The images suffice", "overlap", "exact", {"split_half": 0.9}, {"split_half": 0.5}),
+    ("The optimisation lowers the redundancy", "overlap", "topk_alpha", {"redundancy": 0.3},
      {"redundancy": 0.1}),
-    ("The optimum carries a tenth", "overlap", "exact", {"carried": 0.2}, {"carried": 0.02}),
-    ("More maps overlap more", "overlap_by_k", None, {}, {"overlap": 0.3}),
-    ("At most sizes k", "overlap_by_k", "topk", {"overlap": 0.99}, {"overlap": 0.0}),
+    ("The optimum carries at least a tenth", "overlap", "exact", {"carried": 0.2},
+     {"carried": 0.02}),
+    ("The overlap grows with the number of maps", "overlap_by_k", None, {}, {"overlap": 0.3}),
+    ("At most sizes k", "overlap_by_k", "topk_alpha", {"overlap": 0.99}, {"overlap": 0.0}),
     ("The best of all shots", "best_of_shots", None, {"best_of_shots": 0.99, "guess_best": 0.2},
      {"best_of_shots": 0.1, "guess_best": 0.2}),
     ("The success probability F falls", "success_fit", None, {"b_low": 0.1, "b_high": 0.3},
      {"b_low": -0.3, "b_high": -0.1}),
     ("The minimum gap lies inside", "gap_summary", None, {"interior_share": 0.7},
      {"interior_share": 0.2}),
-    ("The minimum gap is under", "gaps", None, {"gap": 0.1, "final_gap": 0.2},
+    ("The minimum gap is below", "gaps", None, {"gap": 0.1, "final_gap": 0.2},
      {"gap": 0.19, "final_gap": 0.2}),
     ("Landau and Zener's formula applies", "gap_summary", None, {"landau_zener_share": 0.6},
      {"landau_zener_share": 0.1}),
@@ -91,12 +96,12 @@ FLIPS = [  # claim, table, selector, values for, values against
 )
 def test_claims_flip_with_their_numbers(columns, claim, name, selector, good, bad):
     changed(columns, name, selector, **good)
-    assert verdict(summary(columns, {}), claim) == HOLDS
+    assert outcome(summary_of(columns), claim) == HOLDS
     changed(columns, name, selector, **bad)
-    assert verdict(summary(columns, {}), claim) == FAILS
+    assert outcome(summary_of(columns), claim) == FAILS
     changed(columns, name, selector, **dict.fromkeys(bad or {"overlap": None}))
-    text = summary(columns, {})  # nothing known: no claim, or not decided
-    assert f"**{claim}" not in text or verdict(text, claim) == OPEN
+    text = summary_of(columns)  # nothing known: no claim, or not decided
+    assert f"**{claim}" not in text or outcome(text, claim) == OPEN
 
 
 def test_networks_that_disagree():
@@ -105,35 +110,37 @@ def test_networks_that_disagree():
     for i, (model, selector) in enumerate(zip(own["model"], own["selector"], strict=True)):
         if (model, selector) == ("paper-24", "positive"):
             own["minus_exact_low"][i], own["minus_exact_high"][i] = -0.2, -0.1
-    lines = summary(columns, {}).splitlines()
-    start = lines.index(
-        f"- **{SELECTED}with all positive maps (Grad-CAM's): holds in 2 of 3 cases.**"
-    )
+    lines = summary_of(columns).splitlines()
+    start = lines.index(f"- **{LESS}all positive maps (as in Grad-CAM): holds in 2 of 3 cases.**")
     assert [line.rsplit(": ", 1)[1] for line in lines[start + 1 : start + 4]] == [
         "holds.", "does not hold.", "holds.",
     ]  # fmt: skip
 
 
-def test_sizes_that_not_all_images_have_tell_nothing(columns):
+def test_sizes_that_not_all_images_allow_are_left_out(columns):
     own = columns["overlap_by_k"]
     own["overlap"] = [0.0 if k > 4 else v for k, v in zip(own["k"], own["overlap"], strict=True)]
-    assert verdict(summary(columns, {}), "More maps overlap more") == HOLDS
+    assert outcome(summary_of(columns), "The overlap grows with the number of maps") == HOLDS
 
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(0.1, 0.2, "more slowly than"), (0.8, 0.9, "faster than"), (0.5, 0.8, "not told apart from")],
+    [
+        (0.1, 0.2, "more slowly than"),
+        (0.8, 0.9, "faster than"),
+        (0.5, 0.8, "not distinguishable from"),
+    ],
 )
 def test_how_fast_beside_guessing(columns, low, high, words):
     changed(columns, "success_fit", b_low=low, b_high=high)
-    assert f"{words} guessing (0.693)" in summary(columns, {})
+    assert f"{words} guessing (0.693)" in summary_of(columns)
 
 
 def test_grad_cam_plus_plus_wins_nothing_by_construction(columns):
     words = "By construction: it gives nearly every map a weight"
-    assert words in summary(columns, {})
+    assert words in summary_of(columns)
     changed(columns, "overlap", "gradcam++", off_diagonal=0.4)
-    assert words not in summary(columns, {})
+    assert words not in summary_of(columns)
 
 
 def test_no_advantage_is_claimed(columns):
@@ -141,17 +148,17 @@ def test_no_advantage_is_claimed(columns):
     assert (
         "No quantum advantage is claimed: every optimum here "
         f"(d up to {largest}) is proved by enumeration in milliseconds."
-    ) in summary(columns, {})
+    ) in summary_of(columns)
     columns["success_by_d"]["d"][0] = 30
-    assert "No quantum advantage is claimed.\n" in summary(columns, {})
+    assert "No quantum advantage is claimed.\n" in summary_of(columns)
 
 
 def test_where_the_formula_never_applies(columns):
-    words = "It applies to none: there is no figure."
-    assert words not in summary(columns, {})
+    words = "It applies to none, so there is no figure."
+    assert words not in summary_of(columns)
     changed(columns, "gap_summary", landau_zener_share=0.0)
     columns["landau_zener"] = {name: [] for name in columns["landau_zener"]}
-    assert words in summary(columns, {})
+    assert words in summary_of(columns)
 
 
 def tables(text):
@@ -169,8 +176,8 @@ def tables(text):
 def test_tables_are_well_formed(settings):
     columns = synthetic.analysis(settings, 2)
     own = columns["overlap"]
-    own["selector"] = ["a|b\n*c*" if name == "topk" else name for name in own["selector"]]
-    found = tables(summary(columns, synthetic.manifest(settings)))
+    own["selector"] = ["a|b\n*c*" if name == "topk_alpha" else name for name in own["selector"]]
+    found = tables(summary_of(columns, synthetic.manifest(settings)))
     assert len(found) == settings + 1
     for block in found:
         cells = [line.replace("\\|", "").count("|") for line in block]
@@ -181,28 +188,28 @@ def test_tables_are_well_formed(settings):
 
 
 def test_the_table_holds_the_numbers(columns):
-    row = next(line for line in summary(columns, {}).splitlines() if "| exact optimum" in line)
+    row = next(line for line in summary_of(columns).splitlines() if "| exact optimum" in line)
     assert row == (
         "| exact optimum | 4.6 | 0.265 [0.250, 0.285] | 0.930 [0.920, 0.940] | 0.001 | 24% | "
         "0.900 | 0.29 | 0.180 | 50.0% |"
     )
-    assert "| annealer, τ = 50, driver text | 4.6 |" in summary(columns, {})
+    assert "| annealer, τ = 50, driver unit | 4.6 |" in summary_of(columns)
 
 
 def test_what_was_done_and_what_went_wrong(columns):
     skipped = [{"image": f"church/{i}.JPEG", "reason": "truncated"} for i in range(30)]
     told = synthetic.manifest(3, skipped=skipped)
     told["config"]["data"] = {"per_class": 20, "root": "/somebody/data", "labels": {}}
-    text = summary(columns, told)
+    text = summary_of(columns, told)
     for line in (
         "- data: imagenette, part test, 200 images, 10 classes, sha256:0123456789abcdef",
         "- network: paper-24, layer block, channels 24, hash sha256:ab",
-        "- asked for, data: per_class 20",
+        "- options, data: per_class 20",
         "- seed: 0",
         "- versions: annealcam 0.4.0, numpy 2.4.0",
         "- paper-16, layer block: the maps are signed",
         "- gas pump: 18 images of the 20 asked for",
-        "- Photos that could not be read and were skipped: 30",
+        "- Photos skipped because they cannot be read: 30",
         "  - church/0.JPEG: truncated",
         "  - and 10 more, in manifest.json",
         "600 images in 120 s: 5 images a second.",
@@ -216,4 +223,4 @@ def test_nothing_known():
     assert summary({}, {}).splitlines()[0] == "# Study of images"
     assert table(["a"], []) == ["| a |", "| --- |"]
     none = {name: {key: [] for key in t} for name, t in synthetic.analysis(1, 2).items()}
-    assert summary(none, {}) == summary({}, {})
+    assert summary_of(none) == summary({}, {})

@@ -1,6 +1,9 @@
-"""What an analysis hands to the figures, made up: the paper's shape, or smaller."""
+"""Made-up results of an analysis, of the size of the paper's or smaller."""
 
 import numpy as np
+import pyarrow as pa
+
+from annealcam.study.analysis import annealing, overlap
 
 NAMES = (
     "tench", "English springer", "cassette player", "chain saw", "church", "French horn",
@@ -8,8 +11,8 @@ NAMES = (
 )  # fmt: skip
 MODELS = ("paper-16", "paper-24", "paper-32", "digits", "resnet/18", "net:é")
 SELECTORS = {  # overlap and k of each
-    "anneal": (0.268, 4.6), "exact": (0.265, 4.6), "topk": (0.235, 4.6),
-    "topk-contribution": (0.30, 4.6), "random": (0.345, 4.6), "positive": (0.35, 9.2),
+    "anneal": (0.268, 4.6), "exact": (0.265, 4.6), "topk_alpha": (0.235, 4.6),
+    "topk_contribution": (0.30, 4.6), "random": (0.345, 4.6), "positive": (0.35, 9.2),
     "gradcam": (0.275, 9.2), "gradcam++": (0.96, 15.4),
 }  # fmt: skip
 TAUS = (10.0, 50.0, 100.0)
@@ -18,13 +21,24 @@ IMAGES = 20  # of a class
 
 
 def columns(rows):
-    """Rows as columns."""
+    """Rows as columns, which a test may change."""
     rows = list(rows)
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
+def tables(results):
+    """The columns of every table as the analysis returns them."""
+    return {name: table(name, own) for name, own in results.items()}
+
+
+def table(name, own):
+    """The columns of one table as the analysis returns them."""
+    schema = (annealing.SCHEMAS | overlap.SCHEMAS)[name]
+    return pa.table(own, schema=pa.schema([schema.field(key) for key in own]))
+
+
 def analysis(settings=3, classes=10, *, taus=TAUS, normalisations=NORMALISATIONS, few=0, seed=0):
-    """Return a dict of columns as `analyse` makes them, of the first `few` selectors or of all."""
+    """The columns of every table, for the first `few` selectors or for all of them."""
     rng = np.random.default_rng(seed)
     pairs = [(MODELS[i], "block") for i in range(settings)]
     names = NAMES[:classes]
@@ -80,7 +94,7 @@ def _overlap(pairs, classes, selectors, runs):
 
 
 def _by_k(pairs):
-    slopes = {"exact": 0.06, "topk": 0.05, "topk-contribution": 0.062, "random": 0.03}
+    slopes = {"exact": 0.06, "topk_alpha": 0.05, "topk_contribution": 0.062, "random": 0.03}
     for i, (model, layer) in enumerate(pairs):
         for selector, slope in slopes.items():
             for k in range(1, 9 + 2 * i):
