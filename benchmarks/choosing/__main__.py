@@ -51,11 +51,11 @@ def at_random(p: Photo, k: int) -> Bits:
 
 
 METHODS: dict[str, Callable[[Photo, int], Bits]] = {
-    "top k by contribution": lambda p, k: top(p.contribution, k),
+    "top-k by contribution": lambda p, k: top(p.contribution, k),
     "relative, beta 2/3": lambda p, k: chosen(p, k),
     "relative, beta 0.75": lambda p, k: chosen(p, k, 0.75),
     "paper (alpha, sum, beta 0.7)": lambda p, k: paper(p, k),
-    "top k by alpha": lambda p, k: top(p.alpha, k),
+    "top-k by alpha": lambda p, k: top(p.alpha, k),
     "random k": lambda p, k: at_random(p, k),
 }
 

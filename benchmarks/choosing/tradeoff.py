@@ -176,7 +176,7 @@ def table_of_curve(photos: list[Photo], k: int, along: Array) -> None:
 def table_of_bounds(photos: list[Photo]) -> None:
     """By duality: for every price, no selections keep more on average than this."""
     heading("Proofs: the most that any k maps can keep at 60 % of the cosine", "k", "kept at most",
-            "optimum proved at the proposed beta", "its kept", "its cosine",
+            "optimum proved at beta = 2/3", "its kept", "its cosine",
             "descent missed")  # fmt: skip
     for k in SIZES:
         base = reference(photos, k)

@@ -1,8 +1,5 @@
 """Paths of the optimum: every k, and every beta, by brute force."""
 
-import doctest
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -69,10 +66,3 @@ def test_above_enumeration_the_tree_finds_them():
     for beta in (0.85, 0.9, 0.95):
         exact = ac.SelectionProblem(problem.h, problem.J, beta=beta)
         assert exact.energy(path.at(beta)) == pytest.approx(ac.solve_exact(exact).energy, abs=1e-10)
-
-
-def test_the_documentations_examples_run():
-    found = doctest.testfile(
-        str(Path(__file__).parents[2] / "docs" / "large.md"), module_relative=False
-    )
-    assert (found.failed, found.attempted >= 4) == (0, True)

@@ -1,8 +1,5 @@
 """Every sampler by name, dimod's own objects, and samplers that misbehave."""
 
-from inspect import signature
-from pathlib import Path
-
 import dimod
 import numpy as np
 import pytest
@@ -179,14 +176,3 @@ def test_old_names_of_samplers_and_options_are_accepted_with_a_warning():
         assert old.reads == 1
     record = {"energy": -1.0, "optimal": True, "sampler": "sa", "reads": 7, "info": {}}
     assert Selection.from_record(old.n, record).shots == 7
-
-
-def test_every_sampler_is_in_the_documentation():
-    page = (Path(__file__).parents[2] / "docs" / "samplers.md").read_text(encoding="utf-8")
-    for sampler in SAMPLERS.values():
-        options = (
-            f"`{name}`"
-            for name, p in signature(sampler.load()).parameters.items()
-            if p.kind is p.KEYWORD_ONLY and name != "seed"
-        )
-        assert f"| `{sampler.name}` | {sampler.help} | {', '.join(options)} |" in page
