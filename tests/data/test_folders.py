@@ -148,7 +148,7 @@ def bad(top, kind):
      ("empty", "holds nothing; put the photos"), ("flat", "holds photos but no folders"),
      ("class without photos", "class 'dog' has no photo in .*dog; add some"),
      ("nested", "cat holds a folder, old"), ("few", "class 'dog' has 2 photos, too few"),
-     ("half", "set holds train, but not train with .*; add the missing folder, or give folder:.*set/train"),
+     ("half", "train, but not train with .*; add the missing folder, or give folder:.*set/train"),
      ("both", "both val and validation"), ("empty train", "train holds nothing")],
 )  # fmt: skip
 def test_folders_that_are_no_set_are_refused(tmp_path, kind, said):

@@ -1,1 +1,1 @@
-"""_internal"""
+"""Helpers of the package that are not part of its public interface."""

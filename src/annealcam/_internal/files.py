@@ -1,4 +1,4 @@
-"""Results reach their place as a whole: written aside, then renamed."""
+"""Files and folders that are written completely or not at all: written aside, then renamed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 
 from annealcam.errors import OutputError
 
-UNFINISHED = ".*.new-*"  # how files and folders are called until they are whole
-_SETTLED = 10.0  # seconds after which a result set aside was left by a process that died
-_ABANDONED = 3600.0  # seconds after which an unfinished folder is nobody's any more
+UNFINISHED = ".*.new-*"  # names of files and folders until they are complete
+_SETTLED = 10.0  # seconds after which a result that was moved aside belongs to a dead process
+_ABANDONED = 3600.0  # seconds after which an unfinished folder belongs to a dead process
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
-    """Make a folder, and those above it, if it is not there.
+    """Create a folder and its parents, if they do not exist.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be created.
     """
     try:
         os.makedirs(folder, exist_ok=True)
@@ -36,12 +36,12 @@ def written_aside(
 ) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder` when the block ends without an error.
 
-    An older `folder` is replaced only if it is empty, or is a result: holds a file named `marker`
-    and nothing whose name is not among `names`. Whatever interrupts the block, the older one stays;
-    if the machine dies in the moment between two renames, the next call puts it back.
+    An older `folder` is replaced only if it is empty, or if it is a result: it holds a file named
+    `marker`, and all its names are among `names`. If the block is interrupted, the older folder is
+    kept; if the machine fails between the two renames, the next call restores it.
 
     Raises:
-        OutputError: the folder cannot be written, or holds something that is not ours.
+        OutputError: the folder cannot be written, or holds other files.
     """
     target = Path(folder).resolve()
     try:
@@ -73,17 +73,17 @@ def file_written_aside(file: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield aside
         with aside.open("rb") as written:
-            os.fsync(written.fileno())  # a name must not outlive a power cut that its bytes do not
+            os.fsync(written.fileno())  # else a power cut could keep the name and lose the bytes
         aside.replace(target)
     except OSError as error:
         raise OutputError(f"{file}: cannot be written ({error.strerror or error})") from error
     finally:
-        with suppress(OSError):  # what stood in the way is told already
+        with suppress(OSError):  # the error above says what is wrong
             aside.unlink(missing_ok=True)
 
 
 def _tidy(target: Path) -> None:
-    """Mend what a process that was killed left: an older result set aside, unfinished new ones."""
+    """Restore an older result that a killed process moved aside, and remove unfinished ones."""
     older = _older(target)
     if older.exists() and not target.exists() and _age(older) > _SETTLED:
         older.rename(target)
@@ -93,7 +93,7 @@ def _tidy(target: Path) -> None:
 
 
 def _age(folder: Path) -> float:
-    """Seconds since the folder was last touched, a renaming included."""
+    """Return the seconds since the last change of the folder, including its name."""
     return time.time() - folder.stat().st_ctime
 
 
@@ -111,7 +111,7 @@ def _refuse_foreign(target: Path, names: Collection[str], marker: str) -> None:
 
 
 def _swap(aside: Path, target: Path) -> None:
-    """Put `aside` in the place of `target`; the older one is deleted last."""
+    """Replace `target` by `aside`; the older folder is deleted last."""
     older = _older(target)
     shutil.rmtree(older, ignore_errors=True)
     if target.exists():

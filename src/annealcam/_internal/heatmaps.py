@@ -1,4 +1,4 @@
-"""Raw maps made visible: resized, scaled, and laid in colour over a photo."""
+"""Raw maps as pictures: resized, scaled, and blended over a photo."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 
-COLOURS = "inferno"  # perceptually uniform, and safe for colour-blind readers
+COLOURS = "inferno"  # perceptually uniform, also for colour-blind readers
 
 
 def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
-    """Return a raw map resized bilinearly to (H, W) and divided by its maximum: in [0, 1].
+    """Return a raw map resized bilinearly to (H, W) and divided by its maximum, in [0, 1].
 
-    A map that is zero all over stays so.
+    A map of zeros is returned as zeros.
+
+    Raises:
+        ArgumentError: `size` is not a pair of positive whole numbers.
 
     >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
     array([[0., 1.]], dtype=float32)
@@ -36,7 +39,7 @@ def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "he
 def stretched(
     image: Float[Array, "3 height width"], *, side: int = 448
 ) -> UInt8[Array, "height2 width2 3"]:
-    """Return a normalised image to look at: its range stretched over 0 to 255, made smaller.
+    """Return a normalised image as a small picture, with its range stretched to 0 to 255.
 
     >>> stretched(np.array([[[-1.0, 1.0]]] * 3))[0].tolist()
     [[0, 0, 0], [255, 255, 255]]
@@ -49,7 +52,7 @@ def stretched(
 
 
 def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
-    """Return a raw map in colour over a photo: the stronger the map, the more it covers."""
+    """Return a raw map in colour over a photo; high values cover more of the photo."""
     import matplotlib
 
     heat = heatmap(raw, (photo.height, photo.width))

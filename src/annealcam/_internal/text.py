@@ -1,4 +1,4 @@
-"""Numbers and results as people read them."""
+"""Numbers and results as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def number(value: float) -> str:
-    """Return a number with three digits.
+    """Return a number with three significant digits.
 
     >>> number(0.012345), number(12345.6)
     ('0.0123', '1.23e+04')
@@ -18,7 +18,7 @@ def number(value: float) -> str:
 
 
 def signed_maps(negative: float) -> str:
-    """Return what is doubtful about maps of which that share of the entries is negative.
+    """Return a warning about maps with that share of negative entries.
 
     >>> signed_maps(0.7)[:41]
     'signed maps (70% of the entries are negat'
@@ -30,7 +30,7 @@ def signed_maps(negative: float) -> str:
 
 
 def chance(p: float) -> str:
-    """Return a probability, never rounded up to certainty.
+    """Return a probability with three digits, without rounding it up to 1.
 
     >>> chance(0.25), chance(0.99999), chance(1.0)
     ('0.25', 'over 0.999', '1')
@@ -48,7 +48,7 @@ def shorten(text: str, most: int) -> str:
 
 
 def short_repr(kind: str, **facts: object) -> str:
-    """Return the repr of a result: its type and a few facts, numbers with four digits.
+    """Return the repr of a result: its type and a few values, floats with four digits.
 
     >>> short_repr("AnnealResult", d=8, success_probability=0.123456)
     'AnnealResult(d=8, success_probability=0.1235)'

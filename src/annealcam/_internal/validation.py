@@ -1,4 +1,4 @@
-"""Arguments checked at the door: one clear line for each that is not what it should be."""
+"""Checks of arguments: a clear error of one line for each invalid value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annealcam.errors import ArgumentError, suggest
 
 
 def whole(argument: str, value: Any, *, least: int = 0) -> int:
-    """Return a whole number of at least `least`; numpy's and torch's integers are welcome.
+    """Return a whole number of at least `least`; integers of numpy and torch are accepted.
 
     >>> whole("shots", 3, least=1)
     3
@@ -26,7 +26,7 @@ def whole(argument: str, value: Any, *, least: int = 0) -> int:
 
 
 def real(argument: str, value: Any) -> float:
-    """Return a number as a float; NaN and infinity pass, for the caller to judge.
+    """Return a number as a float; NaN and infinity are accepted.
 
     >>> real("beta", 1)
     1.0
@@ -38,7 +38,7 @@ def real(argument: str, value: Any) -> float:
 
 
 def one_of(argument: str, value: Any, known: Iterable[str]) -> str:
-    """Return a name that is known.
+    """Return the name if it is one of `known`.
 
     >>> one_of("preset", "paper", ["paper"])
     'paper'
@@ -52,23 +52,26 @@ def one_of(argument: str, value: Any, known: Iterable[str]) -> str:
 
 
 def options_of(
-    sampler: str, function: Callable[..., Any], given: Mapping[str, Any] | None
+    sampler: str, function: Callable[..., Any], options: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return what a sampler's function is to be told: its own defaults, and `given` above them.
+    """Return the keyword options of a sampler's function: its defaults, updated by `options`.
+
+    Raises:
+        ArgumentError: the function has no option of that name.
 
     >>> options_of("mine", lambda problem, *, shots=10, seed=0: None, {"shots": 3})
     {'shots': 3}
     """
-    known = {
+    defaults = {
         name: p.default
         for name, p in signature(function).parameters.items()
         if p.kind is p.KEYWORD_ONLY and name != "seed"
     }
-    for name in given or {}:
-        if name not in known:
-            takes = ", ".join(known) or "none"
+    for name in options or {}:
+        if name not in defaults:
+            names = ", ".join(defaults) or "none"
             raise ArgumentError(
-                f"sampler_options: {name!r} is no option of {sampler}, which takes {takes}"
-                f"{suggest(str(name), known)}"
+                f"sampler_options: {name!r} is no option of {sampler}, which takes {names}"
+                f"{suggest(str(name), defaults)}"
             )
-    return known | dict(given or {})
+    return defaults | dict(options or {})

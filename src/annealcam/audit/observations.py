@@ -75,7 +75,9 @@ class Observations:
     def subset(self, numbers: Int[Array, " m"] | Bool[Array, " n"]) -> Observations:
         """Return the observations of these photos, in this order."""
         order = np.arange(len(self))[numbers]
-        arrays = {name: v[order] for name, v in vars(self).items() if isinstance(v, np.ndarray)}
+        arrays: dict[str, Any] = {
+            name: v[order] for name, v in vars(self).items() if isinstance(v, np.ndarray)
+        }
         images = tuple(self.images[i] for i in order)
         maps = {method: values[order] for method, values in self.maps.items()}
         return replace(self, images=images, maps=maps, **arrays)
@@ -156,12 +158,10 @@ def concatenate(parts: Sequence[Observations]) -> Observations:
         field.name: [getattr(part, field.name) for part in parts] for field in fields(Observations)
     }
     maps = columns.pop("maps")
-    names = {name: sum(columns.pop(name), ()) for name in _NAMES}
-    return Observations(
-        **names,
-        **{name: np.concatenate(arrays) for name, arrays in columns.items()},
-        maps={method: np.concatenate([part[method] for part in maps]) for method in maps[0]},
-    )
+    values: dict[str, Any] = {name: sum(columns.pop(name), ()) for name in _NAMES}
+    values |= {name: np.concatenate(arrays) for name, arrays in columns.items()}
+    values["maps"] = {method: np.concatenate([part[method] for part in maps]) for method in maps[0]}
+    return Observations(**values)
 
 
 def write_observations(observations: Observations, file: Path) -> None:
@@ -182,13 +182,13 @@ def read_observations(file: Path) -> Observations:
         OutputError: the file cannot be read.
     """
     with arrays_read(file) as arrays:
-        names = {name: tuple(json_value(arrays.pop(name))) for name in _NAMES}
-        maps = {
+        values: dict[str, Any] = {name: tuple(json_value(arrays.pop(name))) for name in _NAMES}
+        values["maps"] = {
             name.removeprefix("maps."): arrays.pop(name)
             for name in list(arrays)
             if name.startswith("maps.")
         }
-        return Observations(**names, **arrays, maps=maps)
+        return Observations(**(values | arrays))
 
 
 def _coverage(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.resumable import PartStore
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
@@ -64,6 +65,8 @@ class Audit:
     dictionary: Array
     profiles: Array
     provenance: Mapping[str, Any]
+
+    looked = renamed_attribute("looked", "observations")
 
     def __repr__(self) -> str:
         return short_repr(

@@ -13,7 +13,8 @@ from annealcam._internal.files import make_folder
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam._version import __version__
-from annealcam.data.sets import LabelledSet, load_set
+from annealcam.data.labelled import LabelledSet
+from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
 from annealcam.study.config import Study
 from annealcam.study.run import store, worker

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.files import file_written_aside
 from annealcam.attribution.layer_maps import layer_maps
-from annealcam.data.sets import LabelledSet, load_set
+from annealcam.data.labelled import LabelledSet
+from annealcam.data.sets import load_set
 from annealcam.errors import OutputError
 from annealcam.study.config import Data, Study
 from annealcam.study.run.networks import NetworkCard, card_of, opened
