@@ -1,11 +1,11 @@
-"""The paper's figures on Imagenette, for three training seeds, maps after and before BatchNorm.
+"""The paper's figures on Imagenette: three training seeds, maps before and after BatchNorm.
 
     .venv/bin/python benchmarks/reproduction.py --root DATA [--heads FOLDER] [-o RUN] [--workers 2]
 
-Trains the nine heads that are not in FOLDER (16, 24, 32 maps; seeds 0, 1, 2; the trunk's features
-are cached), runs one study of all of them at the layers `block` (the paper's, signed) and `block.1`
-(after the ReLU), and prints the tables of docs/reproduction.md: means over the seeds, least and
-most.
+Trains those of the nine heads that are not in FOLDER (16, 24, 32 maps; seeds 0, 1, 2; the trunk's
+features are cached), runs one study of all of them at the layers `block` (the paper's, signed) and
+`block.1` (after the ReLU), and prints the tables of docs/reproduction.md: means over the seeds,
+with the least and the largest.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ import typer
 from rich.progress import Progress
 
 from annealcam.models.checkpoints import read_header
-from annealcam.study.config import Study, study_of
-from annealcam.study.figures.columns import read_csv
-from annealcam.study.run.engine import run_study
-from annealcam.study.run.store import read_manifest, read_table
+from annealcam.study import Study, analyse, run_study, study_of
+from annealcam.study.run import read_manifest, read_table
 from annealcam.training.trained import train
 
 SIZES, SEEDS, LAYERS = (16, 24, 32), (0, 1, 2), ("block", "block.1")
 TAUS, NORMALISATIONS = (10, 50, 100), ("per_qubit", "unit")
-PUBLISHED_F = {  # read off the paper's figure: d, and F there
+PUBLISHED_F = {  # read off the paper's figure: F by d, for each tau
     10: {4: 0.19, 5: 0.12, 7: 0.043, 8: 0.021, 9: 0.0135, 11: 0.0042, 12: 0.0023, 13: 0.0012,
          14: 0.0007},
     50: {4: 0.55, 5: 0.66, 7: 0.39, 8: 0.46, 9: 0.40, 11: 0.26, 12: 0.21, 13: 0.14, 14: 0.078},
@@ -48,10 +46,10 @@ def head(folder: Path, maps: int, seed: int, root: Path) -> Path:
 def over_seeds(
     rows: Iterable[Row], maps: int, value: Callable[[list[Row]], float], layer: str | None = None
 ) -> str:
-    """The mean over the seeds of a number of each seed's rows, least and most in brackets."""
-    own = [r for r in rows if layer is None or r["layer"] == layer]
-    found = [value([r for r in own if r["model"] == f"paper-{maps}-seed{seed}"]) for seed in SEEDS]
-    low, middle, high = (f"{v:.3g}" for v in (min(found), sum(found) / len(found), max(found)))
+    """The mean over seeds of a value of each seed's rows, with the least and the largest."""
+    shown = [r for r in rows if layer is None or r["layer"] == layer]
+    values = [value([r for r in shown if r["model"] == f"paper-{maps}-seed{s}"]) for s in SEEDS]
+    low, middle, high = (f"{v:.3g}" for v in (min(values), sum(values) / len(values), max(values)))
     return f"{middle} ({low}-{high})"
 
 
@@ -66,8 +64,8 @@ def mean(name: str) -> Callable[[list[Row]], float]:
 
 
 def print_networks(heads: list[Path]) -> None:
-    told = {file.stem: read_header(str(file))["about"]["accuracy"]["test"] for file in heads}
-    print("\nAccuracy on the test part:", json.dumps(told))
+    accuracy = {file.stem: read_header(str(file))["about"]["accuracy"]["test"] for file in heads}
+    print("\nAccuracy on the test part:", json.dumps(accuracy))
 
 
 def print_overlaps(rows: list[Row]) -> None:
@@ -84,8 +82,8 @@ def print_overlaps(rows: list[Row]) -> None:
             table(
                 [name, *(f"N_f = {n}" for n in SIZES)],
                 (
-                    [s, *(over_seeds(own, n, mean(name), layer) for n in SIZES)]
-                    for s, own in by_selector.items()
+                    [s, *(over_seeds(some, n, mean(name), layer) for n in SIZES)]
+                    for s, some in by_selector.items()
                 ),
             )  # fmt: skip
 
@@ -101,47 +99,47 @@ def print_candidates(rows: list[Row]) -> None:
 
 
 def print_cells(overlap: list[Row], by_k: list[Row]) -> None:
-    """Where top-k by alpha overlaps less than the optimum of the same size."""
-    for told, keys in ((overlap, ("model", "layer")), (by_k, ("model", "layer", "k"))):
-        name = "off_diagonal" if told is overlap else "overlap"
+    """Count where classes overlap less with top-k by alpha than with the optimum of equal size."""
+    for rows, keys in ((overlap, ("model", "layer")), (by_k, ("model", "layer", "k"))):
+        name = "off_diagonal" if rows is overlap else "overlap"
         cells: dict[tuple[Any, ...], dict[str, float]] = {}
-        for r in told:
-            if r["selector"] in ("exact", "topk") and r[name] is not None:
+        for r in rows:
+            if r["selector"] in ("exact", "topk_alpha") and r[name] is not None:
                 cells.setdefault(tuple(r[key] for key in keys), {})[r["selector"]] = r[name]
-        less = sum(cell["topk"] < cell["exact"] for cell in cells.values())
+        less = sum(cell["topk_alpha"] < cell["exact"] for cell in cells.values())
         print(f"\ntop-k by alpha overlaps less in {less} of {len(cells)} cells {keys}")
 
 
 def print_by_k(by_k: list[Row]) -> None:
     for layer in LAYERS:
         for k in (2, 4):
-            own = [r for r in by_k if r["k"] == k and r["layer"] == layer]
+            some = [r for r in by_k if r["k"] == k and r["layer"] == layer]
             table(
                 [f"overlap at k = {k}, {layer}", *(f"N_f = {n}" for n in SIZES)],
                 (
-                    [s, *(over_seeds([r for r in own if r["selector"] == s], n, mean("overlap"))
+                    [s, *(over_seeds([r for r in some if r["selector"] == s], n, mean("overlap"))
                           for n in SIZES)]
-                    for s in dict.fromkeys(r["selector"] for r in own)
+                    for s in dict.fromkeys(r["selector"] for r in some)
                 ),
             )  # fmt: skip
 
 
 def print_success(rows: list[Row]) -> None:
-    """Medians over all images of a size d, seeds and networks together."""
+    """Print medians over all images of a size d, of all seeds and networks."""
     for tau in TAUS:
-        own = [r for r in rows if r["selector"] == "anneal" and r["tau"] == tau]
+        some = [r for r in rows if r["selector"] == "anneal" and r["tau"] == tau]
         columns = [(c, layer) for c in NORMALISATIONS for layer in LAYERS]
         lines = []
-        for d in sorted({r["d"] for r in own}):
+        for d in sorted({r["d"] for r in some}):
             line = [str(d), f"{PUBLISHED_F[tau][d]:.4g}" if d in PUBLISHED_F[tau] else "-"]
             for column in columns:
                 F = [
-                    r["success_probability"] for r in own
+                    r["success_probability"] for r in some
                     if r["d"] == d and (r["normalisation"], r["layer"]) == column
                 ]  # fmt: skip
                 low, middle, high = np.quantile(F, [0.25, 0.5, 0.75])
                 line.append(f"{middle:.2g} ({low:.2g}-{high:.2g})")
-            images = len({(r["model"], r["image"]) for r in own if r["d"] == d})
+            images = len({(r["model"], r["image"]) for r in some if r["d"] == d})
             lines.append([*line, f"{2.0**-d:.2g}", str(images)])
         named = [", ".join(column) for column in columns]
         table([f"d (tau = {tau})", "published", *named, "one guess", "problems"], lines)
@@ -150,7 +148,7 @@ def print_success(rows: list[Row]) -> None:
 def print_gaps(rows: list[Row]) -> None:
     for layer in LAYERS:
         for normalisation in NORMALISATIONS:
-            own = [
+            some = [
                 r for r in rows
                 if r["selector"] == "anneal" and r["layer"] == layer and r["tau"] == TAUS[0]
                 and r["normalisation"] == normalisation and r["gap"] is not None
@@ -160,20 +158,20 @@ def print_gaps(rows: list[Row]) -> None:
                 [f"gap, {layer}, {normalisation}", *(f"N_f = {n}" for n in SIZES)],
                 [
                     *(
-                        [name, *(over_seeds(own, n, lambda rs, q=q: float(np.quantile(
+                        [name, *(over_seeds(some, n, lambda rs, q=q: float(np.quantile(
                             [r["gap"] for r in rs], q))) for n in SIZES)]
                         for name, q in quantiles.items()
                     ),
-                    ["under 0.9 of the final gap", *(over_seeds(own, n, lambda rs: float(np.mean(
+                    ["under 0.9 of the final gap", *(over_seeds(some, n, lambda rs: float(np.mean(
                         [r["gap"] < 0.9 * r["final_gap"] for r in rs]))) for n in SIZES)],
-                    ["Landau-Zener applies", *(over_seeds(own, n, mean("landau_zener_applies"))
+                    ["Landau-Zener applies", *(over_seeds(some, n, mean("landau_zener_applies"))
                                                for n in SIZES)],
                 ],
             )  # fmt: skip
 
 
 def print_shots(rows: list[Row]) -> None:
-    own = [
+    some = [
         r for r in rows
         if r["selector"] == "anneal" and r["layer"] == "block" and r["normalisation"] == "per_qubit"
     ]  # fmt: skip
@@ -181,11 +179,11 @@ def print_shots(rows: list[Row]) -> None:
         ["best of d^2 shots, `per_qubit`", *(f"N_f = {n}" for n in SIZES)],
         [
             *(
-                [f"tau = {tau}", *(over_seeds([r for r in own if r["tau"] == tau], n,
+                [f"tau = {tau}", *(over_seeds([r for r in some if r["tau"] == tau], n,
                                               mean("best_of_shots")) for n in SIZES)]
                 for tau in TAUS
             ),
-            ["guessing", *(over_seeds(own, n, mean("guess_best")) for n in SIZES)],
+            ["guessing", *(over_seeds(some, n, mean("guess_best")) for n in SIZES)],
         ],
     )  # fmt: skip
 
@@ -209,7 +207,12 @@ def main(
     if not (output / "manifest.json").exists() or not read_manifest(output)["finished"]:
         _run(study, output, workers)
     rows = read_table(output).to_pylist()
-    overlap, by_k = (_rows(output / "figures" / f"{n}.csv") for n in ("overlap", "overlap_by_k"))
+    options = study.statistics
+    results = analyse(
+        read_table(output), bootstrap=options.bootstrap, permutations=options.permutations,
+        seed=study.seed,
+    )  # fmt: skip
+    overlap, by_k = (results[name].to_pylist() for name in ("overlap", "overlap_by_k"))
     print_networks(files)
     print_candidates(rows)
     print_overlaps(overlap)
@@ -224,15 +227,10 @@ def _run(study: Study, output: Path, workers: int) -> None:
     with Progress() as bars:
         task = bars.add_task("study")
 
-        def tell(what: str, done: int, of: int) -> None:
-            bars.update(task, description=what, completed=done, total=of)
+        def report(what: str, done: int, total: int) -> None:
+            bars.update(task, description=what, completed=done, total=total)
 
-        run_study(study, output, workers=workers, progress=tell)
-
-
-def _rows(file: Path) -> list[Row]:
-    columns = read_csv(file)
-    return [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
+        run_study(study, output, workers=workers, progress=report)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a study costs: the presets' time and memory, and an explained batch beside its own passes.
+"""The cost of a study: time and memory of the presets, and of a batch beside its passes alone.
 
     ANNEALCAM_DATA=FOLDER .venv/bin/python benchmarks/study.py [--preset digits]
 
-The batch: 16 images by a pretrained network, forward, and backward to the layer, alone
-(`capture`), against `explain` with the sampler `greedy` in whole; least of five each, one thread.
-The presets run as the command does, in a process of their own; memory is that of all its processes.
+The batch: forward and backward passes of 16 images through a pretrained network (`capture`),
+against all of `explain` with the sampler `greedy`; the least time of five each, one thread. A
+preset runs as the command does, in a process of its own; memory is that of all its processes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from annealcam.errors import AnnealcamWarning
 
 def least(run, times: int = 5) -> float:
     run()
-    found = []
+    durations = []
     for _ in range(times):
         start = time.perf_counter()
         run()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        durations.append(time.perf_counter() - start)
+    return min(durations)
 
 
 def batch(name: str) -> None:
@@ -43,16 +43,16 @@ def batch(name: str) -> None:
     passes = least(lambda: capture(model, images, layer=layer))
     whole = least(lambda: ac.explain(model, images, layer=layer, sampler="greedy"))
     print(
-        f"{name}, 16 images: passes {passes:.3f} s, explained {whole:.3f} s, {whole / passes:.2f}x"
+        f"{name}, 16 images: passes {passes:.3f} s, explain {whole:.3f} s, {whole / passes:.2f} times"
     )
 
 
 def memory_of(process: psutil.Process) -> int:
     total = 0
-    for one in (process, *process.children(recursive=True)):
+    for running in (process, *process.children(recursive=True)):
         try:
-            total += one.memory_full_info().pss  # what is shared counts once
-        except psutil.Error:  # it ended meanwhile
+            total += running.memory_full_info().pss  # shared memory counts once
+        except psutil.Error:  # it has ended
             continue
     return total
 
@@ -66,8 +66,8 @@ def preset(name: str, workers: int) -> None:
         while running.poll() is None:
             peak = max(peak, memory_of(watched))
             time.sleep(0.2)
-        spent = time.perf_counter() - start
-    print(f"--preset {name}, {workers} workers: {spent:.1f} s, peak {peak / 1e9:.2f} GB in all")
+        seconds = time.perf_counter() - start
+    print(f"--preset {name}, {workers} workers: {seconds:.1f} s, peak {peak / 1e9:.2f} GB in total")
 
 
 def main(
