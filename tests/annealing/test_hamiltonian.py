@@ -167,20 +167,20 @@ def test_too_large_for_a_matrix():
 def test_numbers_that_are_none(bad, where):
     h, J = np.ones(2), np.zeros((2, 2))
     (h if where == "h" else J)[..., 1] = bad
-    with pytest.raises(NumericalError, match=f"{where}: holds NaN or infinity"):
+    with pytest.raises(NumericalError, match=f"{where}: contains NaN or infinity"):
         ac.SelectionProblem(h, J)
 
 
 @pytest.mark.parametrize(
     ("h", "J", "told"),
     [
-        ([1.0, 1.0], np.zeros((3, 3)), r"J: of shape \(3, 3\); h has 2 entries"),
-        ([1.0, 1.0], np.zeros(4), r"J: of shape \(4,\)"),
-        ([[1.0, 1.0]], np.zeros((2, 2)), r"h: of shape \(1, 2\)"),
-        ([], np.zeros((2, 2)), r"J: of shape \(2, 2\); h has 0 entries"),
-        ([1.0, 1.0], [[0.0, 1.0], [0.5, 0.0]], r"not symmetric; give \(J \+ J.T\) / 2"),
-        ([1.0, 1.0], np.eye(2), "diagonal is not zero"),
-        (["a", "b"], np.zeros((2, 2)), "h: not an array of numbers"),
+        ([1.0, 1.0], np.zeros((3, 3)), r"J: must have the shape \(2, 2\)"),
+        ([1.0, 1.0], np.zeros(4), r"J: must have the shape \(2, 2\)"),
+        ([[1.0, 1.0]], np.zeros((2, 2)), r"h: must have the shape \(d,\)"),
+        ([], np.zeros((2, 2)), r"J: must have the shape \(0, 0\)"),
+        ([1.0, 1.0], [[0.0, 1.0], [0.5, 0.0]], r"must be symmetric; use \(J \+ J.T\) / 2"),
+        ([1.0, 1.0], np.eye(2), "must have a zero diagonal"),
+        (["a", "b"], np.zeros((2, 2)), "h: must be an array of numbers"),
     ],
 )
 def test_shapes_and_symmetry(h, J, told):

@@ -122,7 +122,7 @@ def test_an_older_result_is_replaced_and_nothing_else(folder):
         (["--tau", "10,-1"], "tau=-1"),
         (["--tau", "nan"], "tau=nan"),
         (["--beta", "2"], "beta=2"),
-        (["--cardinality", "9"], "cardinality=9: the problem has 5 variables"),
+        (["--cardinality", "9"], "cardinality=9: must be at most the number of variables, 5"),
         (["--normalisation", "x"], "normalisation='x'"),
         (["--schedule", "x"], "schedule='x'"),
         (["--constraint", "x"], "constraint='x'"),
@@ -141,7 +141,7 @@ def test_wrong_usage_is_one_line_and_two(folder, options, match):
 def test_files_that_are_no_problems_are_one_line_and_one(folder):
     (folder / "bad.coo").write_text("0 0 1\nhello\n")
     found = run("anneal", "bad.coo", "-o", "out", code=1)
-    assert "bad.coo: line 2: 'hello' is not `i j value`" in found.stderr
+    assert "bad.coo: line 2: 'hello' must be `i j value`" in found.stderr
     assert found.stderr.count("\n") == 1
     assert "cannot be read" in run("anneal", "missing.npz", "-o", "out", code=1).stderr
     assert "cannot be read" in run("anneal", "p.npz", "--schedule", "no.csv", code=1).stderr

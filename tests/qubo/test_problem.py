@@ -1,5 +1,7 @@
 """Energies against the formula, brute force and dimod."""
 
+import pickle
+
 import dimod
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import bits, weights
+from annealcam.qubo.files import ProblemFile
 from tests.problems import by_the_formula, problems, relu_problem
 
 
@@ -164,16 +167,41 @@ def test_rounding_asymmetry_is_mended():
     assert np.array_equal(p.J, p.J.T)
 
 
+def test_problems_compare_by_value():
+    h, J = [1.0, 0.0], np.array([[0.0, 0.3], [0.3, 0.0]])
+    p, twin = ac.SelectionProblem(h, J), ac.SelectionProblem(np.array([1.0, -0.0]), J.tolist())
+    assert p == twin
+    assert hash(p) == hash(twin)
+    assert pickle.loads(pickle.dumps(p)) == p
+    for other in (
+        ac.SelectionProblem(h, J, beta=0.6),
+        ac.SelectionProblem(h, J, cardinality=1),
+        ac.SelectionProblem([1.0, 0.1], J),
+        ac.SelectionProblem(h, 2 * J),
+        ac.SelectionProblem([1.0], [[0.0]]),
+        (h, J),
+    ):
+        assert p != other
+    assert len({p, twin, ac.SelectionProblem(h, 2 * J)}) == 2
+
+
+def test_representations_are_short():
+    p = relu_problem(200)
+    assert repr(p) == "SelectionProblem(d=200, beta=0.7, cardinality=None)"
+    source = ProblemFile(p, tuple(range(200)), 0.0, "h and J (.npz)")
+    assert repr(source) == "ProblemFile(d=200, offset=0, kind='h and J (.npz)')"
+
+
 @pytest.mark.parametrize(
     ("h", "J", "options", "error", "match"),
     [
-        ([1.0], [[0.0, 1.0], [1.0, 0.0]], {}, ArgumentError, r"J: of shape \(2, 2\)"),
-        ([[1.0]], [[0.0]], {}, ArgumentError, "h: of shape"),
-        ([1.0, 1.0], [[0.0, 1.0], [0.5, 0.0]], {}, ArgumentError, "not symmetric"),
+        ([1.0], [[0.0, 1.0], [1.0, 0.0]], {}, ArgumentError, r"J: must have the shape \(1, 1\)"),
+        ([[1.0]], [[0.0]], {}, ArgumentError, "h: must have the shape"),
+        ([1.0, 1.0], [[0.0, 1.0], [0.5, 0.0]], {}, ArgumentError, "must be symmetric"),
         ([1.0], [[1.0]], {}, ArgumentError, "diagonal"),
-        ([np.nan], [[0.0]], {}, NumericalError, "h: holds NaN"),
-        ([1.0, 1.0], [[0.0, np.inf], [np.inf, 0.0]], {}, NumericalError, "J: holds NaN"),
-        (["a"], [[0.0]], {}, ArgumentError, "not an array of numbers"),
+        ([np.nan], [[0.0]], {}, NumericalError, "h: contains NaN"),
+        ([1.0, 1.0], [[0.0, np.inf], [np.inf, 0.0]], {}, NumericalError, "J: contains NaN"),
+        (["a"], [[0.0]], {}, ArgumentError, "must be an array of numbers"),
         ([1.0], [[0.0]], {"beta": 1.5}, ArgumentError, "beta=1.5"),
         ([1.0], [[0.0]], {"beta": np.nan}, ArgumentError, "beta=nan"),
         ([1.0], [[0.0]], {"cardinality": 0}, ArgumentError, "cardinality=0"),
@@ -186,16 +214,16 @@ def test_bad_input(h, J, options, error, match):
 
 
 def test_more_bad_input():
-    with pytest.raises(ArgumentError, match="map 1 is zero all over"):
+    with pytest.raises(ArgumentError, match="map 1 is zero everywhere"):
         ac.SelectionProblem.from_maps(np.array([[1.0], [0.0]]), np.array([1.0, 1.0]))
-    with pytest.raises(NumericalError, match="maps: holds NaN"):
+    with pytest.raises(NumericalError, match="maps: contains NaN"):
         ac.SelectionProblem.from_maps(np.array([[np.nan], [1.0]]), np.array([1.0, 1.0]))
     with pytest.raises(ArgumentError, match="relevance"):
         ac.SelectionProblem.from_maps(np.ones((2, 1)), np.array([0.0, -1.0]))
-    with pytest.raises(ArgumentError, match="n: of shape"):
+    with pytest.raises(ArgumentError, match="n: must have one entry"):
         relu_problem(3).energy([1, 0])
     for n in ([1, 2, 0], [0.5, 0, 1], [1, -1, 1]):
-        with pytest.raises(ArgumentError, match="other values than 0 and 1"):
+        with pytest.raises(ArgumentError, match="n: must be 0 or 1 for each"):
             relu_problem(3).energy(n)
     with pytest.raises(ProblemTooLargeError, match="d=25"):
         ac.SelectionProblem(np.ones(25), np.zeros((25, 25))).energies()

@@ -47,7 +47,7 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def short_repr(kind: str, **facts: object) -> str:
+def short_repr(kind: str, /, **facts: object) -> str:
     """Return the repr of a result: its type and a few values, floats with four digits.
 
     >>> short_repr("AnnealResult", d=8, success_probability=0.123456)

@@ -1,4 +1,4 @@
-"""States and their energies: state number b selects map p where bit p of b is set."""
+"""Numbered states and their energies: state number b selects map p if bit p of b is set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annealcam._internal.types import Array
 def energies_of(
     linear: Float[Array, " d"], quadratic: Float[Array, "d d"]
 ) -> Float[Array, " states"]:
-    """Return sum_p l_p n_p + sum_{p<q} Q_pq n_p n_q for all 2^d states, bit p of b being n_p.
+    """Return sum_p l_p n_p + sum_{p<q} Q_pq n_p n_q of all 2^d states, where n_p is bit p of b.
 
     >>> energies_of(np.array([1.0, 10.0]), np.array([[0.0, 100.0], [100.0, 0.0]]))
     array([  0.,   1.,  10., 111.])
@@ -19,7 +19,7 @@ def energies_of(
     d = linear.size
     energies = np.zeros(1 << d)
     field = np.empty(1 << max(d - 1, 0))
-    for q in range(d):  # the states with bit q set follow those without, plus q's own field
+    for q in range(d):  # states with bit q have the energy of those without it, plus the field of q
         half = 1 << q
         field[0] = linear[q]
         for p in range(q):
@@ -29,7 +29,7 @@ def energies_of(
 
 
 def bits(states: int | Int[Array, " reads"], d: int) -> Int[Array, "*reads d"]:
-    """Return n of state numbers: n_p is bit p.
+    """Return the selection n of state numbers; n_p is bit p.
 
     >>> bits(6, 4)
     array([0, 1, 1, 0], dtype=int8)
@@ -38,7 +38,7 @@ def bits(states: int | Int[Array, " reads"], d: int) -> Int[Array, "*reads d"]:
 
 
 def weights(d: int) -> Int[Array, " states"]:
-    """Return the number of selected maps (the Hamming weight) of every state.
+    """Return the number of selected maps (Hamming weight) of all 2^d states.
 
     >>> weights(2)
     array([0, 1, 1, 2], dtype=int8)

@@ -1,4 +1,4 @@
-"""Selection problems from files, and into them."""
+"""Reading and writing of files with selection problems. No reader unpickles anything."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from annealcam._internal.text import short_repr
 from annealcam.errors import (
     AnnealcamError,
     ArgumentError,
@@ -28,19 +29,22 @@ if TYPE_CHECKING:
 
 Content: TypeAlias = "dict[str, Any] | dimod.BinaryQuadraticModel"
 
-MAX_BYTES = 64 << 20  # a problem that can be annealed has kilobytes
+MAX_BYTES = 64 << 20  # far more than any problem that can be annealed
 KNOWN = "give a dimod model (bqm.to_file() or its JSON), COO text, or an .npz file with h and J"
 _NUMBERS = ("beta", "cardinality")
 _VARTYPE = re.compile(r"\s*#.*?vartype\s*[:=]\s*(\S+)", re.IGNORECASE)
-MAX_VARIABLES = 1024  # far beyond what can be annealed; so that J is never huge
+MAX_VARIABLES = 1024  # so that J is never huge
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProblemFile:
-    """A problem that was read from a file, and what else the file says.
+    """The content of a problem file.
 
-    `labels` names the variables in the problem's order. A model's own energy is the problem's
-    energy plus `offset`; n = 1 is its binary 1, and its spin +1.
+    Attributes:
+        problem: the selection problem; n = 1 is a binary 1 or a spin +1 of a model.
+        labels: names of the variables, in the order of the problem.
+        offset: difference of the energy of a model and that of the problem.
+        kind: the format, as text.
     """
 
     problem: SelectionProblem
@@ -48,27 +52,30 @@ class ProblemFile:
     offset: float
     kind: str
 
+    def __repr__(self) -> str:
+        return short_repr("ProblemFile", d=self.problem.d, offset=self.offset, kind=self.kind)
+
 
 def read_problem(
     path: str | os.PathLike[str], *, beta: float | None = None, cardinality: int | None = None
 ) -> ProblemFile:
-    """Read the problem that a file holds; its first bytes tell the format.
+    """Read a problem from a file of one of these formats, recognised by its first bytes.
 
-    - `.npz` with arrays h (d,) and J (d, d), and if wanted the numbers beta (else 0.7) and
+    - `.npz` with the arrays h (d,) and J (d, d), and optionally the numbers beta (default 0.7) and
       cardinality.
-    - A dimod model, as `bqm.to_file()` writes it, or `json.dumps(bqm.to_serializable())`.
-    - COO text: lines `i j value`, where i = j is a linear bias; `# vartype=SPIN` or
-      `# vartype=BINARY` above them, else BINARY.
+    - A dimod model written by `bqm.to_file()`, or `json.dumps(bqm.to_serializable())`.
+    - COO text: lines `i j value`, where i = j is a linear bias, after an optional line
+      `# vartype=SPIN` or `# vartype=BINARY` (the default).
 
     Args:
         path: the file.
-        beta: in place of the file's; only for h and J.
-        cardinality: in place of the file's; exactly so many variables are 1.
+        beta: replaces that of the file; only for files with h and J.
+        cardinality: replaces that of the file: exactly so many variables are 1.
 
     Raises:
-        ProblemFileError: the file cannot be read, is malformed, or holds NaN or infinity.
-        ArgumentError: beta or cardinality is out of range, or the file has no use for beta.
-        ProblemTooLargeError: the file has over 1024 variables.
+        ProblemFileError: the file cannot be read, is malformed, or contains NaN or infinity.
+        ArgumentError: beta or cardinality is out of range, or beta does not apply to the file.
+        ProblemTooLargeError: there are over 1024 variables.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "two.coo"
@@ -78,12 +85,12 @@ def read_problem(
     """
     beta = None if beta is None else check_beta(beta)
     cardinality = check_cardinality(cardinality)
-    found = _parse(path, _bytes_of(Path(path)), beta)
-    return found if cardinality is None else _of_cardinality(found, cardinality)
+    content = _parse(path, _bytes_of(Path(path)), beta)
+    return content if cardinality is None else _with_cardinality(content, cardinality)
 
 
 def save_problem(problem: SelectionProblem, path: str | os.PathLike[str]) -> None:
-    """Write h, J, beta and cardinality as an `.npz` file that `read_problem` reads to the bit.
+    """Write h, J, beta and cardinality to an `.npz` file, from which `read_problem` restores them.
 
     Raises:
         ArgumentError: the name does not end in .npz.
@@ -96,7 +103,7 @@ def save_problem(problem: SelectionProblem, path: str | os.PathLike[str]) -> Non
     0.9
     """
     if Path(path).suffix != ".npz":
-        raise ArgumentError(f"path={path}: must end in .npz; dimod's models have bqm.to_file()")
+        raise ArgumentError(f"path={path}: must end in .npz; write dimod models by bqm.to_file()")
     arrays: dict[str, Any] = {"h": problem.h, "J": problem.J, "beta": problem.beta}
     if problem.cardinality is not None:
         arrays["cardinality"] = problem.cardinality
@@ -121,17 +128,17 @@ def _parse(path: str | os.PathLike[str], raw: bytes, beta: float | None) -> Prob
         content, kind = read(raw)
         if isinstance(content, dict):
             return _from_arrays(content, kind, beta)
-        found = _from_model(content, kind)
+        model = _from_model(content, kind)
     except ProblemTooLargeError as error:
         raise ProblemTooLargeError(f"{path}: {error}") from error
     except AnnealcamError as error:
         raise ProblemFileError(f"{path}: {error}") from error
-    except Exception as error:  # whatever a foreign reader makes of broken bytes
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise ProblemFileError(f"{path}: not {name} that can be read ({told}); {KNOWN}") from error
+    except Exception as error:  # readers of other libraries raise anything for broken bytes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ProblemFileError(f"{path}: is not a valid {name} ({reason}); {KNOWN}") from error
     if beta is not None:
-        raise ArgumentError(f"beta={beta:g}: only for files of h and J; {path} is {kind}")
-    return found
+        raise ArgumentError(f"beta={beta:g}: applies only to files of h and J; {path} is {kind}")
+    return model
 
 
 def _from_arrays(stored: dict[str, Any], kind: str, beta: float | None) -> ProblemFile:
@@ -157,33 +164,33 @@ def _from_model(bqm: dimod.BinaryQuadraticModel, kind: str) -> ProblemFile:
 def _check(variables: int, **arrays: Any) -> None:
     if variables > MAX_VARIABLES:
         raise ProblemTooLargeError(
-            f"d={variables}: no annealing run of over {MAX_VARIABLES} variables can be simulated"
+            f"d={variables}: problems are limited to {MAX_VARIABLES} variables"
         )
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise ProblemFileError(f"{name}: holds NaN or infinity; give finite numbers")
+            raise ProblemFileError(f"{name}: contains NaN or infinity; all must be finite")
 
 
-def _of_cardinality(found: ProblemFile, k: int) -> ProblemFile:
-    p = found.problem
+def _with_cardinality(content: ProblemFile, k: int) -> ProblemFile:
+    p = content.problem
     if k > p.d:
-        raise ArgumentError(f"cardinality={k}: the problem has {p.d} variables; lower it")
-    return replace(found, problem=SelectionProblem(p.h, p.J, beta=p.beta, cardinality=k))
+        raise ArgumentError(f"cardinality={k}: must be at most the number of variables, {p.d}")
+    return replace(content, problem=SelectionProblem(p.h, p.J, beta=p.beta, cardinality=k))
 
 
 def reader_of(raw: bytes) -> tuple[Callable[[bytes], tuple[Content, str]], str]:
-    """Return the reader for a file that begins so, and the format's name."""
+    """Return the reader for a file, and the name of its format, from its first bytes."""
     if raw.startswith(b"PK"):
-        return read_npz, "an .npz file"
+        return read_npz, ".npz file"
     if raw.startswith(b"DIMOD"):
-        return read_bqm, "a dimod BQM file"
+        return read_bqm, "dimod BQM file"
     if raw.lstrip().startswith(b"{"):
-        return read_json, "a dimod model in JSON"
+        return read_json, "dimod model in JSON"
     return read_coo, "COO text"
 
 
 def read_npz(raw: bytes) -> tuple[dict[str, Any], str]:
-    """Return the arrays h and J, and beta and cardinality if they are there."""
+    """Return the arrays h and J, and beta and cardinality if there are any."""
     with zipfile.ZipFile(io.BytesIO(raw)) as packed:
         if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:
             raise ProblemFileError(f"unpacks to over {MAX_BYTES >> 20} MiB; {KNOWN}")
@@ -191,14 +198,14 @@ def read_npz(raw: bytes) -> tuple[dict[str, Any], str]:
         missing = [name for name in ("h", "J") if name not in stored]
         if missing:
             raise ProblemFileError(
-                f"holds the arrays {', '.join(sorted(stored)) or '(none)'}, but no "
+                f"contains the arrays {', '.join(sorted(stored)) or '(none)'}, but no "
                 f"{' and no '.join(missing)}; write it by np.savez(path, h=h, J=J)"
             )
         arrays = {name: stored[name] for name in ("h", "J", *_NUMBERS) if name in stored}
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf" or (name in _NUMBERS and array.shape != ()):
-            what = "one number" if name in _NUMBERS else "an array of real numbers"
-            raise ProblemFileError(f"{name}: must be {what}")
+            kind = "one number" if name in _NUMBERS else "an array of real numbers"
+            raise ProblemFileError(f"{name}: must be {kind}")
     return arrays, "h and J (.npz)"
 
 
@@ -212,10 +219,10 @@ def read_bqm(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
 
 
 def _check_neighbours(raw: bytes) -> None:
-    """Refuse neighbours that are no variables: dimod's loader trusts them, and crashes.
+    """Raise ProblemFileError for neighbours that are not variables, which would crash dimod.
 
-    The layout is documented at `BinaryQuadraticModel.to_file`: a header, the offset, for every
-    variable (number of its first neighbour, bias), and for every neighbour (variable, bias).
+    `BinaryQuadraticModel.to_file` documents the layout: a header, the offset, (index of the first
+    neighbour, bias) for every variable, and (variable, bias) for every neighbour.
     """
     start = 14 + int.from_bytes(raw[10:14], "little")
     header = json.loads(raw[14:start])
@@ -233,7 +240,7 @@ def _check_neighbours(raw: bytes) -> None:
         or (np.diff(ends) < 0).any()
         or not ((neighbours >= 0) & (neighbours < n)).all()
     ):
-        raise ProblemFileError("is damaged: its neighbours do not fit its variables; write it anew")
+        raise ProblemFileError("is damaged: neighbours do not match variables; write it again")
 
 
 def read_json(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
@@ -243,42 +250,41 @@ def read_json(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
     stored = json.loads(raw)
     if stored.get("type") != "BinaryQuadraticModel":
         raise ProblemFileError(
-            f"holds the type {stored.get('type')!r}; write it by json.dumps(bqm.to_serializable())"
+            f"has the type {stored.get('type')!r}; write it by json.dumps(bqm.to_serializable())"
         )
     n = len(stored["variable_labels"])
     if len(stored["linear_biases"]) != n:
-        raise ProblemFileError(f"linear_biases: as many as the {n} labels are needed")
-    for name in ("quadratic_head", "quadratic_tail"):  # dimod trusts these too
+        raise ProblemFileError(f"linear_biases: must be one for each of {n} labels")
+    for name in ("quadratic_head", "quadratic_tail"):  # dimod does not check these either
         if not all(type(v) is int and 0 <= v < n for v in stored[name]):
-            raise ProblemFileError(f"{name}: names variables beyond the {n} labels; write it anew")
+            raise ProblemFileError(f"{name}: must be below the number of labels, {n}")
     bqm = dimod.BinaryQuadraticModel.from_serializable(stored)
     return bqm, f"a dimod model in JSON ({bqm.vartype.name})"
 
 
 def read_coo(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
-    """Return the model of lines `i j value`; dimod's own reader skips what it does not understand.
+    """Return the model of lines `i j value`, strictly: dimod's own reader skips invalid lines.
 
-    Entries that occur twice add up, as they do in dimod. Variables are in the order of their
-    numbers.
+    Entries that occur twice are added, as in dimod. Variables are in the order of their numbers.
     """
     import dimod
 
     lines = _lines(raw)
-    said = {m[1].upper() for line in lines if (m := _VARTYPE.match(line))}
-    if len(said) > 1 or not said <= {"SPIN", "BINARY"}:
-        raise ProblemFileError(f"vartype {' and '.join(sorted(said))}: either SPIN or BINARY")
+    vartypes = {m[1].upper() for line in lines if (m := _VARTYPE.match(line))}
+    if len(vartypes) > 1 or not vartypes <= {"SPIN", "BINARY"}:
+        raise ProblemFileError(f"vartype={' and '.join(sorted(vartypes))}: must be SPIN or BINARY")
     numbered = enumerate((line.split("#")[0].split() for line in lines), start=1)
     entries = [_entry(number, row) for number, row in numbered if row]
     if not entries:
-        raise ProblemFileError(f"holds no line `i j value`; {KNOWN}")
-    bqm = dimod.BinaryQuadraticModel(*said or ("BINARY",))
+        raise ProblemFileError(f"has no line `i j value`; {KNOWN}")
+    bqm = dimod.BinaryQuadraticModel(*vartypes or ("BINARY",))
     bqm.add_linear_from((v, 0.0) for v in sorted({v for i, j, _ in entries for v in (i, j)}))
     for i, j, value in entries:
         if i == j:
             bqm.add_linear(i, value)
         else:
             bqm.add_quadratic(i, j, value)
-    assumed = "" if said else ", as no `# vartype=SPIN` says otherwise"
+    assumed = "" if vartypes else ", by default"
     return bqm, f"COO text ({bqm.vartype.name}{assumed})"
 
 
@@ -286,7 +292,7 @@ def _lines(raw: bytes) -> list[str]:
     try:
         return raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ProblemFileError(f"is no problem file; {KNOWN}") from None
+        raise ProblemFileError(f"is not a problem file; {KNOWN}") from None
 
 
 def _entry(number: int, row: Sequence[str]) -> tuple[int, int, float]:
@@ -297,5 +303,5 @@ def _entry(number: int, row: Sequence[str]) -> tuple[int, int, float]:
     except ValueError:
         pass
     raise ProblemFileError(
-        f"line {number}: {' '.join(row)[:60]!r} is not `i j value` (two whole numbers, one number)"
+        f"line {number}: {' '.join(row)[:60]!r} must be `i j value`, two whole numbers and a number"
     )

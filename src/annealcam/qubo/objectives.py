@@ -1,4 +1,4 @@
-"""What beta weighs: plain sums, as published, or shares of what the most relevant maps have."""
+"""The quantities that beta weighs: plain sums, as published, or relative shares."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 
 OBJECTIVES = ("relative", "sum")
-BETA = {"relative": 2 / 3, "sum": 0.9}  # where none is asked for; docs/choosing.md
-TYPICAL = 7  # maps that `relative` weighs for where the energy decides how many are selected
+BETA = {"relative": 2 / 3, "sum": 0.9}  # defaults by objective; see docs/choosing.md
+TYPICAL = 7  # k of `relative` without a cardinality, where the energy decides how many are selected
 
 
 def relative_beta(
     relevance: Float[Array, "..."], J: Float[Array, "..."], *, beta: float, size: int
 ) -> float:
-    """Return the beta of the energy that weighs k maps by shares, so that beta means one at any k.
+    """Return the beta b of the energy that weighs selections of k maps by relative shares.
 
-    (1 - beta) C / C_pool - beta R / R_top   orders selections of k maps as the energy at b does,
+    The energy with b orders selections of k maps in the same way as
+    (1 - beta) C / C_pool - beta R / R_top,   if
     b / (1 - b) = beta / (1 - beta) * (k r_max / R_top) * (k - 1) C_pool / 2
 
-    R is the sum of a selection's relevance and R_top that of the k most relevant maps; C the mean
-    redundancy of its pairs and C_pool that of the 2 k most relevant maps, from which a selection
-    mostly draws. Where they share nothing at all, C_pool is 1.
+    R is the relevance of a selection and R_top that of the k most relevant maps. C is the mean
+    redundancy of the pairs of a selection and C_pool that of the 2 k most relevant maps, from which
+    most selections come; if these share nothing, C_pool is 1. So beta has the same meaning for
+    every k.
 
     Args:
-        relevance: of all candidates, (m,), the most relevant first; all positive.
-        J: redundancy of the first 2 k of them, or of as many as there are.
-        beta: 2/3 says that one per cent of R_top is worth two per cent of C_pool.
-        size: k; all candidates if there are fewer.
+        relevance: of all candidates, all positive, in descending order, (m,).
+        J: redundancy of the first 2 k of them, or of all if there are fewer.
+        beta: trade-off; 2/3 weighs one per cent of R_top like two per cent of C_pool.
+        size: k; the number of candidates if there are fewer.
 
     Raises:
-        ArgumentError: no candidates, or not in descending order.
+        ArgumentError: there are no candidates, or they are not in descending order.
 
     Source: docs/choosing.md.
 
@@ -41,7 +43,7 @@ def relative_beta(
     0.2
     """
     if not len(relevance) or np.any(np.diff(relevance) > 0):
-        raise ArgumentError("relevance: of one candidate or more, the most relevant first")
+        raise ArgumentError("relevance: must be of one or more candidates, in descending order")
     k = min(size, len(relevance))
     pairs = len(J) * (len(J) - 1)
     pool = float(J.sum()) / pairs if pairs and J.any() else 1.0

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Num, Real
 from numpy.typing import ArrayLike
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
@@ -21,28 +22,32 @@ if TYPE_CHECKING:
 MAX_ENUMERATED = 24
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SelectionProblem:
-    """Choose maps that are relevant and not redundant with each other.
+    """Select maps that are relevant and not redundant with each other.
 
     E(n) = (1 - beta) * 1/2 * sum_{p != q} J_pq n_p n_q  -  beta * sum_p h_p n_p,   n in {0,1}^d
 
+    Problems are compared by value, and are hashable: their arrays are read-only copies.
+
     Args:
-        h: relevance of every candidate, (d,), with a maximum of 1 (as `from_maps` makes it), so
-            that beta has a meaning.
-        J: redundancy of every pair, (d, d): symmetric, zero on the diagonal.
-        beta: trade-off in [0, 1]; 1 selects every map with h > 0, 0 selects nothing that costs.
-        cardinality: if given, exactly so many maps must be selected.
+        h: relevance of every candidate, (d,). Its maximum should be 1, as `from_maps` makes it, so
+            that beta is comparable between problems.
+        J: redundancy of every pair, (d, d): symmetric, with a zero diagonal.
+        beta: trade-off in [0, 1]; 1 selects every map with h > 0, and 0 no map that adds a cost.
+        cardinality: number of maps that must be selected; None for any number.
 
     Raises:
-        ArgumentError: wrong shapes, J not symmetric, beta or cardinality out of range.
-        NumericalError: NaN or infinity in h or J.
+        ArgumentError: a shape is wrong, J is not symmetric, or beta or cardinality is out of range.
+        NumericalError: h or J contains NaN or infinity.
 
     Source: arXiv 2604.25649, eq. 4; the pair sum counts every pair once.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> p.energies()
     array([ 0.  , -0.5 , -0.25, -0.35])
+    >>> p == SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.6)
+    False
     """
 
     h: Float[Array, " d"]
@@ -56,10 +61,25 @@ class SelectionProblem:
         set_field = object.__setattr__
         set_field(self, "h", _frozen("h", h))
         if self.h.ndim != 1:
-            raise ArgumentError(f"h: of shape {self.h.shape}; one relevance per map, (d,)")
+            raise ArgumentError(f"h: must have the shape (d,), not {self.h.shape}")
         set_field(self, "J", _symmetric(_frozen("J", J), self.h.size))
         set_field(self, "beta", check_beta(beta))
         set_field(self, "cardinality", check_cardinality(cardinality, self.h.size))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SelectionProblem):
+            return NotImplemented
+        numbers = (self.beta, self.cardinality) == (other.beta, other.cardinality)
+        return numbers and np.array_equal(self.h, other.h) and np.array_equal(self.J, other.J)
+
+    def __hash__(self) -> int:
+        h, J = self.h + 0.0, self.J + 0.0  # -0.0 and 0.0 are equal
+        return hash((self.beta, self.cardinality, h.tobytes(), J.tobytes()))
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "SelectionProblem", d=self.d, beta=self.beta, cardinality=self.cardinality
+        )
 
     @classmethod
     def from_maps(
@@ -74,8 +94,14 @@ class SelectionProblem:
 
         J_pq = |<f^(p), f^(q)>| / (||f^(p)|| ||f^(q)||),   h_p = relevance_p / max relevance
 
+        Args:
+            maps: the feature maps, (d, ...).
+            relevance: importance of each map, (d,).
+            beta, cardinality: as for the class.
+
         Raises:
-            ArgumentError: a map is zero all over (it has no cosine), or no relevance is positive.
+            ArgumentError: a map is zero everywhere, so that it has no cosine, or no relevance is
+                positive.
 
         >>> SelectionProblem.from_maps(np.array([[1., 0.], [1., 1.]]), np.array([2., 4.])).J[0, 1]
         np.float64(0.7071067811865475)
@@ -84,7 +110,7 @@ class SelectionProblem:
         flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
         relevance = _frozen("relevance", relevance)
         if len(flat) and not relevance.max() > 0:
-            raise ArgumentError("relevance: no map has any; leave such maps out of the candidates")
+            raise ArgumentError("relevance: must be positive for at least one map")
         return cls(
             relevance / relevance.max() if len(flat) else relevance,
             _abs_cosine(flat),
@@ -94,15 +120,15 @@ class SelectionProblem:
 
     @classmethod
     def from_bqm(cls, bqm: dimod.BinaryQuadraticModel) -> SelectionProblem:
-        """Return the problem with the energies of a dimod model, less the model's offset.
+        """Return the problem with the energies of a dimod model, without its offset.
 
-        beta is 1/2, h = -2 * linear and J = 2 * quadratic, in the order of `bqm.variables`.
+        beta = 1/2, h = -2 * linear and J = 2 * quadratic, in the order of `bqm.variables`.
 
         >>> import dimod
         >>> SelectionProblem.from_bqm(dimod.BinaryQuadraticModel({"a": -1.}, {}, "BINARY")).h
         array([2.])
         """
-        double = type(bqm)(bqm, dtype=np.float64)  # single precision would round in what follows
+        double = type(bqm)(bqm, dtype=np.float64)  # so that the next steps do not round
         binary = double.change_vartype("BINARY", inplace=True)
         linear, (rows, columns, values), _ = binary.to_numpy_vectors(list(binary.variables))
         J = np.zeros((len(linear), len(linear)))
@@ -111,21 +137,21 @@ class SelectionProblem:
 
     @property
     def d(self) -> int:
-        """Number of candidate maps; one qubit each."""
+        """Number of candidate maps, which is the number of qubits."""
         return int(self.h.size)
 
     @property
     def linear(self) -> Float[Array, " d"]:
-        """Coefficient of n_p in the energy: -beta h_p."""
+        """Coefficient of n_p in the energy, -beta h_p, (d,)."""
         return -self.beta * self.h
 
     @property
     def quadratic(self) -> Float[Array, "d d"]:
-        """Coefficient of n_p n_q in the energy, for each pair p < q and mirrored."""
+        """Coefficient of n_p n_q in the energy, symmetric, (d, d)."""
         return (1.0 - self.beta) * self.J
 
     def energy(self, n: Num[Array, "*reads d"] | ArrayLike) -> Any:
-        """Return E(n) of one selection (d,), or of many (reads, d). No penalty is added.
+        """Return E(n) of one selection (d,) or of several (selections, d), without a penalty.
 
         >>> p = SelectionProblem([1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]], beta=0.7)
         >>> round(p.energy([1, 1]), 12)
@@ -133,44 +159,46 @@ class SelectionProblem:
         """
         n = np.asarray(n, dtype=np.float64)
         if n.shape[-1:] != (self.d,):
-            raise ArgumentError(f"n: of shape {n.shape}; one entry for each of {self.d} maps")
+            raise ArgumentError(
+                f"n: must have one entry for each of {self.d} maps, not the shape {n.shape}"
+            )
         if not ((n == 0) | (n == 1)).all():
-            raise ArgumentError("n: holds other values than 0 and 1; spins s are n = (s + 1) / 2")
+            raise ArgumentError("n: must be 0 or 1 for each map; convert spins by n = (s + 1) / 2")
         energy = 0.5 * ((n @ self.quadratic) * n).sum(axis=-1) + n @ self.linear
         return float(energy) if n.ndim == 1 else energy
 
     def energies(self) -> Float[Array, " states"]:
-        """Return E of all 2^d selections. State number b selects map p where bit p of b is set.
+        """Return E of all 2^d selections; state number b selects map p if bit p of b is set.
 
-        Every sum is made anew by doubling, so no rounding error piles up over the states.
+        Every sum is computed by doubling, so that rounding errors do not accumulate over states.
 
         Raises:
             ProblemTooLargeError: d is above 24.
         """
         if self.d > MAX_ENUMERATED:
             raise ProblemTooLargeError(
-                f"d={self.d}: 2^d energies do not fit; at most {MAX_ENUMERATED} maps"
+                f"d={self.d}: the energies of 2^d states are limited to {MAX_ENUMERATED} maps"
             )
         return energies_of(self.linear, self.quadratic)
 
     @property
     def scale(self) -> float:
-        """Largest magnitude that a sum of the coefficients can reach: the unit of tolerances."""
+        """Sum of the magnitudes of all coefficients, which is the unit of tolerances."""
         return float(np.abs(self.linear).sum() + 0.5 * np.abs(self.quadratic).sum())
 
     @property
     def tie(self) -> float:
-        """Energies closer than this are one level: rounding, not physics."""
+        """Difference below which two energies count as equal, since rounding may cause it."""
         return 1e-12 * self.scale
 
     @property
     def penalty(self) -> float:
-        """Strength lambda of lambda (sum n - k)^2 that proves enough; 0 without a cardinality.
+        """Strength lambda of a sufficient penalty lambda (sum n - k)^2; 0 without a cardinality.
 
-        Dropping a map from a selection that is too large costs at most beta h_p (plus what
-        negative J give back), adding one to a selection that is too small at most its k - 1
-        largest couplings less beta h_p. A lambda above both makes every infeasible selection
-        worse than some feasible one.
+        Removing a map from a selection that is too large raises the energy by at most beta h_p,
+        less its negative couplings. Adding one to a selection that is too small raises it by at
+        most its k - 1 largest couplings less beta h_p. With a lambda above both, every infeasible
+        selection is worse than some feasible one.
         """
         if self.cardinality is None or self.d == 0:
             return 0.0
@@ -178,17 +206,17 @@ class SelectionProblem:
         drop = -self.linear - np.minimum(cost, 0).sum(axis=1)
         dearest = np.sort(np.maximum(cost, 0), axis=1)[:, ::-1][:, : self.cardinality - 1]
         add = self.linear + dearest.sum(axis=1)
-        # Where hardly any lambda is needed, one of the size of the coefficients: next to none would
-        # prove enough, and yet leave an annealer free to end outside of what is allowed.
+        # If a tiny lambda is sufficient, lambda is nevertheless as large as the coefficients, since
+        # with a tiny one an annealer would often end in infeasible selections.
         usual = max(np.abs(self.linear).max(), np.abs(cost).max()) or 1.0
         return 1.001 * float(max(drop.max(), add.max(), usual))
 
     def to_bqm(self) -> dimod.BinaryQuadraticModel:
-        """Return the problem for dimod: binary variables 0..d-1, dimod x_p = n_p.
+        """Return the problem as a dimod model with binary variables 0..d-1, x_p = n_p.
 
-        With a cardinality k the model adds `penalty * (sum n - k)^2`, which is zero for the
-        selections that are allowed; `from_bqm` then gives a problem without a cardinality, whose
-        energies are the model's less its offset.
+        With a cardinality k, `penalty * (sum n - k)^2` is added, which is zero for all feasible
+        selections. `from_bqm` then returns a problem without a cardinality, whose energies are
+        those of the model without its offset.
 
         >>> SelectionProblem([1.0], [[0.0]], beta=0.7).to_bqm().linear
         {0: -0.7}
@@ -204,7 +232,7 @@ class SelectionProblem:
         return bqm
 
     def feasible(self, n: Num[Array, "*reads d"]) -> Any:
-        """Whether each selection has the asked number of maps."""
+        """Return whether each selection has the required number of maps."""
         if self.cardinality is None:
             return np.ones(np.shape(n)[:-1], dtype=bool)
         return np.asarray(n).sum(axis=-1) == self.cardinality
@@ -214,7 +242,7 @@ def check_beta(beta: Any) -> float:
     """Return beta as a float; raise ArgumentError unless it is in [0, 1]."""
     number = real("beta", beta)
     if not 0 <= number <= 1:
-        raise ArgumentError(f"beta={beta}: must lie between 0 and 1; the paper takes 0.7")
+        raise ArgumentError(f"beta={beta}: must be between 0 and 1, such as the paper's 0.7")
     return number
 
 
@@ -225,7 +253,7 @@ def check_cardinality(cardinality: Any, d: int | None = None) -> int | None:
     k = whole("cardinality", cardinality, least=1)
     if d is not None and k > d:
         raise ArgumentError(
-            f"cardinality={k}: there are only {d} candidate maps; lower it, or raise max_qubits"
+            f"cardinality={k}: there are only {d} candidate maps; reduce it, or increase max_qubits"
         )
     return k
 
@@ -234,10 +262,10 @@ def _abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:
     largest = np.abs(flat).max(axis=1, keepdims=True) if flat.size else np.ones((len(flat), 1))
     if not (largest > 0).all():
         raise ArgumentError(
-            f"maps: map {int(np.argmin(largest > 0))} is zero all over and has no cosine; "
-            "leave dead maps out of the candidates"
+            f"maps: map {int(np.argmin(largest > 0))} is zero everywhere, so that it has no "
+            "cosine; leave dead maps out of the candidates"
         )
-    unit = flat / largest  # so that squares neither overflow nor vanish
+    unit = flat / largest  # so that squares neither overflow nor underflow
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     J = np.clip(np.abs(unit @ unit.T), 0.0, 1.0)
     J = (J + J.T) / 2  # BLAS may round the two halves differently
@@ -246,15 +274,15 @@ def _abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:
 
 
 def _symmetric(J: Float[Array, "..."], d: int) -> Float[Array, "d d"]:
-    """J as it is, or the mean with its transpose where only rounding parts the two."""
+    """Return the mean of J and its transpose, which may differ by rounding only."""
     if d == 0 and J.size == 0:
         return np.zeros((0, 0))
     if J.shape != (d, d):
-        raise ArgumentError(f"J: of shape {J.shape}; h has {d} entries, so ({d}, {d})")
+        raise ArgumentError(f"J: must have the shape ({d}, {d}) for {d} maps, not {J.shape}")
     if np.abs(J - J.T).max() > 1e-12 * np.abs(J).max():
-        raise ArgumentError("J: not symmetric; give (J + J.T) / 2")
+        raise ArgumentError("J: must be symmetric; use (J + J.T) / 2")
     if np.diagonal(J).any():
-        raise ArgumentError("J: its diagonal is not zero; a map is not redundant with itself")
+        raise ArgumentError("J: must have a zero diagonal, since it holds redundancies of pairs")
     return _frozen("J", (J + J.T) / 2)
 
 
@@ -262,8 +290,8 @@ def _frozen(name: str, values: ArrayLike) -> Float[Array, "..."]:
     try:
         array = np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{name}: not an array of numbers ({error})") from error
+        raise ArgumentError(f"{name}: must be an array of numbers ({error})") from error
     if not np.isfinite(array).all():
-        raise NumericalError(f"{name}: holds NaN or infinity; check the maps and gradients")
+        raise NumericalError(f"{name}: contains NaN or infinity; check the maps and gradients")
     array.setflags(write=False)
     return array
