@@ -22,7 +22,7 @@ import typer
 from PIL import Image
 
 from annealcam.atlas.build import build_atlas
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.data.labelled import LabelledSet, set_of_pixels
 from annealcam.data.sets import load_set
 from annealcam.models.images import load_photo

@@ -24,7 +24,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.data.sets import load_set
 from annealcam.metrics.pixels import pixel_order, resized
 from annealcam.metrics.reference_maps import random_map

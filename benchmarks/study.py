@@ -21,7 +21,7 @@ import torch
 import typer
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.attribution.layers import default_layer
 from annealcam.errors import AnnealcamWarning
 

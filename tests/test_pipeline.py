@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.attribution.layers import default_layer
 from annealcam.errors import (
     AnnealcamWarning,

@@ -18,7 +18,7 @@ import typer
 from scipy.stats import spearmanr
 
 import annealcam as ac
-from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.activations import Capture, capture
 from annealcam.data.sets import load_set
 from annealcam.metrics.masked import masked_logits
 from annealcam.metrics.overlap import class_histograms, off_diagonal_mean, overlap_matrix

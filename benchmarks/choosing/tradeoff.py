@@ -14,8 +14,8 @@ from functools import cache
 import numpy as np
 import torch
 
-from annealcam.attribution.capture import Capture
-from annealcam.attribution.layer_maps import build_problem
+from annealcam.attribution.activations import Capture
+from annealcam.attribution.candidates import build_problem
 from annealcam.samplers.exact import solve_exact
 
 from .problems import (

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
-from annealcam.attribution.importance import importance
-from annealcam.attribution.layer_maps import build_problem
+from annealcam.attribution.activations import capture
+from annealcam.attribution.candidates import build_problem
+from annealcam.attribution.importance import importance_of
 from annealcam.data.sets import load_set
 
 Array = NDArray[np.float64]
@@ -52,7 +52,7 @@ def layers_of_photos(photos: int) -> dict[str, list[Layer]]:
 def _layers(model: Any, images: torch.Tensor, layer: str) -> list[Layer]:
     seen = capture(model, images, layer=layer)
     found = []
-    weights = importance(seen.activations, seen.gradients, "gradcam")
+    weights = importance_of(seen.activations, seen.gradients, "gradcam")
     for maps, weight in zip(seen.activations, weights, strict=True):
         chosen, problem = build_problem(maps, weight, beta=0.7, limit=10**6)
         flat = maps[chosen.channels].flatten(1).double().numpy()

@@ -169,7 +169,7 @@ def _explained(
         shown.append((f"{NAMES[method]}: {label}", _overlay(raw, view)))
     due = compare(trial.clean, trial.stamped, target).due
     channel = int(np.argmax(due))
-    from annealcam.attribution.capture import capture
+    from annealcam.attribution.activations import capture
 
     raw = capture(model, image[None], layer=LAYER).activations[0, channel].cpu().numpy()
     return [*shown, (f"map {channel}: {due[channel]:.0%} patch", _overlay(raw, view))]

@@ -16,14 +16,12 @@ from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array
 from annealcam._version import __version__
+from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.cam import BESIDE, cam_maps, explanation_map
-from annealcam.attribution.candidates import Candidates
-from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.candidates import Candidates, build_problem
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.hooks import layer_name
-from annealcam.attribution.importance import contributions, gradcam_weights
-from annealcam.attribution.importance import importance as importance_of
-from annealcam.attribution.layer_maps import build_problem
+from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning, ArgumentError

@@ -13,6 +13,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
 import annealcam as ac
+from annealcam.attribution.activations import capture
 from annealcam.attribution.cam import (
     BESIDE,
     CAM_METHODS,
@@ -22,7 +23,6 @@ from annealcam.attribution.cam import (
     gradcam_plus_plus,
     hirescam,
 )
-from annealcam.attribution.capture import capture
 from annealcam.errors import ArgumentError
 from tests.networks import small_network
 

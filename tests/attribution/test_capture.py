@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import nn
 
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.errors import (
     ArgumentError,
     LayerError,

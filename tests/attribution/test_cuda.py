@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

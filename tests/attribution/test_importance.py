@@ -5,13 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from annealcam.attribution.candidates import candidates, diverse
-from annealcam.attribution.capture import capture
-from annealcam.attribution.importance import (
-    contributions,
-    gradcam_weights,
-    importance,
-)
+from annealcam.attribution.activations import capture
+from annealcam.attribution.candidates import diverse, find_candidates
+from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
 from annealcam.errors import ArgumentError
 
 
@@ -46,7 +42,7 @@ def test_contribution_is_area_times_alpha_times_mean_where_the_head_pools(networ
     f, g = found.activations, found.gradients
     area = f[0, 0].numel()
     of_means = area * gradcam_weights(g) * f.mean(dim=(-2, -1))
-    assert torch.allclose(importance(f, g, "contribution"), of_means, rtol=1e-5, atol=1e-7)
+    assert torch.allclose(importance_of(f, g, "contribution"), of_means, rtol=1e-5, atol=1e-7)
 
 
 def test_contribution_holds_the_covariance_where_the_head_flattens(images):
@@ -56,7 +52,7 @@ def test_contribution_holds_the_covariance_where_the_head_flattens(images):
     area = f[0, 0].numel()
     of_means = area * g.mean(dim=(-2, -1)) * f.mean(dim=(-2, -1))
     centred = (g - g.mean(dim=(-2, -1), keepdim=True)) * (f - f.mean(dim=(-2, -1), keepdim=True))
-    exact = importance(f, g, "contribution")
+    exact = importance_of(f, g, "contribution")
     assert torch.allclose(exact, of_means + centred.sum(dim=(-2, -1)), atol=1e-12)
     assert (exact.sign() != of_means.sign()).any()
 
@@ -64,24 +60,24 @@ def test_contribution_holds_the_covariance_where_the_head_flattens(images):
 def test_importance_by_name(network, images):
     found = capture(network, images, layer="3")
     f, g = found.activations, found.gradients
-    assert torch.equal(importance(f, g, "gradcam"), gradcam_weights(g))
-    assert torch.equal(importance(f, g, "contribution"), contributions(f, g))
+    assert torch.equal(importance_of(f, g, "gradcam"), gradcam_weights(g))
+    assert torch.equal(importance_of(f, g, "contribution"), contributions(f, g))
     with pytest.raises(ArgumentError, match="did you mean 'gradcam'"):
-        importance(f, g, "grad_cam")
+        importance_of(f, g, "grad_cam")
 
 
 def test_dead_maps_are_counted_and_never_candidates():
     maps = torch.ones(5, 3, 3)
     maps[1] = 0
     maps[3] = 1e-30  # faint is not dead
-    found = candidates(maps, torch.tensor([1.0, 9.0, -1.0, 0.5, 0.0]), limit=16)
+    found = find_candidates(maps, torch.tensor([1.0, 9.0, -1.0, 0.5, 0.0]), limit=16)
     assert found.channels.tolist() == [0, 3]
     assert (found.dead, found.left_out, found.left_out_share) == (1, 0, 0.0)
 
 
 def test_the_limit_keeps_the_most_important_and_tells_the_rest():
     weights = torch.tensor([4.0, 1.0, 3.0, 2.0])
-    found = candidates(torch.ones(4, 2, 2), weights, limit=2)
+    found = find_candidates(torch.ones(4, 2, 2), weights, limit=2)
     assert found.channels.tolist() == [0, 2]
     assert found.left_out == 2
     assert found.left_out_share == pytest.approx(0.3)
@@ -91,14 +87,14 @@ def test_the_limit_keeps_the_most_important_and_tells_the_rest():
 def test_the_share_left_out_is_a_share(seed):
     weights = torch.rand(500, generator=torch.Generator().manual_seed(seed))
     weights[torch.rand(500) < 0.9] *= 1e-9
-    found = candidates(torch.ones(500, 1, 2), weights, limit=100)
+    found = find_candidates(torch.ones(500, 1, 2), weights, limit=100)
     dropped = weights.double().sort().values[:400].sum() / weights.double().sum()
     assert found.left_out_share == pytest.approx(float(dropped), rel=1e-6)
     assert 0 <= found.left_out_share <= 1
 
 
 def test_equal_importances_keep_the_lower_channels():
-    found = candidates(torch.ones(6, 2, 2), torch.ones(6), limit=3)
+    found = find_candidates(torch.ones(6, 2, 2), torch.ones(6), limit=3)
     assert found.channels.tolist() == [0, 1, 2]
 
 
@@ -135,6 +131,6 @@ def test_copies_of_a_map_come_last():
     maps = torch.eye(6).reshape(6, 2, 3)[[0, 0, 0, 1, 2, 3]]
     weights = torch.tensor([9.0, 8.0, 7.0, 3.0, 2.0, 1.0])
     assert diverse(maps, weights, beta=0.5, size=4, limit=4).tolist() == [0, 3, 4, 5]
-    found = candidates(maps, weights, limit=4, beta=0.5, size=4)
+    found = find_candidates(maps, weights, limit=4, beta=0.5, size=4)
     assert found.channels.tolist() == [0, 3, 4, 5]
     assert (found.left_out, found.left_out_share) == (2, 0.5)

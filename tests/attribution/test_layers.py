@@ -5,9 +5,9 @@ import torch
 import torchvision
 from torch import nn
 
-from annealcam.attribution.candidates import candidates
-from annealcam.attribution.capture import capture
-from annealcam.attribution.importance import importance
+from annealcam.attribution.activations import capture
+from annealcam.attribution.candidates import find_candidates
+from annealcam.attribution.importance import importance_of
 from annealcam.attribution.layers import default_layer, survey
 from annealcam.errors import LayerError, NumericalError, TargetError
 from tests.networks import FrozenTrunk, small_network
@@ -54,8 +54,8 @@ def test_survey_agrees_with_one_capture_a_layer(name):
     assert {"layer4", "layer1.0", "bn1", "relu", "maxpool"} <= {layer.name for layer in found}
     for layer in found[::5]:
         one = capture(model, image, layer=layer.name)
-        maps, weight = one.activations, importance(one.activations, one.gradients, name)[0]
-        live = candidates(maps[0], weight, limit=10**6)
+        maps, weight = one.activations, importance_of(one.activations, one.gradients, name)[0]
+        live = find_candidates(maps[0], weight, limit=10**6)
         assert (layer.channels, *layer.size) == tuple(maps.shape[1:])
         assert layer.negative == pytest.approx(float((maps < 0).float().mean()))
         assert layer.dead == pytest.approx(live.dead / layer.channels)

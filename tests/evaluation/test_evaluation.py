@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.cli.evaluate import FILES
 from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, ImageError

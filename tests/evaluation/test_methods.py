@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
-from annealcam.attribution.layer_maps import layer_maps
+from annealcam.attribution.activations import capture
+from annealcam.attribution.layer_maps import collect_layer_maps
 from annealcam.evaluation.methods import METHODS, method_maps
 from annealcam.settings import resolve
 from tests.networks import small_network
@@ -66,7 +66,8 @@ def test_an_image_with_fewer_candidates_than_the_cardinality_keeps_them_all():
     images = torch.randn(4, 3, 20, 20, generator=torch.Generator().manual_seed(3))
     captured = capture(network, images, layer="3", targets=[0, 1, 2, 3])
     there = [
-        one.problem.d for one in layer_maps(captured, importance="gradcam", beta=0.7, limit=16)
+        one.problem.d
+        for one in collect_layer_maps(captured, importance="gradcam", beta=0.7, limit=16)
     ]
     k = max(there)
     assert min(there) < k

@@ -73,7 +73,7 @@ def test_annealing_and_objects_of_dimod_select(network, images):
 
 
 def captured(network, images):
-    from annealcam.attribution.capture import capture
+    from annealcam.attribution.activations import capture
 
     c = capture(network, images, layer="3")
     return c.activations.numpy(), c.gradients.numpy()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.errors import AnnealcamWarning, LayerError
 from annealcam.interop.quantus import explain_func
 from annealcam.interop.tokens import token_grid

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetError
 from annealcam.metrics.channels import (
     ChannelFaithfulness,

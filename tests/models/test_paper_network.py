@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import annealcam as ac
-from annealcam.attribution.capture import capture
+from annealcam.attribution.activations import capture
 from annealcam.errors import ArgumentError, LayerError, ModelError, ModelNameError
 from annealcam.models import load
 from annealcam.models.checkpoints import read_header, write_checkpoint

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import annealcam as ac
+from annealcam.attribution.activations import capture
 from annealcam.attribution.cam import gradcam_plus_plus_weights
-from annealcam.attribution.capture import capture
-from annealcam.attribution.layer_maps import layer_maps
+from annealcam.attribution.layer_maps import collect_layer_maps
 from annealcam.study.config import Annealing
 from annealcam.study.table.rows import annealer_rows, selector_rows
 from tests.networks import small_network
@@ -24,7 +24,7 @@ def captured():
 
 @pytest.fixture(scope="module")
 def seen(captured):
-    return next(layer_maps(captured, importance="gradcam", beta=0.7, limit=20))
+    return next(collect_layer_maps(captured, importance="gradcam", beta=0.7, limit=20))
 
 
 def rows(seen, sizes=(1, 2, 3), draws=4):
@@ -102,14 +102,14 @@ def test_a_study_selects_what_explain_selects():
     image = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(8))
     e = ac.explain(network, image, layer="3", preset="paper", sampler="exact", max_qubits=9)
     found = capture(network, image[None], layer="3")
-    (seen,) = layer_maps(found, importance="gradcam", beta=0.7, limit=9)
+    (seen,) = collect_layer_maps(found, importance="gradcam", beta=0.7, limit=9)
     assert rows(seen)[0]["selected"] == sorted(e.selected.tolist())
     assert rows(seen)[0]["energy"] == e.energy
     assert np.array_equal(seen.problem.J, e.problem.J)
 
 
 def test_a_limit_keeps_the_selectors_of_all_maps_whole(captured):
-    (seen, *_) = layer_maps(captured, importance="gradcam", beta=0.7, limit=3)
+    (seen, *_) = collect_layer_maps(captured, importance="gradcam", beta=0.7, limit=3)
     found = rows(seen, sizes=())
     assert len(seen.candidates) == 3 < seen.candidates_in_all
     (all_positive,) = of(found, "positive")
@@ -145,7 +145,7 @@ def test_nothing_important_is_nothing_selected():
     with torch.no_grad():
         network[-1].weight.abs_().neg_()  # every map speaks against every class
     found = capture(network, torch.randn(1, 3, 20, 20), layer="3")
-    (seen,) = layer_maps(found, importance="gradcam", beta=0.7, limit=20)
+    (seen,) = collect_layer_maps(found, importance="gradcam", beta=0.7, limit=20)
     assert len(seen.candidates) == 0
     assert {row["k"] for row in rows(seen)} == {0}
     assert list(annealer_rows(seen, Annealing(), seed=np.random.SeedSequence(0))) == []

@@ -1,21 +1,29 @@
-"""Which maps may be selected: important for the class, and alive in the image."""
+"""The candidates of a selection, and the problem over them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from annealcam.errors import ArgumentError
+from annealcam.qubo.objectives import TYPICAL, relative_beta
+from annealcam.qubo.problem import SelectionProblem
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """The candidate maps of one image.
 
-    `channels` are ascending; `dead` counts the maps that are zero all over the image (they have
-    no cosine, so a selection could take them for nothing); `left_out` counts the candidates
-    beyond the limit, and `left_out_share` is the part of all relevance that they carry.
+    Attributes:
+        channels: of the candidates, ascending.
+        dead: number of maps that are zero everywhere. They have no cosine, so that selecting them
+            would cost nothing.
+        left_out: number of candidates beyond the limit.
+        left_out_share: the part of all relevance that these carry.
     """
 
     channels: Int[Tensor, " d"]
@@ -24,7 +32,7 @@ class Candidates:
     left_out_share: float
 
 
-def candidates(
+def find_candidates(
     maps: Float[Tensor, "maps h w"],
     importance: Float[Tensor, " maps"],
     *,
@@ -32,10 +40,10 @@ def candidates(
     beta: float | None = None,
     size: int = 1,
 ) -> Candidates:
-    """Return the candidates, at most `limit`: the most important, or with a beta `diverse` ones.
+    """Return at most `limit` candidates: the most important, or with a beta the `diverse` ones.
 
     >>> maps = torch.ones(4, 2, 2); maps[3] = 0
-    >>> found = candidates(maps, torch.tensor([1., -1., 3., 9.]), limit=1)
+    >>> found = find_candidates(maps, torch.tensor([1., -1., 3., 9.]), limit=1)
     >>> found.channels.tolist(), found.dead, found.left_out, found.left_out_share
     ([2], 1, 1, 0.25)
     """
@@ -101,12 +109,89 @@ def diverse(
 
 
 def alive(maps: Float[Tensor, "maps h w"]) -> Tensor:
-    """Return whether each map is anything but zero all over, (maps,).
+    """Return whether each map is nonzero anywhere, (maps,).
 
     >>> alive(torch.tensor([[[0.0, 1.0]], [[0.0, 0.0]]]))
     tensor([ True, False])
     """
     return maps.flatten(1).ne(0).any(dim=1)
+
+
+def build_problem(
+    maps: Float[Tensor, "maps h w"],
+    importance: Float[Tensor, " maps"],
+    *,
+    beta: float,
+    limit: int,
+    objective: str = "sum",
+    cardinality: int | None = None,
+    fewer: bool = False,
+    image: int = 0,
+) -> tuple[Candidates, SelectionProblem]:
+    """Return an image's candidates and the selection problem over them.
+
+    Args:
+        maps: of the layer.
+        importance: of every map.
+        beta: trade-off of relevance against redundancy.
+        limit: the largest number of candidates.
+        objective: `sum` takes the most relevant maps, and beta as it is; `relative` takes diverse
+            ones, and the beta that weighs shares (`relative_beta`) for the cardinality, or for
+            `TYPICAL` maps.
+        cardinality: of the problem.
+        fewer: whether fewer candidates than the cardinality are no error; all are selected then.
+        image: its number, for messages.
+
+    Raises:
+        ArgumentError: there are fewer candidates than the cardinality.
+
+    >>> maps = torch.eye(4).reshape(4, 2, 2)
+    >>> weight = torch.tensor([2.0, -1.0, 1.0, 0.5])
+    >>> found, problem = build_problem(maps, weight, beta=0.9, limit=2)
+    >>> found.channels.tolist(), problem.h.tolist()
+    ([0, 2], [1.0, 0.5])
+    """
+    order = ranked(maps, importance)
+    if objective == "relative" and len(order):
+        size = min(cardinality or TYPICAL, len(order))
+        beta = _relative_beta(maps, importance, order, beta, size)
+        candidates = find_candidates(maps, importance, limit=limit, beta=beta, size=size)
+    else:
+        candidates = find_candidates(maps, importance, limit=limit)
+    k = _cardinality(cardinality, candidates, fewer, image)
+    return candidates, _problem(maps, importance, candidates.channels, beta, k)
+
+
+def _problem(
+    maps: Tensor, importance: Tensor, channels: Tensor, beta: float, cardinality: int | None = None
+) -> SelectionProblem:
+    return SelectionProblem.from_maps(
+        maps[channels].cpu().numpy(),
+        importance[channels].cpu().numpy(),
+        beta=beta,
+        cardinality=cardinality,
+    )
+
+
+def _relative_beta(
+    maps: Tensor, importance: Tensor, order: Tensor, beta: float, size: int
+) -> float:
+    pool = _problem(maps, importance, order[: 2 * size], beta)
+    relevance = importance[order].cpu().numpy().astype(np.float64)
+    return relative_beta(relevance, pool.J, beta=beta, size=size)
+
+
+def _cardinality(k: int | None, candidates: Candidates, fewer: bool, image: int) -> int | None:
+    """Return the cardinality that the candidates allow; None without candidates."""
+    d = len(candidates.channels)
+    if k is None or d == 0:
+        return None
+    if k > d and not fewer:
+        more = ", or raise max_qubits" if candidates.left_out else ""
+        raise ArgumentError(
+            f"cardinality={k}: there are only {d} candidate maps for image {image}; lower it{more}"
+        )
+    return min(k, d)
 
 
 def _sum(values: Float[Tensor, " n"]) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.heatmaps import stretched
 from annealcam._internal.types import Array
-from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets

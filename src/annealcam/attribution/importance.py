@@ -55,7 +55,7 @@ IMPORTANCES: Mapping[str, Importance] = MappingProxyType(
 )
 
 
-def importance(
+def importance_of(
     activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], name: str
 ) -> Float[Tensor, "n maps"]:
     """Return the importance of that name of every map: `contribution` or `gradcam` (alpha).
@@ -64,7 +64,7 @@ def importance(
         ArgumentError: no importance has that name.
 
     >>> import torch
-    >>> importance(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), "contribution")
+    >>> importance_of(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), "contribution")
     tensor([[4.]])
     """
     one_of("importance", name, IMPORTANCES)

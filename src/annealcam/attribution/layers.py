@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam.attribution.capture import refuse_non_finite, targets_of
+from annealcam.attribution.activations import refuse_non_finite, targets_of
 from annealcam.attribution.hooks import Hook, borrowed, hooked, layer_names, run
-from annealcam.attribution.importance import importance as importance_of_name
+from annealcam.attribution.importance import importance_of
 from annealcam.errors import LayerError
 
 
@@ -111,7 +111,7 @@ def survey(
 
 def _describe(ran: _Run, gradient: Tensor, importance: str) -> Layer:
     maps = ran.output.detach().float()
-    weight = importance_of_name(maps, gradient.float(), importance)[0]
+    weight = importance_of(maps, gradient.float(), importance)[0]
     alive = maps[0].flatten(1).ne(0).any(dim=1)
     return Layer(
         name=ran.name,

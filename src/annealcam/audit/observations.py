@@ -16,9 +16,9 @@ from torch import Tensor
 
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
+from annealcam.attribution.activations import Capture
 from annealcam.attribution.cam import CAM_METHODS, explanation_map
-from annealcam.attribution.capture import Capture
-from annealcam.attribution.importance import contributions, gradcam_weights, importance
+from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
 from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
@@ -226,7 +226,7 @@ def _observations(
     views: UInt8[Array, "n side side 3"],
 ) -> Observations:
     f, g = captured.activations, captured.gradients
-    weights, alpha = importance(f, g, settings.importance), gradcam_weights(g)
+    weights, alpha = importance_of(f, g, settings.importance), gradcam_weights(g)
     selection = [
         torch.from_numpy(channels).to(f.device)
         for channels in selected_channels(captured, settings)

@@ -11,8 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.types import Array, Progress
-from annealcam.attribution.capture import capture
-from annealcam.attribution.layer_maps import build_problem, mean_cosine
+from annealcam.attribution.activations import capture
+from annealcam.attribution.candidates import build_problem
+from annealcam.attribution.layer_maps import mean_cosine
 from annealcam.explanation import Explanation
 from annealcam.metrics.channels import faithfulness_of_many
 from annealcam.samplers.exact import solve_exact

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.types import Array
-from annealcam.attribution.capture import capture
-from annealcam.attribution.layer_maps import build_problem
+from annealcam.attribution.activations import capture
+from annealcam.attribution.candidates import build_problem
 from annealcam.errors import AnnealcamWarning
 from annealcam.explanation import Explanation
 from annealcam.metrics.channels import along_beta, faithfulness_of_many

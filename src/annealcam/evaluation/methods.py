@@ -13,13 +13,13 @@ from jaxtyping import Float, Int
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import CAM_METHODS, cam_maps, explanation_map
-from annealcam.attribution.layer_maps import LayerMaps, layer_maps
+from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.samplers.selection import select
 from annealcam.settings import Settings
 
 if TYPE_CHECKING:
-    from annealcam.attribution.capture import Capture
+    from annealcam.attribution.activations import Capture
 
 METHODS = (
     "annealcam", "topk_contribution", "topk_alpha", "random", *CAM_METHODS, "random_map",
@@ -53,7 +53,9 @@ def method_maps(
     of largest contribution, those of largest alpha, and random live maps of positive importance.
     An image with fewer candidates than the cardinality keeps all of them.
     """
-    images = layer_maps(captured, importance=settings.importance, fewer=True, **settings.weighing)
+    images = collect_layer_maps(
+        captured, importance=settings.importance, fewer=True, **settings.weighing
+    )
     weighted = {
         name: cam_maps(captured.activations, captured.gradients, name).cpu().numpy()
         for name in CAM_METHODS
@@ -62,7 +64,7 @@ def method_maps(
     results = []
     for i, image in enumerate(images):
         maps = {
-            name: MethodMap(values[i], image.weighted(image.weights[name]))
+            name: MethodMap(values[i], image.of_positive(image.weights[name]))
             for name, values in weighted.items()
         }
         for name, channels in _selections(image, settings, seeds[i]).items():

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam._internal.types import Array
-from annealcam.attribution.capture import Reshape
+from annealcam.attribution.activations import Reshape
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop.selection import selected_maps, settings_of
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
-from annealcam.attribution.capture import Reshape, capture
+from annealcam.attribution.activations import Reshape, capture
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from annealcam._internal.text import signed_maps
+from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.cam import explanation_map
-from annealcam.attribution.capture import refuse_non_finite
-from annealcam.attribution.importance import gradcam_weights, importance
+from annealcam.attribution.importance import gradcam_weights, importance_of
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
 from annealcam.pipeline import select_maps
 from annealcam.settings import Settings, resolve
@@ -57,7 +57,7 @@ def selected_maps(
     refuse_without_maps(maps)
     refuse_non_finite("maps", maps)
     refuse_non_finite("gradients", gradients)
-    weight = importance(maps, gradients, settings.importance)
+    weight = importance_of(maps, gradients, settings.importance)
     chosen = torch.zeros(weight.shape, dtype=torch.bool, device=maps.device)
     for i in range(len(maps)):
         chosen[i, select_maps(maps[i], weight[i], settings, image=i).channels] = True

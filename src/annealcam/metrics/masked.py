@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from annealcam._internal.types import Array
-from annealcam.attribution.capture import as_maps, never_ran, refuse_non_finite
+from annealcam.attribution.activations import as_maps, never_ran, refuse_non_finite
 from annealcam.attribution.hooks import Hook, borrowed, find_layer, hooked, run
 from annealcam.errors import ArgumentError, ModelError
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
-from annealcam.attribution.capture import refuse_non_finite, targets_of
+from annealcam.attribution.activations import refuse_non_finite, targets_of
 from annealcam.attribution.hooks import borrowed, run
 from annealcam.errors import ArgumentError
 

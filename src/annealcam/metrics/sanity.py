@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.activations import capture, targets_of
 from annealcam.attribution.cam import cam_maps
-from annealcam.attribution.capture import capture, targets_of
 from annealcam.attribution.hooks import borrowed, find_layer, layer_names, run
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.metrics.sensitivity import (

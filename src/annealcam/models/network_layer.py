@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from annealcam.attribution.capture import Capture, capture
+from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import default_layer
 from annealcam.errors import AnnealcamError, ImageError, ModelError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.files import file_written_aside
-from annealcam.attribution.layer_maps import layer_maps
+from annealcam.attribution.layer_maps import collect_layer_maps
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import OutputError
@@ -118,8 +118,12 @@ def _rows_of_batch(
         predicted = captured.logits.argmax(dim=1).tolist()
         probabilities = captured.logits.double().softmax(dim=1).cpu().numpy()
     with log.timing("problem"):
-        maps = list(layer_maps(captured, importance=problem.importance, beta=problem.beta,
-                               limit=problem.max_qubits, objective=problem.objective))  # fmt: skip
+        maps = list(
+            collect_layer_maps(
+                captured, importance=problem.importance, beta=problem.beta,
+                limit=problem.max_qubits, objective=problem.objective,
+            )
+        )  # fmt: skip
     for i, image in enumerate(batch.keys):
         log.looked_at += 1
         log.correct += predicted[i] == label

@@ -82,7 +82,7 @@ def _baselines(maps: LayerMaps, k: int, draws: int, rng: np.random.Generator) ->
 
 def _weighted(maps: LayerMaps, selector: str, weight: Float[Array, " maps"]) -> Row:
     """All live maps of positive weight, with their weights."""
-    channels = maps.weighted(weight)
+    channels = maps.of_positive(weight)
     return _row(maps, selector, channels) | {
         "weights": weight[channels].astype(np.float64).tolist()
     }
