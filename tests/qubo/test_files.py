@@ -89,9 +89,7 @@ def test_beta_and_cardinality_in_place_of_the_files(tmp_path):
     found = read_problem(path, beta=0.25, cardinality=2).problem
     assert (found.beta, found.cardinality) == (0.25, 2)
     assert np.array_equal(found.energies()[:4], [0.0, -0.25, 0.0, -0.25])
-    with pytest.raises(
-        ArgumentError, match="cardinality=4: must be at most .* 3"
-    ):
+    with pytest.raises(ArgumentError, match="cardinality=4: must be at most .* 3"):
         read_problem(path, cardinality=4)
     with pytest.raises(ArgumentError, match=r"beta=1.5"):
         read_problem(path, beta=1.5)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
@@ -50,15 +50,7 @@ class BatchResult:
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def __repr__(self) -> str:
-        problems, taus = self.success_probability.shape
-        return short_repr(
-            "BatchResult",
-            problems=problems,
-            taus=taus,
-            mean_success_probability=float(self.success_probability.mean()),
-            normalisation=self.normalisation.name,
-        )
+    __repr__ = repr_with("tau", "success_probability", "error")
 
 
 @renamed_arguments(convention="normalisation")

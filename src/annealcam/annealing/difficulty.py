@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with, short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import whole
 from annealcam.annealing.evolution import AnnealResult, anneal
@@ -63,17 +63,9 @@ class Run:
     tts99: float
     steps: int
 
-    def __repr__(self) -> str:
-        return short_repr(
-            "Run",
-            tau=self.tau,
-            success_probability=self.success_probability,
-            error=self.error,
-            hits=self.hits,
-            shots=self.shots,
-            best_of_shots=self.best_of_shots,
-            tts99=self.tts99,
-        )
+    __repr__ = repr_with(
+        "tau", "success_probability", "error", "hits", "shots", "best_of_shots", "tts99"
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,9 +92,7 @@ class Distribution:
     rest: float
     others: int
 
-    def __repr__(self) -> str:
-        shown, d = self.n.shape
-        return short_repr("Distribution", tau=self.tau, shown=shown, d=d, rest=self.rest)
+    __repr__ = repr_with("tau", "n", "probability", "rest")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

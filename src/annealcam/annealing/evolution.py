@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
@@ -73,16 +73,7 @@ class AnnealResult:
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def __repr__(self) -> str:
-        return short_repr(
-            "AnnealResult",
-            success_probability=self.success_probability,
-            error=self.error,
-            multiplicity=self.multiplicity,
-            d=self.d,
-            tau=self.tau,
-            normalisation=self.normalisation.name,
-        )
+    __repr__ = repr_with("success_probability", "error", "multiplicity", "d", "tau")
 
     @cached_property
     def probabilities(self) -> Float[Array, " states"]:

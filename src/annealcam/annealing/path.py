@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
@@ -64,16 +64,7 @@ class AnnealPath:
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def __repr__(self) -> str:
-        return short_repr(
-            "AnnealPath",
-            points=self.s.size,
-            levels=self.energies.shape[1],
-            success_probability=float(self.ground_fidelity[-1]),
-            error=self.error,
-            tau=self.tau,
-            normalisation=self.normalisation.name,
-        )
+    __repr__ = repr_with("s", "ground_fidelity", "energies", "error", "tau")
 
 
 @renamed_arguments(convention="normalisation")

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.batch import anneal_batch
@@ -52,16 +52,7 @@ class TauSweep:
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def __repr__(self) -> str:
-        best = int(np.argmin(self.tts99))
-        return short_repr(
-            "TauSweep",
-            taus=self.tau.size,
-            best_tau=float(self.tau[best]),
-            best_tts99=float(self.tts99[best]),
-            largest_success_probability=float(self.success_probability.max()),
-            normalisation=self.normalisation.name,
-        )
+    __repr__ = repr_with("tau", "success_probability", "tts99", "guess", "multiplicity")
 
     def best_of_shots(self, shots: int) -> Float[Array, " taus"]:
         """Return the probability that at least one of several shots succeeds, for each tau."""
@@ -88,15 +79,7 @@ class OptimalTau:
     at_bound: bool
     sweep: TauSweep
 
-    def __repr__(self) -> str:
-        return short_repr(
-            "OptimalTau",
-            tau=self.tau,
-            tts99=self.tts99,
-            success_probability=self.success_probability,
-            error=self.error,
-            at_bound=self.at_bound,
-        )
+    __repr__ = repr_with("tau", "tts99", "success_probability", "error", "at_bound")
 
 
 @renamed_arguments(convention="normalisation")

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real
 from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
@@ -88,18 +88,9 @@ class MinimumGap:
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def __repr__(self) -> str:
-        return short_repr(
-            "MinimumGap",
-            gap=self.gap,
-            s=self.s,
-            ratio=self.ratio,
-            multiplicity=self.multiplicity,
-            error=self.error,
-            certificate=self.certificate,
-            landau_zener_applies=self.landau_zener_applies,
-            normalisation=self.normalisation.name,
-        )
+    __repr__ = repr_with(
+        "gap", "s", "ratio", "multiplicity", "error", "certificate", "landau_zener_applies"
+    )
 
     def landau_zener(self, tau: float) -> float:
         """Return the Landau-Zener estimate of F for a run of length tau.

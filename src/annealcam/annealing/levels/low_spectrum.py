@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
@@ -57,16 +57,7 @@ class SpectrumCurve:
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def __repr__(self) -> str:
-        points, levels = self.energies.shape
-        return short_repr(
-            "SpectrumCurve",
-            points=points,
-            levels=levels,
-            error=self.error,
-            schedule=self.schedule[:40],
-            normalisation=self.normalisation.name,
-        )
+    __repr__ = repr_with("s", "energies", "error")
 
 
 @renamed_arguments(convention="normalisation")
