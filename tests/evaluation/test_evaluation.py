@@ -65,8 +65,10 @@ def test_every_method_by_every_metric(photos, network):
         share = e.contribution[e.selected].sum() / e.contribution.sum()
         assert (row["target"], row["maps"]) == (e.target, len(e.selected))
         assert row["kept"] == pytest.approx(share, rel=1e-3)
-    floors = [line for line in found.lines if line.method == "gaussian" and line.metric == "kept"]
-    assert (floors[0].mean, floors[0].missing) == (None, 3)
+    references = [
+        line for line in found.lines if line.method == "gaussian" and line.metric == "kept"
+    ]
+    assert (references[0].mean, references[0].missing) == (None, 3)
 
 
 def test_a_batch_does_not_matter(photos, network):

@@ -57,8 +57,8 @@ def test_what_is_written(figure):
     assert [text.get_text() for text in overlap.texts] == ["no value"]
     told = [text.get_text() for text in figure.legends[0].get_texts()]
     assert told == [
-        "methods that select maps", "methods that weigh all maps",
-        "floors, which know nothing of the network", "mean of annealcam",
+        "methods that select maps", "methods that weight all maps",
+        "reference maps, independent of the network", "mean of annealcam",
         "overlap of shuffled classes",
     ]  # fmt: skip
 

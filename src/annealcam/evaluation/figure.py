@@ -1,4 +1,4 @@
-"""The table of an evaluation, drawn: a panel a metric, a row a method."""
+"""The figure of an evaluation: a panel for each metric, with a row for each method."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 PER_ROW, LEAST_WIDTH = 4, 7.0
 SELECTING = "methods that select maps"
-KINDS: dict[str, tuple[str, str]] = {  # a colour, and a mark for those who see no colours
+KINDS: dict[str, tuple[str, str]] = {  # a colour, and a marker that does not rely on colour vision
     SELECTING: (BLUE, "o"),
-    "methods that weigh all maps": (VERMILION, "s"),
-    "floors, which know nothing of the network": (GREY, "D"),
+    "methods that weight all maps": (VERMILION, "s"),
+    "reference maps, independent of the network": (GREY, "D"),
 }
 ARROWS = {"higher": "better →", "lower": "← better", None: "cannot rank methods"}
 
@@ -29,12 +29,12 @@ def evaluation_figure(
 ) -> Figure:
     """Return the means of all methods with their intervals, a panel for each metric.
 
-    The dashed line is the mean of the first method. Grey methods know nothing of the network; a
-    grey stroke is the overlap under shuffled classes. What has no value is told so.
+    The dashed line marks the mean of the first method. Grey methods do not depend on the network; a
+    grey stroke marks the overlap under shuffled classes. "no value" marks a missing mean.
 
     Args:
-        lines: of the table, of at least one method and metric.
-        sizes: mean number of maps behind each method's explanations; None if it is not made of any.
+        lines: the table of an evaluation, with at least one method and metric.
+        sizes: mean number of maps behind each method's result; None for the reference maps.
         title: of the figure.
 
     >>> line = Line("gradcam", "kept", 9, 0, 0.8, 0.7, 0.9, None, None, None)
@@ -51,14 +51,14 @@ def evaluation_figure(
         height=1.1 + rows * (0.8 + 0.27 * len(methods)),
     )
     panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
-    for left_over in panels[len(metrics) :]:
-        left_over.remove()
+    for unused in panels[len(metrics) :]:
+        unused.remove()
     for axes, metric in zip(panels, metrics, strict=False):
         open_frame(axes)
         _draw(axes, [line for line in lines if line.metric == metric], methods, sizes)
         axes.set_title(f"{metric}   {ARROWS[METRICS[metric].better]}", size=9.5, loc="left")
         axes.set_xlabel(METRICS[metric].unit, size=8.5)
-    panels[0].set_yticks(range(len(methods)), [_named(name, sizes[name]) for name in methods])
+    panels[0].set_yticks(range(len(methods)), [_label(name, sizes[name]) for name in methods])
     panels[0].set_ylim(len(methods) - 0.5, -0.5)
     _legend(figure, panels[: len(metrics)], methods, sizes)
     return figure
@@ -67,7 +67,7 @@ def evaluation_figure(
 def _draw(
     axes: Axes, lines: Sequence[Line], methods: Sequence[str], sizes: Mapping[str, float | None]
 ) -> None:
-    """One metric: a dot and a bar for each method."""
+    """Draw one metric: a marker and an interval for each method."""
     first = next((line.mean for line in lines if line.method == methods[0]), None)
     if first is not None:
         axes.axvline(first, color="0.55", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
@@ -94,13 +94,13 @@ def _draw(
 
 
 def _kind(method: str, sizes: Mapping[str, float | None]) -> str:
-    selecting, weighing, knowing_nothing = KINDS
+    selecting, weighting, reference = KINDS
     if sizes[method] is None:
-        return knowing_nothing
-    return weighing if method in CAM_METHODS else selecting
+        return reference
+    return weighting if method in CAM_METHODS else selecting
 
 
-def _named(method: str, size: float | None) -> str:
+def _label(method: str, size: float | None) -> str:
     return method if size is None else f"{method} ({size:.4g} maps)"
 
 
@@ -110,14 +110,14 @@ def _legend(
     methods: Sequence[str],
     sizes: Mapping[str, float | None],
 ) -> None:
-    """Below the panels: the kinds of methods that are there, and what the lines are."""
+    """Draw the legend below the panels: kinds of methods, and the meaning of the lines."""
     from matplotlib.lines import Line2D
 
-    there = {_kind(method, sizes) for method in methods}
+    kinds = {_kind(method, sizes) for method in methods}
     handles: dict[str, Any] = {
         kind: Line2D([], [], color=colour, marker=mark, markersize=5.5, linewidth=2.2)
         for kind, (colour, mark) in KINDS.items()
-        if kind in there
+        if kind in kinds
     }
     handles[f"mean of {methods[0]}"] = Line2D([], [], color="0.55", linestyle=(0, (4, 3)))
     if any(axes.get_title("left").startswith("overlap ") for axes in panels):
