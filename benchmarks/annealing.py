@@ -46,7 +46,7 @@ def evolution_rows(normalisation: str, *, quick: bool) -> list[Row]:
         scale = driver_scale(normalisation, d)
         truth = [qutip_sesolve(p, TAU, scale, **TRUTH)() for p in problems]
         rows.append(_against_qutip(problems, normalisation, truth, {}, quick=quick))
-        if normalisation == "per_qubit":  # where QuTiP's defaults are far from 1e-6
+        if normalisation == "per_qubit":  # where the errors of QuTiP's defaults are far above 1e-6
             rows.append(_against_qutip(problems, normalisation, truth, TIGHT, quick=quick))
     return rows
 
@@ -66,16 +66,16 @@ def _against_qutip(
     results, their_F = ours(), theirs()
     off = max(abs(r.success_probability - F) for r, F in zip(results, truth, strict=True))
     their_off = max(abs(a - b) for a, b in zip(their_F, truth, strict=True))
-    told = f"error of F {off:.0e} (estimated {max(r.error for r in results):.0e})"
+    errors = f"error of F {off:.0e} (estimated {max(r.error for r in results):.0e})"
     mine, peer = side_by_side(ours, theirs, runs=3 if quick or d > 12 else 7)
-    how = "atol 1e-10, rtol 1e-8" if options else "defaults"
+    tolerances = "atol 1e-10, rtol 1e-8" if options else "defaults"
     return Row(
         what=f"anneal d={d}, {normalisation}",
         ours=mine.divided(many),
-        peer=f"qutip.sesolve, {how}, error of F {their_off:.0e}",
+        peer=f"qutip.sesolve, {tolerances}, error of F {their_off:.0e}",
         theirs=peer.divided(many),
         goal=None if options else EVOLUTION[d],
-        note=f"{told}; {many} problems",
+        note=f"{errors}; {many} problems",
     )
 
 
@@ -88,7 +88,7 @@ def reference_row(normalisation: str, *, quick: bool) -> Row:
 
     def ours() -> tuple[ac.AnnealResult, ac.MinimumGap]:
         run = ac.anneal(p, tau=TAU, normalisation=normalisation)
-        return run, ac.minimum_gap(p, normalisation=normalisation, rtol=1e-6)
+        return run, ac.minimum_gap(p, normalisation=normalisation, tol=1e-6)
 
     run, gap = ours()
     check = abs(gap_by_eigsh(p, gap.s, driver_scale(normalisation, d)) / gap.gap - 1)
@@ -138,7 +138,7 @@ def study_rows(normalisation: str, *, quick: bool) -> list[Row]:
 
 
 def large_rows(normalisation: str) -> list[Row]:
-    """20, 24 and 26 qubits, each in a process of its own, where its peak memory is seen."""
+    """20, 24 and 26 qubits, each in its own process to measure its peak memory."""
     c128, c64 = ("complex128", normalisation), ("complex64", normalisation)
     return [
         _time_row(20, *c128, Goal(1.5, 0.6, "s")),
@@ -151,24 +151,24 @@ def large_rows(normalisation: str) -> list[Row]:
 
 def _time_row(d: int, precision: str, normalisation: str, goal: Goal) -> Row:
     run = large_run(d, precision, normalisation)
-    told = f"F = {run.success_probability:.3e}, estimated error {run.error:.0e}"
-    return Row(f"anneal d={d}, {precision}, {normalisation}", run.timing, goal=goal, note=told)
+    note = f"F = {run.success_probability:.3e}, estimated error {run.error:.0e}"
+    return Row(f"anneal d={d}, {precision}, {normalisation}", run.timing, goal=goal, note=note)
 
 
 def _memory_row(d: int, precision: str, normalisation: str, goal: Goal) -> Row:
     run = large_run(d, precision, normalisation)
-    told = f"peak {run.peak_gb:.2f} GB; {run.before_gb:.2f} GB before the run: interpreter, kernels"
+    note = f"peak {run.peak_gb:.2f} GB; {run.before_gb:.2f} GB before the run: interpreter, kernels"
     name = f"memory, d={d}, {precision}, {normalisation}"
-    return Row(name, run.timing, goal=goal, note=told, memory_gb=run.peak_gb)
+    return Row(name, run.timing, goal=goal, note=note, memory_gb=run.peak_gb)
 
 
 def measure(*, quick: bool = False) -> dict[str, Any]:
-    """Measure and print everything; return it as JSON can hold it."""
+    """Measure and print everything, and return it for JSON."""
     use_one_thread()
     compiled = compile_times()
     for state, spent in compiled.items():
-        told = ", ".join(f"{name} {value:.2f} s" for name, value in spent.items())
-        print(f"first calls beyond second ones, {state} kernel cache: {told}")
+        times = ", ".join(f"{name} {value:.2f} s" for name, value in spent.items())
+        print(f"extra time of first calls, {state} kernel cache: {times}")
     print_heading("annealing")
     rows: list[Row] = []
     for normalisation in NORMALISATIONS:

@@ -1,9 +1,9 @@
-"""What needs a process of its own: the peak memory of a large run, and the compile time.
+"""Measurements in processes of their own: the peak memory of a large run, and compile times.
 
     python benchmarks/children.py anneal '{"d": 24, "normalisation": "per_qubit", ...}'
     python benchmarks/children.py compile
 
-Each prints one line of JSON; `large_run` and `compile_times` start them and read it.
+Each prints one line of JSON, which `large_run` and `compile_times` read.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class LargeRun:
 
 @cache
 def large_run(d: int, precision: str, normalisation: str) -> LargeRun:
-    """Anneal d qubits over tau = 50 in a fresh process, once in a benchmark."""
+    """Anneal d qubits with tau = 50 in a fresh process, once in a benchmark."""
     tol = {"complex128": 1e-6, "complex64": 1e-3}[precision]
     options = {"precision": precision, "normalisation": normalisation, "tol": tol}
-    told = _child("anneal", json.dumps({"d": d, "runs": 5 if d <= 20 else 2, **options}))
-    return LargeRun(Timing.of(told.pop("seconds")), **told)
+    run = _child("anneal", json.dumps({"d": d, "runs": 5 if d <= 20 else 2, **options}))
+    return LargeRun(Timing.of(run.pop("seconds")), **run)
 
 
 def compile_times() -> dict[str, dict[str, float]]:
-    """Seconds that each first call takes beyond a second one, with an empty and a filled cache."""
+    """Return the extra seconds of each first call, with an empty and with a filled cache."""
     with tempfile.TemporaryDirectory() as folder:
         cache = {"NUMBA_CACHE_DIR": folder}
         return {state: _child("compile", env=cache) for state in ("empty", "filled")}
@@ -53,16 +53,16 @@ def compile_times() -> dict[str, dict[str, float]]:
 
 def _child(*words: str, env: dict[str, str] | None = None) -> dict[str, Any]:
     command = [sys.executable, str(Path(__file__).resolve()), *words]
-    done = subprocess.run(
+    process = subprocess.run(
         command, env=os.environ | (env or {}), check=True, stdout=subprocess.PIPE, text=True
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def peak_memory_gb() -> float:
-    """Peak resident memory of this process.
+    """Return the peak resident memory of this process.
 
-    VmHWM, not getrusage: Linux begins a child's ru_maxrss at the size of its parent.
+    It is VmHWM, since on Linux a child's ru_maxrss starts at the size of its parent.
     """
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
@@ -72,11 +72,11 @@ def _anneal(d: int, runs: int, **options: Any) -> dict[str, Any]:
     import annealcam as ac
     from problems import relu_problem
 
-    ac.anneal(relu_problem(18), tau=TAU, **options)  # through the kernels of large states
+    ac.anneal(relu_problem(18), tau=TAU, **options)  # compiles the kernels of large states
     before = peak_memory_gb()
     problem, seconds, result = relu_problem(d), [], None
     for _ in range(runs):
-        result = None  # or two states would be held at once
+        result = None  # so that only one state is in memory
         start = time.perf_counter()
         result = ac.anneal(problem, tau=TAU, **options)
         seconds.append(time.perf_counter() - start)
@@ -105,5 +105,5 @@ def _compile() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
-    print(json.dumps(_compile() if what == "compile" else _anneal(**json.loads(rest[0]))))
+    command, *rest = sys.argv[1:]
+    print(json.dumps(_compile() if command == "compile" else _anneal(**json.loads(rest[0]))))

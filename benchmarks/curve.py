@@ -1,4 +1,4 @@
-"""Time of one evolution against the number of qubits, ours and the peers': numbers and figure."""
+"""The time of one evolution against the number of qubits, ours and of peers, with a figure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from problems import relu_problem
 from timing import Timing, alone, seconds
 
 FIGURE = Path(__file__).parent / "annealing_time.png"
-CONVENTION = "per_qubit"
+NORMALISATION = "per_qubit"
 DOUBLE, SINGLE = "annealcam, complex128, tol 1e-6", "annealcam, complex64, tol 1e-3"
 QUTIP, PER_STEP = "qutip.sesolve, defaults", "per-step method (with eigsh), extrapolated"
-# The colours of Okabe and Ito, which colour-blind readers tell apart.
+# The colours of Okabe and Ito, which are safe for colour-blind readers.
 STYLES = {
     DOUBLE: ("#0072B2", "o"),
     SINGLE: ("#56B4E9", "s"),
@@ -42,13 +42,13 @@ class Point:
     timing: Timing
 
     def as_json(self) -> dict[str, Any]:
-        told = {"series": self.series, "d": self.d, "normalisation": CONVENTION}
-        return told | {"s": self.timing.median, "least_s": self.timing.minimum}
+        run = {"series": self.series, "d": self.d, "normalisation": NORMALISATION}
+        return run | {"s": self.timing.median, "least_s": self.timing.minimum}
 
 
 def measure_curve(*, quick: bool) -> list[Point]:
-    """Points of all series, printed as they come."""
-    print(f"\ntime of one evolution, tau = {TAU:g}, normalisation {CONVENTION}")
+    """Measure and print the points of all series."""
+    print(f"\ntime of one evolution, tau = {TAU:g}, normalisation {NORMALISATION}")
     points = []
     for series, measured in (
         (DOUBLE, _ours("complex128", 1e-6, 12 if quick else 24)),
@@ -56,21 +56,21 @@ def measure_curve(*, quick: bool) -> list[Point]:
         (QUTIP, _qutip(10 if quick else 14)),
         (PER_STEP, _per_step(8 if quick else 14)),
     ):
-        found = [Point(series, d, timing) for d, timing in measured]
-        points += found
-        told = ", ".join(f"{p.d}: {seconds(p.timing.minimum)}" for p in found)
-        print(f"{series} (least)\n    {told}", flush=True)
+        of_series = [Point(series, d, timing) for d, timing in measured]
+        points += of_series
+        minima = ", ".join(f"{p.d}: {seconds(p.timing.minimum)}" for p in of_series)
+        print(f"{series} (minima)\n    {minima}", flush=True)
     return points
 
 
 def _ours(precision: str, tol: float, largest: int) -> Iterator[tuple[int, Timing]]:
-    options = {"tau": TAU, "normalisation": CONVENTION, "precision": precision, "tol": tol}
+    options = {"tau": TAU, "normalisation": NORMALISATION, "precision": precision, "tol": tol}
     for d in range(4, largest + 1, 1 if precision == "complex128" and largest < 20 else 2):
         p = relu_problem(d)
         if d < 20:
             yield d, alone(lambda p=p: ac.anneal(p, **options), 5)
         else:
-            yield d, large_run(d, precision, CONVENTION).timing
+            yield d, large_run(d, precision, NORMALISATION).timing
 
 
 def _qutip(largest: int) -> Iterator[tuple[int, Timing]]:
@@ -86,19 +86,19 @@ def _per_step(largest: int) -> Iterator[tuple[int, Timing]]:
 
 
 def fit(points: list[Point]) -> dict[str, float]:
-    """How our complex128 times (minima) follow a * d * 2^d where the state is not tiny."""
+    """Fit a * d * 2^d to the minima of our complex128 times for d >= 10."""
     ours = [p for p in points if p.series == DOUBLE and p.d >= 10]
     work = np.array([p.d * 2.0**p.d for p in ours])
     least = np.array([p.timing.minimum for p in ours])
     ratio = np.log(least / work)
     exponent = float(np.polyfit(np.log(work), np.log(least), 1)[0]) if len(ours) > 1 else 1.0
     a = float(np.exp(ratio.mean()))
-    told = {"a_ns": 1e9 * a, "exponent": exponent, "spread": float(np.exp(np.ptp(ratio)))}
+    fitted = {"a_ns": 1e9 * a, "exponent": exponent, "spread": float(np.exp(np.ptp(ratio)))}
     print(
-        f"complex128, d >= 10: {told['a_ns']:.3g} ns * d 2^d, largest over least "
-        f"{told['spread']:.2f}; time ~ (d 2^d)^{exponent:.3f}"
+        f"complex128, d >= 10: {fitted['a_ns']:.3g} ns * d 2^d, largest over least "
+        f"{fitted['spread']:.2f}; time ~ (d 2^d)^{exponent:.3f}"
     )
-    return told
+    return fitted
 
 
 def draw(points: list[Point], a_ns: float) -> None:
@@ -112,7 +112,7 @@ def draw(points: list[Point], a_ns: float) -> None:
     label = f"{a_ns:.3g} ns × $d\\,2^d$"
     axes.plot(d, 1e-9 * a_ns * d * 2**d, color="0.5", linestyle="--", label=label, zorder=0)
     axes.set(yscale="log", xlabel="number of qubits $d$", ylabel="time of one evolution (s)")
-    axes.set_title(f"One annealing run, τ = {TAU:g}, normalisation {CONVENTION}, one thread")
+    axes.set_title(f"One annealing run, τ = {TAU:g}, normalisation {NORMALISATION}, one thread")
     axes.xaxis.set_major_locator(MultipleLocator(2))
     axes.grid(color="0.9")
     axes.legend(frameon=False)

@@ -1,4 +1,4 @@
-"""What annealing is compared with: QuTiP's solver, and the per-step method of the paper's code."""
+"""The peers of annealing: QuTiP's solver, and the per-step method of the paper's code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIME_STEP = 0.01  # of the paper's released code
 
 
 def transverse_field(d: int, scale: float) -> sp.csr_array:
-    """H_D = -scale * sum_p sigma_x^p as a complex CSR matrix; qubit p is bit p of the index."""
+    """Return H_D = -scale * sum_p sigma_x^p as a complex CSR matrix; qubit p is bit p."""
     flip = sp.csr_array(np.array([[0, 1], [1, 0]], dtype=complex))
     total = sp.csr_array((1 << d, 1 << d), dtype=complex)
     for p in range(d):
@@ -28,12 +28,12 @@ def transverse_field(d: int, scale: float) -> sp.csr_array:
 
 
 def problem_matrix(problem: SelectionProblem) -> sp.csr_array:
-    """H_QUBO as a complex CSR matrix."""
+    """Return H_QUBO as a complex CSR matrix."""
     return sp.csr_array(sp.diags_array(diagonal(problem).astype(complex)))
 
 
 def ground_share(problem: SelectionProblem, state: np.ndarray) -> float:
-    """F: the probability of the ground manifold in a state that need not be normalised."""
+    """Return F of a state, which need not be normalised."""
     energies, density = diagonal(problem), np.abs(state) ** 2
     return float(density[energies <= energies.min() + problem.tie].sum() / density.sum())
 
@@ -41,10 +41,10 @@ def ground_share(problem: SelectionProblem, state: np.ndarray) -> float:
 def qutip_sesolve(
     problem: SelectionProblem, tau: float, scale: float, **options: Any
 ) -> Callable[[], float]:
-    """`qutip.sesolve` of the linear schedule, ready to be timed: a call returns its F.
+    """Return a function to be timed: `qutip.sesolve` of the linear schedule, which returns F.
 
-    The matrices and the start are made here, outside of the timed part. Without `options` they
-    are QuTiP's own defaults.
+    Matrices and initial state are made before, outside of the timed part. Without `options` QuTiP's
+    defaults apply.
     """
     import qutip
 
@@ -81,7 +81,7 @@ class PerStepReference:
     sample: int = 8
 
     def seconds(self) -> np.ndarray:
-        """Measured seconds of the sampled steps: of expm_multiply, and of eigsh, (sample, 2)."""
+        """Return the seconds of the sampled steps for expm_multiply and for eigsh, (sample, 2)."""
         H_D = transverse_field(self.problem.d, self.scale)
         H_P = problem_matrix(self.problem)
         psi = np.full(H_D.shape[0], H_D.shape[0] ** -0.5, dtype=complex)
@@ -98,16 +98,16 @@ class PerStepReference:
 
     @property
     def steps(self) -> int:
-        """Steps of a whole run."""
+        """Number of steps of a whole run."""
         return round(self.tau / TIME_STEP)
 
     def total(self, measured: np.ndarray) -> float:
-        """Seconds of a whole run, extrapolated from the sampled steps."""
+        """Return the seconds of a whole run, extrapolated from the sampled steps."""
         return float(measured.sum(axis=1).mean() * self.steps)
 
 
 def gap_by_eigsh(problem: SelectionProblem, s: float, scale: float) -> float:
-    """The gap at one s by ARPACK, on real matrices to machine precision: a check of ours."""
+    """Return the gap at one s by ARPACK to machine precision, to check ours."""
     H = (1 - s) * transverse_field(problem.d, scale) + s * problem_matrix(problem)
     low = eigsh(H.real, k=2, which="SA", return_eigenvectors=False)
     return float(abs(low[1] - low[0]))

@@ -1,4 +1,4 @@
-"""What the machine could do at best on one core: memory bandwidth and floating-point peak."""
+"""The limits of the machine on one core: memory bandwidth and floating-point peak."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from annealcam.annealing.kernels import state as _kernels
 from timing import seconds, timed
 
 STREAM_BYTES = 512 << 20
-CACHE_GB = 0.01  # a state that is larger comes from memory
-SIZES = ((10, 2000), (14, 200), (20, 20), (24, 8))  # qubits, and stages in a row
-_CHAIN = 32  # multiply-adds on a number while it stays in its register
+CACHE_GB = 0.01  # larger states are read from memory
+SIZES = ((10, 2000), (14, 200), (20, 20), (24, 8))  # numbers of qubits and of stages
+_CHAIN = 32  # multiply-adds on a number in a register
 _NUMBERS = 1024
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Best of a few measurements on one thread, by bits of a floating-point number."""
+    """Best of several measurements on one thread, by bits of a floating-point number."""
 
     gigabytes_per_second: dict[int, float]
     gigaflops: dict[int, float]
@@ -44,7 +44,7 @@ def _multiply_add(x, factor, term, rounds):
 
 
 def bandwidth(dtype: type[np.floating]) -> float:
-    """GB/s of a stream that reads and writes 512 MB in place."""
+    """Return the GB/s of a stream that reads and writes 512 MB in place."""
     x = np.ones(STREAM_BYTES // np.dtype(dtype).itemsize, dtype)
     _stream(x, dtype(1.0))
     least = min(timed(lambda: _stream(x, dtype(1.0))) for _ in range(5))
@@ -52,7 +52,7 @@ def bandwidth(dtype: type[np.floating]) -> float:
 
 
 def peak(dtype: type[np.floating]) -> float:
-    """GFlop/s of fused multiply-adds in registers; each counts as two operations."""
+    """Return the GFlop/s of fused multiply-adds in registers; each counts as two operations."""
     x, rounds = np.ones(_NUMBERS, dtype), 2000
     one = dtype(0.999)
     _multiply_add(x, one, dtype(0.001), 1)
@@ -70,11 +70,11 @@ def measure_machine() -> Machine:
 
 @dataclass(frozen=True)
 class Stage:
-    """One phase and one rotation of all d qubits, measured and at best.
+    """The measured time of one phase and one rotation of all d qubits, and its lower bound.
 
     Rotating re and im in the tangent form takes a multiply-add for each number and qubit: 4 d
     operations an amplitude. The phase is two complex products: 14 with the factor of the cosines.
-    At the least the state is read and written once where it outgrows the caches.
+    A state that does not fit into the caches must be read and written at least once.
     """
 
     d: int
@@ -90,7 +90,7 @@ class Stage:
         return 4 * self.bits / 8 * 2**self.d / 1e9
 
     def against(self, machine: Machine) -> dict[str, float]:
-        """Achieved rates, their shares of the machine's, and the time that no kernel can beat."""
+        """Return rates, their shares of the machine's limits, and the ratio to the lower bound."""
         flops, bytes_ = self.gigaflop / self.seconds, self.gigabytes / self.seconds
         peak_, stream = machine.gigaflops[self.bits], machine.gigabytes_per_second[self.bits]
         bound = self.gigaflop / peak_
@@ -109,7 +109,7 @@ class Stage:
 
 
 def stage_seconds(d: int, bits: int, stages: int) -> float:
-    """Seconds of one stage of the compiled kernel, from a run of so many."""
+    """Return the seconds of one stage of the compiled kernel, from a run of many stages."""
     dtype = {64: np.float64, 32: np.float32}[bits]
     rng = np.random.default_rng(0)
     state = rng.normal(size=(2, 1 << d)).astype(dtype) * dtype(2.0 ** (-d / 2))
@@ -121,7 +121,7 @@ def stage_seconds(d: int, bits: int, stages: int) -> float:
 
 
 def measure_roofline(*, quick: bool) -> dict[str, Any]:
-    """Measure the machine and the kernel, print both, and return them as JSON can hold them."""
+    """Measure the machine and the kernel, print both, and return them for JSON."""
     machine = measure_machine()
     for bits in (64, 32):
         print(

@@ -1,4 +1,4 @@
-"""What every benchmark shares: timing in turn, a row with its goal, the table and the JSON."""
+"""Timing for all benchmarks: measurements in turn, rows with goals, and their table and JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 import numba
 
 Call = Callable[[], Any]
-_SHORT = 0.01  # seconds; a shorter call is repeated so long that the clock does not matter
+_SHORT = 0.01  # seconds; shorter calls are repeated, so that the clock is accurate enough
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call: the median and the minimum of so many measurements."""
+    """Seconds of one call: median and minimum of several measurements."""
 
     median: float
     minimum: float
@@ -29,30 +29,30 @@ class Timing:
         return cls(statistics.median(seconds), min(seconds), len(seconds))
 
     def divided(self, many: int) -> Timing:
-        """Of one problem, where so many were solved in a call."""
+        """Return the timing of one problem, if a call solves many."""
         return Timing(self.median / many, self.minimum / many, self.runs)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound that must be kept (`at_least`; None: that it runs), and one to reach for."""
+    """A bound that must be met (`at_least`; None for any result), and a more ambitious one."""
 
     at_least: float | None
     reach_for: float | None = None
-    unit: str = "x"  # of a ratio, which should be large; "s" and "GB" should be small
+    unit: str = "x"  # "x" for a ratio, which should be large; "s" and "GB" should be small
 
     def verdict(self, value: float) -> str:
-        """`reach for`, `at least` or `missed`."""
+        """Return `reach for`, `at least` or `missed`."""
         sign = 1 if self.unit == "x" else -1
         if self.reach_for is not None and sign * (value - self.reach_for) >= 0:
             return "reach for"
-        kept = self.at_least is None or sign * (value - self.at_least) >= 0
-        return "at least" if kept else "missed"
+        met = self.at_least is None or sign * (value - self.at_least) >= 0
+        return "at least" if met else "missed"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. The value that a goal judges is a ratio, a time, or a memory."""
+    """One line of the table. A goal applies to a ratio, a time or a memory."""
 
     what: str
     ours: Timing
@@ -71,7 +71,7 @@ class Row:
         return self.theirs.minimum / self.ours.minimum if self.theirs else None
 
     def judged(self) -> tuple[float, float]:
-        """The value that the goal is about: by medians, and by minima."""
+        """Return the value to which the goal applies: by medians, and by minima."""
         assert self.goal is not None
         if self.goal.unit == "GB":
             assert self.memory_gb is not None
@@ -83,30 +83,30 @@ class Row:
         return self.ratio, self.ratio_of_minima
 
     def verdicts(self) -> tuple[str, str]:
-        """Whether the goal is reached: by medians, and by minima."""
+        """Return whether the goal is reached: by medians, and by minima."""
         if self.goal is None:
             return "", ""
         by_medians, by_minima = self.judged()
         return self.goal.verdict(by_medians), self.goal.verdict(by_minima)
 
     def as_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"what": self.what, "note": self.note, "runs": self.ours.runs}
-        told |= {"ours_s": self.ours.median, "ours_least_s": self.ours.minimum}
+        row: dict[str, Any] = {"what": self.what, "note": self.note, "runs": self.ours.runs}
+        row |= {"ours_s": self.ours.median, "ours_least_s": self.ours.minimum}
         if self.theirs:
-            told |= {"peer": self.peer, "peer_runs": self.theirs.runs}
-            told |= {"peer_s": self.theirs.median, "peer_least_s": self.theirs.minimum}
-            told |= {"ratio": self.ratio, "ratio_of_minima": self.ratio_of_minima}
+            row |= {"peer": self.peer, "peer_runs": self.theirs.runs}
+            row |= {"peer_s": self.theirs.median, "peer_least_s": self.theirs.minimum}
+            row |= {"ratio": self.ratio, "ratio_of_minima": self.ratio_of_minima}
         if self.memory_gb is not None:
-            told["memory_gb"] = self.memory_gb
+            row["memory_gb"] = self.memory_gb
         if self.goal:
-            told |= {"at_least": self.goal.at_least, "reach_for": self.goal.reach_for}
-            told |= {"goal_unit": self.goal.unit}
-            told["reached"], told["reached_by_minima"] = self.verdicts()
-        return told
+            row |= {"at_least": self.goal.at_least, "reach_for": self.goal.reach_for}
+            row |= {"goal_unit": self.goal.unit}
+            row["reached"], row["reached_by_minima"] = self.verdicts()
+        return row
 
 
 def timed(call: Call, number: int = 1) -> float:
-    """Seconds of one call, from so many calls in a row."""
+    """Return the seconds of one call, from several calls in a row."""
     start = time.perf_counter()
     for _ in range(number):
         call()
@@ -114,7 +114,7 @@ def timed(call: Call, number: int = 1) -> float:
 
 
 def side_by_side(ours: Call, peer: Call, runs: int) -> tuple[Timing, Timing]:
-    """Both timed in turn, so that both see the same machine, after a warm-up of both."""
+    """Time two calls in turn, so that both run under the same load, after a warm-up of both."""
     numbers = [_enough(call) for call in (ours, peer)]
     pairs = [(timed(ours, numbers[0]), timed(peer, numbers[1])) for _ in range(runs)]
     mine, theirs = zip(*pairs, strict=True)
@@ -122,19 +122,19 @@ def side_by_side(ours: Call, peer: Call, runs: int) -> tuple[Timing, Timing]:
 
 
 def alone(call: Call, runs: int) -> Timing:
-    """Our own call timed, after a warm-up."""
+    """Time one call after a warm-up."""
     number = _enough(call)
     return Timing.of([timed(call, number) for _ in range(runs)])
 
 
 def _enough(call: Call) -> int:
-    """How many calls in a row make a measurement long enough; the first one is the warm-up."""
+    """Return the number of calls in a measurement that is long enough, after a warm-up."""
     call()
     return max(1, math.ceil(_SHORT / max(timed(call), 1e-7)))
 
 
 def seconds(value: float) -> str:
-    """A time with three digits and its unit.
+    """Return a time with three digits and its unit.
 
     >>> seconds(0.0123), seconds(7200.0), seconds(4.5e-5)
     ('12.3 ms', '7200 s', '45 µs')
@@ -146,7 +146,7 @@ def seconds(value: float) -> str:
 
 
 def use_one_thread() -> None:
-    """Keep numba to one thread; end the program unless BLAS is kept to one, as `make bench` does.
+    """Limit numba to one thread, and exit unless BLAS is limited too, as `make bench` does.
 
     Several BLAS threads make the peers slower on a busy machine, not faster.
     """
