@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from annealcam.errors import ArgumentError
-from annealcam.metrics.decoding import _check, _rotated, decodability
+from annealcam.metrics.decoding import _check, _folds, _rotated, decodability
 
 LABELS = np.repeat(np.arange(3), 20)
 
@@ -100,6 +101,25 @@ def test_empty_selections_are_read_as_the_most_frequent_class():
     labels = np.repeat([0, 1], [40, 20])
     accuracy = decodability(np.zeros((60, 4), dtype=bool), candidates, labels)
     assert accuracy.selection.mean() == pytest.approx(accuracy.chance) == pytest.approx(2 / 3)
+
+
+def test_predictions_are_those_of_a_plain_logistic_regression():
+    """Without ties an image counts as 0 or 1; regularisation with C = 1, not with another C."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(90) % 3
+    selected = rng.random((90, 8)) < 0.25 + 0.3 * rng.random((3, 8))[labels]
+    fold_of = _folds(labels, 5, 0)
+    expected = {C: np.zeros(90) for C in (0.5, 1.0, 2.0)}
+    for C, correct in expected.items():
+        for fold in range(5):
+            held_out = fold_of == fold
+            model = LogisticRegression(C=C, max_iter=1000, tol=1e-8)
+            model.fit(selected[~held_out], labels[~held_out])
+            correct[held_out] = model.predict(selected[held_out]) == labels[held_out]
+    accuracy = decodability(selected, np.ones_like(selected), labels, draws=1)
+    np.testing.assert_array_equal(accuracy.selection, expected[1.0])
+    assert not np.array_equal(expected[1.0], expected[0.5])
+    assert not np.array_equal(expected[1.0], expected[2.0])
 
 
 @pytest.mark.parametrize(
