@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from annealcam._internal.deprecation import renamed_arguments
@@ -13,12 +14,11 @@ from annealcam.errors import ArgumentError
 from annealcam.qubo.objectives import BETA, OBJECTIVES
 from annealcam.samplers.registry import SAMPLERS, sampler_named
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "paper": {
-        "importance": "gradcam", "objective": "sum", "beta": 0.7, "map_form": "sum_of_relu",
-        "tau": 50.0,
-    },
-}  # fmt: skip
+PAPER: Mapping[str, Any] = MappingProxyType({
+    "importance": "gradcam", "objective": "sum", "beta": 0.7, "map_form": "sum_of_relu",
+    "tau": 50.0,
+})  # fmt: skip
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"paper": PAPER})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from annealcam._internal.validation import one_of
 from annealcam.app.limits import MAX_QUBITS, MAX_TAU
 from annealcam.errors import ArgumentError
-from annealcam.qubo.objectives import BETA
 from annealcam.samplers import registry
 from annealcam.settings import Settings, resolve
 
@@ -15,7 +14,7 @@ from annealcam.settings import Settings, resolve
 SAMPLERS = tuple(name for name, sampler in registry.SAMPLERS.items() if not sampler.remote)
 PREDICTED = -1
 BETA_STEP = 0.01
-DEFAULT_BETA = round(BETA["relative"], 2)
+DEFAULT_BETA = round(Settings.beta, 2)
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,11 @@ class Choices:
     network: str
     layer: str | None = None
     target: int | None = None
-    importance: str = "contribution"
+    importance: str = Settings.importance
     beta: float = DEFAULT_BETA
     cardinality: int = 0
-    tau: float = 100.0
-    sampler: str = "anneal"
+    tau: float = Settings.tau
+    sampler: str = Settings.sampler
 
     def settings(self) -> Settings:
         """Return the settings of `annealcam.explain`.

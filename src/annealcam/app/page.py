@@ -34,6 +34,7 @@ from annealcam.models.images import BUNDLED, load_photo
 from annealcam.models.preprocess import Preprocess
 from annealcam.render.html.page import PACKAGE as REPORTS
 from annealcam.render.html.page import page, picture_uri
+from annealcam.settings import Settings
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
 MONO = ("ui-monospace", "DejaVu Sans Mono", "monospace")
@@ -73,7 +74,7 @@ def _controls() -> dict[str, Any]:
             info="0: dissimilar maps, 1: relevant maps; default 0.67", elem_id="beta",
         ),
         "tau": gr.Slider(
-            5, MAX_TAU, 100, step=5, label="τ: annealing time", info="in 1 / energy",
+            5, MAX_TAU, Settings.tau, step=5, label="τ: annealing time", info="in 1 / energy",
             elem_id="tau",
         ),
         "cardinality": gr.Slider(
@@ -90,7 +91,7 @@ def _more_controls(engine: Engine) -> dict[str, Any]:
         "layer": gr.Dropdown([], label="Layer", info="from the last to the first",
                              elem_id="layer"),
         "importance": gr.Radio(
-            list(IMPORTANCES), value="contribution", label="Importance of a map",
+            list(IMPORTANCES), value=Settings.importance, label="Importance of a map",
             elem_id="importance",
         ),
         "sampler": gr.Dropdown(

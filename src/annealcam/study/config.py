@@ -12,6 +12,7 @@ from typing import Any
 
 from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError, suggest
+from annealcam.settings import PAPER, Settings, resolve
 
 PRESETS = ("digits", "imagenet-layer", "paper", "paper-imagenette")
 IMAGE_CHOICES = ("correct", "all")
@@ -55,11 +56,22 @@ class Network:
 class Problem:
     """The weights of the maps, and the class that is explained: the predicted one or the label."""
 
-    importance: str = "gradcam"
-    objective: str = "sum"
-    beta: float = 0.7
+    importance: str = PAPER["importance"]
+    objective: str = PAPER["objective"]
+    beta: float = PAPER["beta"]
     max_qubits: int = 20
     explain: str = "predicted"
+
+    def settings(self) -> Settings:
+        """Return the settings of `annealcam.explain` that weigh and select maps in the same way.
+
+        >>> Problem().settings().weighing["limit"]
+        20
+        """
+        return resolve(
+            "paper", importance=self.importance, objective=self.objective, beta=self.beta,
+            max_qubits=self.max_qubits,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ class Annealing:
 
     tau: tuple[float, ...] = (10.0, 50.0, 100.0)
     normalisations: tuple[str, ...] = ("per_qubit", "unit")
-    schedule: str = "linear"
+    schedule: str = Settings.schedule
     shots: int = 0
     gaps: bool = True
 

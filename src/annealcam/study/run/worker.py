@@ -120,10 +120,9 @@ def _rows_of_batch(
     with log.timing("problem"):
         maps = list(
             collect_layer_maps(
-                captured, importance=problem.importance, beta=problem.beta,
-                limit=problem.max_qubits, objective=problem.objective,
+                captured, importance=problem.importance, **problem.settings().weighing
             )
-        )  # fmt: skip
+        )
     for i, image in enumerate(batch.keys):
         log.looked_at += 1
         log.correct += predicted[i] == label
