@@ -59,7 +59,20 @@ def test_two_qubits_have_their_thermal_state():
     assert np.abs(share - expected).max() < 4 * np.sqrt(0.25 / shots)
 
 
-def test_reads_are_independent_and_more_of_them_keep_the_first():
+def test_the_units_of_a_schedule_do_not_matter():
+    class InOtherUnits(Held):
+        def A(self, u):
+            return 7 * DWAVE_LIKE.A(u)
+
+        def B(self, u):
+            return 3 * DWAVE_LIKE.B(u)
+
+    p, options = relu_problem(9), {"shots": 5, "sweeps": 20, "inverse_temperature": 1.0}
+    rows = path_integral(p, schedule=InOtherUnits(), **options)
+    assert np.array_equal(rows, path_integral(p, **options))
+
+
+def test_shots_are_independent_and_more_of_them_keep_the_first():
     hot = {"inverse_temperature": 0.5, "sweeps": 10}
     p = relu_problem(9)
     few, many = path_integral(p, shots=5, seed=3, **hot), path_integral(p, shots=9, seed=3, **hot)

@@ -1,5 +1,7 @@
 """Every sampler by name, its options, dimod's samplers, and samplers that return bad samples."""
 
+from dataclasses import replace
+
 import dimod
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from dwave.system.testing import MockDWaveSampler
 import annealcam as ac
 from annealcam.errors import ArgumentError, SamplerError
 from annealcam.qubo.solution import Selection
-from annealcam.samplers import baselines
+from annealcam.samplers import baselines, selection
 from annealcam.samplers.heuristics import simulated_annealing
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.samplers.selection import select
@@ -63,6 +65,8 @@ def test_greedy_by_hand():
     J = np.array([[0.0, 1.0, 0.1], [1.0, 0.0, 0.1], [0.1, 0.1, 0.0]])
     p = ac.SelectionProblem([1.0, 0.9, 0.5], J, beta=0.4)
     assert select(p, "greedy").n.tolist() == [1, 0, 1]
+    free = ac.SelectionProblem([1.0, 0.0], np.zeros((2, 2)))  # the second map changes nothing
+    assert select(free, "greedy").n.tolist() == [1, 0]
 
 
 def test_repair_reaches_the_cardinality():
@@ -74,12 +78,28 @@ def test_repair_reaches_the_cardinality():
 def test_without_a_feasible_shot_the_nearest_one_is_repaired():
     p = relu_problem(8, cardinality=3)
     near = np.array([0, 0, 0, 0, 1, 1, 1, 1], dtype=np.int8)
-    selection = best_of(p, np.stack([np.ones(8, dtype=np.int8), near]), "mine")
+    best = best_of(p, np.stack([np.ones(8, dtype=np.int8), near]), "mine")
     smaller = [near - np.eye(8, dtype=np.int8)[q] for q in range(4, 8)]  # one map too many
-    assert selection.energy == pytest.approx(min(p.energy(n) for n in smaller), abs=p.tie)
-    assert selection.n.sum() == 3
-    assert selection.info["repaired"]
-    assert selection.info["feasible_shots"] == 0
+    assert best.energy == pytest.approx(min(p.energy(n) for n in smaller), abs=p.tie)
+    assert best.n.sum() == 3
+    assert best.info["repaired"]
+    assert best.info["feasible_shots"] == 0
+
+
+def test_only_ties_of_the_optimum_are_optimal():
+    second = np.array([[0, 1]], dtype=np.int8)
+    for h, optimal in (([1.0, 1.0], True), ([1.0, 1.0 - 1e-6], False)):
+        p = ac.SelectionProblem(h, np.zeros((2, 2)), cardinality=1)
+        assert best_of(p, second, "mine").optimal is optimal
+
+
+def test_larger_problems_than_the_annealer_takes_are_left_to_local_search(monkeypatch):
+    entry = replace(SAMPLERS["anneal"], most_maps=6)
+    monkeypatch.setattr(selection, "sampler_named", lambda _: entry)
+    assert select(relu_problem(6), "anneal", tau=1.0).sampler == "anneal"
+    larger = select(relu_problem(7), "anneal", tau=1.0)
+    assert (larger.sampler, larger.info["instead_of"]) == ("local", "anneal")
+    assert select(relu_problem(7, cardinality=2), "anneal", tau=1.0).sampler == "anneal"
 
 
 @pytest.mark.parametrize("sampler", [dimod.ExactSolver(), SteepestDescentSampler()])

@@ -7,7 +7,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.samplers.baselines import greedy
 from annealcam.samplers.selection import select
-from annealcam.samplers.windows import select_by_windows, window_problem
+from annealcam.samplers.windows import NEAR, select_by_windows, window_places, window_problem
 from tests.problems import relu_problem
 
 
@@ -56,3 +56,29 @@ def test_by_name_and_bad_input():
         select_by_windows(relu_problem(60), qubits=40)
     empty = select_by_windows(ac.SelectionProblem([], np.zeros((0, 0))))
     assert (len(empty.n), empty.info["windows"]) == (0, 0)
+
+
+@pytest.mark.parametrize("selected", [0, 1, 5, 19, 20])
+@pytest.mark.parametrize("qubits", [2, 7, 20, 30])
+def test_a_window_is_full_and_its_other_maps_are_among_the_cheapest(selected, qubits):
+    problem, rng = relu_problem(20), np.random.default_rng(0)
+    n = (np.arange(20) < selected).astype(np.int8)
+    field = problem.linear + problem.quadratic @ n
+    others = np.flatnonzero(n == 0)
+    entering = set()
+    for _ in range(200):
+        places = window_places(problem, n, qubits, rng)
+        assert len(set(places)) == len(places) == min(qubits, 20)
+        entering |= set(places[n[places] == 0].tolist())
+    count = int((n[places] == 0).sum())
+    cheapest = others[np.argsort(field[others], kind="stable")[: NEAR * count]]
+    assert entering == set(cheapest.tolist())
+
+
+def test_an_equally_good_selection_is_kept():
+    twins = ac.SelectionProblem([1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]], beta=0.4)
+    chosen = {
+        tuple(select_by_windows(twins, qubits=2, rounds=3, tau=50.0, seed=seed).n.tolist())
+        for seed in range(8)
+    }
+    assert chosen == {(1, 0), (0, 1)}  # greedy selection begins with (1, 0)
