@@ -1,4 +1,4 @@
-"""The pictures of docs/report.md, made again: `python tests/report/make_pictures.py [FOLDER]`."""
+"""The pictures of docs/report.md, made again: `python tests/render/make_pictures.py [FOLDER]`."""
 
 import io
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.browser import open_browser
 

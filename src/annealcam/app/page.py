@@ -71,7 +71,7 @@ def _controls() -> dict[str, Any]:
         "other": gr.Dropdown([], label="Compare with", visible=False, elem_id="other"),
         "beta": gr.Slider(
             0, 1, DEFAULT_BETA, step=BETA_STEP, label="β: relevance against redundancy",
-            info="0: dissimilar maps, 1: relevant maps; default 0.67", elem_id="beta",
+            info="0: dissimilar, 1: relevant; default 0.67", elem_id="beta",
         ),
         "tau": gr.Slider(
             5, MAX_TAU, Settings.tau, step=5, label="τ: annealing time", info="in 1 / energy",

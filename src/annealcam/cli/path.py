@@ -23,7 +23,7 @@ def path(
     time_limit: Annotated[float, typer.Option(help="Seconds for each proof.")] = 10.0,
     output: options.Output = Path("annealcam-path"),
 ) -> None:
-    """Find the certified best k of all maps for each k, and the share of the logit they keep."""
+    """Find the certified best k of all maps for each k, and the share of the logit that they keep."""
     from annealcam._internal.files import written_aside
     from annealcam._internal.validation import whole
     from annealcam.cli.photo_explainer import PhotoExplainer
@@ -55,7 +55,7 @@ def path(
     if rows:
         names = [name for name in rows[0] if name != "maps"]
         print_table(names, [[_cell(row[name]) for name in names] for row in rows])
-    print_line("  kept: share of the logit kept alone; cosine: mean cosine of the pairs;")
+    print_line("  kept: share of the layer's contribution to the logit; cosine: mean cosine of the pairs;")
     print_line("  _top: the same for the k maps of largest importance")
     print_line(f"  see {output}")
 

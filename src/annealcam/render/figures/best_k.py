@@ -1,4 +1,4 @@
-"""The curve of the best k maps: the logit share that they keep, and their redundancy."""
+"""The curve of the best k maps: what they keep, and their redundancy."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = (
-    ("kept", "share of the logit", "kept alone   higher is better ↑"),
+    ("kept", "share of the layer's contribution", "kept alone   higher is better ↑"),
     ("cosine", "mean |cosine| of the pairs", "redundancy   lower is better ↓"),
 )
 
 
 def best_k_figure(rows: Sequence[Mapping[str, Any]], *, title: str) -> Figure:
-    """Return two panels against k: the share of the logit that k maps keep, and their redundancy.
+    """Return two panels against k: what k maps keep of the logit, and their redundancy.
 
     Each panel shows the best k maps beside the k maps of largest importance. An open marker is an
     optimum that is not proved.

@@ -59,7 +59,7 @@ def levels_figure(h: Hardness) -> CaptionedChart:
         across(0, 1),
         upward(low, top * (1.5 if log else 1.05), log=log),
         "s = t / τ",
-        f"energy above the ground level ({h.energy_unit})",
+        f"above the ground level ({h.energy_unit})",
     )
     order = sorted(range(1, above.shape[1]), key=lambda level: level == first)
     marks = [
@@ -116,7 +116,7 @@ def success_figure(h: Hardness) -> CaptionedChart:
         ("dotted", "one guess"),
         ("dotted-second", f"best of {last.shots} guesses"),
     )
-    return _figure("Success probability against annealing time", chart, marks, caption, key)
+    return _figure("Success probability", chart, marks, caption, key)
 
 
 def _figure(

@@ -147,7 +147,7 @@ def _share_tile(e: Explanation, checked: Mapping[str, Any] | None) -> Tile:
     rows = checked["channels"] if checked else []
     share = rows[0]["kept_share"] if rows else None
     if share is not None:
-        label = "of the layer’s effect on the logit is kept by these maps alone"
+        label = "of the layer’s contribution to the logit is kept by these maps alone"
         return Tile(f"{share:.0%}", label, "#trust", share < DOUBTFUL_SHARE)
     share, label = e.carried_share, "of the positive contributions are from these maps"
     return Tile(f"{share:.0%}", label, "#maps", share < DOUBTFUL_SHARE)
@@ -159,8 +159,8 @@ def _class_tiles(checked: Mapping[str, Any] | None) -> list[Tile]:
     if row is None or row["rank_correlation"] is None:
         return []
     differs = distinguishes_classes(row)
-    verb = "differs" if differs else "does not differ"
-    label = f"rank correlation: the map {verb} from the map of “{row['class']}”"
+    relation = "differs from" if differs else "is similar to"
+    label = f"rank correlation: the map {relation} the map of “{row['class']}”"
     return [Tile(f"{row['rank_correlation']:.2f}", label, "#trust", not differs)]
 
 
