@@ -44,7 +44,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize(
-    ("network", "asked"),
+    ("network", "changes"),
     [
         ("efficientnet-lite0", {}),
         ("efficientnet-lite0", {"beta": 0.4, "target": 285, "tau": 20.0, "cardinality": 5}),
@@ -52,16 +52,16 @@ def same(a, b):
         ("digits", {"beta": 0.9, "sampler": "greedy", "cardinality": 2}),
     ],
 )
-def test_answers_equal_explain_to_the_bit(engine, network, asked):
-    found = engine.explain(Choices("skimage:chelsea", network, **asked))
+def test_answers_equal_explain_to_the_bit(engine, network, changes):
+    result = engine.explain(Choices("skimage:chelsea", network, **changes))
     model, preprocess, classes = ac.load_model(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AnnealcamWarning)
         expected = ac.explain(
             model, preprocess(load_photo("skimage:chelsea")), max_qubits=16, model_name=network,
-            photo_name="skimage:chelsea", class_names=classes, **asked,
+            photo_name="skimage:chelsea", class_names=classes, **changes,
         )  # fmt: skip
-    assert same(found, expected)
+    assert same(result, expected)
 
 
 def test_the_network_runs_only_where_photo_network_layer_or_class_change(engine, monkeypatch):
@@ -113,7 +113,7 @@ def test_a_forgotten_photo_is_asked_for_again():
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "told"),
+    ("changes", "error", "message"),
     [
         ({"network": "timm:resnet18"}, ArgumentError, "network='timm:resnet18'"),
         ({"network": "os:getcwd"}, ArgumentError, "network="),
@@ -127,9 +127,9 @@ def test_a_forgotten_photo_is_asked_for_again():
         ({"sampler": "leap"}, ArgumentError, "sampler='leap'"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(engine, asked, error, told):
-    with pytest.raises(error, match=told) as raised:
-        engine.explain(choices(**asked))
+def test_what_cannot_be_is_refused_in_one_line(engine, changes, error, message):
+    with pytest.raises(error, match=message) as raised:
+        engine.explain(choices(**changes))
     assert "\n" not in str(raised.value)
 
 
@@ -139,16 +139,16 @@ def test_no_sampler_of_the_page_calls_elsewhere():
 
 def test_hardness_is_that_of_the_library_and_levels_are_found_once(engine, monkeypatch):
     e = engine.explain(choices())
-    told = list(engine.hardness(e, 20.0))
-    assert [h.no_gap == PENDING for h in told] == [True, False]
+    steps = list(engine.hardness(e, 20.0))
+    assert [h.no_gap == PENDING for h in steps] == [True, False]
     source = ProblemFile(e.problem, tuple(map(int, e.candidates)), 0.0, "candidate maps")
     expected = hardness(source, [20.0])
-    assert told[1].runs == told[0].runs == expected.runs
-    assert told[1].gap.gap == expected.gap.gap
-    assert np.array_equal(told[1].curve.energies, expected.curve.energies)
+    assert steps[1].runs == steps[0].runs == expected.runs
+    assert steps[1].gap.gap == expected.gap.gap
+    assert np.array_equal(steps[1].curve.energies, expected.curve.energies)
     monkeypatch.setattr(
         "annealcam.annealing.difficulty.minimum_gap", lambda *_, **__: pytest.fail("again")
     )
     (again,) = engine.hardness(e, 40.0)
-    assert again.gap is told[1].gap
+    assert again.gap is steps[1].gap
     assert again.runs[0].tau == 40.0

@@ -54,8 +54,8 @@ def test_two_classes_show_the_maps_of_both(handlers):
         for target in (1, 7)
     )
     parts = re.split("<h4>", answer.html)[1:]
-    found = [set(map(int, re.findall(r"<b>map (\d+)</b>", part))) for part in parts]
-    assert found == [one & other, one - other, other - one]
+    result = [set(map(int, re.findall(r"<b>map (\d+)</b>", part))) for part in parts]
+    assert result == [one & other, one - other, other - one]
     with pytest.raises(TargetError, match="choose another class"):
         handlers.show(controls(mode=TWO, target=1, other=1), state)
 

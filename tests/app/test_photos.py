@@ -41,7 +41,7 @@ def test_too_many_bytes_are_refused_before_they_are_looked_at(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"these are words, not pixels", "not an image"),
         (b"", "not an image"),
@@ -50,8 +50,8 @@ def test_too_many_bytes_are_refused_before_they_are_looked_at(monkeypatch):
         (as_bytes(picture())[:60], "cannot be read"),
     ],
 )
-def test_what_is_no_photo_is_refused_by_name(data, told):
-    with pytest.raises(ImageError, match=f"^a.png: {told}"):
+def test_what_is_no_photo_is_refused_by_name(data, message):
+    with pytest.raises(ImageError, match=f"^a.png: {message}"):
         Photos().add(data, "/home/someone/a.png")
 
 

@@ -42,7 +42,7 @@ def post_photo(client, data, name="a.png", **headers):
         "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
         "/assets/..%2f..%2f..%2f..%2fetc/passwd",
         "/gradio_api/stream/x/y/1/playlist.m3u8",
-        "/gradio_api/run-history/records",
+        "/gradio_api/run-history/messages",
         "/gradio_api/deep_link",
         "/monitoring",
         "/docs",
@@ -59,7 +59,7 @@ def test_no_file_and_no_address_is_read_for_anyone(client, path):
 @pytest.mark.parametrize(
     "path",
     ["/gradio_api/upload", "/gradio_api/run/show", "/gradio_api/call/show", "/gradio_api/api/show",
-     "/gradio_api/component_server", "/gradio_api/process_recording", "/gradio_api/vibe-edit",
+     "/gradio_api/component_server", "/gradio_api/process_messageing", "/gradio_api/vibe-edit",
      "/login"],
 )  # fmt: skip
 def test_nothing_is_written_or_run_past_the_queue(client, path):
@@ -93,16 +93,17 @@ def test_uploads_are_limited_and_errors_name_no_place(client):
 
 def test_an_uploaded_photo_is_explained_and_errors_are_one_line(client):
     token = post_photo(client, as_bytes(picture(40, 40)), name="my%20cat.png").json()["token"]
-    status, told = served.ask(served.address(), served.controls(photo=token), session="one")
-    assert (status, told["success"]) == (200, True)
-    assert "data:image/webp;base64," in told["output"]["data"][0]
-    _, told = served.ask(served.address(), served.controls(photo="gone"), session="two")
-    assert told["success"] is False
+    status, message = served.ask(served.address(), served.controls(photo=token), session="one")
+    assert (status, message["success"]) == (200, True)
+    assert "data:image/webp;base64," in message["output"]["data"][0]
+    _, message = served.ask(served.address(), served.controls(photo="gone"), session="two")
+    assert message["success"] is False
     assert (
-        told["output"]["error"] == "photo: no longer stored; upload it again, or choose an example"
+        message["output"]["error"]
+        == "photo: no longer stored; upload it again, or choose an example"
     )
-    assert "Traceback" not in str(told)
-    assert ".py" not in str(told)
+    assert "Traceback" not in str(message)
+    assert ".py" not in str(message)
 
 
 def test_ten_at_once_get_answers_and_more_are_told_to_wait():
@@ -113,13 +114,13 @@ def test_ten_at_once_get_answers_and_more_are_told_to_wait():
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(visit, range(10)))
     assert [status for status, _ in answers] == [200] * 10
-    assert all(told["success"] for _, told in answers)
-    assert len({told["output"]["data"][0] for _, told in answers}) > 1
+    assert all(message["success"] for _, message in answers)
+    assert len({message["output"]["data"][0] for _, message in answers}) > 1
     with ThreadPoolExecutor(2 * MAX_WAITING) as pool:
         crowd = list(pool.map(visit, range(10, 10 + 2 * MAX_WAITING)))
     assert {status for status, _ in crowd} <= {200, 503}
-    assert all(told["success"] for status, told in crowd if status == 200)
-    assert all("Queue is full" in told["detail"] for status, told in crowd if status == 503)
+    assert all(message["success"] for status, message in crowd if status == 200)
+    assert all("Queue is full" in message["detail"] for status, message in crowd if status == 503)
     assert served.ask(served.address(), served.controls(), session="after")[1]["success"]
 
 
@@ -139,10 +140,11 @@ import importlib.util as util
 find = util.find_spec
 util.find_spec = lambda name: None if name == "gradio" else find(name)
 """
-    told = run_app(before=hidden)
-    assert told.returncode == 2
+    result = run_app(before=hidden)
+    assert result.returncode == 2
     assert (
-        told.stderr == "annealcam: app: gradio is not installed; run pip install 'annealcam[app]'\n"
+        result.stderr
+        == "annealcam: app: gradio is not installed; run pip install 'annealcam[app]'\n"
     )
 
 

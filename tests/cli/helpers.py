@@ -14,3 +14,8 @@ def run(*arguments, code=0, **options):
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
     return result
+
+
+def skip_report_picture(monkeypatch):
+    """Replace report.png by an empty file: drawing it takes most of the time of `explain`."""
+    monkeypatch.setattr("annealcam.render.folder.save_report", lambda _, __, path: path.touch())

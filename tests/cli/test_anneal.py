@@ -27,18 +27,18 @@ def saved(folder="out"):
 
 
 def test_prints_and_saves_the_librarys_numbers(folder):
-    found = run("anneal", "p.npz", "--tau", "10,50,100", "--seed", "2", "-o", "out")
-    told, p = saved(), relu_problem(5)
-    assert told["problem_file"] == "p.npz"
-    for stored, tau in zip(told["runs"], (10.0, 50.0, 100.0), strict=True):
+    result = run("anneal", "p.npz", "--tau", "10,50,100", "--seed", "2", "-o", "out")
+    record, p = saved(), relu_problem(5)
+    assert record["problem_file"] == "p.npz"
+    for stored, tau in zip(record["runs"], (10.0, 50.0, 100.0), strict=True):
         own = ac.anneal(p, tau=tau)
         assert (stored["tau"], stored["success_probability"]) == (tau, own.success_probability)
-        assert f"{own.success_probability:.6f}" in found.stdout
-    assert f"{told['gap']['gap']:.8g}" in found.stdout
-    assert told["problem"]["ground_energy"] == pytest.approx(ac.solve_exact(p).energy)
-    assert all(sentence in found.stdout for sentence in told["diagnosis"])
-    assert "no quantum advantage is claimed" in found.stdout
-    assert "see out" in found.stdout
+        assert f"{own.success_probability:.6f}" in result.stdout
+    assert f"{record['gap']['gap']:.8g}" in result.stdout
+    assert record["problem"]["ground_energy"] == pytest.approx(ac.solve_exact(p).energy)
+    assert all(sentence in result.stdout for sentence in record["diagnosis"])
+    assert "no quantum advantage is claimed" in result.stdout
+    assert "see out" in result.stdout
     assert {path.name for path in (folder / "out").iterdir()} == {
         "result.json", "arrays.npz", "spectrum.png", "spectrum.svg", "success.png", "success.svg",
         "distribution.png", "distribution.svg",
@@ -55,15 +55,15 @@ def test_every_kind_of_model(folder, kind):
         (folder / "model").write_text(json.dumps(bqm.to_serializable()))
     if kind == "coo":
         (folder / "model").write_text(coo.dumps(bqm, vartype_header=True))
-    found = run("anneal", "model", "--tau", "5", "-o", "out")
+    result = run("anneal", "model", "--tau", "5", "-o", "out")
     info = ac.AnnealingSampler().sample(bqm, tau=5.0).info
-    told = saved()
-    assert told["runs"][0]["success_probability"] == info["success_probability"]
-    assert told["problem"]["labels"] == [0, 3]
-    lowest = told["problem"]["ground_energy"] + told["problem"]["offset"]
+    record = saved()
+    assert record["runs"][0]["success_probability"] == info["success_probability"]
+    assert record["problem"]["labels"] == [0, 3]
+    lowest = record["problem"]["ground_energy"] + record["problem"]["offset"]
     assert lowest == pytest.approx(dimod.ExactSolver().sample(bqm).first.energy)
-    assert f"{lowest:.6g} with the model's offset" in found.stdout
-    assert "1 of 4 states; variables equal to 1: 0" in found.stdout
+    assert f"{lowest:.6g} with the model's offset" in result.stdout
+    assert "1 of 4 states; variables equal to 1: 0" in result.stdout
 
 
 def test_options_reach_the_result(folder):
@@ -72,22 +72,22 @@ def test_options_reach_the_result(folder):
         "quadratic+pause:0.5:0.2", "--beta", "0.6", "--cardinality", "2", "--constraint", "penalty",
         "--tol", "1e-4", "--shots", "7", "--seed", "5", "-o", "out",
     )  # fmt: skip
-    told, p = saved(), relu_problem(5, beta=0.6, cardinality=2)
+    record, p = saved(), relu_problem(5, beta=0.6, cardinality=2)
     own = ac.anneal(
         p, tau=20.0, normalisation="unit", schedule="quadratic+pause:0.5:0.2", constraint="penalty",
         tol=1e-4,
     )  # fmt: skip
-    assert told["runs"][0]["success_probability"] == own.success_probability
-    assert told["runs"][0]["shots"] == 7
-    assert told["normalisation"]["name"] == "unit"
-    assert told["normalisation"]["schedule"] == own.schedule
-    assert (told["problem"]["beta"], told["problem"]["cardinality"]) == (0.6, 2)
-    assert (told["problem"]["constraint"], told["tol"], told["seed"]) == ("penalty", 1e-4, 5)
+    assert record["runs"][0]["success_probability"] == own.success_probability
+    assert record["runs"][0]["shots"] == 7
+    assert record["normalisation"]["name"] == "unit"
+    assert record["normalisation"]["schedule"] == own.schedule
+    assert (record["problem"]["beta"], record["problem"]["cardinality"]) == (0.6, 2)
+    assert (record["problem"]["constraint"], record["tol"], record["seed"]) == ("penalty", 1e-4, 5)
 
 
 def test_a_cardinality_is_kept_exactly_unless_asked_otherwise(folder):
-    found = run("anneal", "p.npz", "--cardinality", "2", "--tau", "20", "-o", "out")
-    assert "exactly 2 of them 1 (constraint: subspace)" in found.stdout
+    result = run("anneal", "p.npz", "--cardinality", "2", "--tau", "20", "-o", "out")
+    assert "exactly 2 of them 1 (constraint: subspace)" in result.stdout
     with np.load("out/arrays.npz") as stored:
         assert (stored["distribution_n"].sum(axis=1) == 2).all()
         assert len(stored["distribution_n"]) == 10
@@ -95,11 +95,11 @@ def test_a_cardinality_is_kept_exactly_unless_asked_otherwise(folder):
 
 def test_a_published_schedule_has_its_own_units(folder):
     (folder / "chip.csv").write_text("s,A(s) (GHz),B(s) (GHz)\n0,8.0,0.2\n0.5,1.0,4.0\n1,0.0,8.0\n")
-    found = run("anneal", "p.npz", "--schedule", "chip.csv", "--tau", "1,5", "-o", "out")
-    told = saved()
-    assert told["normalisation"]["name"] == "dwave"
-    assert told["normalisation"]["tau_unit"] == "ns"
-    assert "tau in ns" in found.stdout
+    result = run("anneal", "p.npz", "--schedule", "chip.csv", "--tau", "1,5", "-o", "out")
+    record = saved()
+    assert record["normalisation"]["name"] == "dwave"
+    assert record["normalisation"]["tau_unit"] == "ns"
+    assert "tau in ns" in result.stdout
     wrong = run("anneal", "p.npz", "--schedule", "chip.csv", "--normalisation", "per_qubit", code=2)
     assert wrong.stderr.count("\n") == 1
 
@@ -109,8 +109,8 @@ def test_an_older_result_is_replaced_and_nothing_else(folder):
     run("anneal", "p.npz", "--tau", "6", "-o", "out")
     assert saved()["runs"][0]["tau"] == 6.0
     (folder / "out" / "mine.txt").write_text("mine")
-    found = run("anneal", "p.npz", "--tau", "7", "-o", "out", code=1)
-    assert "mine.txt, which is no part of a result" in found.stderr
+    result = run("anneal", "p.npz", "--tau", "7", "-o", "out", code=1)
+    assert "mine.txt, which is no part of a result" in result.stderr
     assert saved()["runs"][0]["tau"] == 6.0
 
 
@@ -132,17 +132,17 @@ def test_an_older_result_is_replaced_and_nothing_else(folder):
     ],
 )
 def test_wrong_usage_is_one_line_and_two(folder, options, match):
-    found = run("anneal", "p.npz", *options, "-o", "out", code=2)
-    assert match in found.stderr
-    assert found.stderr.count("\n") == 1
+    result = run("anneal", "p.npz", *options, "-o", "out", code=2)
+    assert match in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (folder / "out").exists()
 
 
 def test_files_that_are_no_problems_are_one_line_and_one(folder):
     (folder / "bad.coo").write_text("0 0 1\nhello\n")
-    found = run("anneal", "bad.coo", "-o", "out", code=1)
-    assert "bad.coo: line 2: 'hello' must be `i j value`" in found.stderr
-    assert found.stderr.count("\n") == 1
+    result = run("anneal", "bad.coo", "-o", "out", code=1)
+    assert "bad.coo: line 2: 'hello' must be `i j value`" in result.stderr
+    assert result.stderr.count("\n") == 1
     assert "cannot be read" in run("anneal", "missing.npz", "-o", "out", code=1).stderr
     assert "cannot be read" in run("anneal", "p.npz", "--schedule", "no.csv", code=1).stderr
     assert not (folder / "out").exists()
@@ -150,6 +150,6 @@ def test_files_that_are_no_problems_are_one_line_and_one(folder):
 
 def test_problems_too_large_are_told_before_any_work(folder):
     save_problem(relu_problem(60), "large.npz")
-    found = run("anneal", "large.npz", "-o", "out", code=2)
-    assert "60" in found.stderr
-    assert found.stderr.count("\n") == 1
+    result = run("anneal", "large.npz", "-o", "out", code=2)
+    assert "60" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -18,23 +18,23 @@ def call(*words, code=0):
 
 
 def test_digits_end_to_end(place):
-    told = call("--data", "digits", "--model", "digits", "--layer", "block.1",
+    result = call("--data", "digits", "--model", "digits", "--layer", "block.1",
                 "--photos-per-class", 4, "--top", 3, "-o", "mine")  # fmt: skip
-    assert "40 photos through digits, layer block.1: 16 maps" in told.output
+    assert "40 photos through digits, layer block.1: 16 maps" in result.output
     shown = call("show", "mine", "--class", "3")
     assert "responds to" in shown.output
     assert Image.open("atlas-class-3.png").width > 1000
     assert not (place / "mine.parts").exists()
     again = call("--data", "digits", "--model", "digits", "--layer", "block.1",
                  "--photos-per-class", 4, "--top", 3, "-o", "mine")  # fmt: skip
-    assert again.output == told.output
+    assert again.output == result.output
 
 
 def test_a_folder_is_found_by_default_by_option_and_by_word(place):
     write_synthetic_atlas("atlas")
     for words in ([], ["atlas"], ["--atlas", "atlas"]):
-        told = call("show", *words, "--channel", 3, "-o", "out/map.jpg")
-        assert "mostly: church" in told.output
+        result = call("show", *words, "--channel", 3, "-o", "out/map.jpg")
+        assert "mostly: church" in result.output
     assert Image.open("out/map.jpg").format == "JPEG"
     call("show", "--class", "garbage truck")
     assert (place / "atlas-class-garbage-truck.png").exists()
@@ -63,8 +63,8 @@ def test_a_folder_is_found_by_default_by_option_and_by_word(place):
 )
 def test_errors_are_one_line(place, words, code, message):
     write_synthetic_atlas("atlas")
-    told = call(*words, code=code)
-    line = told.stderr.strip()
+    result = call(*words, code=code)
+    line = result.stderr.strip()
     assert message in line
     assert len(line.splitlines()) == 1
 
@@ -76,5 +76,5 @@ def test_interrupted_it_says_how_to_go_on(place, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(build, "build_atlas", stopped)
-    told = call("--data", "digits", "--model", "digits", code=130)
-    assert "finished work is stored in atlas.parts, and the same command continues" in told.stderr
+    result = call("--data", "digits", "--model", "digits", code=130)
+    assert "finished work is stored in atlas.parts, and the same command continues" in result.stderr

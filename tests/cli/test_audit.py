@@ -42,9 +42,9 @@ def audited(*words):
 
 def test_masks_put_the_patched_class_first(folder):
     audited("--masks", "masks")
-    told = json.loads((folder / "out" / "audit.json").read_text())
-    assert told["headline"] == "outside"
-    first = told["ranking"][0]
+    record = json.loads((folder / "out" / "audit.json").read_text())
+    assert record["headline"] == "outside"
+    first = record["ranking"][0]
     assert first["class"] == "patched"
     assert first["mean"] == pytest.approx(1.0)
     assert first["low"] == pytest.approx(1.0)
@@ -70,9 +70,9 @@ def test_boxes_of_the_patch_are_the_other_way_round(folder):
 
 def test_without_masks_the_headline_is_sameness(folder):
     audited()
-    told = json.loads((folder / "out" / "audit.json").read_text())
-    assert told["headline"] == "sameness"
-    assert not any(row["score"] == "outside" for row in told["ranking"])
+    record = json.loads((folder / "out" / "audit.json").read_text())
+    assert record["headline"] == "sameness"
+    assert not any(row["score"] == "outside" for row in record["ranking"])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_without_masks_the_headline_is_sameness(folder):
 )
 def test_errors_are_one_line(words, code, line, tmp_path):
     result = run("audit", *words, "-o", tmp_path / "out", code=code)
-    told = [text for text in result.output.splitlines() if text.startswith("annealcam:")]
-    assert len(told) == 1
-    assert line in told[0]
+    lines = [text for text in result.output.splitlines() if text.startswith("annealcam:")]
+    assert len(lines) == 1
+    assert line in lines[0]
     assert not (tmp_path / "out").exists()

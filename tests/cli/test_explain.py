@@ -10,7 +10,7 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.samplers.registry import SAMPLERS
-from tests.cli.helpers import run
+from tests.cli.helpers import run, skip_report_picture
 
 
 @pytest.fixture
@@ -53,12 +53,12 @@ def test_demo_writes_what_it_promises(demo):
 
 
 def test_demo_is_the_librarys_own_explanation(demo):
-    told = json.loads((demo[1] / "explanation.json").read_text())
+    record = json.loads((demo[1] / "explanation.json").read_text())
     stored = ac.Explanation.load(demo[1])
-    assert told["provenance"]["layer"] == "bn2"
-    assert told["provenance"]["layer_was_named"] is False
-    assert (told["provenance"]["objective"], told["provenance"]["beta"]) == ("relative", 2 / 3)
-    assert told["problem"]["d"] == 16
+    assert record["provenance"]["layer"] == "bn2"
+    assert record["provenance"]["layer_was_named"] is False
+    assert (record["provenance"]["objective"], record["provenance"]["beta"]) == ("relative", 2 / 3)
+    assert record["problem"]["d"] == 16
     assert stored.optimal
     assert stored.energy == ac.solve_exact(stored.problem).energy
     model, preprocess, _ = ac.load_model()
@@ -69,35 +69,43 @@ def test_demo_is_the_librarys_own_explanation(demo):
     assert own.provenance["left_out"] == stored.provenance["left_out"] > 0
 
 
-def test_options_reach_the_result(nets):
+def test_options_reach_the_result(nets, monkeypatch):
+    skip_report_picture(monkeypatch)
     run(
         "explain", "cat.png", "--model", nets, "--layer", "3", "--target", "bee",
         "--preset", "paper", "--beta", "0.6", "--cardinality", "2", "--max-qubits", "4",
         "--tau", "20", "--shots", "9", "--normalisation", "unit", "--seed", "5", "-o", "out",
     )  # fmt: skip
     e = ac.Explanation.load("out/cat")
-    told = e.provenance
-    assert (e.target, told["target_name"], told["layer"]) == (1, "bee", "3")
-    assert (told["importance"], told["map_form"]) == ("gradcam", "sum_of_relu")
+    record = e.provenance
+    assert (e.target, record["target_name"], record["layer"]) == (1, "bee", "3")
+    assert (record["importance"], record["map_form"]) == ("gradcam", "sum_of_relu")
     assert (e.problem.beta, e.problem.cardinality, len(e.selected)) == (0.6, 2, 2)
-    assert (told["photo"], told["layer_was_named"]) == ("cat.png", True)
-    assert (told["tau"], e.normalisation, e.selection.shots, told["seed"]) == (20.0, "unit", 9, 5)
+    assert (record["photo"], record["layer_was_named"]) == ("cat.png", True)
+    assert (record["tau"], e.normalisation, e.selection.shots, record["seed"]) == (
+        20.0,
+        "unit",
+        9,
+        5,
+    )
     assert e.problem.d <= 4
 
 
 @pytest.mark.parametrize("sampler", [name for name, s in SAMPLERS.items() if not s.remote])
-def test_samplers(nets, sampler):
+def test_samplers(nets, sampler, monkeypatch):
+    skip_report_picture(monkeypatch)
     run("explain", "cat.png", "--model", nets, "--sampler", sampler, "-o", "out")
     assert ac.Explanation.load("out/cat").selection.sampler == sampler
 
 
-def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path):
+def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path, monkeypatch):
+    skip_report_picture(monkeypatch)
     (tmp_path / "bad.jpg").write_text("no image")
     Image.new("L", (50, 40), 99).save(tmp_path / "grey.png")
     (tmp_path / "sub").mkdir()
     for name in ("cat.jpg", "cat-2.jpg"):
         Image.new("RGB", (40, 40), "red").save(tmp_path / "sub" / name)
-    found = run(
+    result = run(
         "explain", "bad.jpg", "cat.png", "none.png", "grey.png", "sub/cat.jpg",
         "sub/cat-2.jpg",
         "--model", nets, "-o", "out", code=1,
@@ -105,10 +113,10 @@ def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "cat", "cat-2", "cat-2-2", "grey",
     ]  # fmt: skip
-    lines = [line for line in found.stderr.splitlines() if line.startswith("annealcam: ")]
+    lines = [line for line in result.stderr.splitlines() if line.startswith("annealcam: ")]
     assert len([line for line in lines if "warning" not in line]) == 2
-    assert "bad.jpg: not an image" in found.stderr
-    assert "none.png: cannot be read" in found.stderr
+    assert "bad.jpg: not an image" in result.stderr
+    assert "none.png: cannot be read" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -130,9 +138,9 @@ def test_several_photos_go_on_past_the_bad_ones(nets, tmp_path):
     ],
 )
 def test_wrong_usage_is_one_line_and_two(nets, options, match):
-    found = run("explain", "cat.png", "--model", nets, *options, "-o", "out", code=2)
-    assert match in found.stderr
-    assert found.stderr.count("\n") == 1
+    result = run("explain", "cat.png", "--model", nets, *options, "-o", "out", code=2)
+    assert match in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -146,8 +154,8 @@ def test_wrong_usage_is_one_line_and_two(nets, options, match):
     ],
 )
 def test_a_model_that_cannot_be_had(nets, tmp_path, model, code):
-    found = run("explain", "cat.png", "--model", model, "-o", "out", code=code)
-    assert found.stderr.count("\n") == 1
+    result = run("explain", "cat.png", "--model", model, "-o", "out", code=code)
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -158,23 +166,24 @@ def test_output_that_cannot_be_written(nets, tmp_path):
     ).stderr  # fmt: skip
     (tmp_path / "out" / "cat").mkdir(parents=True)
     (tmp_path / "out" / "cat" / "mine.txt").write_text("mine")
-    found = run("explain", "cat.png", "--model", nets, "-o", "out", code=1)
-    assert "mine.txt, which is no part of a result" in found.stderr
+    result = run("explain", "cat.png", "--model", nets, "-o", "out", code=1)
+    assert "mine.txt, which is no part of a result" in result.stderr
     assert (tmp_path / "out" / "cat" / "mine.txt").read_text() == "mine"
 
 
-def test_signed_maps_are_warned_of(nets):
-    found = run("explain", "cat.png", "--model", "nets:signed", "--layer", "2", "-o", "out")
-    assert "signed maps" in found.stderr
+def test_signed_maps_are_warned_of(nets, monkeypatch):
+    skip_report_picture(monkeypatch)
+    result = run("explain", "cat.png", "--model", "nets:signed", "--layer", "2", "-o", "out")
+    assert "signed maps" in result.stderr
 
 
 def test_layers_lists_what_can_be_explained(nets):
-    found = run("layers", "--model", nets, "--photo", "cat.png", "--importance", "gradcam")
-    starred = [line for line in found.stdout.splitlines() if line.startswith("*  3")]
+    result = run("layers", "--model", nets, "--photo", "cat.png", "--importance", "gradcam")
+    starred = [line for line in result.stdout.splitlines() if line.startswith("*  3")]
     assert len(starred) == 1
     assert "not negative" in starred[0]
-    assert "17 x 17" in found.stdout
-    assert "% negative" in found.stdout
+    assert "17 x 17" in result.stdout
+    assert "% negative" in result.stdout
 
 
 def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
@@ -184,8 +193,8 @@ def test_names_with_dollars_are_drawn_as_they_are(nets, tmp_path):
         "def make():\n"
         "    return small_network(), Preprocess(40, 36), ['cost $x_{$ of', *'bcde']\n"
     )
-    found = run("explain", "cat.png", "--model", "odd:make", "--target", "0", "-o", "out")
-    assert "cost $x_{$ of" in found.stdout
+    result = run("explain", "cat.png", "--model", "odd:make", "--target", "0", "-o", "out")
+    assert "cost $x_{$ of" in result.stdout
     assert (tmp_path / "out" / "cat" / "report.png").stat().st_size > 10_000
 
 
@@ -195,17 +204,17 @@ def test_fewer_names_than_classes(nets, tmp_path):
         "def make():\n"
         "    return small_network(), (lambda p: __import__('torch').zeros(3, 30, 30)), ['a']\n"
     )
-    found = run("explain", "cat.png", "--model", "few:make", "-o", "out", code=2)
-    assert "1 names, but the model has 5 classes" in found.stderr
+    result = run("explain", "cat.png", "--model", "few:make", "-o", "out", code=2)
+    assert "1 names, but the model has 5 classes" in result.stderr
 
 
 def test_odd_names_of_photos_stay_in_their_folder_and_are_printed_as_they_are(nets, tmp_path):
     Image.new("RGB", (40, 40), "red").save(tmp_path / "a:cat:b.png")
     (tmp_path / "in").mkdir()
     Image.new("RGB", (40, 40), "red").save(tmp_path / "in" / "...png", format="PNG")
-    found = run("explain", "a:cat:b.png", "in/...png", "--model", nets, "-o", "out")
+    result = run("explain", "a:cat:b.png", "in/...png", "--model", nets, "-o", "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a:cat:b", "photo"]
-    assert "out/a:cat:b/report.png" in found.stdout
+    assert "out/a:cat:b/report.png" in result.stdout
     assert "skimage:cat: not bundled" in run(
         "explain", "skimage:cat", "--model", nets, "-o", "new", code=1
     ).stderr  # fmt: skip
@@ -217,11 +226,12 @@ def test_version_and_help():
     assert "explain" in run("--help").stdout
 
 
-def test_check_is_printed_and_kept(nets):
-    found = run("explain", "skimage:coffee", "--model", nets, "--check", "-o", "out")
-    told = json.loads(Path("out/coffee/check.json").read_text())
-    assert [row["method"] for row in told["channels"]] == [
+def test_check_is_printed_and_kept(nets, monkeypatch):
+    skip_report_picture(monkeypatch)
+    result = run("explain", "skimage:coffee", "--model", nets, "--check", "-o", "out")
+    record = json.loads(Path("out/coffee/check.json").read_text())
+    assert [row["method"] for row in record["channels"]] == [
         "selection", "top-k by contribution", "random"
     ]  # fmt: skip
-    assert "of the layer's contribution to the logit" in found.stdout
-    assert told["classes"][0]["verdict"] in found.stdout
+    assert "of the layer's contribution to the logit" in result.stdout
+    assert record["classes"][0]["verdict"] in result.stdout

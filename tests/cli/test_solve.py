@@ -26,11 +26,11 @@ def file(tmp_path, monkeypatch):
 
 def test_a_large_problem_is_solved_and_proved(file):
     text = output("solve", file, "-o", "found.json")
-    told = json.loads(Path("found.json").read_text())
+    record = json.loads(Path("found.json").read_text())
     true = ac.solve_exact(relu_problem(40, beta=0.7))
-    assert told["energy"] == told["lower_bound"] == pytest.approx(true.energy)
-    assert told["ones"] == np.flatnonzero(true.n).tolist()
-    assert (told["optimal"], told["method"], told["ties"]) == (True, "convex", 1)
+    assert record["energy"] == record["lower_bound"] == pytest.approx(true.energy)
+    assert record["ones"] == np.flatnonzero(true.n).tolist()
+    assert (record["optimal"], record["method"], record["ties"]) == (True, "convex", 1)
     assert "proved optimal" in text
     assert "40 variables" in text
 
@@ -41,9 +41,9 @@ def test_a_models_own_energy_and_labels(tmp_path, monkeypatch):
     (tmp_path / "m.json").write_text(json.dumps(bqm.to_serializable()))
     for sampler in ("exact", "local", "tabu"):
         output("solve", "m.json", "--sampler", sampler, "-o", "found.json")
-        told = json.loads(Path("found.json").read_text())
-        assert told["energy"] == dimod.ExactSolver().sample(bqm).first.energy == -0.5
-        assert (told["ones"], told["optimal"]) == (["b"], True)
+        record = json.loads(Path("found.json").read_text())
+        assert record["energy"] == dimod.ExactSolver().sample(bqm).first.energy == -0.5
+        assert (record["ones"], record["optimal"]) == (["b"], True)
 
 
 def test_options_and_bad_input(file):

@@ -13,10 +13,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_early_figures_a_checkpoint_and_its_card(folder):
-    found = run("train", "--data", "digits", "--maps", "8", "--epochs", "2", "--seed", "3")
+    result = run("train", "--data", "digits", "--maps", "8", "--epochs", "2", "--seed", "3")
     about = read_header("digits-8.safetensors")["about"]
     assert (about["seed"], about["recipe"]["epochs"], about["trunk"]) == (3, 2, "plain")
-    lines = found.stdout.splitlines()
+    lines = result.stdout.splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [["epoch", "1"], ["epoch", "2"]]
     best = f"validation accuracy {about['accuracy']['validation']:.4f}"
     assert best in lines[about["best_epoch"] - 1]
@@ -29,14 +29,14 @@ def test_early_figures_a_checkpoint_and_its_card(folder):
     [
         (["--data", "digit"], "did you mean 'digits'"),
         (["--epochs", "0"], "epochs=0"),
-        (["-o", "x.pt"], "ends in .safetensors"),
-        (["-o", "nowhere/x.safetensors"], "there is no folder 'nowhere'"),
+        (["-o", "x.pt"], "must end in .safetensors"),
+        (["-o", "nowhere/x.safetensors"], "the folder 'nowhere' does not exist"),
         (["--data", "imagenette", "--root", "."], "imagenette"),
         (["--trunk", "torchvision:resnet18:none", "--cut", "layer9"], "no such layer"),
     ],
 )
 def test_what_cannot_be_asked_for(folder, options, message):
-    found = run("train", *options, code=2)
-    assert message in found.stderr
-    assert found.stderr.count("\n") == 1
+    result = run("train", *options, code=2)
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
     assert list(folder.iterdir()) == []

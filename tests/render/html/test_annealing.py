@@ -26,8 +26,8 @@ def e(network, images):
 
 
 def elements(chart, name, kind=None):
-    found = ET.fromstring(str(chart)).iter(name)
-    return [el for el in found if kind is None or el.get("class") == kind]
+    result = ET.fromstring(str(chart)).iter(name)
+    return [el for el in result if kind is None or el.get("class") == kind]
 
 
 def test_texts_and_attributes_are_escaped():

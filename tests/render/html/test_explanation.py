@@ -65,19 +65,19 @@ def test_all_of_it_is_on_the_page(images, tmp_path):
     rows = compare_with_explanation(e)
     path = e.to_html(tmp_path / "e.html", checked=checked, comparison=rows)
     page = Page(path.read_text(encoding="utf-8"))
-    told = page.words()
+    page_text = page.words()
     words = ["Grad-CAM", "Grad-CAM++", "Proved optimal", "F = ", "minimum gap", "bee"]
     for word in (*words, checked["classes"][0]["class"], "top-k by contribution"):
-        assert word in told
-    assert f"{len(e.selected)} of 12" in told
+        assert word in page_text
+    assert f"{len(e.selected)} of 12" in page_text
     assert [c["data-map"] for c in page.all("li", "map")] == [str(c) for c in e.selected]
     assert len(page.all("g", "node")) == e.problem.d
     assert len(page.all("g", "selected")) == len(e.selected)
     assert len(page.all("svg", "chart")) == 4  # levels, success, states, curve
     for row in rows:
-        assert row["sampler"] in told
+        assert row["sampler"] in page_text
     for key in e.provenance:
-        assert key == "warnings" or key.replace("_", " ") in told
+        assert key == "warnings" or key.replace("_", " ") in page_text
 
 
 def test_the_numbers_for_machines_are_those_of_the_json(e):
@@ -144,10 +144,10 @@ def test_nothing_selected(tmp_path):
     model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
     with pytest.warns(AnnealcamWarning):
         e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
-    told = Page(e.to_html(tmp_path / "e.html").read_text()).words()
+    page_text = Page(e.to_html(tmp_path / "e.html").read_text()).words()
     for words in ("No feature map was selected", "Nothing to select", "nothing to anneal",
                   "Warning. no map is alive", "does not predict"):  # fmt: skip
-        assert words in told
+        assert words in page_text
     checked = check_explanation(model, torch.zeros(3, 4, 4), e, resolve())
     assert "No feature map" in Page(explanation_html(e, checked=checked)).words()
 
@@ -164,10 +164,10 @@ def test_a_single_map(tmp_path):
 
 def test_a_cardinality_is_told(network, images, tmp_path):
     e = ac.explain(network, images[0], layer="3", cardinality=2, tau=20.0)
-    told = Page(e.to_html(tmp_path / "e.html").read_text()).words()
-    assert "No selection of exactly 2 maps" in told
-    assert "exactly 2 maps (subspace)" in told
-    assert "change of the energy" not in told  # one map more or less is not allowed
+    page_text = Page(e.to_html(tmp_path / "e.html").read_text()).words()
+    assert "No selection of exactly 2 maps" in page_text
+    assert "exactly 2 maps (subspace)" in page_text
+    assert "change of the energy" not in page_text  # one map more or less is not allowed
 
 
 def test_without_a_view_or_a_photo(e):
@@ -187,9 +187,9 @@ def test_the_photo_given_is_the_one_shown(e):
 @pytest.mark.parametrize("optimal", [True, False, None])
 def test_what_is_proved_is_said(e, optimal):
     info = {"optimum": -9.0, "lower_bound": -9.5}
-    told = replace(e, selection=replace(e.selection, optimal=optimal, info=info))
+    judged = replace(e, selection=replace(e.selection, optimal=optimal, info=info))
     words = {True: "Proved optimal", False: "the lowest is -9", None: "energy below -9.5"}[optimal]
-    assert words in Page(explanation_html(told)).words()
+    assert words in Page(explanation_html(judged)).words()
 
 
 def test_a_place_that_cannot_be_written(e, tmp_path):

@@ -21,9 +21,9 @@ def texts(figure):
 def test_everything_is_on_it_and_inside_it(network, images):
     e = ac.explain(network, images[0], layer="3", class_names=list("abcde"))
     figure = report_picture(e, VIEW)
-    told = "\n".join(texts(figure))
+    all_text = "\n".join(texts(figure))
     for channel in e.selected:
-        assert f"map {channel}" in told
+        assert f"map {channel}" in all_text
     for word in (
         "Grad-CAM",
         "Grad-CAM++",
@@ -32,7 +32,7 @@ def test_everything_is_on_it_and_inside_it(network, images):
         "random guesses",
         "proved optimal",
     ):
-        assert word in told
+        assert word in all_text
     assert len(figure.axes) == 4 + len(e.selected) + 1  # panels, maps, colour key
     figure.draw_without_rendering()
     for text in figure.texts:
@@ -62,10 +62,10 @@ def test_a_long_title_is_wrapped(network, images):
 
 def test_facts_of_a_map(network, images):
     e = ac.explain(network, images[0], layer="3")
-    told = map_facts(e, 0)
-    assert f"{e.importance[e.selected[0]]:.2e}" in told
-    assert f"cosine {e.largest_cosines[0]:.2f}" in told
-    assert f"{e.logit_shares[0]:.1%}" in told or e.logits[e.target] <= 0
+    all_text = map_facts(e, 0)
+    assert f"{e.importance[e.selected[0]]:.2e}" in all_text
+    assert f"cosine {e.largest_cosines[0]:.2f}" in all_text
+    assert f"{e.logit_shares[0]:.1%}" in all_text or e.logits[e.target] <= 0
 
 
 def test_nothing_selected(tmp_path):

@@ -84,9 +84,9 @@ def test_pointing_at_a_card_shows_its_map_on_the_photo(address):
         for act in ("hover", "focus"):
             for card in cards:
                 getattr(card, act)()
-                source, told = stage(page)
+                source, caption = stage(page)
                 assert source == card.locator(".heat").get_attribute("src")
-                assert told == f"Map {card.get_attribute('data-map')} alone"
+                assert caption == f"Map {card.get_attribute('data-map')} alone"
                 assert "lit" in card.get_attribute("class").split()
         assert page.locator(".strip .lit").count() == 1
         page.keyboard.press("Escape")

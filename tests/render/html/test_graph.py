@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import annealcam as ac
@@ -96,6 +96,7 @@ def test_of_many_candidates_the_selected_and_most_relevant_are_shown(e):
     assert shown == set(least) | set(np.argsort(-p.h)[: MOST_NODES - 5])
 
 
+@settings(max_examples=40)
 @given(d=st.integers(1, MOST_NODES), seed=st.integers(0, 99))
 def test_no_node_covers_another_and_all_are_inside(d, seed):
     p = relu_problem(d, seed)

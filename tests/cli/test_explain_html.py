@@ -5,40 +5,33 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 import annealcam as ac
-from annealcam.cli.main import app
 from tests.atlas.synthetic_atlas import write_synthetic_atlas
+from tests.cli.helpers import run, skip_report_picture
 
 NETWORK = "tests.networks:digit_network"
 
 
 @pytest.fixture
-def photo(tmp_path):
+def photo(tmp_path, monkeypatch):
+    skip_report_picture(monkeypatch)
     pixels = np.random.default_rng(0).integers(0, 256, (30, 30, 3), dtype=np.uint8)
     path = tmp_path / "photo.png"
     Image.fromarray(pixels).save(path)
     return path
 
 
-def run(*arguments, code=0):
-    found = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert found.exit_code == code, found.output
-    assert "Traceback" not in found.output
-    return found
-
-
 def explained(photo, folder, *more):
-    found = run("explain", photo, "--model", NETWORK, "--layer", "3", "-o", folder, *more)
-    return found, folder / "photo"
+    result = run("explain", photo, "--model", NETWORK, "--layer", "3", "-o", folder, *more)
+    return result, folder / "photo"
 
 
 def test_the_page_lies_in_the_folder_and_tells_the_check(photo, tmp_path):
-    found, folder = explained(photo, tmp_path / "out", "--html", "--compare")
+    result, folder = explained(photo, tmp_path / "out", "--html", "--compare")
     page = (folder / "explanation.html").read_text(encoding="utf-8")
-    told = json.loads(page.split('id="explanation-data">')[1].split("</script>")[0])
-    assert told == json.loads((folder / "explanation.json").read_text())
+    record = json.loads(page.split('id="explanation-data">')[1].split("</script>")[0])
+    assert record == json.loads((folder / "explanation.json").read_text())
     assert (folder / "check.json").exists()
     for words in (
         "Does the map depend on the class?",
@@ -46,7 +39,7 @@ def test_the_page_lies_in_the_folder_and_tells_the_check(photo, tmp_path):
         "tabu",
     ):
         assert words in page
-    assert "explanation.html" in found.stdout
+    assert "explanation.html" in result.stdout
     explained(photo, tmp_path / "out")  # an older page goes with the older result
     assert not (folder / "explanation.html").exists()
 
@@ -59,16 +52,16 @@ def test_an_atlas_is_shown_and_its_page_wanted(photo, tmp_path):
 
 def test_an_atlas_of_another_network_is_told_of(photo, tmp_path):
     write_synthetic_atlas(tmp_path / "atlas", model="another", layer="3")
-    found, folder = explained(photo, tmp_path / "out", "--atlas", tmp_path / "atlas")
-    assert "the atlas is of another network or layer" in found.stderr
+    result, folder = explained(photo, tmp_path / "out", "--atlas", tmp_path / "atlas")
+    assert "the atlas is of another network or layer" in result.stderr
     assert "it is not shown" in (folder / "explanation.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_an_atlas_costs_no_time(photo, tmp_path):
-    found = run(
+    result = run(
         "explain", photo, "--model", NETWORK, "--atlas", tmp_path, "-o", tmp_path / "o", code=1
     )
-    assert "holds no atlas" in found.stderr
+    assert "holds no atlas" in result.stderr
     assert not (tmp_path / "o").exists()
 
 

@@ -14,10 +14,10 @@ def atlas(tmp_path):
 
 
 def words(figure):
-    found = [figure.get_suptitle()]
+    result = [figure.get_suptitle()]
     for axes in figure.axes:
-        found += [axes.get_title(), *(text.get_text() for text in axes.texts)]
-    return found
+        result += [axes.get_title(), *(text.get_text() for text in axes.texts)]
+    return result
 
 
 def test_a_channels_bars_are_its_profile_and_shares(atlas):
@@ -47,17 +47,17 @@ def test_of_many_classes_those_of_largest_profile(tmp_path):
 
 
 def test_a_classs_rows_are_its_usual_maps(atlas):
-    told = words(class_sheet(atlas, "church"))
-    assert [text for text in told if text.startswith("map ")] == [
+    all_texts = words(class_sheet(atlas, "church"))
+    assert [text for text in all_texts if text.startswith("map ")] == [
         "map 9",
         "map 3",
         "map 6",
         "map 0",
     ]
-    shares = [text for text in told if text.startswith("selected for")]
+    shares = [text for text in all_texts if text.startswith("selected for")]
     assert shares == [f"selected for {share}%" for share in (100, 100, 50, 50)]
-    assert told.count("mostly: church") == 4
-    assert len([text for text in told if text == "church"]) == 12 <= 4 * IN_A_ROW
+    assert all_texts.count("mostly: church") == 4
+    assert len([text for text in all_texts if text == "church"]) == 12 <= 4 * IN_A_ROW
 
 
 def test_a_class_for_which_nothing_is_selected(tmp_path):
