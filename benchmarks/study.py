@@ -42,9 +42,7 @@ def batch(name: str) -> None:
     layer = default_layer(model, images[:1])
     passes = least(lambda: capture(model, images, layer=layer))
     whole = least(lambda: ac.explain(model, images, layer=layer, sampler="greedy"))
-    print(
-        f"{name}, 16 images: passes {passes:.3f} s, explain {whole:.3f} s, {whole / passes:.2f} times"
-    )
+    print(f"{name}, 16 images: passes {passes:.3f} s, explain {whole:.3f} s: {whole / passes:.2f}x")
 
 
 def memory_of(process: psutil.Process) -> int:

@@ -23,7 +23,7 @@ def test_by_name_by_label_and_by_order():
     [
         (NAMES, 3, {}, "class 'kitty' is no class of model 'm'.*labels"),
         (NAMES, 3, {"kity": "cat"}, "'kity' is no class of the data; did you mean 'kitty'"),
-        (NAMES, 3, {"kitty": "dog"}, "two classes of the data are one"),
+        (NAMES, 3, {"kitty": "dog"}, "two classes of the data are the same"),
         (NAMES, 3, {"kitty": "7"}, "the model has classes 0 to 2"),
         (None, 3, {}, "3 classes without names, the data have 2"),
         (None, 3, {"kitty": "cat"}, "no class names"),

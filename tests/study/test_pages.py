@@ -191,7 +191,13 @@ def test_nothing_is_loaded_from_elsewhere(report):
 
 
 def test_hostile_names_stay_text(tmp_path):
-    made = study_table(classes=("a", "b"), images=1, selectors=("exact", "anneal", "topk_alpha"))
+    made = study_table(
+        classes=("a", "b"),
+        images=1,
+        selectors=("exact", "anneal", "topk_alpha"),
+        taus=(10.0,),
+        normalisations=("unit",),
+    )
     spoil = {name: (lambda text: text and HOSTILE + text)
              for name in ("class", "target", "predicted", "image")}  # fmt: skip
     hostile = renamed(made, **spoil, model=lambda _: HOSTILE, layer=lambda _: HOSTILE)

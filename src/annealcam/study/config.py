@@ -135,6 +135,13 @@ class Study:
         _check_ranges(self)
         _check_contradictions(self)
 
+    def __repr__(self) -> str:
+        networks = self.network.models or (f"{self.network.trunk} {self.network.maps}",)
+        return (
+            f"Study(data={self.data.name!r:.60}, networks={list(networks)!r:.120}, "
+            f"seed={self.seed})"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as TOML and JSON hold them."""
         return _plain(self)

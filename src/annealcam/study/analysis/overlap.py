@@ -85,6 +85,9 @@ class ClassOverlap:
         self.groups = groups
         self.draws = [_votes(groups, of_draw) for _, of_draw in rows.groups("draw")]
 
+    def __repr__(self) -> str:
+        return f"ClassOverlap({len(self.draws)} draws of {self.groups!r})"
+
     @cached_property
     def matrices(self) -> list[Float[Array, "classes classes"]]:
         """The overlap of every pair of classes, for each draw."""

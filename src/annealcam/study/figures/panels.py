@@ -84,7 +84,8 @@ def setting_names(settings: Sequence[Setting]) -> dict[Setting, str]:
 def styled(settings: Sequence[Setting]) -> list[tuple[Setting, str, dict[str, Any]]]:
     """Return each setting with its name, colour and mark; these repeat after six."""
     names = setting_names(settings)
-    return [(one, names[one], style) for one, style in zip(settings, cycle(_SETTING_STYLES))]
+    styles = cycle(_SETTING_STYLES)
+    return [(setting, names[setting], next(styles)) for setting in settings]
 
 
 def stem(*parts: str) -> str:
@@ -201,10 +202,10 @@ def scale(panels: Sequence[Axes], values: Float[Array, " n"], *, axis: str = "y"
         few = float(positive.max() / positive.min()) < MANY_DECADES
         for axes in panels:
             (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
-            one = axes.yaxis if axis == "y" else axes.xaxis
-            one.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,)))
-            one.set_minor_locator(NullLocator())
-            one.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+            ticks = axes.yaxis if axis == "y" else axes.xaxis
+            ticks.set_major_locator(LogLocator(subs=(1.0, 3.0) if few else (1.0,)))
+            ticks.set_minor_locator(NullLocator())
+            ticks.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     return wide
 
 

@@ -1,4 +1,4 @@
-"""The networks of a study, opened once in every process, and how the data's classes fit them."""
+"""The networks of a study, opened once in each process, and their match with the data's classes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """What the rest of a study needs to know of a network: no tensors.
+    """The facts about a network that a study needs, without tensors.
 
-    `model` opens it and `name` is what it is called in the table: for a file, the file's stem.
-    `targets` holds the network's class for each class of the data, `names` the names of all of
-    the network's classes.
+    `model` opens it, and `name` is its name in the table: for a file, the stem. `targets` holds the
+    network's class for each class of the data, `names` the names of all of the network's classes.
     """
 
     model: str
@@ -30,10 +29,16 @@ class NetworkCard:
     names: tuple[str, ...]
     targets: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return (
+            f"NetworkCard({self.name!r:.100}, layers={self.layers!r:.100}, "
+            f"{len(self.names)} classes)"
+        )
+
 
 @lru_cache(maxsize=4)
 def opened(model: str, device: str) -> LoadedModel:
-    """Return a network on its device; the same process opens it once."""
+    """Return a network on its device; each process opens it once."""
     from annealcam.models.devices import move
     from annealcam.models.load import load_model
 
@@ -50,13 +55,13 @@ def card_of(
     labels: Mapping[str, str],
     example: Any,
 ) -> NetworkCard:
-    """Describe a network, before any work: its layers and classes are there, or it is refused.
+    """Describe a network, after checking that it has the layers and the classes of the data.
 
     Args:
         model, device: as in the configuration.
-        layers: asked for; none takes the default layer, as the photo `example` finds it.
+        layers: names of layers; none means the default layer for the photo `example`.
         classes: of the data.
-        labels: the network's class for those whose names differ.
+        labels: the network's class for each class whose name differs.
         example: a photo.
 
     Raises:
@@ -69,19 +74,19 @@ def card_of(
     from annealcam.models.weights import fingerprint
 
     network, preprocess, names = opened(model, device)
-    seen = preprocess(example)[None]
+    image = preprocess(example)[None]
     for layer in layers:
         find_layer(network, layer)
     with borrowed(network), torch.no_grad():
-        count = run(network, seen).shape[1]
-    own = tuple(names) if names is not None else tuple(map(str, range(count)))
+        count = run(network, image).shape[1]
+    class_names = tuple(names) if names is not None else tuple(map(str, range(count)))
     return NetworkCard(
         model=model,
         name=Path(model).stem if model.endswith((".safetensors", ".pt2")) else model,
-        layers=tuple(layers) or (default_layer(network, seen),),
+        layers=tuple(layers) or (default_layer(network, image),),
         hash=fingerprint(network),
-        names=own,
-        targets=matched(classes, own if names is not None else None, count, labels, model),
+        names=class_names,
+        targets=matched(classes, names, count, labels, model),
     )
 
 
@@ -94,10 +99,10 @@ def matched(
 ) -> tuple[int, ...]:
     """Return the network's class for each class of the data: by `labels`, else by name.
 
-    A network without names is taken to have the data's classes in their order, if it has as many.
+    A network without class names is assumed to have the data's classes in their order.
 
     Raises:
-        ArgumentError: a class is none of the network's, or two classes are the same one.
+        ArgumentError: the network lacks a class, or two classes match the same one.
 
     >>> matched(["cat", "dog"], ["Dog", "hare", "Cat"], 3, {}, "net")
     (2, 0)
@@ -113,20 +118,22 @@ def matched(
         if count != len(classes):
             raise ArgumentError(
                 f"model={model!r}: {count} classes without names, the data have {len(classes)}; "
-                "say under [data.labels] which is which"
+                "match them under [data.labels]"
             )
         return tuple(range(count))
-    found = []
+    targets = []
     for name in classes:
         try:
             index = resolve_target(labels.get(name, name), names, count)
         except TargetError as error:
             raise ArgumentError(
                 f"data: class {name!r} is no class of model {model!r} ({error}); "
-                "say under [data.labels] which it is"
+                "match it under [data.labels]"
             ) from None
         assert index is not None
-        found.append(index)
-    if len(set(found)) < len(found):
-        raise ArgumentError(f"data.labels: two classes of the data are one of model {model!r}")
-    return tuple(found)
+        targets.append(index)
+    if len(set(targets)) < len(targets):
+        raise ArgumentError(
+            f"data.labels: two classes of the data are the same class of model {model!r}"
+        )
+    return tuple(targets)

@@ -1,4 +1,4 @@
-"""One shard, from photos to its part of the table: the work that is sent to a worker."""
+"""The task of a worker: one shard, from its photos to its part of the table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=2)
 def photos_of(name: str, part: str, root: str) -> LabelledSet:
-    """Return a part of a set; the same process looks it up once."""
+    """Return a part of a data set; each process opens it once."""
     return load_set(name, part=part, root=root or None)
 
 
@@ -36,25 +36,27 @@ def photos(data: Data) -> LabelledSet:
 
 def describe(study: Study, model: str) -> NetworkCard:
     """Describe a network of a study; see `card_of`."""
-    shown, network = photos(study.data), study.network
+    images, network, labels = photos(study.data), study.network, study.data.labels
     return card_of(
-        model, network.layers, network.device, shown.classes, study.data.labels, shown.first_photo()
+        model, network.layers, network.device, images.classes, labels, images.first_photo()
     )
 
 
 def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int:
-    """Do a shard and write its part of the table; return the number of images used.
+    """Run a shard and write its part of the table; return the number of images used.
 
-    Equal shards give equal bytes, whatever was done before and elsewhere. The part of the table
-    is written last: where it is, the shard is done.
+    Equal shards give equal bytes, whatever ran before or elsewhere. The part of the table is
+    written last: a shard with a part is done.
 
     Raises:
-        OutputError: the folder of the run is not to be seen from here, or cannot be written.
-        AnnealcamError: the network or the data did not play along.
+        OutputError: the worker cannot find or write the folder of the run.
+        AnnealcamError: the network or the data failed.
     """
     run = Path(folder)
     if not (run / TABLE).is_dir():
-        raise OutputError(f"{folder}: not to be seen from a worker; all need the same folder")
+        raise OutputError(
+            f"{folder}: a worker cannot find it; all workers need this folder under the same path"
+        )
     _one_thread()
     log = Log(shard.label, shard.setting.model, shard.setting.layer, shard.wanted)
     rows: list[dict[str, Any]] = []
@@ -71,7 +73,7 @@ def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int
 
 
 def _one_thread() -> None:
-    """One core a worker: two of them on two cores do more than two threads of one."""
+    """Use one core for each worker: two workers on two cores are faster than two threads."""
     import torch
 
     torch.set_num_threads(1)
@@ -81,7 +83,7 @@ def _one_thread() -> None:
 def _network_layer(
     model: str, layer: str, device: str, name: str, part: str, root: str
 ) -> NetworkLayer:
-    """Return a layer of a network; the same process opens it once."""
+    """Return a layer of a network; each process opens it once."""
     from annealcam.models.network_layer import NetworkLayer
 
     return NetworkLayer.open(
@@ -92,17 +94,17 @@ def _network_layer(
 def _batches(
     study: Study, shard: Shard, card: NetworkCard, log: Log
 ) -> Iterator[CapturedBatch[str]]:
-    """Yield the shard's photos by name, captured; those that cannot be read go into the log."""
+    """Yield captured batches of the shard's photos; unreadable ones are skipped and logged."""
     from annealcam.models.network_layer import capture_batches
 
-    data, network, shown = study.data, study.network, photos(study.data)
-    numbers = shard.images(shown.of_class(shard.label).tolist())
+    data, network, images = study.data, study.network, photos(study.data)
+    indices = shard.images(images.of_class(shard.label).tolist())
     target = card.targets[shard.label]
     return capture_batches(
         _network_layer(
             card.model, shard.setting.layer, network.device, data.name, data.part, data.root
         ),
-        ((shown.images[number], partial(shown.open, number)) for number in numbers),
+        ((images.images[index], partial(images.open, index)) for index in indices),
         batch_size=network.batch,
         skip=lambda image, error: log.skipped.append({"image": image, "reason": str(error)}),
         target_of=(lambda _: target) if study.problem.explain == "label" else None,
@@ -145,7 +147,7 @@ def _rows_of_batch(
 
 
 def _write(run: Path, shard: Shard, rows: list[dict[str, Any]], log: Log) -> None:
-    """The log first: where the part of the table is, its log is."""
+    """Write the log first, so that every part of the table has one."""
     with log.timing("writing"):
         part = table_of(rows)
     with file_written_aside(run / LOG / shard.log) as file:
