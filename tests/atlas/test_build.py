@@ -1,4 +1,4 @@
-"""An atlas is what looking at every photo by hand gives; killed and resumed, the same bits."""
+"""An atlas equals brute force over all photos; interrupted builds continue to the same bits."""
 
 import json
 
@@ -24,7 +24,10 @@ CLASSES = ("blue sky", "red dot", "white patch")
 
 
 def planted(n=30, seed=0):
-    """Grey noise; class 1 has a red square, class 2 a white one, 2 x 2 cells; where, is told."""
+    """Return grey noise, with a red square of 2 x 2 cells for class 1 and a white one for class 2.
+
+    The places of the squares are returned as well.
+    """
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 40, (n, CELL * CELLS, CELL * CELLS, 3)).astype(np.uint8)
     labels = np.arange(n) % 3
@@ -110,22 +113,22 @@ def test_a_dead_channel_responds_to_nothing(known):
     assert known[0].crops(2) == []
 
 
-def test_signed_maps_are_told_of(known):
+def test_signed_maps_raise_a_warning(known):
     assert "signed maps" in known[0].settings["warnings"][0]
 
 
 @pytest.mark.parametrize(
-    "choices",
-    [{"sampler": "exact"}, {"preset": "paper", "sampler": "exact"},
-     {"sampler": "anneal", "cardinality": 3, "seed": 5}],
+    ("options", "step"),
+    [({"sampler": "exact"}, 7), ({"preset": "paper", "sampler": "exact"}, 7),
+     ({"sampler": "anneal", "cardinality": 3, "seed": 5}, 29)],
 )  # fmt: skip
-def test_selections_are_those_of_explain_photo_by_photo(choices, tmp_path):
+def test_selections_are_those_of_explain_photo_by_photo(options, step, tmp_path):
     loaded = LoadedModel(*digit_network())
-    data = load_set("digits").subset(np.arange(0, 300, 7))
-    atlas = build_atlas(data, loaded, "3", tmp_path / "atlas", settings=resolve(**choices))
+    data = load_set("digits").subset(np.arange(0, 300, step))
+    atlas = build_atlas(data, loaded, "3", tmp_path / "atlas", settings=resolve(**options))
     counted = np.zeros((12, 10))
     for i in range(len(data)):
-        e = ac.explain(loaded.model, loaded.preprocess(data.open(i)), layer="3", **choices)
+        e = ac.explain(loaded.model, loaded.preprocess(data.open(i)), layer="3", **options)
         counted[e.selected, data.labels[i]] += 1
         assert atlas.channels == len(e.importance)
     counts = np.bincount(data.labels, minlength=10)
@@ -157,14 +160,20 @@ def digits_atlas(folder, **options):
     return build_atlas(data, LoadedModel(*digit_network()), "3", folder, batch=8, **options)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "atlas"
+    digits_atlas(folder, shard=2)
+    return folder
+
+
 class Stop(Exception):
     pass
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, Stop])
-def test_a_build_that_is_stopped_goes_on_to_the_same_bits(tmp_path, interruption):
-    digits_atlas(tmp_path / "whole", shard=2)
-    done_before = []
+def test_an_interrupted_build_continues_to_the_same_bits(tmp_path, whole, interruption):
+    reports = []
 
     def stop(what, done, of):
         if what == "photos" and done > 50:
@@ -173,20 +182,27 @@ def test_a_build_that_is_stopped_goes_on_to_the_same_bits(tmp_path, interruption
     with pytest.raises(interruption):
         digits_atlas(tmp_path / "atlas", shard=2, progress=stop)
     assert not (tmp_path / "atlas").exists()
-    kept = tmp_path / "atlas.parts"
-    written = {file.name: file.stat().st_mtime_ns for file in kept.glob("part-*")}
-    assert len(written) == 3
-    digits_atlas(tmp_path / "atlas", shard=2, progress=lambda *told: done_before.append(told))
-    assert next(told for told in done_before if told[0] == "photos") == ("photos", 48, 90)
-    assert files(tmp_path / "atlas") == files(tmp_path / "whole")
-    assert not kept.exists()
+    parts = tmp_path / "atlas.parts"
+    assert len(list(parts.glob("part-*"))) == 3
+    digits_atlas(tmp_path / "atlas", shard=2, progress=lambda *report: reports.append(report))
+    assert next(report for report in reports if report[0] == "photos") == ("photos", 48, 90)
+    assert files(tmp_path / "atlas") == files(whole)
+    assert not parts.exists()
 
 
 @pytest.mark.parametrize("shard", [1, 3, 50])
-def test_the_size_of_shards_changes_no_bit(tmp_path, shard):
-    digits_atlas(tmp_path / "a", shard=2)
-    digits_atlas(tmp_path / "b", shard=shard)
-    assert files(tmp_path / "a") == files(tmp_path / "b")
+def test_the_size_of_shards_changes_no_bit(tmp_path, whole, shard):
+    digits_atlas(tmp_path / "atlas", shard=shard)
+    assert files(tmp_path / "atlas") == files(whole)
+
+
+def test_unreadable_photos_leave_the_batches_of_others_alone(tmp_path):
+    data, _ = planted()
+    photos = in_folders(data, tmp_path / "photos", {0, 5, 17})
+    for shard in (1, 2):
+        folder = tmp_path / f"atlas-{shard}"
+        build_atlas(photos, known_network(), "maps", folder, top=5, batch=4, shard=shard)
+    assert files(tmp_path / "atlas-1") == files(tmp_path / "atlas-2")
 
 
 def test_the_order_of_the_photos_changes_nothing_but_rounding(tmp_path, known):
@@ -204,20 +220,18 @@ def test_the_order_of_the_photos_changes_nothing_but_rounding(tmp_path, known):
         assert mine == others
 
 
-def test_a_whole_atlas_is_returned_as_it_is(tmp_path):
-    first = digits_atlas(tmp_path / "atlas")
-    before = (tmp_path / "atlas" / store.MANIFEST).stat().st_mtime_ns
-    told = []
-    again = digits_atlas(tmp_path / "atlas", progress=lambda *what: told.append(what[0]))
-    assert (tmp_path / "atlas" / store.MANIFEST).stat().st_mtime_ns == before
-    assert "photos" not in told
-    np.testing.assert_array_equal(first.selected, again.selected)
+def test_a_complete_atlas_is_returned_unchanged(whole):
+    before = files(whole), (whole / store.MANIFEST).stat().st_mtime_ns
+    steps = []
+    again = digits_atlas(whole, progress=lambda step, *_: steps.append(step))
+    assert (files(whole), (whole / store.MANIFEST).stat().st_mtime_ns) == before
+    assert "photos" not in steps
+    assert again.channels == 12
 
 
-def test_another_atlas_is_not_overwritten(tmp_path):
-    digits_atlas(tmp_path / "atlas")
+def test_another_atlas_is_not_overwritten(whole):
     with pytest.raises(ArgumentError, match=r"holds another atlas \(top is 9 there, 3 here\)"):
-        digits_atlas(tmp_path / "atlas", top=3)
+        digits_atlas(whole, top=3)
 
 
 def test_parts_of_another_atlas_are_refused(tmp_path):
@@ -257,12 +271,12 @@ def in_folders(data, folder, broken):
     return load_set(f"folder:{folder}", part="all")
 
 
-def test_photos_that_cannot_be_read_are_left_out_and_told(tmp_path, known):
+def test_unreadable_photos_are_left_out_and_listed(tmp_path, known):
     atlas, data, _ = known
     gone = data.images.index(atlas.portrait(0).regions[0].image)
     photos = in_folders(data, tmp_path / "some", {0, gone})
     small = build_atlas(photos, known_network(), "maps", tmp_path / "atlas", top=5, batch=1)
-    skipped = [told["image"].partition("/")[2] for told in small.settings["skipped"]]
+    skipped = [photo["image"].partition("/")[2] for photo in small.settings["skipped"]]
     assert skipped == [f"{data.images[i]}.png" for i in (0, gone)]
     assert small.counts.sum() == 28
     assert small.settings["photos"] == 28
@@ -278,8 +292,8 @@ def test_some_photos_of_each_class(tmp_path):
     assert atlas.counts.tolist() == [3] * 10
     other = build_atlas(digits, "digits", "block.1", tmp_path / "b", photos_per_class=3, seed=2)
     assert not np.array_equal(atlas.profiles, other.profiles)
-    told = json.loads((tmp_path / "a" / store.MANIFEST).read_text())
-    assert told["identity"]["photos_per_class"] == 3
+    manifest = json.loads((tmp_path / "a" / store.MANIFEST).read_text())
+    assert manifest["identity"]["photos_per_class"] == 3
 
 
 @pytest.mark.parametrize(
