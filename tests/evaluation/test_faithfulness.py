@@ -9,7 +9,7 @@ import torch
 import annealcam as ac
 from annealcam.evaluation.faithfulness import check_explanation, check_sentences
 from annealcam.settings import resolve
-from tests.networks import small_network
+from tests.networks import headed, small_network
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,22 @@ def test_the_curve_is_that_of_a_linear_head(checked):
         assert row["kept_share"] <= most + 1e-4
     few = min(row["maps"] for row in curve if row["kept_share"] >= 0.9)
     assert check_sentences(found)[3].startswith(f"{few} maps keep ")
+
+
+def test_the_fewest_maps_keep_nine_tenths():
+    row = {"beta": 0.5, "kept_share_top": 0.95}
+    curve = [row | {"maps": k, "kept_share": kept} for k, kept in ((2, 0.89), (3, 0.91), (5, 0.99))]
+    (line,) = check_sentences({"channels": [], "curve": curve, "classes": []})
+    assert line.startswith("3 maps keep 91.0% of the layer's contribution")
+    (line,) = check_sentences({"channels": [], "curve": curve[:1], "classes": []})
+    assert line.startswith("no beta selects maps that keep 90%")
+
+
+def test_random_maps_are_drawn_among_those_that_contribute():
+    live = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(1)) + 0.1
+    maps = torch.cat([live, torch.zeros(30, 4, 4)])
+    network = headed(lambda x: maps.expand(len(x), -1, -1, -1), [1.0] * 33)
+    image = torch.zeros(3, 4, 4)
+    e = ac.explain(network, image, layer="maps", sampler="exact", cardinality=3)
+    check = check_explanation(network, image, e, resolve(sampler="exact", cardinality=3))
+    assert [row["kept_share"] for row in check["channels"]] == pytest.approx([1.0] * 3)

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
 
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Controls:
     """The number of shots, and the annealing time or a schedule; without both, solver defaults.
 
@@ -46,6 +47,11 @@ class Controls:
             set_field(self, "annealing_time", _positive("annealing_time", self.annealing_time))
         if self.anneal_schedule is not None:
             set_field(self, "anneal_schedule", _forward(_points(self.anneal_schedule)))
+
+    def __repr__(self) -> str:
+        points = self.anneal_schedule and f"{len(self.anneal_schedule)} points"
+        return short_repr("Controls", shots=self.shots, annealing_time=self.annealing_time,
+                          anneal_schedule=points)  # fmt: skip
 
     @property
     def length(self) -> float | None:
