@@ -129,6 +129,14 @@ def test_agrees_with_grad_cam(kind, monkeypatch):
         assert np.abs(theirs(images, maps, classes, network) - our_score).max() < 1e-3
 
 
+def test_imputed_pixels_have_a_noise_of_one_hundredth():
+    image, hole = torch.randn(3, 40, 40), torch.zeros(1, 40, 40, dtype=torch.bool)
+    hole[0, :30] = True
+    noise = impute(image, hole, seed=1) - impute(image, hole, noise=0.0)
+    assert float(noise[:, :, :30].std()) == pytest.approx(0.01, rel=0.05)
+    assert not noise[:, :, 30:].any()
+
+
 def test_counts_are_those_of_the_percentile():
     for pixels in (49, 400, 50176):
         values = np.random.default_rng(pixels).random(pixels)

@@ -59,6 +59,12 @@ def test_the_default_number_of_kicks_leaves_deep_minima():
     assert few > usual + 1.0
 
 
+@pytest.mark.parametrize(("relevance", "selected"), [(1e-6, [1, 1]), (1e-14, [1, 0])])
+def test_a_small_gain_is_taken_and_rounding_is_not(relevance, selected):
+    problem = ac.SelectionProblem([1.0, relevance], np.zeros((2, 2)), beta=0.5)
+    assert local_search(problem, kicks=0).tolist() == selected
+
+
 def test_a_start_is_never_left_for_worse():
     problem = relu_problem(40, cardinality=6, beta=0.8)
     best = local_search(problem)
