@@ -1,7 +1,7 @@
-"""The one family of exceptions: each message names the argument, its value and the mend.
+"""The exceptions of annealcam: each message names the argument, its value and the remedy.
 
-`UsageError` and its children mean that the caller asked for something that cannot be; the others
-mean that the world (a file, a network's numbers, a disk) did not play along.
+A `UsageError` means that the call was not valid. All others mean that something outside of it
+failed: a file, the numbers of a network, a disk, a service.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 
 class AnnealcamError(Exception):
-    """The root of every error that annealcam raises on purpose."""
+    """The base class of all errors of annealcam."""
 
 
 class UsageError(AnnealcamError, ValueError):
-    """What was asked for cannot be; the message says what can."""
+    """A call is not valid; the message names what is."""
 
 
 class ArgumentError(UsageError):
@@ -31,19 +31,19 @@ class TargetError(UsageError):
 
 
 class ProblemTooLargeError(UsageError):
-    """A selection problem has more variables than the solver that was asked can hold."""
+    """A selection problem has more variables than the solver can hold."""
 
 
 class EmbeddingError(ProblemTooLargeError):
-    """A selection problem has more variables than the graph of a quantum processor has room for."""
+    """A selection problem does not fit on the graph of a quantum processor."""
 
 
 class ModelError(AnnealcamError):
-    """A network cannot be had, or does not behave like an image classifier."""
+    """A network cannot be loaded, or does not behave like an image classifier."""
 
 
 class ModelNameError(UsageError, ModelError):
-    """A network or its weights are asked for by a name that nothing has."""
+    """No network or weights have the given name."""
 
 
 class ImageError(AnnealcamError):
@@ -67,7 +67,7 @@ class SamplerError(AnnealcamError):
 
 
 class MissingCredentialsError(SamplerError):
-    """A sampler is a service on the network, and no credentials that it takes were found."""
+    """A sampler is an online service, and there are no credentials for it."""
 
 
 class OutputError(AnnealcamError):
@@ -79,7 +79,7 @@ class WorkerError(AnnealcamError):
 
 
 class AnnealcamWarning(UserWarning):
-    """Something that does not stop the work, but that the reader of a result must know."""
+    """A doubt that does not stop the work, but that a reader of the result must know."""
 
 
 def suggest(name: str, known: Iterable[str], *, most: int = 3) -> str:
@@ -93,7 +93,7 @@ def suggest(name: str, known: Iterable[str], *, most: int = 3) -> str:
 
 
 def _near(name: str, known: list[str], most: int) -> list[str]:
-    """Names that contain `name` as a word are nearer than names that merely look alike."""
+    """Return the nearest names: those that contain `name` as a word, then similar ones."""
     folded = {k.casefold(): k for k in known}
     inside = [k for low, k in folded.items() if name.casefold() in low.replace(",", " ").split()]
     alike = difflib.get_close_matches(name.casefold(), folded, n=most, cutoff=0.6)

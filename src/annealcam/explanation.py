@@ -129,9 +129,9 @@ class Explanation:
     def annealing(self) -> dict[str, Any]:
         """The arguments of the annealing: `anneal(e.problem, **e.annealing)` runs it again.
 
-        They are tau, normalisation, schedule and constraint. Empty where nothing was annealed:
-        `anneal` then takes its defaults. A schedule that was given as an object is recorded by its
-        name alone.
+        They are tau, normalisation, schedule and constraint. The dict is empty where nothing was
+        annealed, and `anneal` then uses its defaults. Of a schedule that is an object, only the
+        name is recorded.
         """
         if self.selection.sampler != "anneal":
             return {}
@@ -218,7 +218,7 @@ class Explanation:
         Args:
             path: the file.
             photo: the part of the photo that the network saw; None takes `view`.
-            checked: what `annealcam.evaluation.check_explanation` found.
+            checked: the result of `annealcam.evaluation.check_explanation`.
             comparison: the rows of `annealcam.evaluation.compare_with_explanation`.
             annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
             atlas: what the layer's maps usually respond to, as `open_atlas` returns it.

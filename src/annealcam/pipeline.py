@@ -112,7 +112,7 @@ def explain(
     over its maximum. The map is ReLU(sum_a alpha_a f^(a)) over the selection.
 
     Args:
-        model: an image classifier; it is left exactly as found.
+        model: an image classifier; it is not changed.
         image: (3, H, W), or (n, 3, H, W) for a list of explanations; already normalised.
         layer: a module's name, or the module itself; None takes the last convolutional output after
             its activation. A list of them gives a list with the result of each, in its order.
@@ -122,7 +122,7 @@ def explain(
             (alpha, the mean of g).
         objective: what beta weighs. `relative` (default): relevance and redundancy as shares of
             those of the most relevant maps, so that beta means one thing for any image and size;
-            `problem.beta` is the beta of the energy that follows. `sum`: the energy's own beta.
+            `problem.beta` is the beta of the energy that follows. `sum`: that beta itself.
         beta: trade-off of relevance against redundancy in [0, 1]; default 2/3 (`sum`: 0.9).
         cardinality: select exactly so many maps; None leaves it to the energy (about seven).
         preset: `paper` takes importance gradcam, the plain sum, beta 0.7 and the map of the
@@ -131,13 +131,13 @@ def explain(
             simulation of an annealer, best of `shots`; above 24 candidates `local` replaces it,
             with a warning), `exact` (with proof), `sa`, ...; or an object with dimod's
             `sample(bqm)`.
-        sampler_options: the sampler's own, such as {"chain_strength": 2.0}; docs/samplers.md.
+        sampler_options: options of the sampler, such as {"chain_strength": 2.0}; docs/samplers.md.
         seed: equal seeds give equal bits.
         max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
             `sum` the most relevant; the result records how many were left out and what share of
             the relevance they carry.
-        tau, normalisation, schedule: of the annealing; see `annealcam.anneal`. tau is 100 if not
-            given, with the preset `paper` 50.
+        tau, normalisation, schedule: of the annealing; see `annealcam.anneal`. tau is 100 by
+            default, and 50 with the preset `paper`.
         shots: measurements of the annealed state; None takes d^2.
         map_form: `relu_of_sum` (default) or `sum_of_relu` (the paper's code).
         model_name, photo_name: for the record.
@@ -211,7 +211,7 @@ def cam(
     """Return the raw map of a method at the layer's resolution: ReLU applied, not normalised.
 
     Args:
-        model: an image classifier; it is left exactly as found.
+        model: an image classifier; it is not changed.
         image: (3, H, W), or (n, 3, H, W) for maps (n, h, w); already normalised.
         layer: as in `explain`.
         target: a class, or one for each image; None takes the predicted class.

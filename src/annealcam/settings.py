@@ -64,7 +64,8 @@ class Settings:
             object.__setattr__(self, "sampler", sampler_named(self.sampler).name)
         elif not callable(getattr(self.sampler, "sample", None)):
             raise ArgumentError(
-                f"sampler={self.sampler!r}: has no method sample(bqm); give a name or a dimod sampler"
+                f"sampler={self.sampler!r}: has no method sample(bqm); "
+                "give a name or a dimod sampler"
             )
         plain = {
             "beta": check_beta(self.beta),
@@ -136,9 +137,9 @@ def _plain(options: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 @renamed_arguments(convention="normalisation")
 def resolve(preset: str | None = None, **choices: Any) -> Settings:
-    """Return the settings of a preset, with the given choices above it; None leaves a default.
+    """Return the settings of a preset, with `choices` above it; None leaves a default.
 
-    A beta that neither gives is the one that suits the objective.
+    Without a beta, the default of the objective is used.
 
     Raises:
         ArgumentError: no preset has that name, or a choice is out of range.

@@ -48,5 +48,5 @@ def test_the_card_of_a_network():
     opened.cache_clear()
     with pytest.raises(LayerError, match="no such layer"):
         card_of("tests.networks:digit_network", ("block",), "cpu", classes, {}, photo)
-    with pytest.raises(ArgumentError, match="device='cuda:99': not to be had"):
+    with pytest.raises(ArgumentError, match="device='cuda:99': not available"):
         card_of("tests.networks:digit_network", (), "cuda:99", classes, {}, photo)

@@ -1,4 +1,4 @@
-"""Activations and gradients of one layer; the model is left exactly as it was found."""
+"""Activations and gradients of one layer; the model is not changed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ Reshape: TypeAlias = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """What one forward and one backward pass through a network say about one layer.
+    """Activations and gradients of one layer, from one forward and one backward pass.
 
-    Activations and gradients are float32 (float64 if the network is), on the network's device,
-    and free of any graph; `dtype` is that of the network. `gradients[i]` is the gradient of
-    `logits[i, targets[i]]`.
+    Attributes:
+        layer: the name of the module.
+        activations: f, float32 (float64 if the network is), on the network's device.
+        gradients: `gradients[i]` is the gradient of `logits[i, targets[i]]`; no graph is attached.
+        logits: of all classes.
+        targets: the explained class of each image.
+        dtype: of the network.
     """
 
     layer: str
@@ -50,8 +54,8 @@ def capture(
 ) -> Capture:
     """Return the activations f of `layer` and the gradients dz_c/df for a batch of images.
 
-    The model runs in evaluation mode and is given back as it was found: mode, hooks, `.grad`,
-    `requires_grad`, random state; also after an error. It works inside `torch.no_grad()` and
+    The model runs in evaluation mode and is then restored: mode, hooks, `.grad`, `requires_grad`,
+    random state; also after an error. It works inside `torch.no_grad()` and
     `torch.inference_mode()`, with frozen parameters, in bfloat16, on any device, and on compiled
     models (which run uncompiled here). A layer that runs several times counts at its last run.
 
@@ -110,14 +114,14 @@ def as_maps(output: Any, layer: str) -> Tensor:
         LayerError: it is something else.
     """
     if not isinstance(output, Tensor) or output.ndim != 4:
-        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        kind = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise LayerError(
-            f"layer={layer!r}: gives {found}, not maps (n, maps, h, w); "
+            f"layer={layer!r}: gives {kind}, not maps (n, maps, h, w); "
             "choose a convolutional layer (`annealcam layers` lists them)"
         )
     if output.shape[2:].numel() < 2:
         raise LayerError(
-            f"layer={layer!r}: its maps are single numbers (1 x 1): nowhere to look; "
+            f"layer={layer!r}: its maps are single numbers (1 x 1), without places; "
             "choose a layer before the pooling (`annealcam layers` lists them)"
         )
     return output
@@ -129,9 +133,9 @@ def never_ran(layer: str) -> LayerError:
 
 
 def _cut_into(taken: list[Tensor], layer: str, *, any_shape: bool) -> Hook:
-    """A hook that starts the graph at the layer: what lies before it needs no gradient.
+    """Return a hook that starts the graph at the layer: nothing before it needs a gradient.
 
-    The clone that it hands on may be overwritten (in-place ReLU) without touching what was taken.
+    It passes on a clone, which may be overwritten (in-place ReLU) while the stored output stays.
     """
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
@@ -168,7 +172,7 @@ def _gradients(logits: Tensor, targets: Tensor, taken: list[Tensor], layer: str)
 def targets_of(
     logits: Float[Tensor, "n classes"], targets: int | Sequence[int] | None
 ) -> Int[Tensor, " n"]:
-    """Return the class to explain for each image: as asked, or the predicted one.
+    """Return the class to explain for each image: its target, or the predicted class.
 
     Raises:
         TargetError: a target is not a class of the model, or there are too few or too many.

@@ -25,7 +25,7 @@ def explanation_map(
 ) -> Float[Tensor, "h w"]:
     """Return Grad-CAM's weighted sum over the selected maps S only.
 
-    relu_of_sum: ReLU(sum_{a in S} alpha_a f^(a))       (Grad-CAM's own form)
+    relu_of_sum: ReLU(sum_{a in S} alpha_a f^(a))       (the form of Grad-CAM)
     sum_of_relu: sum_{a in S} ReLU(alpha_a f^(a))       (the paper's code)
 
     With every map selected, `relu_of_sum` is Grad-CAM.

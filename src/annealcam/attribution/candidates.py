@@ -48,14 +48,14 @@ def find_candidates(
     ([2], 1, 1, 0.25)
     """
     order = ranked(maps, importance)
-    kept = torch.arange(min(limit, len(order)), device=order.device)
+    places = torch.arange(min(limit, len(order)), device=order.device)
     if beta is not None and len(order) > limit:
-        kept = diverse(maps[order], importance[order], beta=beta, size=size, limit=limit)
-    left = torch.ones(len(order), dtype=torch.bool, device=order.device)
-    left[kept] = False
-    many = len(order) - len(kept)
-    share = _sum(importance[order[left]]) / _sum(importance[order]) if many else 0.0
-    return Candidates(order[kept].sort().values, int((~alive(maps)).sum()), many, share)
+        places = diverse(maps[order], importance[order], beta=beta, size=size, limit=limit)
+    others = torch.ones(len(order), dtype=torch.bool, device=order.device)
+    others[places] = False
+    left_out = len(order) - len(places)
+    share = _sum(importance[order[others]]) / _sum(importance[order]) if left_out else 0.0
+    return Candidates(order[places].sort().values, int((~alive(maps)).sum()), left_out, share)
 
 
 def ranked(

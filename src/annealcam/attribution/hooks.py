@@ -1,4 +1,4 @@
-"""A model on loan: used for gradient work, and given back exactly as it was."""
+"""Hooks on a model that is borrowed for gradient work and then restored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BORROWING = threading.RLock()  # one borrower at a time: a hook would see the o
 
 @contextmanager
 def borrowed(model: nn.Module) -> Iterator[None]:
-    """Lend a model for gradient work and give it back exactly as it was, also after an error.
+    """Prepare a model for gradient work and restore it afterwards, also after an error.
 
     Inside: evaluation mode, parameters frozen (so that no graph is built before a hook starts
     one), gradients on, compiled parts run as written (they would ignore new hooks).
@@ -75,7 +75,7 @@ def layer_names(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def layer_name(model: nn.Module, layer: Any) -> str:
-    """Return the name of a layer that is given by its name or as a module of the network.
+    """Return the name of a layer, which may be a name or a module of the network.
 
     Raises:
         LayerError: the module is no part of the network, or `layer` is neither.
@@ -111,9 +111,12 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
 
 
 def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
-    """Return the logits (rows, classes) of a borrowed model, or say what came instead.
+    """Return the logits (rows, classes) of a borrowed model.
 
-    There is a row for each image, unless hooks make others of them.
+    There is a row for each image, unless hooks change their number.
+
+    Raises:
+        ModelError: the model fails, or returns something else.
     """
     rows = len(images) if rows is None else rows
     like = next((p for p in model.parameters() if p.is_floating_point()), None)
@@ -137,11 +140,11 @@ def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
         or logits.shape[1] == 0
         or not logits.is_floating_point()
     ):
-        found = type(logits).__name__
+        kind = type(logits).__name__
         if isinstance(logits, Tensor):
-            found = f"{str(logits.dtype).removeprefix('torch.')} {tuple(logits.shape)}"
+            kind = f"{str(logits.dtype).removeprefix('torch.')} {tuple(logits.shape)}"
         raise ModelError(
-            f"model: {type(model).__name__} gives {found}, not logits ({rows}, classes); "
+            f"model: {type(model).__name__} gives {kind}, not logits ({rows}, classes); "
             "wrap it in a module that returns the logits"
         )
     return logits

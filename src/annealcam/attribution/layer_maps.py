@@ -126,7 +126,7 @@ def collect_layer_maps(
     )
     weights = {name: cam.weights(f, g).cpu().numpy() for name, cam in CAM_METHODS.items()}
     for i in range(len(f)):
-        found, problem = build_problem(
+        candidates, problem = build_problem(
             f[i], weight[i], beta=beta, limit=limit, objective=objective,
             cardinality=cardinality, fewer=fewer, image=i,
         )  # fmt: skip
@@ -136,8 +136,8 @@ def collect_layer_maps(
             importance=each[i],
             contribution=contribution[i],
             weights={name: values[i] for name, values in weights.items()},
-            candidates=found.channels.cpu().numpy(),
-            dead=found.dead,
-            candidates_in_all=len(found.channels) + found.left_out,
+            candidates=candidates.channels.cpu().numpy(),
+            dead=candidates.dead,
+            candidates_in_all=len(candidates.channels) + candidates.left_out,
             problem=problem,
         )

@@ -17,7 +17,7 @@ from annealcam.errors import LayerError
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as one image sees it.
+    """What one layer makes of one image.
 
     `negative` is the share of the maps' entries below zero, `candidates` the share of maps that
     are alive and of positive importance for the class, `dead` the share that are zero all over.
@@ -47,11 +47,11 @@ class _Run:
 
 
 def default_layer(model: nn.Module, image: Float[Tensor, "1 channels height width"]) -> str:
-    """Name the last convolutional output after its activation, in order of execution.
+    """Return the name of the last convolutional output after its activation.
 
     That is the last module after the last convolution that keeps the convolution's map size, is
     not a pooling, and is not the class scores themselves. Where modules share an output (a block
-    and its last ReLU), the outermost name is given: `layer4`, not `layer4.1.relu`.
+    and its last ReLU), the outermost name is returned: `layer4`, not `layer4.1.relu`.
 
     Raises:
         LayerError: the network has no convolution with maps larger than 1 x 1.
@@ -66,7 +66,7 @@ def default_layer(model: nn.Module, image: Float[Tensor, "1 channels height widt
     features = [r for r in spatial if r.output.shape[1] != logits.shape[1]] or spatial
     convolutions = [r for r in features if _is_convolution(r.module)]
     if not convolutions:
-        raise LayerError("layer=None: the network has no convolution with maps; name a layer")
+        raise LayerError("layer=None: the network has no convolution with maps; give a layer")
     last = convolutions[-1]
     after = features[features.index(last) :]
     return [r for r in after if r.output.shape[2:] == last.output.shape[2:]][-1].name
@@ -101,11 +101,11 @@ def survey(
         if not score.requires_grad or not outputs:
             raise LayerError("layer: no gradient of the logits reaches any layer with maps")
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
-    found = dict(zip(map(id, outputs), gradients, strict=True))
+    gradient_of = dict(zip(map(id, outputs), gradients, strict=True))
     return [
-        _describe(ran, found[id(ran.output)], importance)
+        _describe(ran, gradient_of[id(ran.output)], importance)
         for ran in runs
-        if found.get(id(ran.output)) is not None and ran.output.shape[2:].numel() > 1
+        if gradient_of.get(id(ran.output)) is not None and ran.output.shape[2:].numel() > 1
     ]
 
 

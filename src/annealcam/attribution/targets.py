@@ -32,16 +32,16 @@ def resolve_target(
             raise TargetError(f"target={target}: the model has classes 0 to {count - 1}")
         return int(target)
     if classes is None:
-        raise TargetError(f"target={target!r}: the model brings no class names; give an index")
-    found = [i for i, c in enumerate(classes) if c.casefold() == target.casefold()]
-    if not found:
+        raise TargetError(f"target={target!r}: the model has no class names; give an index")
+    matches = [i for i, c in enumerate(classes) if c.casefold() == target.casefold()]
+    if not matches:
         raise TargetError(f"target={target!r}: no such class{suggest(target, classes)}")
-    if len(found) > 1:
+    if len(matches) > 1:
         raise TargetError(
-            f"target={target!r}: {len(found)} classes have that name; "
-            f"give an index: {', '.join(map(str, found))}"
+            f"target={target!r}: {len(matches)} classes have that name; "
+            f"give an index: {', '.join(map(str, matches))}"
         )
-    return found[0]
+    return matches[0]
 
 
 def resolve_targets(target: Any, classes: Sequence[str] | None) -> int | list[int] | None:

@@ -36,7 +36,7 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
 
     Args:
         forward_func: the model, or a function of it.
-        layer: the module to look at.
+        layer: the module to explain.
         device_ids: of a DataParallel model, as in Captum.
         reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
             makes one for transformers.
@@ -82,7 +82,7 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
             inputs, additional_forward_args, attribute_to_layer_input: as in Captum.
             target: as in Captum; None takes the predicted class of every input, where the
                 function returns several numbers. Under a NoiseTunnel every noisy copy then has
-                its own: name the target there.
+                its own: give a target there.
 
         Raises:
             ArgumentError: no inputs, or an image has fewer candidates than the cardinality.

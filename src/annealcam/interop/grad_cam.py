@@ -38,7 +38,7 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         model, target_layers: as for every method of the package.
         reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
             makes one for transformers.
-        compute_input_gradient, tta_transforms: the package's own options.
+        compute_input_gradient, tta_transforms: options of the package.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
             seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 

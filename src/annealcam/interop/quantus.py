@@ -34,10 +34,10 @@ def explain_func(
     """Return the maps of the few feature maps that annealcam selects, resized to the inputs.
 
     L = ReLU(sum_a n_a alpha_a f^(a)), n the selection of `annealcam.explain`; raw, not negative.
-    The model is given back exactly as it was found.
+    The model is not changed.
 
     Args:
-        model: as Quantus hands it over: often a copy, initialised anew.
+        model: as Quantus passes it, often a copy with new weights.
         inputs: (n, channels, H, W), numpy or torch.
         targets: (n,) classes; None takes the predicted ones.
         layer: the module's *name*, looked up in the model of each call; None takes the last
@@ -45,7 +45,7 @@ def explain_func(
         reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
             makes one for transformers. Name the layer then.
         interpolation: `bilinear` or `nearest`.
-        device: Quantus passes it; the model's own device is used.
+        device: accepted because Quantus passes it; the model is not moved.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
             seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 

@@ -1,6 +1,6 @@
-"""Checkpoints of the paper's network: safetensors whose header says what they hold.
+"""Checkpoints of the paper's network: safetensors files with a header that describes them.
 
-A checkpoint with a frozen trunk holds the head alone and names the trunk; any other holds both.
+A checkpoint with a frozen trunk contains the head and the name of the trunk; others contain both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEY = "annealcam"  # one key alone: the order of several in a header is not fix
 
 
 def checkpoint_file(name: str) -> Path:
-    """Return the file of a shipped network, or of a checkpoint given by its path.
+    """Return the file of a shipped network, or of a checkpoint at a path.
 
     >>> checkpoint_file("paper-16").name
     'paper-16.safetensors'
@@ -37,7 +37,7 @@ def write_checkpoint(
 ) -> None:
     """Write a network, what is needed to build it again, and `about`: how it was trained.
 
-    Equal networks and words give equal bytes. The caller sees to it that the file arrives whole.
+    Equal networks and values give equal bytes. The caller ensures that the file is written whole.
     """
     from safetensors.torch import save
 
@@ -57,7 +57,7 @@ def write_checkpoint(
 
 
 def read_header(name: str) -> dict[str, Any]:
-    """Return what a checkpoint says of itself: its trunk, cut, maps, classes, and `about`.
+    """Return the header of a checkpoint: its trunk, cut, maps, classes, and `about`.
 
     Raises:
         ModelNameError: there is no such file.
@@ -76,7 +76,7 @@ def read_header(name: str) -> dict[str, Any]:
             header = json.loads((opened.metadata() or {})[_KEY])
     except Exception as error:
         raise ModelError(
-            f"model={name!r}: no checkpoint of `annealcam train`; plain weights are given after "
+            f"model={name!r}: no checkpoint of `annealcam train`; plain weights go after "
             "their network's name, as torchvision:resnet18:FILE"
         ) from error
     _refuse_odd(name, header)
@@ -142,7 +142,7 @@ def _fill(network: PaperNetwork, file: Path, name: str) -> None:
     )
     if odd:
         raise ModelError(f"model={name!r}: damaged or of another version ({odd[0]} does not fit)")
-    network.load_state_dict(tensors, strict=False)  # a frozen trunk has its own already
+    network.load_state_dict(tensors, strict=False)  # a frozen trunk has its weights already
 
 
 def _stored(network: PaperNetwork) -> dict[str, Tensor]:

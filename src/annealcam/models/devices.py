@@ -1,4 +1,4 @@
-"""A network on the device that was asked for."""
+"""Moving networks to a device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def move(model: nn.Module, device: str) -> None:
     """Move a network to a device, in place.
 
     Raises:
-        ArgumentError: there is no such device, or it holds no values.
+        ArgumentError: there is no such device, or it stores no values (`meta`).
 
     >>> move(nn.Linear(1, 1), "cpu")
     """
@@ -19,6 +19,6 @@ def move(model: nn.Module, device: str) -> None:
         model.to(device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         first = str(error).splitlines()[0]
-        raise ArgumentError(f"device={device!r}: not to be had ({first}); try cpu") from error
+        raise ArgumentError(f"device={device!r}: not available ({first}); try cpu") from error
     if any(parameter.is_meta for parameter in model.parameters()):
         raise ArgumentError(f"device={device!r}: holds no values; try cpu")

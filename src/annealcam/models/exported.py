@@ -1,9 +1,9 @@
 """Networks in `.pt2` files (torch.export), read without running any code that the file brings.
 
-`torch.export.load` unpickles whatever part of a file says that it is pickled, resolves operator
-names by attribute access from the module `torch` down, pastes names into source code, and hands
-symbolic sizes to `eval`. So torch never sees the file: what a plain export needs is checked part by
-part and packed anew, and torch reads that.
+`torch.export.load` unpickles every part of a file that is marked as pickled, resolves operator
+names by attribute access from the module `torch`, inserts names into source code, and passes
+symbolic sizes to `eval`. Therefore torch never reads the file itself: the parts that a plain export
+needs are checked one by one and packed again, and torch reads the result.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SETTINGS = "annealcam.json"
 
 
 def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the network in a `.pt2` file, with its module tree, and what `annealcam.json` says.
+    """Return the network in a `.pt2` file, with its module tree, and its `annealcam.json`.
 
     `annealcam.json` is an extra file of the export (`torch.export.save(..., extra_files=...)`);
     it may hold `classes`, `mean`, `std`, `resize`, `crop` and `interpolation`.

@@ -1,4 +1,4 @@
-"""Photos from files, whatever a camera or an editor made of them, as upright 8-bit RGB."""
+"""Photos from files of any common format, as upright 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def to_rgb(image: Image.Image, *, name: str = "image", inverted: bool = False) -
     """Return an image of any mode as 8-bit RGB; `inverted` 16-bit levels are turned round.
 
     Raises:
-        ImageError: pixels are floating point or beyond 16 bits: nobody can say what is white.
+        ImageError: pixels are floating point or beyond 16 bits, so that white is undefined.
 
     >>> to_rgb(Image.new("RGBA", (1, 1), (0, 0, 0, 0))).getpixel((0, 0))
     (255, 255, 255)

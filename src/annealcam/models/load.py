@@ -1,4 +1,4 @@
-"""Networks by name: the bundled one, torchvision's, timm's, or the user's own."""
+"""Networks by name: bundled ones, those of torchvision and timm, and those of users."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
             EfficientNet-Lite0, trained on Imagenette; `digits`: a small one; all work offline.
         `FILE.safetensors`: a checkpoint that `annealcam train` wrote.
         `FILE.pt2`: a network written by `torch.export.save`.
-        `MODULE:FUNCTION`: calls the function; it returns a network, or a tuple
+        `MODULE:FUNCTION`: the result of the function, a network or a tuple
             (network, preprocess, classes). The working folder is searched for the module.
 
-    Nothing is ever unpickled from a weights file but tensors.
+    Only tensors are ever unpickled from a weights file.
 
     Raises:
         ModelError: no such network or weights, or they cannot be loaded.

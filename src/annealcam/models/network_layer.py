@@ -141,8 +141,8 @@ def capture_batches(
 
     Args:
         network_layer: the network and its layer.
-        photos: pairs of a key and the function that opens the photo; photos are opened as the
-            batches are asked for.
+        photos: pairs of a key and the function that opens the photo; photos are opened when
+            their batch is.
         batch_size: photos that go through the network together.
         skip: called for each photo that cannot be read, with the reason.
         target_of: the class to explain for the photo of a key; None takes the predicted class.

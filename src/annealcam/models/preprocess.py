@@ -1,4 +1,4 @@
-"""From a photo to what a network sees: resize, centre crop, normalise."""
+"""From a photo to the input of a network: resize, centre crop, normalise."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Preprocess:
             raise ArgumentError(f"std={self.std}: nothing can be divided by 0")
 
     def __call__(self, photo: Image.Image) -> Float[Tensor, "3 crop crop"]:
-        """Return the tensor (3, crop, crop) that the network is given."""
+        """Return the input of the network, a tensor (3, crop, crop)."""
         view = np.asarray(self.view(photo), dtype=np.float32) / np.float32(255)
         pixels = torch.from_numpy(view).permute(2, 0, 1).contiguous()
         mean = torch.tensor(self.mean, device="cpu")[:, None, None]
@@ -65,7 +65,7 @@ class Preprocess:
         return self._cut(photo, self.crop)
 
     def large_view(self, photo: Image.Image, size: int) -> Image.Image:
-        """Return the same square cut out of the photo as it is, `size` pixels wide: to look at."""
+        """Return the same square of the photo at full resolution, resized to `size` pixels."""
         side = max(1, round(self.crop / self.resize * min(photo.size)))
         return self._cut(photo.convert("RGB"), side).resize((size, size), Image.Resampling.LANCZOS)
 
@@ -90,10 +90,10 @@ def _without_far_ends(photo: Image.Image) -> Image.Image:
 def view_of(
     preprocess: Callable[[Image.Image], Tensor], photo: Image.Image, size: int
 ) -> Image.Image:
-    """Return what the network sees of a photo, `size` pixels wide, to look at.
+    """Return what the network sees of a photo as a picture `size` pixels wide.
 
-    A preprocessing of another kind than `Preprocess` does not tell what it cut away: then its
-    tensor is shown, stretched over the grey levels.
+    For a preprocessing other than `Preprocess` it is not known what is cut away. The picture is
+    then its tensor, stretched over the grey levels.
     """
     if isinstance(preprocess, Preprocess):
         return preprocess.large_view(photo, size)

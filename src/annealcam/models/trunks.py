@@ -38,7 +38,7 @@ class Trunk:
 
     @property
     def pretrained(self) -> bool:
-        """Whether the layers are worth being frozen."""
+        """Whether the layers have learned weights."""
         return self.name != PLAIN
 
     def fingerprint(self) -> str:
@@ -95,31 +95,31 @@ def cut_at(model: nn.Module, layer: str) -> nn.Sequential:
     """
     find_layer(model, layer)
     first, _, rest = layer.partition(".")
-    kept: OrderedDict[str, nn.Module] = OrderedDict()
+    modules: OrderedDict[str, nn.Module] = OrderedDict()
     for name, module in model.named_children():
         if name == first:
-            kept[name] = cut_at(module, rest) if rest else module
+            modules[name] = cut_at(module, rest) if rest else module
             break
-        kept[name] = module
-    return nn.Sequential(kept)
+        modules[name] = module
+    return nn.Sequential(modules)
 
 
 def _checked(model: nn.Module, layers: nn.Sequential, cut: str, image: Tensor) -> Tensor:
     """Return the maps at the cut, which the layers alone must give to the bit."""
-    seen: list[Tensor] = []
+    outputs: list[Tensor] = []
     with borrowed(model), borrowed(layers), torch.no_grad():
-        keep = {
-            find_layer(model, cut): lambda _module, _inputs, output: seen.append(output.clone())
+        hooks = {
+            find_layer(model, cut): lambda _module, _inputs, output: outputs.append(output.clone())
         }
-        with hooked(keep):
+        with hooked(hooks):
             model(image)
         try:
             alone = layers(image)
         except Exception as error:
             raise _no_chain(cut) from error
-    if not seen or not isinstance(alone, Tensor) or alone.ndim != 4:
+    if not outputs or not isinstance(alone, Tensor) or alone.ndim != 4:
         raise ModelError(f"cut={cut!r}: gives no maps (n, channels, h, w); choose another layer")
-    if not torch.equal(alone, seen[-1]):
+    if not torch.equal(alone, outputs[-1]):
         raise _no_chain(cut)
     return alone
 
