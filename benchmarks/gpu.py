@@ -5,7 +5,7 @@
     python benchmarks/gpu.py --most 4,5,6,7     which size of product is the fastest here
 
 A stage is a phase and a rotation; a run to 1e-6 takes 5 to 10 stages for each unit of tau. The
-rates count what the launched kernels move and multiply, so they tell what bounds them here.
+rates count what the launched kernels move and multiply, so they show what bounds them here.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Every photo below the folder is explained by the default network with 16 qubits; the same problem is
 solved by every other sampler. Prints means over the photos, and writes one row a photo as CSV.
-docs/method.md quotes it for photos that the network has not seen.
+docs/method.md quotes it for photos that were not used to train the network.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from annealcam.models.images import load_image
 
 def row_of(e: ac.Explanation) -> dict[str, Any]:
     """One photo's figures: of the selection, of the annealing, and of each other sampler."""
-    told, info = e.provenance, e.selection.info
+    provenance, info = e.provenance, e.selection.info
     row = {
-        "candidates": told["candidates_in_all"],
-        "dead": told["dead"],
-        "left_out_share": told["left_out_relevance_share"],
+        "candidates": provenance["candidates_in_all"],
+        "dead": provenance["dead"],
+        "left_out_share": provenance["left_out_relevance_share"],
         "k": len(e.selected),
         "carried": e.carried_share,
         "F": info["success_probability"],
         "best_of_shots": info["best_of_shots_probability"],
         "guess": info["guess_probability"],
         "optimal": e.optimal,
-        "warned": bool(told["warnings"]),
+        "warned": bool(provenance["warnings"]),
     }
     for other in compare_with_explanation(e):
         for key in ("optimal", "carried", "redundancy"):

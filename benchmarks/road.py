@@ -62,9 +62,9 @@ def maps_of(model: nn.Module, image: torch.Tensor) -> dict[str, np.ndarray]:
     Bilinear resizing repeats the outermost values along the border: without the ranks, the peer's
     threshold falls among equal pixels, and a few of them are removed by one side alone.
     """
-    found = capture(model, image, layer="bn2")
-    weights = found.gradients.mean(dim=(2, 3), keepdim=True)
-    cam = (weights * found.activations).sum(dim=1).cpu().numpy()
+    captured = capture(model, image, layer="bn2")
+    weights = captured.gradients.mean(dim=(2, 3), keepdim=True)
+    cam = (weights * captured.activations).sum(dim=1).cpu().numpy()
     return {"Grad-CAM": by_rank(cam), "random": by_rank(random_map((SIDE, SIDE), seed=0)[None])}
 
 
@@ -111,13 +111,13 @@ def without_network(what, image, cam, runs):
     rank[order] = torch.arange(len(order))
     counts = torch.tensor([removed_count(s, len(order)) for s in SHARES])[:, None]
     removed = torch.cat([rank < counts, rank >= len(order) - counts]).reshape(-1, SIDE, SIDE)
-    kept = (~removed).float()
+    remaining = (~removed).float()
     mine = impute(image[0], removed, noise=0.0)
-    theirs = torch.stack([Quiet()(image[0], mask) for mask in kept])
+    theirs = torch.stack([Quiet()(image[0], mask) for mask in remaining])
     apart = float((mine - theirs).abs().max())
     times = side_by_side(
         lambda: impute(image[0], removed),
-        lambda: [peer.NoisyLinearImputer()(image[0], mask) for mask in kept],
+        lambda: [peer.NoisyLinearImputer()(image[0], mask) for mask in remaining],
         runs,
     )
     note = f"pixels apart {apart:.1e}, of a range of {float(image.max() - image.min()):.1f}"

@@ -97,8 +97,8 @@ def main(quick: Annotated[bool, typer.Option(help="small annealing problems")] =
         for row in bench():
             rows.append(row.as_json())
             print_row(row)
-    told = {"machine": machine, "rows": rows, "annealing": annealing.measure(quick=quick)}
-    OUT.write_text(json.dumps(told, indent=2) + "\n")
+    results = {"machine": machine, "rows": rows, "annealing": annealing.measure(quick=quick)}
+    OUT.write_text(json.dumps(results, indent=2) + "\n")
     print(f"\nwritten to {OUT}")
 
 

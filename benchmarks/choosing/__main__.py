@@ -2,7 +2,7 @@
 
     ANNEALCAM_DATA=... .venv/bin/python -m benchmarks.choosing
 
-Explains the predicted class of the 250 photos that EfficientNet-Lite0 has not seen, with exactly k
+Explains the predicted class of the 250 photos that EfficientNet-Lite0 was not trained on, with k
 maps of its last layer and of the heads' layer. Prints Markdown; some minutes on one core.
 """
 
@@ -86,9 +86,9 @@ def photos(parts: list[Capture]) -> list[Photo]:
 
 
 def marks(p: Photo, n: Bits, maps: int) -> Array:
-    kept = np.zeros(maps, dtype=bool)
-    kept[p.channels[n == 1]] = True
-    return kept
+    selected = np.zeros(maps, dtype=bool)
+    selected[p.channels[n == 1]] = True
+    return selected
 
 
 def explanation(p: Photo, n: Bits) -> Array:
@@ -106,8 +106,8 @@ def single_drops(model: Any, image: torch.Tensor, first: Capture, layer: str) ->
     masks = np.concatenate([np.ones((1, maps), bool), ~np.eye(maps, dtype=bool)])[None]
     logits = masked_logits(model, image[None], layer=layer, masks=masks)
     change = logits[0, 0, int(first.targets[0])] - logits[0, 1:, int(first.targets[0])]
-    told = (first.activations * first.gradients)[0].sum(dim=(1, 2)).double().numpy()
-    worst, largest = np.abs(change - told).max(), np.abs(told).max()
+    expected = (first.activations * first.gradients)[0].sum(dim=(1, 2)).double().numpy()
+    worst, largest = np.abs(change - expected).max(), np.abs(expected).max()
     print(f"\nDropping each of {maps} maps: differs from its contribution by at most {worst:.1e}; "
           f"the largest contribution is {largest:.3f}.")  # fmt: skip
 
@@ -181,7 +181,7 @@ def large_network() -> None:
 
 
 def other_photos() -> None:
-    """The proposed beta on photos that had no part in its choice (the network may know them)."""
+    """Print the proposed beta on photos that were not used to choose it."""
     model, images, _ = opened("efficientnet-lite0", part="test")
     others = photos(captured(model, images, "bn2", None))
     heading("250 other photos (the test part)", "k", "beta", "kept", "cosine", "times the paper's")

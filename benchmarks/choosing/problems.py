@@ -24,19 +24,19 @@ def redundancy(name: str, maps: Array, weights: Array) -> Array:
     mass = parts.sum(axis=1)
     if name == "cosine":
         unit = maps / np.linalg.norm(maps, axis=1, keepdims=True)
-        found = np.abs(unit @ unit.T)
+        matrix = np.abs(unit @ unit.T)
     elif name == "product":
-        found = parts @ parts.T
+        matrix = parts @ parts.T
     elif name == "bhattacharyya":
         roots = np.sqrt(parts / np.where(mass > 0, mass, 1.0)[:, None])
-        found = roots @ roots.T
+        matrix = roots @ roots.T
     else:
-        found = sum(np.minimum.outer(pixel, pixel) for pixel in parts.T)
+        matrix = sum(np.minimum.outer(pixel, pixel) for pixel in parts.T)
         if name == "jaccard":
-            found = found / (mass[:, None] + mass[None] - found)
-    found = (found + found.T) / 2
-    np.fill_diagonal(found, 0.0)
-    return found
+            matrix = matrix / (mass[:, None] + mass[None] - matrix)
+    matrix = (matrix + matrix.T) / 2
+    np.fill_diagonal(matrix, 0.0)
+    return matrix
 
 
 def top(relevance: Array, k: int) -> Bits:
@@ -153,11 +153,11 @@ def prove(
     """
     order = np.argsort(linear, kind="stable")
     k = int(n.sum())
-    found, proved = _branch(
+    selection, proved = _branch(
         linear[order], np.ascontiguousarray(quadratic[np.ix_(order, order)]), n[order], nodes
     )
     best = np.zeros_like(n)
-    best[order] = found
+    best[order] = selection
     energy = float(linear @ best + 0.5 * best @ quadratic @ best)
     return best, energy if proved else float(np.sort(linear)[:k].sum()), bool(proved)
 

@@ -58,14 +58,14 @@ class Photo:
 
 
 def photos_of(captured: Capture) -> list[Photo]:
-    found = []
+    candidates = []
     for f, g in zip(captured.activations, captured.gradients, strict=True):
         maps, gradients = f.flatten(1).double().numpy(), g.flatten(1).double().numpy()
         c, alpha = (maps * gradients).sum(axis=1), gradients.mean(axis=1)
         to = np.flatnonzero((maps != 0).any(axis=1) & (c > 0) & (alpha > 0))
         cosine = redundancy("cosine", maps[to], alpha[to])
-        found.append(Photo(to, maps[to], alpha[to], c[to], c[c > 0].sum(), cosine))
-    return found
+        candidates.append(Photo(to, maps[to], alpha[to], c[to], c[c > 0].sum(), cosine))
+    return candidates
 
 
 def scores(p: Photo, n: Bits) -> tuple[float, float]:
@@ -87,10 +87,10 @@ def chosen(p: Photo, k: int, beta: float = BETA) -> Bits:
 
 def curve(p: Photo, k: int, relevance: str, J: Array, objective: str) -> list[tuple[float, float]]:
     """Scores along beta, each solved from the selection of the beta above it."""
-    found, r = [top(RELEVANCES[relevance](p), k)], RELEVANCES[relevance](p)
+    selections, r = [top(RELEVANCES[relevance](p), k)], RELEVANCES[relevance](p)
     for beta in BETAS[::-1]:
-        found.append(solve(*formulate(objective, r, J, k, beta), k, found[-1], kicks=3))
-    return [scores(p, n) for n in found[:0:-1]]
+        selections.append(solve(*formulate(objective, r, J, k, beta), k, selections[-1], kicks=3))
+    return [scores(p, n) for n in selections[:0:-1]]
 
 
 @cache
@@ -132,12 +132,12 @@ def at_goal(kept: Array, cosine: Array, base: Array) -> tuple[float, float, floa
 def formulations(photos: list[Photo], k: int) -> dict[tuple[str, str, str], Array]:
     wanted = [(r, "cosine", o) for r in RELEVANCES for o in ("sum", "averaged", "relative")]
     wanted += [("contribution", name, "relative") for name in REDUNDANCIES[1:]]
-    found: dict[tuple[str, str, str], list] = {key: [] for key in wanted}
+    curves: dict[tuple[str, str, str], list] = {key: [] for key in wanted}
     for p in photos:
         for relevance, name, objective in wanted:
             J = p.cosine if name == "cosine" else redundancy(name, p.maps, p.alpha)
-            found[relevance, name, objective].append(curve(p, k, relevance, J, objective))
-    return {key: np.array(value) for key, value in found.items()}
+            curves[relevance, name, objective].append(curve(p, k, relevance, J, objective))
+    return {key: np.array(value) for key, value in curves.items()}
 
 
 def table_of_formulations(photos: list[Photo]) -> None:
@@ -206,14 +206,18 @@ def table_of_candidates(photos: list[Photo]) -> None:
         base = reference(photos, k)
         for d in (16, 24, 64):
             for name in ("most relevant", "diverse") if d > k else ():
-                found = np.array([scores(p, _among(p, k, d, name)) for p in photos])
-                row(k, d, name, ratio(found[:, 0], base[:, 0]), ratio(found[:, 1], base[:, 1]))
+                values = np.array([scores(p, _among(p, k, d, name)) for p in photos])
+                row(k, d, name, ratio(values[:, 0], base[:, 0]), ratio(values[:, 1], base[:, 1]))
         alone = [
             greedy(*formulate("relative", p.contribution, p.cosine, k, BETA), k) for p in photos
         ]
-        found = np.array([scores(p, n) for p, n in zip(photos, alone, strict=True)])
+        values = np.array([scores(p, n) for p, n in zip(photos, alone, strict=True)])
         row(
-            k, "all", "greedy alone", ratio(found[:, 0], base[:, 0]), ratio(found[:, 1], base[:, 1])
+            k,
+            "all",
+            "greedy alone",
+            ratio(values[:, 0], base[:, 0]),
+            ratio(values[:, 1], base[:, 1]),
         )
 
 
@@ -227,17 +231,17 @@ def _among(p: Photo, k: int, d: int, name: str) -> Bits:
 
 
 def table_of_free_sizes(photos: list[Photo]) -> None:
-    """What `explain` does unless told otherwise: no cardinality, the proved optimum of d maps."""
+    """Print the default of `explain`: no cardinality, and the proved optimum of d maps."""
     heading("The default: the energy decides how many", "d", "maps", "least to most", "kept",
             "cosine")  # fmt: skip
     for d in (8, 12, 16, 24):
-        sizes, found, base = [], [], []
+        sizes, values, base = [], [], []
         for p in photos:
             n = _free(p, d)
             sizes.append(int(n.sum()))
-            found.append(scores(p, n))
+            values.append(scores(p, n))
             base.append(scores(p, top(p.contribution, sizes[-1])))
-        ours, most = np.array(found), np.array(base)
+        ours, most = np.array(values), np.array(base)
         row(d, f"{np.mean(sizes):.1f}", f"{min(sizes)} to {max(sizes)}",
             ratio(ours[:, 0], most[:, 0]), ratio(ours[:, 1], most[:, 1]))  # fmt: skip
 
@@ -245,7 +249,7 @@ def table_of_free_sizes(photos: list[Photo]) -> None:
 def _free(p: Photo, d: int) -> Bits:
     maps = torch.from_numpy(p.maps).reshape(len(p.maps), 1, -1)
     weight = torch.from_numpy(p.contribution)
-    found, problem = build_problem(maps, weight, beta=BETA, limit=d, objective="relative")
+    candidates, problem = build_problem(maps, weight, beta=BETA, limit=d, objective="relative")
     n = np.zeros(len(p.maps), dtype=np.int8)
-    n[found.channels.numpy()] = solve_exact(problem).n
+    n[candidates.channels.numpy()] = solve_exact(problem).n
     return n

@@ -69,7 +69,7 @@ def as_warm_as_a_processor(problem: SelectionProblem, seed: int) -> Bits:
 
 def table_of_local_search(certified: dict[tuple[str, float], list[Solved]]) -> None:
     heading(
-        "Local search against certified optima (asked: 99 % found, below 5 ms)",
+        "Local search against certified optima (required: 99 % optimal, below 5 ms)",
         "layer", "beta", "problems proved", "optimum found", "largest gap", "median ms", "max ms",
     )  # fmt: skip
     for (layer, beta), solved in certified.items():
@@ -91,7 +91,7 @@ def table_of_many(count: int, d: int = 500, chunk: int = 100) -> None:
             found[workers] = local_search_many(problems, workers=workers)
             spent[workers] += perf_counter() - start
         same &= all(np.array_equal(a, b) for a, b in zip(*found.values(), strict=True))
-    heading(f"{count} random problems of {d} maps (asked: below 5 s)", "workers", "s", "the same n")
+    heading(f"{count} random problems of {d} maps (required: below 5 s)", "workers", "s", "the same n")
     for workers, total in spent.items():
         row(workers, f"{total:.2f}", "yes" if same else "NO")
 
