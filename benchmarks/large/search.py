@@ -91,7 +91,9 @@ def table_of_many(count: int, d: int = 500, chunk: int = 100) -> None:
             found[workers] = local_search_many(problems, workers=workers)
             spent[workers] += perf_counter() - start
         same &= all(np.array_equal(a, b) for a, b in zip(*found.values(), strict=True))
-    heading(f"{count} random problems of {d} maps (required: below 5 s)", "workers", "s", "the same n")
+    heading(
+        f"{count} random problems of {d} maps (required: below 5 s)", "workers", "s", "the same n"
+    )
     for workers, total in spent.items():
         row(workers, f"{total:.2f}", "yes" if same else "NO")
 
