@@ -22,6 +22,7 @@ from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import resized
 from annealcam.metrics.removal import road
+from annealcam.metrics.sensitivity import class_sensitivity
 from annealcam.models.images import load_photo, photos_in
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
@@ -105,6 +106,17 @@ def test_road_is_the_metrics_own(photos, network):
     expected = road(network.model, images, maps, targets=targets, seed=3).combined
     assert column(found, "gradcam", "road") == pytest.approx(expected, abs=1e-6)
     assert [line.metric for line in found.lines] == list(DEFAULT)
+
+
+def test_sensitivity_compares_with_the_next_likely_class(photos, network):
+    settings, options = resolve(sampler="exact"), {"metrics": ["sensitivity"], "batch": 2}
+    found = evaluate(network, photos_in(photos), settings, methods=["gradcam"], **options)
+    _, images, maps = maps_and_images(photos, network, "gradcam")
+    second = network.model(images).argsort(dim=1)[:, -2].tolist()
+    others = ac.cam(network.model, images, layer="3", target=second, method="gradcam")
+    expected = class_sensitivity(maps, np.stack(others)).rank_correlation
+    assert column(found, "gradcam", "sensitivity") == pytest.approx(expected, abs=1e-6)
+    assert np.isfinite(expected).any()
 
 
 def test_localisation_is_the_metrics_own(photos, network):

@@ -61,6 +61,18 @@ def test_random_differs_with_the_seed_alone(compared):
                for a, b in zip(other, found, strict=True))  # fmt: skip
 
 
+def test_random_maps_are_not_limited_to_the_candidates(compared):
+    network, images, _, explained = compared
+    captured = capture(network, images[:1], layer="3")
+    settings = resolve(sampler="exact", max_qubits=4)
+    drawn = set()
+    for seed in range(60):
+        (maps,) = method_maps(captured, settings, ["random"], seeds=[seed])
+        drawn |= set(maps["random"].channels.tolist())
+    assert drawn == set(np.flatnonzero(explained[0].importance > 0).tolist())
+    assert len(drawn) > 4
+
+
 def test_an_image_with_fewer_candidates_than_the_cardinality_keeps_them_all():
     network = small_network(maps=14)
     images = torch.randn(4, 3, 20, 20, generator=torch.Generator().manual_seed(3))

@@ -55,6 +55,17 @@ def test_closed_forms():
     assert (one.mean, other.mean, other.null, other.minus_first) == pytest.approx((0, 1, 1, 1))
 
 
+def test_intervals_end_at_one():
+    maps = [np.array([channel]) for channel in (0, 0, 1, 0, 1, 1)]
+    targets = [0, 0, 0, 1, 1, 1]
+    (line,), _ = overlap_lines({"a": maps}, targets, seed=3)
+    shares = np.eye(2)[np.concatenate(maps)]
+    resampled = bootstrap_overlap(shares, np.array(targets), 2, resamples=RESAMPLES, seed=3)
+    low, high = centred_interval(line.mean, resampled)
+    assert low < line.mean < 1 < high
+    assert (line.low, line.high) == (pytest.approx(low), 1.0)
+
+
 def test_a_method_without_maps_and_a_photo_without_votes():
     maps = chosen(0)
     maps[2] = np.array([], dtype=np.int64)
