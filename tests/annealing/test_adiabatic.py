@@ -100,7 +100,7 @@ def test_by_name():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"power": -1}, "^power=-1: must be 0 or more"),
         ({"power": np.inf}, "^power=inf"),
@@ -110,6 +110,6 @@ def test_by_name():
         ({"normalisation": "per_qbit"}, "did you mean 'per_qubit'"),
     ],
 )
-def test_bad_arguments(options, said):
-    with pytest.raises(ArgumentError, match=said):
+def test_bad_arguments(options, message):
+    with pytest.raises(ArgumentError, match=message):
         locally_adiabatic(relu_problem(3), **options)

@@ -60,7 +60,7 @@ def test_tolerance_out_of_range(tol, precision):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"tau": 1e12}, r"tau=1e\+12: would take over 1e\+07 steps; reduce tau"),
         ({"normalisation": "per_qbit"}, "did you mean 'per_qubit'"),
@@ -71,8 +71,8 @@ def test_tolerance_out_of_range(tol, precision):
         ({"threads": 0}, "threads=0: must be 1 or more"),
     ],
 )
-def test_other_arguments(options, told):
-    with pytest.raises(ArgumentError, match=told):
+def test_other_arguments(options, message):
+    with pytest.raises(ArgumentError, match=message):
         ac.anneal(relu_problem(3), **options)
 
 

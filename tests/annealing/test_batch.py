@@ -10,7 +10,7 @@ from annealcam.errors import ArgumentError, ProblemTooLargeError
 from tests.problems import relu_problem
 
 TAUS = [1.0, 10.0, 70.0]
-PROBLEMS = [relu_problem(d, seed) for d in (1, 3, 4, 6, 9) for seed in (0, 1)]
+PROBLEMS = [relu_problem(d) for d in (1, 3, 4, 6, 8)] + [relu_problem(4, seed=1)]
 TWINS = ac.SelectionProblem([1.0, 1.0], [[0.0, 2.0], [2.0, 0.0]], beta=0.5)
 NOTHING = ac.SelectionProblem([], np.zeros((0, 0)))
 
@@ -62,7 +62,7 @@ def test_batch_of_reverse_runs():
 
 def test_one_core_and_several():
     one = anneal_batch(PROBLEMS, tau=TAUS)
-    for threads in (2, 3, 50):
+    for threads in (2, 50):
         several = anneal_batch(PROBLEMS, tau=TAUS, threads=threads)
         for field in ("success_probability", "error", "steps", "multiplicity"):
             assert np.array_equal(getattr(one, field), getattr(several, field)), field
@@ -83,9 +83,9 @@ def test_one_tau(tau):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_progress_counts_every_problem(threads):
-    told = []
-    anneal_batch(PROBLEMS, tau=1.0, threads=threads, progress=lambda i, n: told.append((i, n)))
-    assert sorted(told) == [(i + 1, len(PROBLEMS)) for i in range(len(PROBLEMS))]
+    calls = []
+    anneal_batch(PROBLEMS, tau=1.0, threads=threads, progress=lambda i, n: calls.append((i, n)))
+    assert sorted(calls) == [(i + 1, len(PROBLEMS)) for i in range(len(PROBLEMS))]
 
 
 def test_errors_are_bounds_of_the_batch_too():

@@ -36,13 +36,13 @@ def by_qutip(p, tau, scale):
     )
     h = qutip.Qobj(np.diag(bit_reversed(diagonal(p), d)), dims=x.dims).to("csr")
     plus = (qutip.basis(2, 0) + qutip.basis(2, 1)).unit()
-    found = qutip.sesolve(
+    solution = qutip.sesolve(
         [[-scale * x, lambda t: 1 - t / tau], [h, lambda t: t / tau]],
         qutip.tensor([plus] * d),
         [0, tau],
         options={"method": "vern9", "atol": 1e-13, "rtol": 1e-11, "nsteps": 10**6},
     )
-    return bit_reversed(found.states[-1].full().ravel(), d)
+    return bit_reversed(solution.states[-1].full().ravel(), d)
 
 
 @BOTH

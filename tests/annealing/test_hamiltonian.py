@@ -172,7 +172,7 @@ def test_numbers_that_are_none(bad, where):
 
 
 @pytest.mark.parametrize(
-    ("h", "J", "told"),
+    ("h", "J", "message"),
     [
         ([1.0, 1.0], np.zeros((3, 3)), r"J: must have the shape \(2, 2\)"),
         ([1.0, 1.0], np.zeros(4), r"J: must have the shape \(2, 2\)"),
@@ -183,6 +183,6 @@ def test_numbers_that_are_none(bad, where):
         (["a", "b"], np.zeros((2, 2)), "h: must be an array of numbers"),
     ],
 )
-def test_shapes_and_symmetry(h, J, told):
-    with pytest.raises(ArgumentError, match=told):
+def test_shapes_and_symmetry(h, J, message):
+    with pytest.raises(ArgumentError, match=message):
         ac.SelectionProblem(h, J)

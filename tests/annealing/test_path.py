@@ -24,11 +24,11 @@ def exact_path(H, start, s, tau):
     """The state at every s by an eighth-order Runge-Kutta method, one stretch after the other."""
     states = [start.astype(complex)]
     for a, b in itertools.pairwise(s):
-        found = solve_ivp(
+        solution = solve_ivp(
             lambda u, psi: -1j * tau * (H(u) @ psi), (a, b), states[-1],
             method="DOP853", rtol=1e-11, atol=1e-12,
         )  # fmt: skip
-        states.append(found.y[:, -1])
+        states.append(solution.y[:, -1])
     return states
 
 
@@ -48,8 +48,8 @@ def check(path, H, start, tau=TAU, close=2e-6):
             while last < values.size and values[last] - values[last - 1] < 1e-9:
                 last += 1
             if last <= m:
-                found = path.populations[i, first:last].sum()
-                assert found == pytest.approx(weights[first:last].sum(), abs=close)
+                solution = path.populations[i, first:last].sum()
+                assert solution == pytest.approx(weights[first:last].sum(), abs=close)
             first = last
 
 

@@ -62,9 +62,9 @@ def test_best_of_shots_interval(measured, data, shots):
 
 @given(st.floats(1e-9, 1 - 1e-9), st.integers(1, 10**6))
 def test_best_of_shots(p, shots):
-    told = best_of_shots(p, shots)
-    assert told == pytest.approx(-math.expm1(shots * math.log1p(-p)), rel=1e-12)
-    assert p * (1 - 1e-12) <= told <= best_of_shots(p, shots + 1) <= 1
+    value = best_of_shots(p, shots)
+    assert value == pytest.approx(-math.expm1(shots * math.log1p(-p)), rel=1e-12)
+    assert p * (1 - 1e-12) <= value <= best_of_shots(p, shots + 1) <= 1
 
 
 def test_guessing():
@@ -109,14 +109,14 @@ def test_so_many_runs_succeed_with_99_percent(p):
 
 def test_tts_of_arrays():
     p, tau = np.array([[0.0], [0.3], [1.0]]), np.array([10.0, 20.0])
-    told = tts99(p, tau)
-    assert told.shape == (3, 2)
+    value = tts99(p, tau)
+    assert value.shape == (3, 2)
     for i, j in np.ndindex(3, 2):
-        assert told[i, j] == tts99(p[i, 0], tau[j])
+        assert value[i, j] == tts99(p[i, 0], tau[j])
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: tts99(1.2, 1.0), r"^p=1\.2: must be between 0 and 1$"),
         (lambda: tts99([0.5, np.nan], 1.0), "^p=nan: "),
@@ -134,6 +134,6 @@ def test_tts_of_arrays():
         (lambda: best_of_shots(0.5, 0), "^shots=0: must be 1 or more$"),
     ],
 )
-def test_bad_arguments(call, said):
-    with pytest.raises(ArgumentError, match=said):
+def test_bad_arguments(call, message):
+    with pytest.raises(ArgumentError, match=message):
         call()

@@ -82,7 +82,7 @@ def test_time_to_solution_of_guessing():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda p: tau_sweep(p, []), "^taus: give at least one"),
         (lambda p: tau_sweep(p, [10.0, 0.0]), "^taus: tau=0.0: must be above 0"),
@@ -101,7 +101,7 @@ def test_time_to_solution_of_guessing():
         (lambda p: optimal_tau(p, tau_tol=0), "^tau_tol=0: must be between"),
     ],
 )
-def test_bad_arguments(call, said):
-    with pytest.raises(ArgumentError, match=said) as told:
+def test_bad_arguments(call, message):
+    with pytest.raises(ArgumentError, match=message) as caught:
         call(relu_problem(3))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)

@@ -26,14 +26,14 @@ def model(vartype="SPIN", labels=LABELS, seed=0):
     return bqm.relabel_variables(dict(enumerate(labels)), inplace=False)
 
 
-def same_energies(found, bqm):
+def same_energies(content, bqm):
     """Every state of the file's problem has the energy that dimod itself gives it."""
     bqm = dimod.BinaryQuadraticModel(bqm, dtype=np.float64)
-    n = bits(np.arange(2**found.problem.d), found.problem.d)
+    n = bits(np.arange(2**content.problem.d), content.problem.d)
     samples = n if bqm.vartype is dimod.BINARY else 2 * n - 1
-    expected = bqm.energies((samples, list(found.labels)))
-    assert np.allclose(found.problem.energies() + found.offset, expected, rtol=0, atol=1e-12)
-    assert set(found.labels) == set(bqm.variables)
+    expected = bqm.energies((samples, list(content.labels)))
+    assert np.allclose(content.problem.energies() + content.offset, expected, rtol=0, atol=1e-12)
+    assert set(content.labels) == set(bqm.variables)
 
 
 @pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
@@ -42,10 +42,10 @@ def same_energies(found, bqm):
 def test_dimods_binary_files(tmp_path, vartype, version, dtype):
     bqm = dimod.BinaryQuadraticModel(model(vartype), dtype=dtype)
     (tmp_path / "any.name").write_bytes(bqm.to_file(version=version).read())
-    found = read_problem(tmp_path / "any.name")
-    assert found.labels == LABELS
-    assert vartype in found.kind
-    same_energies(found, bqm)
+    content = read_problem(tmp_path / "any.name")
+    assert content.labels == LABELS
+    assert vartype in content.kind
+    same_energies(content, bqm)
 
 
 @pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
@@ -59,44 +59,47 @@ def test_dimods_json(tmp_path, vartype):
 def test_coo_text_is_read_as_dimod_reads_it(tmp_path, vartype):
     text = coo.dumps(model(vartype, labels=(3, 0, 11, 4, 7)), vartype_header=True)
     (tmp_path / "model.coo").write_text(text + "\n\n# the end\n3 0 0.5\n")
-    found = read_problem(tmp_path / "model.coo")
-    assert found.labels == (0, 3, 4, 7, 11)
-    same_energies(found, coo.loads(text + "\n3 0 0.5\n"))
+    content = read_problem(tmp_path / "model.coo")
+    assert content.labels == (0, 3, 4, 7, 11)
+    same_energies(content, coo.loads(text + "\n3 0 0.5\n"))
 
 
 def test_coo_text_that_dimods_reader_would_skip(tmp_path):
     (tmp_path / "small.coo").write_bytes("\ufeff0 0 -1e-3 # small\r\n0\t1 +.5\r\n".encode())
-    found = read_problem(tmp_path / "small.coo")
-    same_energies(found, dimod.BinaryQuadraticModel({0: -1e-3}, {(0, 1): 0.5}, "BINARY"))
-    assert "BINARY, by default" in found.kind
+    content = read_problem(tmp_path / "small.coo")
+    same_energies(content, dimod.BinaryQuadraticModel({0: -1e-3}, {(0, 1): 0.5}, "BINARY"))
+    assert "BINARY, by default" in content.kind
 
 
 @given(st.one_of(problems(), problems(cardinality=True)))
 def test_saved_problems_come_back_to_the_bit(tmp_path_factory, problem):
     path = tmp_path_factory.mktemp("saved") / "p.npz"
     save_problem(problem, path)
-    found = read_problem(path)
-    assert np.array_equal(found.problem.h, problem.h)
-    assert np.array_equal(found.problem.J, problem.J)
-    assert (found.problem.beta, found.problem.cardinality) == (problem.beta, problem.cardinality)
-    assert (found.labels, found.offset) == (tuple(range(problem.d)), 0.0)
+    content = read_problem(path)
+    assert np.array_equal(content.problem.h, problem.h)
+    assert np.array_equal(content.problem.J, problem.J)
+    assert (content.problem.beta, content.problem.cardinality) == (
+        problem.beta,
+        problem.cardinality,
+    )
+    assert (content.labels, content.offset) == (tuple(range(problem.d)), 0.0)
 
 
 def test_beta_and_cardinality_in_place_of_the_files(tmp_path):
     path = tmp_path / "p.npz"
     np.savez_compressed(path, h=[1, 0, 1], J=np.zeros((3, 3), dtype=np.float32))
     assert read_problem(path).problem.beta == 0.7
-    found = read_problem(path, beta=0.25, cardinality=2).problem
-    assert (found.beta, found.cardinality) == (0.25, 2)
-    assert np.array_equal(found.energies()[:4], [0.0, -0.25, 0.0, -0.25])
+    content = read_problem(path, beta=0.25, cardinality=2).problem
+    assert (content.beta, content.cardinality) == (0.25, 2)
+    assert np.array_equal(content.energies()[:4], [0.0, -0.25, 0.0, -0.25])
     with pytest.raises(ArgumentError, match="cardinality=4: must be at most .* 3"):
         read_problem(path, cardinality=4)
     with pytest.raises(ArgumentError, match=r"beta=1.5"):
         read_problem(path, beta=1.5)
     (tmp_path / "m.json").write_text(json.dumps(model().to_serializable()))
-    kept = read_problem(tmp_path / "m.json", cardinality=2)
-    assert kept.problem.cardinality == 2
-    same_energies(kept, model())
+    fixed = read_problem(tmp_path / "m.json", cardinality=2)
+    assert fixed.problem.cardinality == 2
+    same_energies(fixed, model())
     with pytest.raises(ArgumentError, match=r"beta=0.5: applies only to files of h and J"):
         read_problem(tmp_path / "m.json", beta=0.5)
 
@@ -105,8 +108,8 @@ def test_models_without_variables(tmp_path):
     (tmp_path / "none").write_bytes(
         dimod.BinaryQuadraticModel({}, {}, 2.5, "SPIN").to_file().read()
     )
-    found = read_problem(tmp_path / "none")
-    assert (found.problem.d, found.offset, found.labels) == (0, 2.5, ())
+    content = read_problem(tmp_path / "none")
+    assert (content.problem.d, content.offset, content.labels) == (0, 2.5, ())
 
 
 def refused(path, match):

@@ -55,10 +55,10 @@ def child(folder, **settings):
 def test_other_processors(tmp_path, name, features, absent, present):
     """What the processor at hand computes, with the registers that others have."""
     settings = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
-    spoken, found = child(tmp_path, **settings)
-    assert spoken[present]
-    assert not any(spoken[register] for register in absent)
-    for d, (chance, steps, probabilities) in zip(SIZES, found, strict=True):
+    registers, results = child(tmp_path, **settings)
+    assert registers[present]
+    assert not any(registers[register] for register in absent)
+    for d, (chance, steps, probabilities) in zip(SIZES, results, strict=True):
         J = 0.4 * np.cos(np.add.outer(np.arange(d), np.arange(d))) * (1 - np.eye(d))
         own = ac.anneal(ac.SelectionProblem(np.linspace(1.0, 0.3, d), J), tau=11.0)
         assert own.steps == steps

@@ -133,10 +133,10 @@ def test_eigensolver_from_a_random_start(s, normalisation):
     p = relu_problem(8)
     c = NORMALISATIONS[normalisation].driver_scale(8)
     start = np.random.default_rng(0).normal(size=(4, 256))
-    found = lowest_states(TransverseField(p, c), 1 - s, s, start, wanted=3, tol=1e-8)
-    assert np.allclose(found.values[:3], dense(p, s, normalisation)[:3], atol=1e-12)
-    assert found.residuals[:3].max() < 1e-8
-    assert np.allclose(found.states @ found.states.T, np.eye(4), atol=1e-12)
+    solved = lowest_states(TransverseField(p, c), 1 - s, s, start, wanted=3, tol=1e-8)
+    assert np.allclose(solved.values[:3], dense(p, s, normalisation)[:3], atol=1e-12)
+    assert solved.residuals[:3].max() < 1e-8
+    assert np.allclose(solved.states @ solved.states.T, np.eye(4), atol=1e-12)
 
 
 def test_cardinality_as_a_penalty():

@@ -56,8 +56,8 @@ def integrated(p, tau, scale):
         return -1j * ((1 - u) * (driver @ psi) + u * energies * psi)
 
     psi = np.full(states.size, states.size**-0.5, dtype=complex)
-    found = solve_ivp(right, (0, tau), psi, method="DOP853", rtol=1e-12, atol=1e-13)
-    return found.y[:, -1]
+    solution = solve_ivp(right, (0, tau), psi, method="DOP853", rtol=1e-12, atol=1e-13)
+    return solution.y[:, -1]
 
 
 @BOTH
@@ -157,13 +157,13 @@ def test_error_is_a_bound():
     for seed in range(12):
         p = relu_problem(8, seed, cardinality=3)
         for normalisation in ("per_qubit", "unit"):
-            own, fine = (
+            ours, fine = (
                 ac.anneal(p, tau=30.0, normalisation=normalisation, tol=tol)
                 for tol in (1e-6, 1e-10)
             )
-            off = abs(own.success_probability - fine.success_probability)
-            assert off <= own.error + fine.error
-            assert own.error <= 1e-6
+            off = abs(ours.success_probability - fine.success_probability)
+            assert off <= ours.error + fine.error
+            assert ours.error <= 1e-6
 
 
 def test_slow_runs_find_the_best():
@@ -245,9 +245,9 @@ def test_forty_maps_of_which_five():
 @pytest.mark.long
 def test_forty_maps_to_two_tolerances():
     p = relu_problem(40, cardinality=5)
-    own, fine = (ac.anneal(p, tau=10.0, tol=tol) for tol in (1e-4, 1e-7))
-    off = abs(own.success_probability - fine.success_probability)
-    assert off <= own.error + fine.error <= 2e-4
+    ours, fine = (ac.anneal(p, tau=10.0, tol=tol) for tol in (1e-4, 1e-7))
+    off = abs(ours.success_probability - fine.success_probability)
+    assert off <= ours.error + fine.error <= 2e-4
     assert np.linalg.norm(fine.state) == pytest.approx(1, abs=1e-12)
     assert 0.5 * np.abs(np.abs(fine.state) ** 2 - fine.probabilities).sum() < 1e-5
     lowest = min(p.energy(bits(part, 40)).min() for part in np.array_split(fine.states, 20))
@@ -262,7 +262,7 @@ def test_wrong_arguments():
         ac.anneal(p, threads=0)
     with pytest.raises(ArgumentError, match="constraint='penaltyy'.*did you mean 'penalty'"):
         ac.anneal(p, constraint="penaltyy")
-    with pytest.raises(ArgumentError, match="selection of 3 maps; cardinality=2"):
+    with pytest.raises(ArgumentError, match="selection of 3 maps, but cardinality=2"):
         ac.anneal(p, schedule=LINEAR.reverse([1, 1, 1, 0], 0.5))
     with pytest.raises(ArgumentError, match="cardinality=5: there are only 4"):
         relu_problem(4, cardinality=5)

@@ -65,13 +65,13 @@ def by_tensors(turns, angles, phases, psi):
 def test_every_grouping_is_the_matrices_it_stands_for(d, most, precision):
     turns, angles, phases = random_run(d, 3, stages=4)
     start = random_state(d, 3)
-    found = propagate(turns, angles, phases, precision=precision, start=start, most=most)
-    assert found.dtype == (torch.float64 if precision == "complex128" else torch.float32)
+    final = propagate(turns, angles, phases, precision=precision, start=start, most=most)
+    assert final.dtype == (torch.float64 if precision == "complex128" else torch.float32)
     for run in range(3):
         psi = start[run, 0].numpy() + 1j * start[run, 1].numpy()
         expected = by_tensors(turns[run].numpy(), angles[run], phases[run], psi)
-        own = found[run, 0].numpy() + 1j * found[run, 1].numpy()
-        assert np.abs(own - expected).max() < CLOSE[precision]
+        ours = final[run, 0].numpy() + 1j * final[run, 1].numpy()
+        assert np.abs(ours - expected).max() < CLOSE[precision]
 
 
 @PRECISIONS
@@ -80,11 +80,11 @@ def test_compiled_kernels(d, precision):
     """Qubit p is the same bit of the index, and turns the same way."""
     _, angles, phases = random_run(d, 2, stages=1)
     start, nothing = random_state(d, 2), torch.zeros((2, 2**d))
-    found = propagate(nothing, angles, phases, precision=precision, start=start)
-    for state, own, angle in zip(start.numpy(), found.numpy(), angles[:, 0], strict=True):
+    final = propagate(nothing, angles, phases, precision=precision, start=start)
+    for state, ours, angle in zip(start.numpy(), final.numpy(), angles[:, 0], strict=True):
         for part in (0, 1):
             _kernels.rotate(state[part], angle)
-        assert np.abs(own - state).max() < CLOSE[precision]
+        assert np.abs(ours - state).max() < CLOSE[precision]
 
 
 @PRECISIONS
@@ -139,10 +139,10 @@ def test_energies_on_the_device(p):
 
 @given(problems(largest=7, cardinality=True))
 def test_ground_manifold_with_a_cardinality(p):
-    own = TorchBatch([p], device=CPU)
+    ours = TorchBatch([p], device=CPU)
     exact = diagonal(p)
-    assert np.array_equal(own.ground[0].numpy(), exact <= exact.min() + p.tie)
-    assert own.ground_energy.item() == pytest.approx(exact.min(), abs=1e-12 * max(1, p.penalty))
+    assert np.array_equal(ours.ground[0].numpy(), exact <= exact.min() + p.tie)
+    assert ours.ground_energy.item() == pytest.approx(exact.min(), abs=1e-12 * max(1, p.penalty))
 
 
 def by_an_ode(p, tau, scale):
@@ -175,9 +175,11 @@ def test_schroedinger_equation(precision):
     batch = TorchBatch(chosen, device=CPU, precision=precision)
     p = [batch.run(stranged(steps, taus, scales)).double() for steps in (300, 450)]
     p = (9 * p[1] - 4 * p[0]) / 5  # the error of either run goes with 1 / steps^2
-    for own, problem, tau, scale, ground in zip(p, chosen, taus, scales, batch.ground, strict=True):
+    for ours, problem, tau, scale, ground in zip(
+        p, chosen, taus, scales, batch.ground, strict=True
+    ):
         exact = by_an_ode(problem, tau, scale)
-        assert np.abs(own.numpy() - exact).max() < (1e-8 if precision == "complex128" else 1e-5)
+        assert np.abs(ours.numpy() - exact).max() < (1e-8 if precision == "complex128" else 1e-5)
         assert problem.energies()[ground.numpy()] == pytest.approx(problem.energies().min())
 
 
@@ -320,9 +322,9 @@ class TestOnAGpu:
     def test_it_agrees_with_the_cpu(self, d, precision):
         turns, angles, phases = random_run(d, 2, stages=20)
         expected = propagate(turns, angles, phases)
-        own = propagate(turns.to(pick_device("cuda")), angles, phases, precision=precision)
-        assert own.device.type == "cuda"
-        assert (own.cpu() - expected).abs().max() < 50 * CLOSE[precision] * 2 ** (-d / 2)
+        ours = propagate(turns.to(pick_device("cuda")), angles, phases, precision=precision)
+        assert ours.device.type == "cuda"
+        assert (ours.cpu() - expected).abs().max() < 50 * CLOSE[precision] * 2 ** (-d / 2)
 
     @PRECISIONS
     def test_memory_stays_below_what_is_counted(self, precision):
@@ -340,10 +342,10 @@ class TestOnAGpu:
         before = torch.backends.cuda.matmul.allow_tf32
         try:
             torch.backends.cuda.matmul.allow_tf32 = True
-            own = propagate(turns.cuda(), angles, phases, precision="complex64")
+            ours = propagate(turns.cuda(), angles, phases, precision="complex64")
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
-        assert (own.cpu() - expected).abs().max() < 1e-6
+        assert (ours.cpu() - expected).abs().max() < 1e-6
 
 
 @PRECISIONS
@@ -351,28 +353,28 @@ class TestOnAGpu:
 def test_anneal_on_torch_is_anneal_on_the_kernels(precision, cardinality):
     p = relu_problem(6, cardinality=cardinality)
     options = {"tau": 20.0, "precision": precision, "constraint": "penalty"}
-    own = ac.anneal(p, device="torch", **options)
+    ours = ac.anneal(p, device="torch", **options)
     other = ac.anneal(p, **options)
     close = 1e-12 if precision == "complex128" else 2e-6
-    assert own.success_probability == pytest.approx(other.success_probability, abs=close)
-    assert np.allclose(own.probabilities, other.probabilities, atol=close)
-    assert np.allclose(own.state, other.state, atol=1e-12 if precision == "complex128" else 1e-4)
-    assert own.ground_energy == pytest.approx(other.ground_energy, abs=1e-12)
-    assert own.multiplicity == other.multiplicity
+    assert ours.success_probability == pytest.approx(other.success_probability, abs=close)
+    assert np.allclose(ours.probabilities, other.probabilities, atol=close)
+    assert np.allclose(ours.state, other.state, atol=1e-12 if precision == "complex128" else 1e-4)
+    assert ours.ground_energy == pytest.approx(other.ground_energy, abs=1e-12)
+    assert ours.multiplicity == other.multiplicity
 
 
 def test_a_reverse_run_on_torch():
     p = relu_problem(4)
     schedule = LINEAR.reverse([0, 1, 1, 0], turn=0.5)
-    own, other = (ac.anneal(p, schedule=schedule, device=d) for d in ("torch", "cpu"))
-    assert np.allclose(own.probabilities, other.probabilities, atol=1e-12)
+    ours, other = (ac.anneal(p, schedule=schedule, device=d) for d in ("torch", "cpu"))
+    assert np.allclose(ours.probabilities, other.probabilities, atol=1e-12)
 
 
 def test_batches_on_torch_are_batches_on_the_kernels():
     """Several sizes and lengths, more than one ladder each."""
     chosen, taus = [relu_problem(d, s) for d in (1, 5, 6) for s in range(2)], [3.0, 20.0]
-    own = anneal_batch(chosen, tau=taus, device="torch")
+    ours = anneal_batch(chosen, tau=taus, device="torch")
     other = anneal_batch(chosen, tau=taus)
-    assert (np.abs(own.success_probability - other.success_probability) < own.error).all()
-    assert (own.error <= 1e-6).all()
-    assert np.array_equal(own.multiplicity, other.multiplicity)
+    assert (np.abs(ours.success_probability - other.success_probability) < ours.error).all()
+    assert (ours.error <= 1e-6).all()
+    assert np.array_equal(ours.multiplicity, other.multiplicity)

@@ -120,8 +120,8 @@ def test_hardly_turned_back_hardly_anything_happens():
 def test_reverse_run_in_the_sector_keeps_its_weight():
     p = relu_problem(6, cardinality=2)
     best = np.array(ac.solve_exact(p).n)
-    kept = ac.anneal(p, tau=5.0, schedule=LINEAR.reverse(best, 1 - 1e-6))
-    assert kept.success_probability == pytest.approx(1, abs=1e-6)
+    result = ac.anneal(p, tau=5.0, schedule=LINEAR.reverse(best, 1 - 1e-6))
+    assert result.success_probability == pytest.approx(1, abs=1e-6)
     other = np.roll(best, 1)
     run = ac.anneal(p, tau=5.0, schedule=LINEAR.reverse(other, 0.3))
     assert (run.sample(50).sum(axis=1) == 2).all()

@@ -28,21 +28,23 @@ def test_energies_are_the_models_own(vartype):
     rng = np.random.default_rng(0)
     bqm = dimod.BinaryQuadraticModel(rng.normal(size=5), rng.normal(size=(5, 5)), vartype)
     bqm.relabel_variables(dict(enumerate("edcba")))
-    found = ac.AnnealingSampler().sample(bqm, tau=100.0, num_reads=50, seed=3, normalisation="unit")
-    dimod.testing.assert_response_energies(found, bqm)
+    sampleset = ac.AnnealingSampler().sample(
+        bqm, tau=100.0, num_reads=50, seed=3, normalisation="unit"
+    )
+    dimod.testing.assert_response_energies(sampleset, bqm)
     best = dimod.ExactSolver().sample(bqm).first
-    assert found.first.energy == pytest.approx(best.energy)
-    assert found.first.sample == best.sample
+    assert sampleset.first.energy == pytest.approx(best.energy)
+    assert sampleset.first.sample == best.sample
 
 
 def test_same_distribution_as_anneal():
     p = relu_problem(4)
-    found = ac.AnnealingSampler().sample(p.to_bqm(), tau=30.0, num_reads=5000, seed=1)
-    own = ac.anneal(p, tau=30.0)
-    assert found.info["success_probability"] == pytest.approx(own.success_probability, abs=1e-9)
-    states = found.record.sample[:, np.argsort(list(found.variables))] @ [1, 2, 4, 8]
-    counts = np.bincount(states, weights=found.record.num_occurrences, minlength=16)
-    expected = 5000 * own.probabilities
+    sampleset = ac.AnnealingSampler().sample(p.to_bqm(), tau=30.0, num_reads=5000, seed=1)
+    run = ac.anneal(p, tau=30.0)
+    assert sampleset.info["success_probability"] == pytest.approx(run.success_probability, abs=1e-9)
+    states = sampleset.record.sample[:, np.argsort(list(sampleset.variables))] @ [1, 2, 4, 8]
+    counts = np.bincount(states, weights=sampleset.record.num_occurrences, minlength=16)
+    expected = 5000 * run.probabilities
     assert (((counts - expected) ** 2) / expected).sum() < 37.7  # chi2, 15 degrees, p = 0.001
 
 
@@ -82,10 +84,10 @@ def test_info_says_its_units(vartype):
     bqm.offset = 2.5
     bqm.change_vartype(vartype, inplace=True)
     info = ac.AnnealingSampler().sample(bqm, tau=20.0, normalisation="unit", tol=1e-4).info
-    own = ac.anneal(relu_problem(5), tau=20.0, normalisation="unit", tol=1e-4)
+    run = ac.anneal(relu_problem(5), tau=20.0, normalisation="unit", tol=1e-4)
     assert info["tau_per_energy_unit"] == 20.0
     assert info["driver_scale_in_energy_units"] == 1.0
-    assert info["success_probability"] == pytest.approx(own.success_probability, abs=2e-4)
+    assert info["success_probability"] == pytest.approx(run.success_probability, abs=2e-4)
     assert 0 <= info["success_probability_error"] <= 1e-4
     lowest = dimod.ExactSolver().sample(bqm).first.energy
     assert info["ground_energy_in_energy_units"] == pytest.approx(lowest)
@@ -114,10 +116,10 @@ def test_reverse_annealing_from_a_state(vartype):
     bqm = p.to_bqm().change_vartype(vartype, inplace=False)
     state = {v: n[v] if vartype == "BINARY" else 2 * n[v] - 1 for v in bqm.variables}
     options = {"tau": 7.0, "normalisation": "unit", "tol": 1e-8}
-    found = ac.AnnealingSampler().sample(bqm, initial_state=state, turn=0.6, **options)
-    own = ac.anneal(p, schedule=LINEAR.reverse(n, 0.6), **options)
-    assert found.info["success_probability"] == pytest.approx(own.success_probability, abs=1e-7)
-    assert found.info["schedule"] == own.schedule == "linear+reverse:0.6:1001"
+    sampleset = ac.AnnealingSampler().sample(bqm, initial_state=state, turn=0.6, **options)
+    run = ac.anneal(p, schedule=LINEAR.reverse(n, 0.6), **options)
+    assert sampleset.info["success_probability"] == pytest.approx(run.success_probability, abs=1e-7)
+    assert sampleset.info["schedule"] == run.schedule == "linear+reverse:0.6:1001"
     still = ac.AnnealingSampler().sample(bqm, initial_state=state, turn=0.99999, num_reads=20)
     assert all(sample == state for sample in still.samples())
 
@@ -136,13 +138,13 @@ def processor():
 
 def test_as_the_physics_of_dwaves_mock(processor):
     h, J = {0: -1.0, 4: 0.5}, {(0, 4): -0.75}
-    found = processor.sample_ising(h, J, num_reads=50, answer_mode="raw", label="mine")
-    assert found.info["problem_label"] == "mine"
-    own = ac.AnnealingSampler().sample_ising(
+    sampleset = processor.sample_ising(h, J, num_reads=50, answer_mode="raw", label="mine")
+    assert sampleset.info["problem_label"] == "mine"
+    run = ac.AnnealingSampler().sample_ising(
         h, J, tau=100.0, normalisation="unit", seed=1, num_reads=50
     )
-    assert np.array_equal(found.record.sample, own.record.sample)
-    assert found.info["success_probability"] == own.info["success_probability"]
+    assert np.array_equal(sampleset.record.sample, run.record.sample)
+    assert sampleset.info["success_probability"] == run.info["success_probability"]
     counted = processor.sample_ising(h, J, num_reads=50)  # D-Wave's default: a histogram
     assert counted.record.num_occurrences.sum() == 50
     with pytest.warns(UserWarning, match="annealing_time"):
@@ -155,16 +157,16 @@ def test_under_dwaves_embedding(processor):
 
     bqm = dimod.BinaryQuadraticModel({}, {"ab": 0.5, "bc": 0.5, "ac": 0.5}, "SPIN")
     bqm.add_linear_from({"a": 0.25, "b": -0.5, "c": 0.125})
-    found = EmbeddingComposite(processor).sample(
+    sampleset = EmbeddingComposite(processor).sample(
         bqm, num_reads=100, return_embedding=True, embedding_parameters={"random_seed": 1}
     )
-    chains = found.info["embedding_context"]["embedding"].values()
+    chains = sampleset.info["embedding_context"]["embedding"].values()
     assert sum(map(len, chains)) > 3
     best = dimod.ExactSolver().sample(bqm).first
-    assert found.first.sample == best.sample
-    assert found.first.energy == pytest.approx(best.energy)
-    assert found.record.num_occurrences.sum() == 100
-    dimod.testing.assert_response_energies(found, bqm)
+    assert sampleset.first.sample == best.sample
+    assert sampleset.first.energy == pytest.approx(best.energy)
+    assert sampleset.record.num_occurrences.sum() == 100
+    dimod.testing.assert_response_energies(sampleset, bqm)
 
 
 def test_bad_input():

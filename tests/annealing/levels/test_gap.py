@@ -48,11 +48,11 @@ class Dense:
         best, where = gaps.min(), mesh[gaps.argmin()]
         for i in np.argsort(gaps)[:2]:
             ends = mesh[max(i - 1, 0)], mesh[min(i + 1, mesh.size - 1)]
-            found = minimize_scalar(
+            bottom = minimize_scalar(
                 self.gap, bounds=ends, method="bounded", options={"xatol": 1e-8}
             )
-            if found.fun < best:
-                best, where = found.fun, found.x
+            if bottom.fun < best:
+                best, where = bottom.fun, bottom.x
         return best, where
 
     def slowness(self, s):
@@ -69,12 +69,12 @@ class Dense:
 def test_dense(d, normalisation):
     p = relu_problem(d)
     gap, s = Dense(p, normalisation).minimum(41 if d < 8 else 21)
-    own = minimum_gap(p, normalisation=normalisation)
-    assert own.gap == pytest.approx(gap, rel=1e-6)
-    assert own.s == pytest.approx(s, abs=2e-3)
-    assert abs(own.gap - gap) <= own.error + 1e-10
-    assert own.certificate <= gap * (1 + 1e-9)
-    assert own.snapshots <= 8
+    ours = minimum_gap(p, normalisation=normalisation)
+    assert ours.gap == pytest.approx(gap, rel=1e-6)
+    assert ours.s == pytest.approx(s, abs=2e-3)
+    assert abs(ours.gap - gap) <= ours.error + 1e-10
+    assert ours.certificate <= gap * (1 + 1e-9)
+    assert ours.snapshots <= 8
 
 
 @BOTH
@@ -82,19 +82,19 @@ def test_dense(d, normalisation):
 def test_dense_with_other_problems(seed, normalisation):
     for d in (5, 6, 7):
         p = relu_problem(d, seed)
-        own = minimum_gap(p, normalisation=normalisation)
-        assert own.gap == pytest.approx(Dense(p, normalisation).minimum()[0], rel=1e-6)
+        ours = minimum_gap(p, normalisation=normalisation)
+        assert ours.gap == pytest.approx(Dense(p, normalisation).minimum()[0], rel=1e-6)
 
 
 @BOTH
 @pytest.mark.parametrize("d", [3, 6, 7])
 def test_quadratic_schedule(d, normalisation):
     p = relu_problem(d)
-    own = minimum_gap(p, normalisation=normalisation, schedule="quadratic", certify=0.05)
+    ours = minimum_gap(p, normalisation=normalisation, schedule="quadratic", certify=0.05)
     gap = Dense(p, normalisation, QUADRATIC).minimum()[0]
-    assert own.gap == pytest.approx(gap, rel=1e-6)
-    assert own.proved
-    assert 0.95 * own.gap <= own.certificate <= gap * (1 + 1e-9)
+    assert ours.gap == pytest.approx(gap, rel=1e-6)
+    assert ours.proved
+    assert 0.95 * ours.gap <= ours.certificate <= gap * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -109,29 +109,29 @@ def test_quadratic_schedule(d, normalisation):
 )
 def test_any_schedule(schedule):
     p = relu_problem(5)
-    own = minimum_gap(p, normalisation="unit", schedule=schedule, certify=0.05)
+    ours = minimum_gap(p, normalisation="unit", schedule=schedule, certify=0.05)
     gap = Dense(p, "unit", schedule).minimum(61)[0]
-    assert own.gap == pytest.approx(gap, rel=1e-6)
-    assert own.proved
-    assert own.certificate <= gap * (1 + 1e-9)
+    assert ours.gap == pytest.approx(gap, rel=1e-6)
+    assert ours.proved
+    assert ours.certificate <= gap * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("field", [0.01, 0.3, 1.0, 7.0])
 def test_one_qubit(field):
     """H = -(1-s) sigma_x - s f n: gap^2 = 4 (1-s)^2 + (s f)^2, smallest at s = 4 / (4 + f^2)."""
     p = ac.SelectionProblem([field], [[0.0]], beta=1.0)
-    own = minimum_gap(p, normalisation="unit", certify=0.01)
-    assert own.gap == pytest.approx(2 * field / math.sqrt(4 + field**2), rel=1e-12)
-    assert own.s == pytest.approx(4 / (4 + field**2), abs=1e-5)
-    assert own.final_gap == pytest.approx(field, rel=1e-15)
+    ours = minimum_gap(p, normalisation="unit", certify=0.01)
+    assert ours.gap == pytest.approx(2 * field / math.sqrt(4 + field**2), rel=1e-12)
+    assert ours.s == pytest.approx(4 / (4 + field**2), abs=1e-5)
+    assert ours.final_gap == pytest.approx(field, rel=1e-15)
     # gap^2 is a parabola through and through: its curvature is the square of the slope
-    assert own.slope == pytest.approx(math.sqrt(4 + field**2), rel=1e-6)
+    assert ours.slope == pytest.approx(math.sqrt(4 + field**2), rel=1e-6)
     # <1|dH/ds|0> = f / gap, so the adiabatic time is f / gap^3
-    assert own.adiabatic_time == pytest.approx(field / own.gap**3, rel=1e-5)
-    assert own.hamming_distance == 1
-    assert own.multiplicity == 1
-    assert own.interior
-    assert own.proved
+    assert ours.adiabatic_time == pytest.approx(field / ours.gap**3, rel=1e-5)
+    assert ours.hamming_distance == 1
+    assert ours.multiplicity == 1
+    assert ours.interior
+    assert ours.proved
 
 
 def test_two_qubits():
@@ -146,10 +146,10 @@ def test_two_qubits():
         levels = np.sort(np.append(np.linalg.eigvalsh(triplet), -0.5 * s))
         return levels[2] - levels[0]  # two ground states: the third level counts
 
-    found = minimize_scalar(gap, bounds=(0.3, 1.0), method="bounded", options={"xatol": 1e-12})
-    own = minimum_gap(p, normalisation="unit")
-    assert own.multiplicity == 2
-    assert own.gap == pytest.approx(min(found.fun, gap(1.0)), rel=1e-9)
+    bottom = minimize_scalar(gap, bounds=(0.3, 1.0), method="bounded", options={"xatol": 1e-12})
+    ours = minimum_gap(p, normalisation="unit")
+    assert ours.multiplicity == 2
+    assert ours.gap == pytest.approx(min(bottom.fun, gap(1.0)), rel=1e-9)
 
 
 @BOTH
@@ -159,9 +159,9 @@ def test_independent_qubits(d, normalisation):
     fields = np.random.default_rng(d).uniform(0.2, 1.0, d)
     p = ac.SelectionProblem(fields, np.zeros((d, d)), beta=0.7)
     f, c = 0.7 * fields.min(), NORMALISATIONS[normalisation].driver_scale(d)
-    own = minimum_gap(p, normalisation=normalisation)
-    assert own.gap == pytest.approx(2 * c * f / math.hypot(2 * c, f), rel=1e-6)
-    assert own.hamming_distance == 1
+    ours = minimum_gap(p, normalisation=normalisation)
+    assert ours.gap == pytest.approx(2 * c * f / math.hypot(2 * c, f), rel=1e-6)
+    assert ours.hamming_distance == 1
 
 
 @pytest.mark.parametrize("d", [4, 7])
@@ -184,9 +184,9 @@ def test_units(factor):
     """The same problem in other units: nothing in the search has a scale of its own."""
     p = relu_problem(7, 1)
     scaled = Schedule.from_table([0, 1], [factor, 0], [0, factor])
-    own, usual = minimum_gap(p, schedule=scaled), minimum_gap(p)
-    assert own.gap == pytest.approx(factor * usual.gap, rel=1e-6)
-    assert own.adiabatic_time == pytest.approx(usual.adiabatic_time / factor, rel=1e-3)
+    ours, usual = minimum_gap(p, schedule=scaled), minimum_gap(p)
+    assert ours.gap == pytest.approx(factor * usual.gap, rel=1e-6)
+    assert ours.adiabatic_time == pytest.approx(usual.adiabatic_time / factor, rel=1e-3)
 
 
 @BOTH
@@ -220,30 +220,30 @@ def tied(kind):
 def test_ties(kind, normalisation):
     p = tied(kind)
     dense = Dense(p, normalisation)
-    own = minimum_gap(p, normalisation=normalisation)
-    assert own.multiplicity == dense.g == ac.solve_exact(p).multiplicity
-    assert own.gap == pytest.approx(dense.minimum()[0], rel=1e-6)
-    assert own.certificate <= own.gap
+    ours = minimum_gap(p, normalisation=normalisation)
+    assert ours.multiplicity == dense.g == ac.solve_exact(p).multiplicity
+    assert ours.gap == pytest.approx(dense.minimum()[0], rel=1e-6)
+    assert ours.certificate <= ours.gap
 
 
 def test_a_minimum_at_the_end_is_that_of_the_sorted_energies():
     p = ac.SelectionProblem([1.0], [[0.0]], beta=1.0)
     fading = Schedule.from_table([0, 0.5, 1], [1, 0, 0], [0, 1, 0.25])
-    own = minimum_gap(p, normalisation="unit", schedule=fading, certify=0.01)
-    assert (own.s, own.gap, own.final_gap, own.ratio) == (1.0, 0.25, 0.25, 1.0)
-    assert own.error < 1e-14
-    assert own.proved
-    assert not own.interior
-    assert not own.landau_zener_applies
+    ours = minimum_gap(p, normalisation="unit", schedule=fading, certify=0.01)
+    assert (ours.s, ours.gap, ours.final_gap, ours.ratio) == (1.0, 0.25, 0.25, 1.0)
+    assert ours.error < 1e-14
+    assert ours.proved
+    assert not ours.interior
+    assert not ours.landau_zener_applies
 
 
 @pytest.mark.parametrize("d", [0, 1, 3, 9])
 def test_every_state_is_a_ground_state(d):
-    own = minimum_gap(ac.SelectionProblem(np.zeros(d), np.zeros((d, d))))
-    assert own.gap == own.final_gap == own.certificate == math.inf
-    assert own.multiplicity == 2**d
-    assert (own.adiabatic_time, own.snapshots, own.proved) == (0.0, 0, True)
-    assert own.landau_zener(1.0) == 1.0
+    ours = minimum_gap(ac.SelectionProblem(np.zeros(d), np.zeros((d, d))))
+    assert ours.gap == ours.final_gap == ours.certificate == math.inf
+    assert ours.multiplicity == 2**d
+    assert (ours.adiabatic_time, ours.snapshots, ours.proved) == (0.0, 0, True)
+    assert ours.landau_zener(1.0) == 1.0
 
 
 @pytest.mark.parametrize("d", range(1, 8))
@@ -283,17 +283,17 @@ def test_preconditioner_inverts_what_it_stands_for():
 @given(problems(largest=5), CONVENTION, st.sampled_from(["linear", "quadratic"]))
 def test_any_problem(p, normalisation, schedule):
     dense = Dense(p, normalisation, {"linear": LINEAR, "quadratic": QUADRATIC}[schedule])
-    own = minimum_gap(p, normalisation=normalisation, schedule=schedule, certify=0.1)
+    ours = minimum_gap(p, normalisation=normalisation, schedule=schedule, certify=0.1)
     if dense.g == 2**p.d:
-        assert own.gap == math.inf
+        assert ours.gap == math.inf
         return
     gap = dense.minimum(31)[0]
-    assert own.multiplicity == dense.g
-    assert own.gap <= gap * (1 + 1e-6) + 1e-10
-    assert own.certificate <= gap + 1e-12
-    assert dense.gap(own.s) == pytest.approx(own.gap, rel=1e-6, abs=1e-10)
-    assert own.proved
-    assert own.certificate >= 0.9 * own.gap - 1e-10
+    assert ours.multiplicity == dense.g
+    assert ours.gap <= gap * (1 + 1e-6) + 1e-10
+    assert ours.certificate <= gap + 1e-12
+    assert dense.gap(ours.s) == pytest.approx(ours.gap, rel=1e-6, abs=1e-10)
+    assert ours.proved
+    assert ours.certificate >= 0.9 * ours.gap - 1e-10
 
 
 @settings(max_examples=12)
@@ -305,8 +305,8 @@ def test_certificate_with_a_reduced_basis(seed):
     loose, tight = (minimum_gap(p, normalisation="unit", certify=c) for c in (None, 0.01))
     dense = Dense(p, "unit")
     gap = min(dense.gap(s) for s in np.linspace(0, 1, 31))
-    for own in (loose, tight):
-        assert own.certificate <= own.gap <= gap + own.error
+    for ours in (loose, tight):
+        assert ours.certificate <= ours.gap <= gap + ours.error
     assert not loose.proved
     assert tight.proved
     assert tight.certificate >= 0.99 * tight.gap
@@ -317,12 +317,12 @@ def test_certificate_with_a_reduced_basis(seed):
 def test_adiabatic_time(d, normalisation):
     p = relu_problem(d, 1)
     dense = Dense(p, normalisation)
-    own = minimum_gap(p, normalisation=normalisation)
-    near = own.adiabatic_s + np.linspace(-1e-3, 1e-3, 41)
+    ours = minimum_gap(p, normalisation=normalisation)
+    near = ours.adiabatic_s + np.linspace(-1e-3, 1e-3, 41)
     mesh = np.union1d(np.linspace(0.001, 0.9999, 101), near)
     slowest = max(dense.slowness(s) for s in mesh[(mesh > 0) & (mesh < 1)])
-    assert own.adiabatic_time == pytest.approx(slowest, rel=1e-3)
-    assert dense.slowness(own.adiabatic_s) == pytest.approx(own.adiabatic_time, rel=1e-3)
+    assert ours.adiabatic_time == pytest.approx(slowest, rel=1e-3)
+    assert dense.slowness(ours.adiabatic_s) == pytest.approx(ours.adiabatic_time, rel=1e-3)
 
 
 def test_landau_zener():
@@ -333,15 +333,15 @@ def test_landau_zener():
     g, tau = 0.1, 40.0
     p = ac.SelectionProblem([-1.0], [[0.0]], beta=1.0)
     sweep = Schedule("sweep", np.array([0.0, 1.0]), [[g, 0, 0, 0]], [[-2.0, 4.0, 0, 0]])
-    own = minimum_gap(p, normalisation="unit", schedule=sweep)
-    assert own.gap == pytest.approx(2 * g, rel=1e-9)
-    assert own.s == pytest.approx(0.5, abs=1e-6)
-    assert own.slope == pytest.approx(4.0, rel=1e-6)
-    assert own.interior
-    assert own.landau_zener_applies
-    assert own.landau_zener(tau) == pytest.approx(1 - math.exp(-2 * math.pi * g**2 * tau / 4))
-    assert own.landau_zener(0.0) == 0.0
-    assert own.landau_zener(1e9) == 1.0
+    ours = minimum_gap(p, normalisation="unit", schedule=sweep)
+    assert ours.gap == pytest.approx(2 * g, rel=1e-9)
+    assert ours.s == pytest.approx(0.5, abs=1e-6)
+    assert ours.slope == pytest.approx(4.0, rel=1e-6)
+    assert ours.interior
+    assert ours.landau_zener_applies
+    assert ours.landau_zener(tau) == pytest.approx(1 - math.exp(-2 * math.pi * g**2 * tau / 4))
+    assert ours.landau_zener(0.0) == 0.0
+    assert ours.landau_zener(1e9) == 1.0
 
 
 def test_hamming_distance_of_two_deep_minima():
@@ -350,24 +350,24 @@ def test_hamming_distance_of_two_deep_minima():
     J = np.where(half[:, None] == half, -1.0, 1.0)
     np.fill_diagonal(J, 0.0)
     p = ac.SelectionProblem(np.where(half == 0, 0.02, 0.0), J, beta=0.5)
-    own = minimum_gap(p, normalisation="unit")
-    assert own.hamming_distance == 6
-    assert own.gap < 0.05
-    assert own.gap == pytest.approx(Dense(p, "unit").minimum(61)[0], rel=1e-6)
+    ours = minimum_gap(p, normalisation="unit")
+    assert ours.hamming_distance == 6
+    assert ours.gap < 0.05
+    assert ours.gap == pytest.approx(Dense(p, "unit").minimum(61)[0], rel=1e-6)
 
 
 def test_cardinality_as_a_penalty():
     p = relu_problem(6, cardinality=2)
-    own = minimum_gap(p, constraint="penalty")
-    assert own.gap == pytest.approx(Dense(p, "per_qubit").minimum()[0], rel=1e-6)
-    assert own.multiplicity == ac.solve_exact(p).multiplicity
+    ours = minimum_gap(p, constraint="penalty")
+    assert ours.gap == pytest.approx(Dense(p, "per_qubit").minimum()[0], rel=1e-6)
+    assert ours.multiplicity == ac.solve_exact(p).multiplicity
 
 
 def test_twelve_qubits_agree_with_a_tighter_run():
     p = relu_problem(12)
-    own, tight = (minimum_gap(p, normalisation="unit", tol=r) for r in (1e-6, 1e-9))
-    assert own.gap == pytest.approx(tight.gap, rel=1e-6)
-    assert own.error < 1e-6 * own.gap
+    ours, tight = (minimum_gap(p, normalisation="unit", tol=r) for r in (1e-6, 1e-9))
+    assert ours.gap == pytest.approx(tight.gap, rel=1e-6)
+    assert ours.error < 1e-6 * ours.gap
 
 
 def test_two_runs_are_the_same_to_the_bit():

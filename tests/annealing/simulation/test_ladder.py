@@ -44,27 +44,27 @@ def test_multiples():
 @pytest.mark.parametrize("terms", [1, 2, 3])
 def test_series_that_ends_is_extrapolated_exactly(terms):
     """Four columns take away 1/N^2, 1/N^4 and 1/N^6; where nothing is left the error is zero."""
-    found = converge(runs(SERIES[:terms]), success, 1e-13)
-    assert np.abs(found.probabilities - EXACT).max() < 1e-14
-    assert abs(found.success - success(EXACT)) < 1e-14
-    assert found.error < 1e-13
+    outcome = converge(runs(SERIES[:terms]), success, 1e-13)
+    assert np.abs(outcome.probabilities - EXACT).max() < 1e-14
+    assert abs(outcome.success - success(EXACT)) < 1e-14
+    assert outcome.error < 1e-13
 
 
 def test_first_rungs_by_hand():
     """Three runs, N = 2, 3, 4: Lagrange's weights in 1 / N^2 at 1 / N^2 = 0."""
     log = []
-    found = converge(runs(SERIES, first=1, log=log), success, 0.99)
+    outcome = converge(runs(SERIES, first=1, log=log), success, 0.99)
     assert log == [2, 3, 4]
-    assert (found.multiple, found.runs) == (4, 3)
+    assert (outcome.multiple, outcome.runs) == (4, 3)
     x = 1.0 / np.array([2, 3, 4]) ** 2
     weights = [np.prod(np.delete(x, i) / (np.delete(x, i) - x[i])) for i in range(3)]
     values = [runs(SERIES, first=1)(n) for n in (2, 3, 4)]
-    assert found.probabilities == pytest.approx(np.tensordot(weights, values, 1), abs=1e-13)
+    assert outcome.probabilities == pytest.approx(np.tensordot(weights, values, 1), abs=1e-13)
     before = values[2] + (values[2] - values[1]) / ((4 / 3) ** 2 - 1)
-    change = found.probabilities - before
-    assert found.distribution_error == pytest.approx(0.5 * np.abs(change).sum(), abs=1e-13)
+    change = outcome.probabilities - before
+    assert outcome.distribution_error == pytest.approx(0.5 * np.abs(change).sum(), abs=1e-13)
     expected = max(abs(success(change)), 0.1 * 0.5 * np.abs(change).sum())
-    assert found.error == pytest.approx(expected, abs=1e-13)
+    assert outcome.error == pytest.approx(expected, abs=1e-13)
 
 
 def test_options_enter_the_error():
@@ -84,20 +84,20 @@ def test_error_is_a_bound_where_low_orders_rule(sizes, signs, first, tol):
     """Coefficients of one size, N above their ratio: each column is far better than the last."""
     series = sizes * signs
     exact = np.full(5, 0.2)
-    found = converge(runs(series, exact, first), success, tol)
-    assert found.error <= tol
-    assert abs(found.success - success(exact)) <= found.error
-    assert 0.5 * np.abs(found.probabilities - exact).sum() <= found.distribution_error
+    outcome = converge(runs(series, exact, first), success, tol)
+    assert outcome.error <= tol
+    assert abs(outcome.success - success(exact)) <= outcome.error
+    assert 0.5 * np.abs(outcome.probabilities - exact).sum() <= outcome.distribution_error
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1e-4, 1e-8]))
 def test_it_stops_as_soon_as_it_may(seed, tol):
     """No fewer runs than needed: the rungs before did not hold."""
     series = np.random.default_rng(seed).normal(size=(6, 4))
-    found = converge(runs(series), success, tol)
-    rungs = list(islice(multiples(), found.runs))
-    assert rungs[-1] == found.multiple
-    if found.runs > 3:
+    outcome = converge(runs(series), success, tol)
+    rungs = list(islice(multiples(), outcome.runs))
+    assert rungs[-1] == outcome.multiple
+    if outcome.runs > 3:
         looser = converge(runs(series), success, 0.99)
         assert looser.runs == 3
         assert looser.error > tol
@@ -128,10 +128,10 @@ def test_the_worse_of_two_agreeing_rungs_is_told():
 def test_the_distribution_is_asked_too():
     """F does not change at all, while the rest of the distribution does."""
     series = np.array([[0.0, 0.0, 1.0, -1.0], [0.0, 0.0, 0.5, -0.5], [0.0, 0.0, 2.0, -2.0]])
-    found = converge(runs(series, first=1), success, 1e-6)
-    assert found.success == pytest.approx(success(EXACT), abs=1e-15)
-    assert found.runs > 3
-    assert found.distribution_error <= 1e-6 / 0.1
+    outcome = converge(runs(series, first=1), success, 1e-6)
+    assert outcome.success == pytest.approx(success(EXACT), abs=1e-15)
+    assert outcome.runs > 3
+    assert outcome.distribution_error <= 1e-6 / 0.1
 
 
 # Rounding
@@ -155,17 +155,17 @@ def test_rounding_is_not_climbed_for_ever(noise):
 def test_tolerance_above_the_rounding_is_reached(noise):
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        found = converge(
+        outcome = converge(
             lambda m, rng=rng: runs(SERIES)(m) + noise * rng.normal(size=4), success, 100 * noise
         )
-        assert abs(found.success - success(EXACT)) < 100 * noise
+        assert abs(outcome.success - success(EXACT)) < 100 * noise
 
 
 def test_floor_above_the_tolerance_is_told():
     """Rounding of 1e-7 for each step: the ladder ends where it rules, and the error says so."""
-    found = converge(runs(SERIES), success, 1e-9, floor=lambda multiple: 1e-7 * multiple)
-    rounding = 1e-7 * found.multiple
-    assert rounding < found.error <= 5 * rounding
+    outcome = converge(runs(SERIES), success, 1e-9, floor=lambda multiple: 1e-7 * multiple)
+    rounding = 1e-7 * outcome.multiple
+    assert rounding < outcome.error <= 5 * rounding
 
 
 def test_an_error_of_a_run_ends_the_ladder():
@@ -190,13 +190,13 @@ def batch():
 
 
 def test_batch_is_its_runs_to_the_worst():
-    found = converge(runs(batch()), success, 1e-7)
-    assert found.error.shape == found.success.shape == (5,)
-    assert found.error.max() <= 1e-7
+    outcome = converge(runs(batch()), success, 1e-7)
+    assert outcome.error.shape == outcome.success.shape == (5,)
+    assert outcome.error.max() <= 1e-7
     hardest = converge(runs(SERIES), success, 1e-7)
-    assert found.runs == hardest.runs
-    assert found.success[-1] == pytest.approx(hardest.success, abs=1e-14)
-    assert (np.abs(found.success - success(EXACT)) <= found.error + 1e-15).all()
+    assert outcome.runs == hardest.runs
+    assert outcome.success[-1] == pytest.approx(hardest.success, abs=1e-14)
+    assert (np.abs(outcome.success - success(EXACT)) <= outcome.error + 1e-15).all()
 
 
 @pytest.mark.parametrize("agreements", [1, 2])

@@ -89,11 +89,11 @@ def test_a_problem_without_any_energy(d):
 
 
 def test_progress_is_told():
-    seen = []
-    hardness(file_of(relu_problem(3)), [5, 10], progress=lambda *now: seen.append(now))
-    assert [done for _, done, _ in seen] == [0, 1, 2, 3]
-    assert {of for _, _, of in seen} == {4}
-    assert seen[1][0] == "annealing, tau = 10"
+    calls = []
+    hardness(file_of(relu_problem(3)), [5, 10], progress=lambda *now: calls.append(now))
+    assert [done for _, done, _ in calls] == [0, 1, 2, 3]
+    assert {of for _, _, of in calls} == {4}
+    assert calls[1][0] == "annealing, tau = 10"
 
 
 def test_bad_input():
@@ -109,13 +109,13 @@ def test_bad_input():
         hardness(file_of(relu_problem(2)), [10], seed=-1)
 
 
-def told(problem, **options):
+def diagnosis_of(problem, **options):
     return " ".join(diagnosis(hardness(file_of(problem), [20, 100], **options)))
 
 
 def test_diagnosis_of_a_gap_at_the_end():
     """Independent qubits, one nearly free: its own field is all that is left at s = 1."""
-    text = told(ac.SelectionProblem([1.0, 0.01], np.zeros((2, 2))), normalisation="unit")
+    text = diagnosis_of(ac.SelectionProblem([1.0, 0.01], np.zeros((2, 2))), normalisation="unit")
     assert "0.007 energy units, is at s = 1, 100.0% of the gap at s = 1: it is essentially" in text
     assert "Landau-Zener does not apply" in text
     assert "enumerates all 4 selections in milliseconds: no quantum advantage" in text
@@ -130,18 +130,18 @@ def test_diagnosis_of_a_crossing():
     J[4:, 4:] = -15.0
     np.fill_diagonal(J, 0.0)
     p = ac.SelectionProblem(h, J, beta=0.5)
-    found = hardness(file_of(p), [20, 100], normalisation="unit")
-    text = " ".join(diagnosis(found))
-    assert found.gap.interior == ("avoided crossing" in text)
-    assert found.gap.landau_zener_applies == ("Landau-Zener applies" in text)
+    wells = hardness(file_of(p), [20, 100], normalisation="unit")
+    text = " ".join(diagnosis(wells))
+    assert wells.gap.interior == ("avoided crossing" in text)
+    assert wells.gap.landau_zener_applies == ("Landau-Zener applies" in text)
 
 
 def test_diagnosis_of_ties():
-    assert "2 selections share the lowest energy" in told(
+    assert "2 selections share the lowest energy" in diagnosis_of(
         ac.SelectionProblem([1.0, 1.0], [[0.0, 9.0], [9.0, 0.0]], beta=0.5)
     )
 
 
 def test_certainty_is_not_made_of_rounding():
-    text = told(relu_problem(4))
+    text = diagnosis_of(relu_problem(4))
     assert "The best of 16 shots finds it with probability over 0.999" in text

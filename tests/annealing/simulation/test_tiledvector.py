@@ -20,7 +20,7 @@ from tests.problems import relu_problem
 CLOSE = {"complex128": 1e-12, "complex64": 2e-6}
 PRECISIONS = pytest.mark.parametrize("precision", CLOSE)
 SIZES = pytest.mark.parametrize("d", [14, 15, 16])
-SCHEDULES = pytest.mark.parametrize("schedule", [LINEAR, QUADRATIC], ids=lambda s: s.name)
+RUNS = pytest.mark.parametrize(("d", "schedule"), [(14, LINEAR), (15, QUADRATIC), (16, LINEAR)])
 
 
 def stages_of(schedule=LINEAR, steps=24, tau=9.0, scale=0.3):
@@ -42,10 +42,9 @@ def random_start(d):
 # The same as without tiles
 
 
-@SIZES
+@RUNS
 @PRECISIONS
-@SCHEDULES
-def test_probabilities(d, precision, schedule):
+def test_probabilities(d, schedule, precision):
     p, stages = relu_problem(d), stages_of(schedule)
     tiled, plain = (make(p, precision=precision) for make in (TiledStateVector, StateVector))
     density, expected = (s.run(stages, evenly=False) for s in (tiled, plain))
@@ -54,10 +53,9 @@ def test_probabilities(d, precision, schedule):
     assert tiled.success(density) == pytest.approx(plain.success(expected), abs=CLOSE[precision])
 
 
-@SIZES
+@RUNS
 @PRECISIONS
-@SCHEDULES
-def test_states(d, precision, schedule):
+def test_states(d, schedule, precision):
     """With their phase, the whole of it."""
     p, stages = relu_problem(d), aba(ABA_10_4, schedule, 9.0, np.array([4]), 0.3)
     tiled, plain = (
@@ -136,8 +134,8 @@ def test_begins_in_any_real_state(d, precision):
     tiled, plain = (
         make(p, precision=precision, start=start) for make in (TiledStateVector, StateVector)
     )
-    for look in (lambda s: s.run(stages, evenly=False), lambda s: s.state(stages)):
-        assert np.abs(look(tiled) - look(plain)).max() < CLOSE[precision]
+    for result in (lambda s: s.run(stages, evenly=False), lambda s: s.state(stages)):
+        assert np.abs(result(tiled) - result(plain)).max() < CLOSE[precision]
     still = tiled.state(stages_of(tau=0.0))
     assert np.abs(still - start).max() < CLOSE[precision]
 
@@ -269,15 +267,17 @@ def test_large_problems_come_in_tiles():
 @PRECISIONS
 def test_memory_is_asked_for_first(precision):
     p = ac.SelectionProblem(np.ones(45), np.zeros((45, 45)))
-    told = rf"^memory: a state of 45 qubits in {precision} would need [\d.]+ GiB, but .* are free"
-    with pytest.raises(ProblemTooLargeError, match=told):
+    message = (
+        rf"^memory: a state of 45 qubits in {precision} would need [\d.]+ GiB, but .* are free"
+    )
+    with pytest.raises(ProblemTooLargeError, match=message):
         TiledStateVector(p, precision=precision)
 
 
 def test_amplitudes_are_asked_for_too(monkeypatch):
-    """Of a large run there may be room for the state as it is kept, and none for psi."""
+    """There may be memory for the state of a large run, but not for psi."""
     tiled = TiledStateVector(relu_problem(14))
-    told = []
-    monkeypatch.setattr(tiledvector, "require_memory", lambda *asked: told.append(asked))
+    calls = []
+    monkeypatch.setattr(tiledvector, "require_memory", lambda *call: calls.append(call))
     tiled.state(stages_of(steps=2))
-    assert told == [(16.0 * 2**14, "the amplitudes of 14 qubits")]
+    assert calls == [(16.0 * 2**14, "the amplitudes of 14 qubits")]
