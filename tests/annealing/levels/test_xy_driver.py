@@ -170,7 +170,7 @@ def test_selecting_and_leaving_out_are_alike(normalisation):
     p = relu_problem(9, cardinality=3)
     h = (p.linear + p.quadratic.sum(axis=1)) / p.beta
     mirrored = ac.SelectionProblem(h, p.J, beta=p.beta, cardinality=6)
-    own, other = (minimum_gap(q, normalisation=normalisation, rtol=1e-8) for q in (p, mirrored))
+    own, other = (minimum_gap(q, normalisation=normalisation, tol=1e-8) for q in (p, mirrored))
     assert own.gap == pytest.approx(other.gap, rel=2e-8)
     assert own.final_gap == pytest.approx(other.final_gap, rel=1e-10)
     assert own.adiabatic_time == pytest.approx(other.adiabatic_time, rel=1e-4)
