@@ -1,4 +1,4 @@
-"""A tiny atlas for tests: `from atlas.synthetic_atlas import write_synthetic_atlas`."""
+"""A tiny atlas for tests."""
 
 import io
 from pathlib import Path
@@ -37,18 +37,21 @@ def write_synthetic_atlas(
     selected = np.zeros((channels, len(classes)), dtype=np.int64)
     regions = [[] for _ in range(channels)]
     for c in range(channels - 1):
-        own = c % len(classes)
+        label = c % len(classes)
         profiles[c] = 0.1
-        profiles[c, own] = 1.0 + c
-        selected[c, own] = photos if c % 2 else photos // 2
-        other = names[(own + 1) * photos % len(names)]  # the last region is of another class
-        shown = [*[n for n in names if n[1] == own][: top - 1], other]
-        for rank, (image, label) in enumerate(shown):
+        profiles[c, label] = 1.0 + c
+        selected[c, label] = photos if c % 2 else photos // 2
+        other = names[(label + 1) * photos % len(names)]  # the last region is of another class
+        shown = [*[n for n in names if n[1] == label][: top - 1], other]
+        for rank, (image, region_label) in enumerate(shown):
             left, high = rng.integers(0, 5, 2) / 7
-            regions[c].append({"image": image, "label": label, "peak": float(9 - rank), "mean": 1.0,
-                               "box": (left, high, left + 2 / 7, high + 2 / 7)})  # fmt: skip
-    used = {region["image"] for own in regions for region in own}
-    told = {
+            box = (left, high, left + 2 / 7, high + 2 / 7)
+            regions[c].append(
+                {"image": image, "label": region_label, "peak": float(9 - rank), "mean": 1.0,
+                 "box": box}
+            )  # fmt: skip
+    used = {region["image"] for rows in regions for region in rows}
+    manifest = {
         "model": model, "layer": layer, "data": "synthetic", "classes": list(classes),
         "counts": [photos] * len(classes), "channels": channels,
         "settings": {"annealcam": "0", "part": "test", "photos": photos * len(classes),
@@ -56,8 +59,8 @@ def write_synthetic_atlas(
                      "sampler": "exact", "max_qubits": 16, "seed": seed, "top": top,
                      "explained": "predicted", "skipped": [], "warnings": []},
     }  # fmt: skip
-    kept = {image: webp for image, webp in thumbnails.items() if image in used}
-    store.write(Path(folder), told, store.Table(profiles, selected, regions), kept)
+    used_thumbnails = {image: webp for image, webp in thumbnails.items() if image in used}
+    store.write(Path(folder), manifest, store.Table(profiles, selected, regions), used_thumbnails)
     return open_atlas(folder)
 
 

@@ -1,4 +1,4 @@
-"""An atlas as reports read it: classes, crops, and one clear line for what is damaged."""
+"""Reading an atlas: classes, crops, and one clear error for damaged files."""
 
 import json
 import subprocess
@@ -48,10 +48,10 @@ def test_unknown_classes_and_channels(atlas):
         atlas.usual("churhc")
     with pytest.raises(ArgumentError, match="class=3: synthetic has classes 0 to 2"):
         atlas.usual(3)
-    for asked in (-1, 12):
-        for of in (atlas.portrait, atlas.crops, atlas.photos):
-            with pytest.raises(ArgumentError, match=f"channel={asked}.*0 to 11"):
-                of(asked)
+    for channel in (-1, 12):
+        for method in (atlas.portrait, atlas.crops, atlas.photos):
+            with pytest.raises(ArgumentError, match=f"channel={channel}.*0 to 11"):
+                method(channel)
 
 
 def test_crops_are_squares_of_the_photo_that_hold_the_box(atlas):
@@ -68,8 +68,8 @@ def test_crops_are_squares_of_the_photo_that_hold_the_box(atlas):
 
 def test_it_fits_explanations_of_the_same_network_and_layer(atlas):
     def explained(model, layer, channels):
-        told = {"model": model, "layer": layer}
-        return Mock(spec=Explanation, provenance=told, importance=np.zeros(channels))
+        provenance = {"model": model, "layer": layer}
+        return Mock(spec=Explanation, provenance=provenance, importance=np.zeros(channels))
 
     assert atlas.fits(explained("small", "3", 12))
     for other in (("large", "3", 12), ("small", "4", 12), ("small", "3", 13)):
@@ -88,7 +88,7 @@ def test_a_channel_in_words(labels, words):
 
 
 @pytest.mark.parametrize("name", store.FILES)
-def test_a_file_that_is_damaged_or_gone_is_told_of(atlas, name):
+def test_a_file_that_is_damaged_or_gone_raises_an_error(atlas, name):
     file = atlas.folder / name
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
@@ -104,7 +104,7 @@ def test_a_file_that_is_damaged_or_gone_is_told_of(atlas, name):
     [({"format": 99}, "format 99, not 1"), ({"channels": 7}, "12 channels of 3 classes"),
      ({"counts": [1]}, "counts and classes differ"), ({"classes": ["a"], "counts": [1]}, "12 cha")],
 )  # fmt: skip
-def test_a_manifest_that_does_not_fit_is_told_of(atlas, change, message):
+def test_a_manifest_that_does_not_fit_raises_an_error(atlas, change, message):
     file = atlas.folder / store.MANIFEST
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(OutputError, match=message):
@@ -117,5 +117,7 @@ def test_a_manifest_that_does_not_fit_is_told_of(atlas, change, message):
 def test_reading_needs_no_torch(atlas):
     code = "import sys; from annealcam.atlas.atlas import open_atlas; "
     code += f"open_atlas({str(atlas.folder)!r}).crops(0); print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"

@@ -56,10 +56,10 @@ def test_a_part_without_photos_is_one_too(tmp_path):
                    np.zeros((4, 3), dtype=np.int64), np.zeros(3, dtype=np.int64), {},
                    np.zeros(2, dtype=np.int64), [])  # fmt: skip
     write_part(nothing, tmp_path / "part.npz")
-    found = read_part(tmp_path / "part.npz")
-    assert same(found, nothing)
-    assert not found.profiles().any()
-    assert same(found.joined(some_part(1)), some_part(1))
+    read = read_part(tmp_path / "part.npz")
+    assert same(read, nothing)
+    assert not read.profiles().any()
+    assert same(read.joined(some_part(1)), some_part(1))
 
 
 def test_parts_are_joined_in_any_order_to_the_same_bits():

@@ -98,11 +98,13 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_the_fingerprint_sees_every_change(tmp_path):
-    seen = [two_classes(tmp_path / "pets").fingerprint()]
-    assert two_classes(tmp_path / "elsewhere").fingerprint() == seen[0]  # not where the set lies
+    fingerprints = [two_classes(tmp_path / "pets").fingerprint()]
+    assert (
+        two_classes(tmp_path / "elsewhere").fingerprint() == fingerprints[0]
+    )  # not where the set lies
 
     def changed():
-        seen.append(load_set(f"folder:{tmp_path / 'pets'}", part="all").fingerprint())
+        fingerprints.append(load_set(f"folder:{tmp_path / 'pets'}", part="all").fingerprint())
 
     file = tmp_path / "pets" / "cat" / "0.png"
     file.write_bytes(file.read_bytes()[:-1] + b"?")  # a byte
@@ -113,7 +115,7 @@ def test_the_fingerprint_sees_every_change(tmp_path):
     changed()
     (tmp_path / "pets" / "dog").rename(tmp_path / "pets" / "wolf")  # a class
     changed()
-    assert len(set(seen)) == 5
+    assert len(set(fingerprints)) == 5
 
 
 def test_the_fingerprint_of_pixels_sees_a_pixel():
@@ -137,12 +139,12 @@ def test_the_fingerprint_of_a_very_large_set_reads_sizes_alone(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("stl100", "did you mean 'stl10'"), ("imagnet", "'imagenette'"), ("", "folder:PATH"),
      ("folder:", "unknown"), (3, "must be a name"), ("pets", "one of digits")],
 )  # fmt: skip
-def test_an_unknown_set_is_refused_with_the_near_ones(name, said):
-    with pytest.raises(ArgumentError, match=said) as raised:
+def test_an_unknown_set_is_refused_with_the_near_ones(name, message):
+    with pytest.raises(ArgumentError, match=message) as raised:
         load_set(name)
     assert str(raised.value).startswith(f"data={name!r}: ")
     assert "\n" not in str(raised.value)

@@ -52,8 +52,8 @@ def test_a_part_depends_on_the_seed_and_the_names_alone():
 
 def test_a_class_more_moves_no_photo():
     fewer, more = of_counts([20, 20]), of_counts([20, 20, 20])
-    kept = [name for name in divide(more, "test").images if name in fewer.images]
-    assert tuple(kept) == divide(fewer, "test").images
+    same = [name for name in divide(more, "test").images if name in fewer.images]
+    assert tuple(same) == divide(fewer, "test").images
 
 
 def test_a_photo_less_moves_few():

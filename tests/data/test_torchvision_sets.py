@@ -147,9 +147,9 @@ def test_oxford_pets_are_read(tmp_path):
     }  # fmt: skip
     assert parts["test"].classes == ("Abyssinian", "American Bulldog")
     assert list(parts["test"].images) == sorted(parts["test"].images)
-    for found in parts.values():
-        for i, label in enumerate(found.labels):
-            assert found.images[i].startswith(("Abyssinian", "american_bulldog")[label])
+    for photos in parts.values():
+        for i, label in enumerate(photos.labels):
+            assert photos.images[i].startswith(("Abyssinian", "american_bulldog")[label])
     assert len(load_set("oxford-pet", part="all", root=tmp_path)) == 80
     (tmp_path / "oxford-iiit-pet" / "images" / "Abyssinian_100.jpg").unlink()
     with pytest.raises(ImageError, match=r"Abyssinian_100\.jpg"):
