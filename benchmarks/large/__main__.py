@@ -1,4 +1,4 @@
-"""Hundreds of maps: certified optima beside SCIP, local search beside peers, annealing in parts.
+"""Hundreds of maps: certified optima against SCIP, local search against peers, annealing in parts.
 
     export ANNEALCAM_DATA=FOLDER OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
     .venv/bin/pip install -e ".[bench]" && .venv/bin/python -m benchmarks.large
@@ -72,30 +72,30 @@ def table_of_proofs(layers: dict[str, list[Layer]]) -> dict[tuple[str, float], l
     certified = {}
     for goal in REQUIREMENTS:
         pairs = [timed_search(one, goal.beta, goal.limit) for one in layers[goal.layer]]
-        found, spent = [s for s, _ in pairs], np.array([t for _, t in pairs])
-        proved = np.array([s.proved for s in found])
+        solutions, spent = [s for s, _ in pairs], np.array([t for _, t in pairs])
+        proved = np.array([s.proved for s in solutions])
         soon = (proved & (spent <= goal.within)).mean()
-        left = [(s.energy - s.lower_bound) / -s.energy for s in found if not s.proved]
+        left = [(s.energy - s.lower_bound) / -s.energy for s in solutions if not s.proved]
         row(
-            goal.layer, goal.beta, found[0].method, f"{soon:.0%} in {goal.within:g} s",
+            goal.layer, goal.beta, solutions[0].method, f"{soon:.0%} in {goal.within:g} s",
             "" if goal.share is None else f"{goal.share:.0%}", f"{np.median(spent):.3g} s",
             f"{spent.max():.3g} s" if not left else f"{len(left)} stopped at {goal.limit:g} s",
-            f"{np.median([s.nodes for s in found]):.0f}",
+            f"{np.median([s.nodes for s in solutions]):.0f}",
             f"{np.median(left):.2%}, {max(left):.2%}" if left else "",
         )  # fmt: skip
         certified[goal.layer, goal.beta] = [
             (one.problem(goal.beta), s.energy)
-            for one, s in zip(layers[goal.layer], found, strict=True) if s.proved
+            for one, s in zip(layers[goal.layer], solutions, strict=True) if s.proved
         ]  # fmt: skip
     return certified
 
 
 def table_of_scip(layers: list[Layer], first: int, slowest: int, beta: float = 0.7) -> None:
-    """Print both beside each other: the first photos, then those that take us longest."""
+    """Print both for the first photos, and for those for which `branch_and_bound` takes longest."""
     spent = [timed_search(one, beta, SCIP_LIMIT)[1] for one in layers]
     hard = [int(i) for i in np.argsort(spent)[::-1] if i >= first]
     heading(
-        f"`branch_and_bound` beside SCIP (pyscipopt), last layer, beta {beta}, one thread",
+        f"`branch_and_bound` against SCIP (pyscipopt), last layer, beta {beta}, one thread",
         "photo", "maps", "ours", "SCIP", "SCIP / ours", "energies apart", "SCIP's gap",
     )  # fmt: skip
     ratios = []
@@ -119,18 +119,18 @@ def table_of_scip(layers: list[Layer], first: int, slowest: int, beta: float = 0
 def main(
     photos: Annotated[int, typer.Option(help="of the certified optima")] = 100,
     few: Annotated[int, typer.Option(help="photos of the peers and of the annealing")] = 20,
-    scip: Annotated[int, typer.Option(help="photos that SCIP solves too")] = 5,
-    slowest: Annotated[int, typer.Option(help="photos besides, those that take us longest")] = 3,
+    scip: Annotated[int, typer.Option(help="first photos solved by SCIP as well")] = 5,
+    slowest: Annotated[int, typer.Option(help="more photos for SCIP: those that take longest")] = 3,
     many: Annotated[int, typer.Option(help="random problems of 500 maps")] = 1000,
     seeds: Annotated[int, typer.Option(help="of the annealing")] = 3,
 ) -> None:
     use_one_thread()
     torch.set_num_threads(1)
     layers = layers_of_photos(photos)
-    for name, found in layers.items():
-        sizes = [len(one.h) for one in found]
-        print(f"{name}: {len(found)} photos, {min(sizes)} to {max(sizes)} candidates")
-        timed_search(found[0], 0.7, 1.0)  # compiles
+    for name, problems in layers.items():
+        sizes = [len(one.h) for one in problems]
+        print(f"{name}: {len(problems)} photos, {min(sizes)} to {max(sizes)} candidates")
+        timed_search(problems[0], 0.7, 1.0)  # compiles
     certified = table_of_proofs(layers)
     table_of_local_search(certified)
     table_of_many(many)

@@ -1,7 +1,8 @@
-"""The selection problems of whole layers, for large.py, and SCIP as the peer that proves optima.
+"""The selection problems of whole layers, and SCIP as the peer that proves optima.
 
-The last layer (`bn2`, after its activation) has maps that are not negative, `blocks.6.0.bn3` has
-maps of both signs; the importance is Grad-CAM's, of the predicted class; no candidate is left out.
+The last layer (`bn2`, after its activation) has maps without negative values, `blocks.6.0.bn3` has
+maps of both signs; the importance is alpha (`gradcam`) of the predicted class; every live map of
+positive importance is a candidate.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Layer:
 
 
 def layers_of_photos(photos: int) -> dict[str, list[Layer]]:
-    """Both layers of so many photos of the unseen part, drawn at random."""
+    """Return the problems of both layers for random photos of the part `unseen`."""
     unseen = load_set("imagenette", part="unseen")
     model, preprocess, _ = ac.load_model()
     drawn = np.sort(np.random.default_rng(1).permutation(len(unseen))[:photos])
@@ -50,20 +51,20 @@ def layers_of_photos(photos: int) -> dict[str, list[Layer]]:
 
 
 def _layers(model: Any, images: torch.Tensor, layer: str) -> list[Layer]:
-    seen = capture(model, images, layer=layer)
-    found = []
-    weights = importance_of(seen.activations, seen.gradients, "gradcam")
-    for maps, weight in zip(seen.activations, weights, strict=True):
-        chosen, problem = build_problem(maps, weight, beta=0.7, limit=10**6)
-        flat = maps[chosen.channels].flatten(1).double().numpy()
+    captured = capture(model, images, layer=layer)
+    layers = []
+    weights = importance_of(captured.activations, captured.gradients, "gradcam")
+    for maps, weight in zip(captured.activations, weights, strict=True):
+        candidates, problem = build_problem(maps, weight, beta=0.7, limit=10**6)
+        flat = maps[candidates.channels].flatten(1).double().numpy()
         unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
-        found.append(Layer(problem.h, problem.J, unit))
-    return found
+        layers.append(Layer(problem.h, problem.J, unit))
+    return layers
 
 
 @dataclass(frozen=True)
 class Scip:
-    """What SCIP found: the energy of its best selection, a bound, whether they meet, seconds."""
+    """The result of SCIP: energy of the best selection, bound, whether they agree, and seconds."""
 
     energy: float
     lower_bound: float
@@ -72,7 +73,7 @@ class Scip:
 
 
 def solve_by_scip(layer: Layer, beta: float, *, time_limit: float) -> Scip:
-    """Solve the problem of maps that are not negative by SCIP, as it takes such problems best.
+    """Solve the problem of non-negative maps by SCIP in the formulation that is fastest for it.
 
     E(n) = (1 - beta)/2 t - sum_p (beta h_p + (1 - beta)/2) n_p,   r = U n,   |r|^2 <= t
 

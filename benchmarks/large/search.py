@@ -1,4 +1,4 @@
-"""Heuristics on whole layers, for large.py: local search beside peers, and annealing in parts."""
+"""Heuristics on whole layers: local search compared with peers, and annealing in parts."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Solved = tuple[SelectionProblem, float]  # with its certified optimum
 QUBITS, ROUNDS, TAU = 16, 20, 100.0
 PEERS = {
     "greedy": "greedy selection",
-    "tabu": "dwave-samplers tabu, 20 reads",
-    "sa": "dwave-samplers SA, 100 reads of 1000 sweeps",
-    "sqa": "dwave-samplers SQA, 10 reads of 200 sweeps",
-    "hot": "the same, as warm as a processor would be",
+    "tabu": "dwave-samplers tabu, 20 shots",
+    "sa": "dwave-samplers SA, 100 shots of 1000 sweeps",
+    "sqa": "dwave-samplers SQA, 10 shots of 200 sweeps",
+    "hot": "the same, at the temperature of a processor",
 }
 
 
-def judged(solver: Solver, solved: list[Solved]) -> tuple[float, float, list[float], list[float]]:
-    """Share optimal, largest and each gap to the optimum (relative), and seconds of each."""
+def compare(solver: Solver, solved: list[Solved]) -> tuple[float, float, list[float], list[float]]:
+    """Return the share solved, the largest and every relative gap, and the seconds of each."""
     gaps, spent, hits = [], [], 0
     for i, (problem, optimum) in enumerate(solved):
         start = perf_counter()
@@ -55,10 +55,10 @@ def locally(problem: SelectionProblem, seed: int) -> Bits:
 
 
 def as_warm_as_a_processor(problem: SelectionProblem, seed: int) -> Bits:
-    """SQA at the temperature that a processor of D-Wave's would have, chains and errors left aside.
+    """Run SQA at the temperature of a D-Wave processor, without chains and control errors.
 
-    Advantage: B(1) / 2 = 4.3 GHz h, kT = 15 mK = 0.31 GHz h, |h| up to 4, |J| up to 1, into which
-    the model is scaled; energies of the model are then worth B(1) / 2 each.
+    Advantage: B(1) / 2 = 4.3 GHz h, kT = 15 mK = 0.31 GHz h. The model is scaled to |h| up to 4 and
+    |J| up to 1; its energies are then in units of B(1) / 2.
     """
     model = problem.to_bqm().change_vartype("SPIN", inplace=False)
     scale = max(max(map(abs, model.linear.values())) / 4, max(map(abs, model.quadratic.values())))
@@ -73,24 +73,24 @@ def table_of_local_search(certified: dict[tuple[str, float], list[Solved]]) -> N
         "layer", "beta", "problems proved", "optimum found", "largest gap", "median ms", "max ms",
     )  # fmt: skip
     for (layer, beta), solved in certified.items():
-        share, worst, _, spent = judged(locally, solved)
+        share, worst, _, spent = compare(locally, solved)
         ms = 1000 * np.array(spent)
         row(layer, beta, len(solved), f"{share:.1%}", f"{worst:.1e}", f"{np.median(ms):.1f}",
             f"{ms.max():.1f}")  # fmt: skip
 
 
 def table_of_many(count: int, d: int = 500, chunk: int = 100) -> None:
-    """`local_search_many` on random problems, some at a time, since each J takes 2 MB."""
+    """Time `local_search_many` on random problems, in chunks, since each J takes 2 MB."""
     spent = {1: 0.0, 2: 0.0}
     same = True
     for first in range(0, count, chunk):
         problems = [relu_problem(d, seed=first + i) for i in range(min(chunk, count - first))]
-        found = {}
+        selections = {}
         for workers in spent:
             start = perf_counter()
-            found[workers] = local_search_many(problems, workers=workers)
+            selections[workers] = local_search_many(problems, workers=workers)
             spent[workers] += perf_counter() - start
-        same &= all(np.array_equal(a, b) for a, b in zip(*found.values(), strict=True))
+        same &= all(np.array_equal(a, b) for a, b in zip(*selections.values(), strict=True))
     heading(
         f"{count} random problems of {d} maps (required: below 5 s)", "workers", "s", "the same n"
     )
@@ -104,16 +104,16 @@ def table_of_peers(solved: list[Solved]) -> None:
         "method", "optimum found", "mean gap", "median", "time / local search",
     )  # fmt: skip
     ours = 0.0
-    for name, told in {"local": "**local_search**", **PEERS}.items():
+    for name, label in {"local": "**local_search**", **PEERS}.items():
         solver = {"local": locally, "hot": as_warm_as_a_processor}.get(name) or by_name(name)
-        share, _, gaps, spent = judged(solver, solved)
+        share, _, gaps, spent = compare(solver, solved)
         median = float(np.median(spent))
         ours = ours or median
-        row(told, f"{share:.0%}", f"{np.mean(gaps):.1e}", seconds(median), f"{median / ours:.3g}")
+        row(label, f"{share:.0%}", f"{np.mean(gaps):.1e}", seconds(median), f"{median / ours:.3g}")
 
 
 def cut(problem: SelectionProblem, seed: int) -> Bits:
-    """Anneal the most relevant maps alone, as the default of `explain` does."""
+    """Anneal only the most relevant maps."""
     top = np.sort(np.argsort(-problem.h, kind="stable")[:QUBITS])
     small = SelectionProblem(problem.h[top], problem.J[np.ix_(top, top)], beta=problem.beta)
     n = np.zeros(problem.d, dtype=np.int8)
@@ -122,7 +122,7 @@ def cut(problem: SelectionProblem, seed: int) -> Bits:
 
 
 def windows_by(solver: Solver) -> Solver:
-    """The loop of `select_by_windows`, with another solver of the windows."""
+    """Return the loop of `select_by_windows` with another solver for the windows."""
 
     def solve(problem: SelectionProblem, seed: int) -> Bits:
         rng = np.random.default_rng(seed)
@@ -139,7 +139,7 @@ def windows_by(solver: Solver) -> Solver:
 
 
 def guess(problem: SelectionProblem, seed: int) -> Bits:
-    """The best of as many uniform guesses as the annealer is measured."""
+    """Return the best of as many uniform guesses as the annealer takes shots."""
     shots = np.random.default_rng(seed).integers(0, 2, (problem.d**2, problem.d), dtype=np.int8)
     return shots[np.argmin(problem.energy(shots))]
 
@@ -149,20 +149,20 @@ def exactly(problem: SelectionProblem, _seed: int) -> Bits:
 
 
 def table_of_annealing(solved: list[Solved], seeds: int) -> None:
-    chances: dict[str, list[float]] = {"annealed": [], "guessed": []}
+    probabilities: dict[str, list[float]] = {"annealed": [], "guessed": []}
 
     def annealed(problem: SelectionProblem, seed: int) -> Bits:
-        found = select_by_windows(problem, qubits=QUBITS, rounds=ROUNDS, tau=TAU, seed=seed)
-        chances["annealed"].append(found.info["best_of_shots_probability_in_windows"])
-        chances["guessed"].append(found.info["guess_probability_in_windows"])
-        return found.n
+        selection = select_by_windows(problem, qubits=QUBITS, rounds=ROUNDS, tau=TAU, seed=seed)
+        probabilities["annealed"].append(selection.info["best_of_shots_probability_in_windows"])
+        probabilities["guessed"].append(selection.info["guess_probability_in_windows"])
+        return selection.n
 
     heading(
         f"Annealing the last layer of {len(solved)} photos in parts, beta 0.7, {seeds} seeds",
         "method", "mean gap", "95 % of the mean", "optimum found", "median",
     )  # fmt: skip
     methods: dict[str, Solver] = {
-        "greedy alone, where the windows begin": by_name("greedy"),
+        "greedy alone, the start of the windows": by_name("greedy"),
         f"the {QUBITS} most relevant maps, annealed": cut,
         f"{ROUNDS} windows of {QUBITS}, annealed": annealed,
         f"{ROUNDS} windows of {QUBITS}, guessed as often": windows_by(guess),
@@ -170,19 +170,19 @@ def table_of_annealing(solved: list[Solved], seeds: int) -> None:
         "local_search, all maps": locally,
     }
     means = {}
-    for told, solver in methods.items():
-        runs = [judged(_seeded(solver, s), solved) for s in range(seeds)]
-        means[told] = np.mean([gaps for _, _, gaps, _ in runs], axis=0)
+    for label, solver in methods.items():
+        runs = [compare(_seeded(solver, s), solved) for s in range(seeds)]
+        means[label] = np.mean([gaps for _, _, gaps, _ in runs], axis=0)
         median = float(np.median([spent for *_, spent in runs]))
-        share = np.mean([found for found, *_ in runs])
-        row(told, f"{means[told].mean():.2%}", interval(means[told]), f"{share:.0%}",
+        share = np.mean([solved_share for solved_share, *_ in runs])
+        row(label, f"{means[label].mean():.2%}", interval(means[label]), f"{share:.0%}",
             seconds(median))  # fmt: skip
     gain = means[f"{ROUNDS} windows of {QUBITS}, guessed as often"]
     gain = gain - means[f"{ROUNDS} windows of {QUBITS}, annealed"]
     print(
-        f"\nGuessed less annealed: {gain.mean():.3%} {interval(gain)}. Chance that a window's best "
-        f"shot is its optimum: annealed {np.mean(chances['annealed']):.3f}, "
-        f"guessed {np.mean(chances['guessed']):.4f}.",
+        f"\nGuessed minus annealed: {gain.mean():.3%} {interval(gain)}. Probability that the best "
+        f"shot of a window is its optimum: annealed {np.mean(probabilities['annealed']):.3f}, "
+        f"guessed {np.mean(probabilities['guessed']):.4f}.",
         flush=True,
     )
 
@@ -192,7 +192,7 @@ def _seeded(solver: Solver, seed: int) -> Solver:
 
 
 def interval(values: NDArray[np.float64]) -> str:
-    """Of the mean over the photos, from photos drawn anew."""
+    """Return the 95 % bootstrap interval of the mean over the photos."""
     drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(axis=1)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return f"[{low:.2%}, {high:.2%}]"
