@@ -12,6 +12,7 @@ from annealcam.annealing.sentences import diagnosis
 from annealcam.app.answer import PACKAGE
 from annealcam.render.html.annealing import levels_figure
 from annealcam.render.html.page import page
+from annealcam.render.text import ones_of
 
 MOST_STATES = 8
 
@@ -70,8 +71,7 @@ def _maps(h: Hardness, i: int, best: int | None) -> str:
     """Return the maps of a state, as the difference (+, −) to the optimum if that is shown."""
     labels, n = h.source.labels, h.distribution.n
     if best is None:
-        ones = [str(label) for label, bit in zip(labels, n[i], strict=True) if bit]
-        return " ".join(ones) or "none"
+        return " ".join(ones_of(h, n[i])) or "none"
     change = (n[i].astype(int) - n[best]).tolist()
     added = [f"+{label}" for label, c in zip(labels, change, strict=True) if c > 0]
     removed = [f"−{label}" for label, c in zip(labels, change, strict=True) if c < 0]

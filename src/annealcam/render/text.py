@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from jaxtyping import Int
+
 from annealcam._internal.text import chance, number
+from annealcam._internal.types import Array
 from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import best_chance
 from annealcam.explanation import Explanation
@@ -76,6 +79,19 @@ def selection_summary(e: Explanation) -> str:
     return f"{text}. The selected maps hold {e.carried_share:.0%} of the positive contributions."
 
 
+def ones_of(h: Hardness, n: Int[Array, " d"]) -> list[str]:
+    """Return the labels of the variables that are 1 in a state."""
+    return [str(label) for label, bit in zip(h.source.labels, n, strict=True) if bit]
+
+
+def driver_setting(h: Hardness) -> str:
+    """Return the driver normalisation and the schedule."""
+    return (
+        f"driver normalisation {h.normalisation.name} (c = {number(h.driver_scale)}), "
+        f"schedule {h.schedule.name}"
+    )
+
+
 def annealing_setting(h: Hardness) -> list[str]:
     """Return lines about the problem, the driver and the lowest energy."""
     p, constraint = h.problem, ""
@@ -98,8 +114,7 @@ def _optimum(h: Hardness) -> str:
     text += f", {h.multiplicity} of {h.states} states"
     best = h.distribution.n[h.distribution.optimal]
     if len(best):
-        ones = [str(label) for label, bit in zip(h.source.labels, best[0], strict=True) if bit]
-        text += f"; variables equal to 1: {', '.join(ones) or 'none'}"
+        text += f"; variables equal to 1: {', '.join(ones_of(h, best[0])) or 'none'}"
     return text
 
 

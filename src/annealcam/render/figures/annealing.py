@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
@@ -19,7 +19,9 @@ from annealcam.render.figures.sheets import (
     VERMILION,
     legend,
     sheet,
+    shorten,
 )
+from annealcam.render.text import driver_setting, ones_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +44,9 @@ def spectrum_figure(h: Hardness) -> Figure:
     thin and grey.
     """
     assert h.curve is not None
-    figure, axes = sheet(f"Lowest energy levels along the anneal · {_setting(h)}")
+    figure, axes = sheet(
+        f"Lowest energy levels along the anneal · d = {h.problem.d}, {driver_setting(h)}"
+    )
     above = h.curve.energies - h.curve.energies[:, :1]
     first = h.gap.multiplicity if h.gap is not None else 1
     for level in sorted(range(1, above.shape[1]), key=lambda level: level != first):
@@ -79,7 +83,9 @@ def _scale_levels(axes: Axes, above: Float[Array, "points levels"], h: Hardness)
 
 def success_figure(h: Hardness) -> Figure:
     """Return F and the best of the shots against tau, each beside random guessing."""
-    figure, axes = sheet(f"Success probability against annealing time · {_setting(h)}")
+    figure, axes = sheet(
+        f"Success probability against annealing time · d = {h.problem.d}, {driver_setting(h)}"
+    )
     tau = np.array([run.tau for run in h.runs])
     F = np.array([run.success_probability for run in h.runs])
     error = np.array([run.error for run in h.runs])
@@ -114,13 +120,15 @@ def distribution_figure(h: Hardness) -> Figure:
     shown = h.distribution
     rows = len(shown.n) + (1 if shown.others else 0)
     figure, axes = sheet(
-        f"Final states at τ = {shown.tau:g} · {_setting(h)}", height=1.6 + 0.26 * rows
+        f"Final states at τ = {shown.tau:g} · d = {h.problem.d}, {driver_setting(h)}",
+        height=1.6 + 0.26 * rows,
     )
     colours = np.where(shown.optimal, GREEN, BLUE)
     place = np.arange(len(shown.n))
     axes.barh(place, shown.probability, color=colours, height=0.75)
     energies = _energies(shown.energy)
-    names = [f"{_selection(h, n)}    {e}" for n, e in zip(shown.n, energies, strict=True)]
+    selections = [", ".join(ones_of(h, n)) or "(none)" for n in shown.n]
+    names = [f"{shorten(s, MOST_LABEL)}    {e}" for s, e in zip(selections, energies, strict=True)]
     if shown.others:
         axes.barh(len(place), shown.rest, color="white", edgecolor=GREY, hatch="///", height=0.75)
         names.append(f"the {shown.others} other states")
@@ -137,19 +145,6 @@ def distribution_figure(h: Hardness) -> Figure:
     axes.set(xlabel="probability of measuring the state", ylabel="variables equal to 1, and energy")
     legend(figure, axes)
     return figure
-
-
-def _setting(h: Hardness) -> str:
-    return (
-        f"d = {h.problem.d}, driver normalisation {h.normalisation.name} "
-        f"(c = {number(h.driver_scale)}), schedule {h.schedule.name}"
-    )
-
-
-def _selection(h: Hardness, n: Int[Array, " d"]) -> str:
-    ones = [str(label) for label, bit in zip(h.source.labels, n, strict=True) if bit]
-    names = ", ".join(ones) or "(none)"
-    return names if len(names) <= MOST_LABEL else f"{names[: MOST_LABEL - 1]}…"
 
 
 def _energies(values: Float[Array, " shown"]) -> list[str]:

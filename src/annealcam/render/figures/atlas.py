@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,15 @@ from PIL import Image
 from annealcam._internal.types import Array
 from annealcam.atlas.atlas import Atlas, Portrait, Region, around
 from annealcam.errors import ArgumentError
-from annealcam.render.figures.sheets import BLACK, BLUE, GREY, ORANGE, empty_sheet, open_frame
+from annealcam.render.figures.sheets import (
+    BLACK,
+    BLUE,
+    GREY,
+    ORANGE,
+    empty_sheet,
+    open_frame,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +30,7 @@ MOST_REGIONS = 9  # of a channel that are shown
 MOST_CLASSES = 12  # bars
 IN_A_ROW = 7  # regions of each map of a class
 VEIL = 0.6  # share of its darkness that a picture keeps outside of a region
+MOST_LETTERS = 17  # of the name of a class above a region
 _WORDS = 26  # characters in a line beside a row
 
 
@@ -98,8 +107,8 @@ def class_sheet(atlas: Atlas, label: int | str, *, most: int = 8) -> Figure:
             matches = region.label == number
             colour, weight = (BLACK, "bold") if matches else ("0.35", "normal")
             axes.set_title(
-                _short(atlas.classes[region.label]), fontsize=7, color=colour, weight=weight,
-                pad=2, parse_math=False,
+                shorten(atlas.classes[region.label], MOST_LETTERS), fontsize=7, color=colour,
+                weight=weight, pad=2, parse_math=False,
             )  # fmt: skip
     return figure
 
@@ -179,7 +188,9 @@ def _bars(
     open_frame(axes)
     places = np.arange(len(values))
     axes.barh(places, values, color=colour, height=0.7)
-    axes.set_yticks(places, [_short(name, 22) for name in names] or [""] * len(values), fontsize=8)
+    axes.set_yticks(
+        places, [shorten(str(name), 22) for name in names] or [""] * len(values), fontsize=8
+    )
     axes.set_xlabel(what, fontsize=8.5)
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
@@ -191,9 +202,4 @@ def _bars(
 
 
 def _under(atlas: Atlas, region: Region) -> str:
-    return f"{_short(atlas.classes[region.label])}\npeak {region.peak:.3g}"
-
-
-def _short(name: Any, most: int = 17) -> str:
-    text = str(name)
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+    return f"{shorten(atlas.classes[region.label], MOST_LETTERS)}\npeak {region.peak:.3g}"

@@ -52,6 +52,11 @@ def legend(figure: Figure, *panels: Axes, ncols: int = 4, **further: Any) -> Non
     )  # fmt: skip
 
 
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, the last one an ellipsis if it is cut."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 def save(figure: Figure, folder: Path, stem: str) -> list[str]:
     """Write STEM.png and STEM.svg, without dates or random ids, and return the two names."""
     import matplotlib

@@ -12,6 +12,7 @@ from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import best_chance, diagnosis
 from annealcam.render.figures.sheets import LOG_FROM
 from annealcam.render.html.svg import WIDTH, Chart, across, tag, upward
+from annealcam.render.text import annealing_runs, driver_setting, ones_of
 
 BAR, ROW = 13.0, 18.0  # height of a bar, distance between bars
 BARS = 12
@@ -33,8 +34,8 @@ class Panel:
 
     figures: tuple[CaptionedChart, ...]
     sentences: tuple[str, ...]
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    header: list[str]
+    rows: list[list[str]]
     setting: str
 
 
@@ -43,7 +44,7 @@ def annealing_panel(h: Hardness) -> Panel:
     figures = [success_figure(h), states_figure(h)]
     if h.curve is not None:
         figures.insert(0, levels_figure(h))
-    return Panel(tuple(figures), tuple(diagnosis(h)), *_table(h), _setting(h))
+    return Panel(tuple(figures), tuple(diagnosis(h)), *annealing_runs(h), _setting(h))
 
 
 def levels_figure(h: Hardness) -> CaptionedChart:
@@ -129,12 +130,13 @@ def states_figure(h: Hardness) -> CaptionedChart:
     """Return the most likely final states as bars, sorted by energy, with the optimum marked."""
     shown, last = h.distribution, h.runs[-1]
     kept = np.sort(np.argsort(-shown.probability, kind="stable")[:BARS])
+    maps = [", ".join(ones_of(h, n)) or "none" for n in shown.n]
     bars = [
         (
             f"+{number(above)}" if not optimal else "optimum",
             float(shown.probability[i]),
             "strong" if optimal else "plain",
-            f"{_maps(h, shown.n[i])}: {chance(float(shown.probability[i]))}; "
+            f"maps {maps[i]}: {chance(float(shown.probability[i]))}; "
             f"{shown.hits[i]} of {last.shots} shots",
             int(shown.hits[i]) / last.shots,
         )
@@ -182,31 +184,9 @@ def _bars(bars: list[tuple[str, float, str, str, float]], rest: str, label: str)
     )  # fmt: skip
 
 
-def _maps(h: Hardness, n: np.ndarray) -> str:
-    ones = [str(label) for label, bit in zip(h.source.labels, n, strict=True) if bit]
-    return f"maps {', '.join(ones)}" if ones else "no map"
-
-
-def _table(h: Hardness) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    shots = h.runs[0].shots
-    header = ("τ", "F", "error", f"best of {shots}", "one guess", f"{shots} guesses", "TTS99")
-    rows = tuple(
-        (
-            f"{run.tau:g}", f"{run.success_probability:.6f}", f"{run.error:.0e}",
-            best_chance(run), chance(run.guess), chance(run.guess_best), number(run.tts99),
-        )
-        for run in h.runs
-    )  # fmt: skip
-    return header, rows
-
-
 def _setting(h: Hardness) -> str:
     size = f", exactly {h.problem.cardinality} maps ({h.constraint})" if h.constraint else ""
-    return (
-        f"{h.problem.d} qubits{size}, driver normalisation {h.normalisation.name} "
-        f"(c = {number(h.driver_scale)}), "
-        f"schedule {h.schedule.name}, τ in {_plain_unit(h.tau_unit)}"
-    )
+    return f"{h.problem.d} qubits{size}, {driver_setting(h)}, τ in {_plain_unit(h.tau_unit)}"
 
 
 def _plain_unit(unit: str) -> str:
