@@ -111,6 +111,15 @@ def test_annealing_reports_its_chances(network, images):
     assert explain(network, images[0], sampler="exact").normalisation is None
 
 
+def test_anneal_has_the_defaults_of_explain(network, images):
+    e = explain(network, images[0])
+    assert e.provenance["tau"] == ac.annealing.DEFAULT_TAU
+    assert ac.anneal(e.problem).success_probability == e.selection.info["success_probability"]
+    limited = explain(network, images[0], cardinality=3)
+    again = ac.anneal(limited.problem)
+    assert again.success_probability == limited.selection.info["success_probability"]
+
+
 def test_equal_seeds_give_equal_bits(network, images):
     a, b = (explain(network, images[0], seed=3, shots=2) for _ in range(2))
     assert same(a, b)

@@ -194,7 +194,7 @@ def test_permutation_of_qubits(normalisation):
     p = relu_problem(7, 4)
     order = np.random.default_rng(0).permutation(7)
     q = ac.SelectionProblem(p.h[order], p.J[np.ix_(order, order)], beta=p.beta)
-    one, other = (minimum_gap(x, normalisation=normalisation, rtol=1e-8) for x in (p, q))
+    one, other = (minimum_gap(x, normalisation=normalisation, tol=1e-8) for x in (p, q))
     assert one.gap == pytest.approx(other.gap, rel=1e-8)
     assert one.hamming_distance == other.hamming_distance
     assert one.adiabatic_time == pytest.approx(other.adiabatic_time, rel=1e-3)

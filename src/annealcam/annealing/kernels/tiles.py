@@ -36,25 +36,28 @@ _visit2, _visit3 = turn_phase_turn(2), turn_phase_turn(3)
 
 
 @compiled
-def sweep(first, last, layout, table, buffer, own, coupling, phase, factor, numbers):
+def sweep(first, last, layout, table, buffer, offsets, coupling, phase, factor, numbers):
     """Rotate, apply a phase, and rotate the sets of vectors first..last - 1.
 
     layout: address of the state, bytes between sets, and between the vectors of a set; table:
-    `phase_table` of the vectors; buffer: memory for one set; own[set, lane] and coupling[bit of the
-    set, bit of the vector]: as above; factor: multiplies the state; numbers: tangent and half the
-    sine of twice the angle, of the first and of the second rotation.
+    `phase_table` of the vectors; buffer: memory for one set; offsets[set, lane]: E / 2 pi of each
+    set; coupling[bit of the set, bit of the vector]: as above; factor: multiplies the state;
+    numbers: tangent and half the sine of twice the angle, of the first and the second rotation.
     """
     address, jump, stride = layout
     size = table.shape[0]
-    vector, scalars = np.empty((2, own.shape[1]), table.dtype), np.empty((2, size), table.dtype)
-    turns = np.empty((3, own.shape[1] + coupling.shape[1]))
+    vector, scalars = (
+        np.empty((2, offsets.shape[1]), table.dtype),
+        np.empty((2, size), table.dtype),
+    )
+    turns = np.empty((3, offsets.shape[1] + coupling.shape[1]))
     by_rows = stride == _STRIDE
     for number in range(first, last):
         start = address + number * jump
         here = start if by_rows else buffer.ctypes.data
         ahead, rows = _next(address, number, jump, stride, size)
         _enter(start, stride, here, size, by_rows, numbers[0], numbers[1], ahead, rows)
-        _factors(vector, scalars, turns, number, own[number], coupling, phase, factor)
+        _factors(vector, scalars, turns, number, offsets[number], coupling, phase, factor)
         _visit(here, vector, table, scalars, numbers)
         ahead += (size >> 2) * rows
         _leave(start, stride, here, size, by_rows, numbers[2], numbers[3], ahead, rows)
@@ -73,10 +76,10 @@ def _next(address, number, jump, stride, size):
 
 
 @compiled
-def _factors(vector, scalars, turns, number, own, coupling, phase, factor):
+def _factors(vector, scalars, turns, number, offsets, coupling, phase, factor):
     """Compute the vector of phase factors of a set, and the number of each of its vectors."""
-    lanes, fields = own.size, turns[0, own.size :]
-    turns[0, :lanes] = own
+    lanes, fields = offsets.size, turns[0, offsets.size :]
+    turns[0, :lanes] = offsets
     fields[:] = 0.0
     for q in range(coupling.shape[0]):
         bit = np.float64(number >> q & 1)
@@ -106,13 +109,13 @@ def _visit(address, vector, table, scalars, numbers):
     """Rotate the upper two or three bits of a set, apply the phase, and rotate them again."""
     bits = _upper(table.shape[0])
     step, row = table.shape[0] >> bits, scalars.shape[1] * scalars.itemsize
-    own, factor, scalar = vector.ctypes.data, table.ctypes.data, scalars.ctypes.data
+    whole, factor, scalar = vector.ctypes.data, table.ctypes.data, scalars.ctypes.data
     for j in range(step):
         at, number = j * _STRIDE, scalar + j * scalars.itemsize
         if bits == 3:
-            _visit3(address + at, _STRIDE, step, own, factor + at, number, row, numbers)
+            _visit3(address + at, _STRIDE, step, whole, factor + at, number, row, numbers)
         else:
-            _visit2(address + at, _STRIDE, step, own, factor + at, number, row, numbers)
+            _visit2(address + at, _STRIDE, step, whole, factor + at, number, row, numbers)
 
 
 @compiled
@@ -208,7 +211,7 @@ def phase_table(table, turns, phase):
 
 
 @compiled
-def _row_turns(turns, columns, own, coupling, row):
+def _row_turns(turns, columns, offsets, coupling, row):
     """Compute E / 2 pi of one row."""
     fields = np.zeros(columns.shape[0])
     for p in range(coupling.shape[1]):
@@ -220,7 +223,7 @@ def _row_turns(turns, columns, own, coupling, row):
             fields[j + (1 << p)] = fields[j] + field
     for v in range(columns.shape[0]):
         for lane in range(columns.shape[1]):
-            turns[v, lane] = columns[v, lane] + own[lane] + fields[v]
+            turns[v, lane] = columns[v, lane] + offsets[lane] + fields[v]
 
 
 @compiled
