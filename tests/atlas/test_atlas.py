@@ -31,6 +31,15 @@ def test_what_was_written_is_read(atlas):
     assert atlas.classes[2] == "tench"
 
 
+def test_representations_are_short(atlas):
+    assert repr(atlas) == (
+        "Atlas(model='small', layer='3', data='synthetic', channels=12, classes=3, photos=18)"
+    )
+    assert repr(atlas.portrait(3)) == (
+        "Portrait(channel=3, regions=4, responds_to='mostly: church')"
+    )
+
+
 def test_usual_maps_are_ordered_by_how_often_they_are_selected(atlas):
     assert atlas.usual("church") == [9, 3, 6, 0]  # all, all, half, half; then the larger profile
     assert atlas.usual(0, most=2) == [9, 3]

@@ -52,6 +52,11 @@ def test_a_set_lists_the_photos_of_a_class_in_order(tmp_path):
             pets.of_class(label)
 
 
+def test_the_representation_is_short():
+    text = repr(load_set("digits"))
+    assert text == "LabelledSet(name='digits', part='test', photos=359, classes=10)"
+
+
 def test_a_subset_opens_the_photos_it_names(tmp_path):
     pets = two_classes(tmp_path)
     some = pets.subset(np.array([7, 1]), part="test")

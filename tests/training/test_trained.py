@@ -51,6 +51,11 @@ def test_equal_seeds_give_equal_files(digits, tmp_path):
     assert other.epochs[0] != digits.epochs[0]
 
 
+def test_the_representation_is_short(digits):
+    assert repr(digits).startswith("Trained(data='digits', trunk='plain', maps=8, classes=10, ")
+    assert len(repr(digits)) <= 300
+
+
 def test_two_epochs_are_better_than_chance_and_the_best_is_kept(digits):
     about = digits.about
     assert about["accuracy"]["test"] > 0.5

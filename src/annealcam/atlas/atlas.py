@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array
 from annealcam.atlas import store
 from annealcam.errors import ArgumentError, OutputError, suggest
@@ -42,7 +42,7 @@ class Region:
     box: tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Portrait:
     """The regions that excite one channel most, its class profile, and its selection rates.
 
@@ -60,6 +60,12 @@ class Portrait:
     profile: Float[Array, " classes"]
     selected: Float[Array, " classes"]
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "Portrait", channel=self.channel, regions=len(self.regions),
+            responds_to=shorten(self.responds_to(), 120),
+        )  # fmt: skip
 
     def responds_to(self) -> str:
         """Return a phrase for the regions: the classes with at least a quarter of them each.
