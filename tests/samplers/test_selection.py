@@ -12,6 +12,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, SamplerError
 from annealcam.qubo.solution import Selection
 from annealcam.samplers import baselines, selection
+from annealcam.samplers.annealing import MAX_QUBITS
 from annealcam.samplers.heuristics import simulated_annealing
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.samplers.selection import select
@@ -94,6 +95,7 @@ def test_only_ties_of_the_optimum_are_optimal():
 
 
 def test_larger_problems_than_the_annealer_takes_are_left_to_local_search(monkeypatch):
+    assert SAMPLERS["anneal"].most_maps == MAX_QUBITS
     entry = replace(SAMPLERS["anneal"], most_maps=6)
     monkeypatch.setattr(selection, "sampler_named", lambda _: entry)
     assert select(relu_problem(6), "anneal", tau=1.0).sampler == "anneal"
@@ -198,6 +200,8 @@ def test_old_names_of_samplers_and_options_are_accepted_with_a_warning():
     )
     with pytest.warns(DeprecationWarning, match="reads is renamed, use shots"):
         assert select(p, "sa", options={"reads": 3}).shots == 3
+    with pytest.warns(DeprecationWarning, match="convention is renamed, use normalisation"):
+        assert select(relu_problem(4), "anneal", tau=1.0, options={"convention": "unit"}).n.any()
     with pytest.warns(DeprecationWarning, match="reads: renamed, use shots"):
         assert old.reads == 1
     record = {"energy": -1.0, "optimal": True, "sampler": "sa", "reads": 7, "info": {}}

@@ -18,6 +18,8 @@ from annealcam.samplers.shots import best_of, rows_of
 if TYPE_CHECKING:
     import dimod
 
+OLD_OPTIONS = {"reads": "shots", "convention": "normalisation"}  # names in earlier versions
+
 
 @runtime_checkable
 class BQMSampler(Protocol):
@@ -72,11 +74,11 @@ def select(
     if problem.d == 0:
         return Selection(np.zeros(0, dtype=np.int8), 0.0, True, entry.name)
     function = entry.load()
-    options = renamed_keys("sampler_options", options, {"reads": "shots"})
+    options = renamed_keys("sampler_options", options, OLD_OPTIONS)
     known = options_of(entry.name, function, options)
     if entry.most_maps and problem.d > entry.most_maps and problem.cardinality is None:
         n = SAMPLERS["local"].load()(problem, seed=seed)
-        return best_of(problem, n[None], "local", {"instead_of": "anneal"})
+        return best_of(problem, n[None], "local", {"instead_of": entry.name})
     settings = {"seed": seed, "tau": tau, "normalisation": normalisation, "schedule": schedule,
               "shots": shots}  # fmt: skip
     taken = {name: settings[name] for name in entry.settings if settings[name] is not None}
