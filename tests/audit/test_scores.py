@@ -51,6 +51,31 @@ def test_a_class_whose_regions_have_one_colour_ranks_first(clean_and_patched, me
     assert (values[observations.labels != 1] < 1.0).all()
 
 
+def test_sameness_by_hand(clean_and_patched):
+    """Median distances of colours in units of the diagonal of the colour cube."""
+    four = clean_and_patched[1].subset(np.arange(4))
+    greys_of_four = np.array([0, 51, 102, 255], dtype=np.uint8)
+    views = np.broadcast_to(greys_of_four[:, None, None, None], four.views.shape).copy()
+    four = replace(four, labels=np.zeros(4, dtype=four.labels.dtype), views=views)
+    values = score_photos(four, "sameness", classes=1)
+    np.testing.assert_allclose(values, [0.6, 0.8, 0.6, 0.2], atol=1e-6)
+
+
+def test_sameness_compares_a_square_of_three_fourteenths_around_the_peak(clean_and_patched):
+    two = clean_and_patched[1].subset(np.arange(2))
+    maps = np.zeros_like(two.maps["annealcam"])
+    maps[:, 16, 16] = 1.0
+    side = two.views.shape[1]
+    peak = round(16.5 / maps.shape[1] * side)
+    views = np.zeros_like(two.views)
+    views[0, peak - 4 : peak + 4, peak - 4 : peak + 4] = 255  # the other one is black
+    labels = np.zeros(2, dtype=two.labels.dtype)
+    two = replace(two, labels=labels, views=views, maps={**two.maps, "annealcam": maps})
+    white = (8 / (3 / 14 * side)) ** 2
+    values = score_photos(two, "sameness", classes=1)
+    np.testing.assert_allclose(values, 1 - white, atol=0.02)  # pixels and 255 steps
+
+
 def test_foreign_counts_maps_that_respond_more_to_others(clean_and_patched):
     clean, _ = clean_and_patched
     network = reader(reads=False)  # its class `patched` rests on brightness, another class's map

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from annealcam.evaluation.table import RESAMPLES, table_of
+from annealcam.evaluation.table import table_of
 
 SCORES = np.random.default_rng(4).normal(size=(2, 30))
 
@@ -14,7 +14,7 @@ def test_intervals_are_scipys():
     first, second = table_of({"a": {"x": a}, "b": {"x": b}}, seed=5)
     for line, values in ((first, a), (second, b)):
         found = stats.bootstrap(
-            (values,), np.mean, method="percentile", n_resamples=RESAMPLES, batch=RESAMPLES,
+            (values,), np.mean, method="percentile", n_resamples=2000, batch=2000,
             rng=np.random.default_rng(5),
         ).confidence_interval  # fmt: skip
         assert (line.mean, line.images, line.missing) == (pytest.approx(values.mean()), 30, 0)
