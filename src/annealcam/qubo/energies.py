@@ -28,7 +28,7 @@ def energies_of(
     return energies
 
 
-def bits(states: int | Int[Array, " reads"], d: int) -> Int[Array, "*reads d"]:
+def bits(states: int | Int[Array, " selections"], d: int) -> Int[Array, "*selections d"]:
     """Return the selection n of state numbers; n_p is bit p.
 
     >>> bits(6, 4)

@@ -150,7 +150,7 @@ class SelectionProblem:
         """Coefficient of n_p n_q in the energy, symmetric, (d, d)."""
         return (1.0 - self.beta) * self.J
 
-    def energy(self, n: Num[Array, "*reads d"] | ArrayLike) -> Any:
+    def energy(self, n: Num[Array, "*selections d"] | ArrayLike) -> Any:
         """Return E(n) of one selection (d,) or of several (selections, d), without a penalty.
 
         >>> p = SelectionProblem([1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]], beta=0.7)
@@ -231,7 +231,7 @@ class SelectionProblem:
             )
         return bqm
 
-    def feasible(self, n: Num[Array, "*reads d"]) -> Any:
+    def feasible(self, n: Num[Array, "*selections d"]) -> Any:
         """Return whether each selection has the required number of maps."""
         if self.cardinality is None:
             return np.ones(np.shape(n)[:-1], dtype=bool)

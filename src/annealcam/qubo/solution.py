@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from typing import Any
 
 from jaxtyping import Int
 
+from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, thawed
 
@@ -58,6 +58,8 @@ class Selection:
     shots: int = 1
     info: Mapping[str, Any] = field(default_factory=dict)
 
+    reads = renamed_attribute("reads", "shots")
+
     def __repr__(self) -> str:
         return short_repr(
             "Selection", d=len(self.n), k=int(self.n.sum()), energy=float(self.energy),
@@ -79,12 +81,6 @@ class Selection:
             info["feasible_shots"] = info.pop("feasible_reads")
         values["info"] = info
         return cls(n=n, **values)
-
-    @property
-    def reads(self) -> int:
-        """The old name of `shots`."""
-        warnings.warn("reads: renamed, use shots", DeprecationWarning, stacklevel=2)
-        return self.shots
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle `info` as a dict, since read-only mappings cannot be pickled."""
