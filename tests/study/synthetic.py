@@ -206,7 +206,7 @@ def _success(pairs, names, runs, d, rng):
 
 def manifest(settings=3, **changed):
     """Return a manifest of the plan's shape."""
-    told = {
+    content = {
         "config": {"beta": 0.7, "selectors": list(SELECTORS)},
         "data": {
             "name": "imagenette", "part": "test", "hash": "sha256:0123456789abcdef",
@@ -226,4 +226,4 @@ def manifest(settings=3, **changed):
             "problem": 10.0, "annealing": 80.0, "writing": 2.0,
         },
     }  # fmt: skip
-    return told | changed
+    return content | changed

@@ -177,14 +177,14 @@ def test_tables_are_well_formed(settings):
     columns = synthetic.analysis(settings, 2)
     own = columns["overlap"]
     own["selector"] = ["a|b\n*c*" if name == "topk_alpha" else name for name in own["selector"]]
-    found = tables(summary_of(columns, synthetic.manifest(settings)))
-    assert len(found) == settings + 1
-    for block in found:
+    blocks = tables(summary_of(columns, synthetic.manifest(settings)))
+    assert len(blocks) == settings + 1
+    for block in blocks:
         cells = [line.replace("\\|", "").count("|") for line in block]
         assert len(set(cells)) == 1
         assert set(block[1]) == set("| -")
         assert all(line.startswith("| ") and line.endswith(" |") for line in block)
-    assert "a\\|b \\*c\\*" in found[0][9]
+    assert "a\\|b \\*c\\*" in blocks[0][9]
 
 
 def test_the_table_holds_the_numbers(columns):
@@ -198,9 +198,9 @@ def test_the_table_holds_the_numbers(columns):
 
 def test_what_was_done_and_what_went_wrong(columns):
     skipped = [{"image": f"church/{i}.JPEG", "reason": "truncated"} for i in range(30)]
-    told = synthetic.manifest(3, skipped=skipped)
-    told["config"]["data"] = {"per_class": 20, "root": "/somebody/data", "labels": {}}
-    text = summary_of(columns, told)
+    manifest = synthetic.manifest(3, skipped=skipped)
+    manifest["config"]["data"] = {"per_class": 20, "root": "/somebody/data", "labels": {}}
+    text = summary_of(columns, manifest)
     for line in (
         "- data: imagenette, part test, 200 images, 10 classes, sha256:0123456789abcdef",
         "- network: paper-24, layer block, channels 24, hash sha256:ab",

@@ -32,7 +32,7 @@ def test_where_the_data_lie_does_not_make_another_study():
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("values", "complaint"),
     [
         ({"dta": {}}, "dta: unknown key; did you mean 'data'"),
         ({"problem": {"bta": 0.7}}, "problem.bta: unknown key; did you mean 'beta'"),
@@ -60,9 +60,9 @@ def test_where_the_data_lie_does_not_make_another_study():
         ({"baselines": {"sizes": [0]}}, "baselines.sizes=0"),
     ],
 )
-def test_what_cannot_be(told, complaint):
+def test_what_cannot_be(values, complaint):
     with pytest.raises(ArgumentError, match=complaint):
-        study_of(told)
+        study_of(values)
 
 
 def test_a_file(tmp_path):

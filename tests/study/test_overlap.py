@@ -173,7 +173,7 @@ def test_few_images_and_none():
 
 
 def test_draws_do_not_add_up():
-    """Twice the votes would overlap more: each draw is one ballot, and their mean is told."""
+    """Twice the votes would overlap more: the overlap is the mean over draws."""
     rng, rows = np.random.default_rng(2), []
     for name, image, draw in itertools.product("ab", range(3), range(40)):
         chosen = rng.choice(30, 2, replace=False).tolist()
@@ -189,10 +189,10 @@ def test_an_empty_table_has_all_names_and_no_rows():
     assert len(answers) == 11
 
 
-def test_progress_is_told():
-    told = []
-    analyse(study_table(images=2), **OPTIONS, progress=lambda *now: told.append(now))
-    assert told == [("overlaps of paper-16 block", 0, 1), ("analysed", 1, 1)]
+def test_progress_is_reported():
+    steps = []
+    analyse(study_table(images=2), **OPTIONS, progress=lambda *now: steps.append(now))
+    assert steps == [("overlaps of paper-16 block", 0, 1), ("analysed", 1, 1)]
 
 
 @pytest.mark.parametrize(

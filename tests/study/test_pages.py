@@ -113,12 +113,12 @@ def test_previous_and_next_go_through_all_photos(report):
     pages = pages_of(report)
     index = pages[report / "index.html"]
     order = [link for link in index.links if link.startswith("photos/")]
-    at, seen = report / order[0], []
+    at, visited = report / order[0], []
     while at is not None:
-        seen.append(f"photos/{at.name}")
+        visited.append(f"photos/{at.name}")
         rels = {attrs.get("rel"): attrs["href"] for tag, attrs in pages[at].tags if tag == "a"}
         at = at.parent / rels["next"] if "next" in rels else None
-    assert seen == order
+    assert visited == order
 
 
 def test_matrices_are_the_analysis(run):
@@ -276,7 +276,7 @@ def test_other_photos_than_the_studys_are_not_shown(tmp_path):
 
 def spoiled(run, name):
     manifest = run / "manifest.json"
-    told = json.loads(manifest.read_text())
+    content = json.loads(manifest.read_text())
     if name == "no json":
         manifest.write_text("{")
     elif name == "no table":
@@ -286,9 +286,9 @@ def spoiled(run, name):
     elif name == "no configuration":
         manifest.write_text(json.dumps({"finished": True}))
     elif name == "another kind":
-        manifest.write_text(json.dumps(told | {"warnings": 3}))
+        manifest.write_text(json.dumps(content | {"warnings": 3}))
     elif name == "a wrong key":
-        manifest.write_text(json.dumps(told | {"config": {"nothing": 1}}))
+        manifest.write_text(json.dumps(content | {"config": {"nothing": 1}}))
 
 
 @pytest.mark.parametrize(

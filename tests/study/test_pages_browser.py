@@ -87,14 +87,14 @@ def test_pointing_at_pairs_of_classes(study):
             for a, first in enumerate(names):
                 for b, second in enumerate(names):
                     cell(page, a, b).hover()
-                    told = page.inner_text("#readout")
-                    assert told.startswith(
+                    text = page.inner_text("#readout")
+                    assert text.startswith(
                         f"{first} {'with itself' if a == b else f'and {second}'}"
                     )
-                    value = float(re.search(r": ([\d.]+)", told)[1])
+                    value = float(re.search(r": ([\d.]+)", text)[1])
                     assert value == pytest.approx(true[first, second], abs=6e-4)
-                    assert ("95 % interval" in told) == (a != b)
-                    assert cell(page, a, b).get_attribute("aria-label") == told
+                    assert ("95 % interval" in text) == (a != b)
+                    assert cell(page, a, b).get_attribute("aria-label") == text
         assert_calm(tab, 1280)
 
 
@@ -117,11 +117,11 @@ def test_the_matrix_by_keys_alone(study):
         page.goto(index_of(study))
         assert page.locator("#matrix td[tabindex='0']").count() == 1
         page.locator("#matrix td[tabindex='0']").focus()
-        for key, told in (("ArrowRight", "<b>cat</b> and dog"), ("ArrowDown", "dog with itself"),
+        for key, start in (("ArrowRight", "<b>cat</b> and dog"), ("ArrowDown", "dog with itself"),
                           ("End", "dog and fox"), ("ArrowRight", "dog and fox"),
                           ("Home", "dog and <b>cat</b>"), ("ArrowUp", "<b>cat</b> w")):  # fmt: skip
             page.keyboard.press(key)
-            assert page.inner_text("#readout").startswith(told)
+            assert page.inner_text("#readout").startswith(start)
             assert page.evaluate("document.activeElement.tabIndex") == 0
         page.locator("fieldset input:checked").first.focus()
         before = page.inner_text("#matrix caption")
@@ -131,8 +131,8 @@ def test_the_matrix_by_keys_alone(study):
 
 def values(page, column):
     rows = page.locator("table.sorts").nth(1).locator(f"tbody tr td:nth-child({column})")
-    told = rows.evaluate_all("cells => cells.map(c => [c.dataset.v ?? null, c.textContent])")
-    return [text if v is None else float(v) if v else None for v, text in told]
+    cells = rows.evaluate_all("cells => cells.map(c => [c.dataset.v ?? null, c.textContent])")
+    return [text if v is None else float(v) if v else None for v, text in cells]
 
 
 def test_tables_sort(study):
@@ -151,12 +151,14 @@ def test_tables_sort(study):
                 head.locator("button").focus()
                 page.keyboard.press("Enter")
                 assert head.get_attribute("aria-sort") == order
-                found = values(page, column)
-                told = [v for v in found if v is not None]
+                column_values = values(page, column)
+                known_values = [v for v in column_values if v is not None]
                 if not isinstance(known[0], str):
-                    assert told == sorted(known, reverse=bool(turn)), name
-                assert sorted(map(str, found)) == sorted(map(str, before))
-                assert found[len(told) :] == [None] * (len(found) - len(told))  # unknown: last
+                    assert known_values == sorted(known, reverse=bool(turn)), name
+                assert sorted(map(str, column_values)) == sorted(map(str, before))
+                assert column_values[len(known_values) :] == [None] * (
+                    len(column_values) - len(known_values)
+                )  # unknown: last
         sorted_by = [heads.nth(i).get_attribute("aria-sort") for i in range(len(names))]
         assert sorted_by.count("none") == len(names) - 1
         assert_calm(tab, 1280)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.types import Array
+from annealcam.study.analysis.results import numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ class Rows:
         order = [(name, "ascending") for name in (*_TEXTS, "tau", "cardinality", "draw")]
         table = table.select([*_TEXTS, *_NUMBERS, *_LISTS]).sort_by(order)
         arrays = {name: _objects(table[name].to_pylist()) for name in (*_TEXTS, *_LISTS)}
-        return cls(arrays | {name: _floats(table[name]) for name in _NUMBERS})
+        return cls(arrays | {name: numbers(table, name) for name in _NUMBERS})
 
     def __repr__(self) -> str:
         return f"Rows({len(self)} rows)"
@@ -100,7 +101,3 @@ def _objects(values: Sequence[Any]) -> Array:
     for i, value in enumerate(values):  # at once, numpy would make a matrix of lists
         array[i] = value
     return array
-
-
-def _floats(column: pa.ChunkedArray) -> Float[Array, " rows"]:
-    return np.array([math.nan if v is None else v for v in column.to_pylist()], dtype=np.float64)

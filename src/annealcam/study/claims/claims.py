@@ -292,3 +292,10 @@ def spread(row: Row) -> str:
     if None in (row["low"], row["high"]):
         return f"{row['off_diagonal']:.3f}"
     return f"{row['off_diagonal']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def null_spread(row: Row) -> str:
+    """Return the overlap under shuffled labels with its interval."""
+    return spread(
+        {"off_diagonal": row["null_mean"], "low": row["null_low"], "high": row["null_high"]}
+    )

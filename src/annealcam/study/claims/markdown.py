@@ -9,7 +9,7 @@ from typing import Any
 from annealcam._internal.text import number
 from annealcam.study.analysis.results import Results, filled, where
 from annealcam.study.claims.annealing import annealing_claims, no_advantage
-from annealcam.study.claims.claims import overlap_claims, spread
+from annealcam.study.claims.claims import null_spread, overlap_claims, spread
 from annealcam.study.figures.panels import run_name, selector_style, settings_of
 
 MOST_LISTED = 20  # skipped photos
@@ -140,9 +140,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
     name, *_ = selector_style(row["selector"])
     if row["tau"] is not None:
         name += f", {run_name(row['normalisation'], row['tau'])}"
-    null = {"off_diagonal": row["null_mean"], "low": row["null_low"], "high": row["null_high"]}
     return [
-        plain(name), _cell(row["k"], ".1f"), spread(row), spread(null),
+        plain(name), _cell(row["k"], ".1f"), spread(row), null_spread(row),
         _cell(row["p_value"], ".3g"), _cell(row["zero_share"], ".0%"),
         _cell(row["split_half"], ".3f"), _cell(row["ratio"], ".2f"),
         _cell(row["redundancy"], ".3f"), _cell(row["carried"], ".1%"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from annealcam.study.analysis.annealing import ALL
 from annealcam.study.analysis.results import Results, filled
 from annealcam.study.analysis.rows import QUARTILES
-from annealcam.study.claims.claims import spread
+from annealcam.study.claims.claims import Row, null_spread, spread
 from annealcam.study.claims.markdown import OVERLAP_TERMS
 from annealcam.study.figures.panels import (
     interval,
@@ -19,6 +19,9 @@ from annealcam.study.figures.panels import (
     settings_of,
 )
 from annealcam.study.pages.text import UNKNOWN, figure_of, real
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,9 @@ def truth(value: Any) -> Cell:
 
 def run_cell(normalisation: str | None, tau: float | None) -> Cell:
     """Return the cell of a run of the annealer, sorted by its time."""
-    return (
-        Cell("", None)
-        if normalisation is None or tau is None
-        else Cell(run_name(normalisation, tau), tau)
-    )
+    if normalisation is None or tau is None:
+        return Cell("", None)
+    return Cell(run_name(normalisation, tau), tau)
 
 
 def overlap_table(results: Results) -> Table | None:
@@ -74,113 +75,99 @@ def overlap_table(results: Results) -> Table | None:
     table = filled(results, "overlap")
     if table is None:
         return None
-    low = table["threshold"][0].as_py()
-    zero = "zero pairs" if low is None else f"pairs below {low:g}"
-    head = (
-        "network", "selector", "run", "maps k", "overlap [95 %]", "shuffled labels [95 %]", "p",
-        zero, "split half", "ratio", "redundancy", "carried",
+    threshold = table["threshold"][0].as_py()
+    columns = (
+        ("selector", lambda row: word(selector_style(row["selector"])[0])),
+        ("run", _run),
+        ("maps k", _number("k", ".1f")),
+        ("overlap [95 %]", lambda row: Cell(spread(row), real(row["off_diagonal"]))),
+        ("shuffled labels [95 %]", lambda row: Cell(null_spread(row), real(row["null_mean"]))),
+        ("p", _number("p_value")),
+        ("zero pairs" if threshold is None else f"pairs below {threshold:g}",
+         _number("zero_share", ".0%")),
+        ("split half", _number("split_half", ".3f")),
+        ("ratio", _number("ratio", ".2f")),
+        ("redundancy", _number("redundancy", ".3f")),
+        ("carried", _number("carried", ".1%")),
     )  # fmt: skip
-    names = setting_names(settings_of(table))
-    body = (
-        (word(names[row["model"], row["layer"]]), word(selector_style(row["selector"])[0]),
-         run_cell(row["normalisation"], row["tau"]), *_overlap_cells(row))
-        for row in table.to_pylist()
-    )  # fmt: skip
-    return _table(
-        OVERLAP_TERMS, head, body, words=3, several=len(names) > 1,
-    )  # fmt: skip
-
-
-def _overlap_cells(row: dict[str, Any]) -> tuple[Cell, ...]:
-    null = {"off_diagonal": row["null_mean"], "low": row["null_low"], "high": row["null_high"]}
-    return (
-        figure(row["k"], ".1f"),
-        Cell(spread(row), real(row["off_diagonal"])),
-        Cell(spread(null), real(row["null_mean"])),
-        figure(row["p_value"]),
-        figure(row["zero_share"], ".0%"),
-        figure(row["split_half"], ".3f"),
-        figure(row["ratio"], ".2f"),
-        figure(row["redundancy"], ".3f"),
-        figure(row["carried"], ".1%"),
-    )
+    return _table(table, OVERLAP_TERMS, columns, words=2)
 
 
 def gap_table(results: Results) -> Table | None:
     """Return the minimum gaps of each setting and driver."""
-    table = filled(results, "gap_summary")
-    if table is None:
-        return None
-    head = (
-        "network", "driver", "problems", "least", "lower quartile", "median", "upper quartile",
-        "largest", "inside the run", "formula applies", "b of a exp(-b d) [95 %]",
-    )  # fmt: skip
-    names = setting_names(settings_of(table))
-    body = (
-        (word(names[row["model"], row["layer"]]), word(row["normalisation"]), figure(row["images"]),
-         *(figure(row[name]) for name in QUARTILES),
-         figure(row["interior_share"], ".0%"), figure(row["landau_zener_share"], ".0%"),
-         _slope(row, "fit_b"))
-        for row in table.to_pylist()
-    )  # fmt: skip
-    return _table(
+    caption = (
         "The minimum gap of each problem, in units of its energies. The formula is Landau and "
-        "Zener's.", head, body, words=2, several=len(names) > 1,
-    )  # fmt: skip
+        "Zener's."
+    )
+    columns = (
+        ("driver", lambda row: word(row["normalisation"])),
+        ("problems", _number("images")),
+        *_quartiles("median"),
+        ("inside the run", _number("interior_share", ".0%")),
+        ("formula applies", _number("landau_zener_share", ".0%")),
+        ("b of a exp(-b d) [95 %]", _slope("fit_b")),
+    )
+    return _table(filled(results, "gap_summary"), caption, columns, words=1)
 
 
 def fit_table(results: Results) -> Table | None:
     """Return the rate at which the success probability falls with d, for each run."""
-    table = filled(results, "success_fit")
+    caption = (
+        "The success probability F of one shot, fitted by a exp(-b d); a uniform guess falls with "
+        "b = 0.693."
+    )
+    columns = (
+        ("run", _run), ("problems", _number("images")), ("a", _number("a")),
+        ("b [95 %]", _slope("b")),
+    )  # fmt: skip
+    return _table(filled(results, "success_fit"), caption, columns, words=1)
+
+
+def class_table(results: Results) -> Table | None:
+    """Return the success probability by class, for each run."""
+    columns = (
+        ("class", lambda row: word(row["class"])), ("run", _run), ("photos", _number("images")),
+        ("mean d", _number("d")), *_quartiles("median F"),
+    )  # fmt: skip
+    caption = "Success probability F of one shot, class by class."
+    return _table(filled(results, "success_by_class"), caption, columns, words=2)
+
+
+def _number(name: str, form: str = "") -> Callable[[Row], Cell]:
+    return lambda row: figure(row[name], form)
+
+
+def _quartiles(median: str) -> list[tuple[str, Callable[[Row], Cell]]]:
+    heads = ("least", "lower quartile", median, "upper quartile", "largest")
+    return [(head, _number(name)) for head, name in zip(heads, QUARTILES, strict=True)]
+
+
+def _run(row: Row) -> Cell:
+    return run_cell(row["normalisation"], row["tau"])
+
+
+def _slope(name: str) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        b, low, high = (real(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+        return Cell(UNKNOWN, None) if b is None else Cell(interval(b, low, high), b)
+
+    return cell
+
+
+def _table(
+    table: pa.Table | None,
+    caption: str,
+    columns: Sequence[tuple[str, Callable[[Row], Cell]]],
+    *,
+    words: int,
+) -> Table | None:
+    """Return a table of these columns, with the network first if there are several."""
     if table is None:
         return None
     settings = [setting for setting in settings_of(table) if setting[0] != ALL]
     names = {**setting_names(settings), (ALL, ALL): "all together"}
-    body = (
-        (word(names[row["model"], row["layer"]]), run_cell(row["normalisation"], row["tau"]),
-         figure(row["images"]), figure(row["a"]), _slope(row, "b"))
-        for row in table.to_pylist()
-    )  # fmt: skip
-    return _table(
-        "The success probability F of one shot, fitted by a exp(-b d); a uniform guess falls with "
-        "b = 0.693.", ("network", "run", "problems", "a", "b [95 %]"), body,
-        words=2, several=len(names) > 2,
-    )  # fmt: skip
-
-
-def class_table(results: Results) -> Table | None:
-    """Return the success probability class by class, in each run."""
-    table = filled(results, "success_by_class")
-    if table is None:
-        return None
-    head = ("network", "class", "run", "photos", "mean d", "least", "lower quartile", "median F",
-            "upper quartile", "largest")  # fmt: skip
-    names = setting_names(settings_of(table))
-    body = (
-        (word(names[row["model"], row["layer"]]), word(row["class"]),
-         run_cell(row["normalisation"], row["tau"]), figure(row["images"]), figure(row["d"]),
-         *(figure(row[name]) for name in QUARTILES))
-        for row in table.to_pylist()
-    )  # fmt: skip
-    return _table(
-        "Success probability F of one shot, class by class.", head, body, words=3,
-        several=len(names) > 1,
-    )  # fmt: skip
-
-
-def _slope(row: dict[str, Any], name: str) -> Cell:
-    b, low, high = (real(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
-    return Cell(UNKNOWN, None) if b is None else Cell(interval(b, low, high), b)
-
-
-def _table(
-    caption: str,
-    head: Sequence[str],
-    body: Iterable[tuple[Cell, ...]],
-    *,
-    words: int,
-    several: bool,
-) -> Table:
-    """Return the table, without its first column if there is only one network."""
-    first = 0 if several else 1
-    return Table(caption, tuple(head[first:]), tuple(row[first:] for row in body), words - first)
+    if len(settings) > 1:
+        network = ("network", lambda row: word(names[row["model"], row["layer"]]))
+        columns, words = (network, *columns), words + 1
+    body = tuple(tuple(cell(row) for _, cell in columns) for row in table.to_pylist())
+    return Table(caption, tuple(head for head, _ in columns), body, words)
