@@ -36,7 +36,7 @@ def map_facts(e: Explanation, i: int) -> str:
     """Return importance, contribution and largest cosine of the i-th selected map as lines."""
     channel = e.selected[i]
     lines = [
-        f"importance {e.importance[channel]:.2e}",
+        f"importance {number(float(e.importance[channel]))}",
         f"contribution {e.contribution[channel]:+.3g}",
         f"largest cosine {e.largest_cosines[i]:.2f}",
     ]
@@ -66,7 +66,7 @@ def selection_summary(e: Explanation) -> str:
     if "success_probability" in info:
         shots = e.selection.shots
         text += (
-            f" (tau {p['tau']:g}, driver normalisation {p['normalisation']}): the probability of "
+            f", tau {p['tau']:g} and driver normalisation {p['normalisation']}. The probability of "
             f"finding the optimum is F = {info['success_probability']:.3g} for one shot, "
             f"{chance(info['best_of_shots_probability'])} for the best of {shots} shots and "
             f"{chance(info['guess_probability'])} for the best of {shots} random guesses"

@@ -63,7 +63,7 @@ def test_a_long_title_is_wrapped(network, images):
 def test_facts_of_a_map(network, images):
     e = ac.explain(network, images[0], layer="3")
     all_text = map_facts(e, 0)
-    assert f"{e.importance[e.selected[0]]:.2e}" in all_text
+    assert f"{e.importance[e.selected[0]]:.3g}" in all_text
     assert f"cosine {e.largest_cosines[0]:.2f}" in all_text
     assert f"{e.logit_shares[0]:.1%}" in all_text or e.logits[e.target] <= 0
 
