@@ -1,4 +1,4 @@
-"""The pictures of docs/report.md, made again: `python tests/render/make_pictures.py [FOLDER]`."""
+"""Make the pictures of docs/report.md: `python -m tests.render.make_pictures [FOLDER]`."""
 
 import io
 import sys
@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-
-sys.path[0] = str(Path(__file__).parents[2])  # not this folder, whose `html` is no library
 
 from tests.browser import open_browser
 

@@ -23,7 +23,7 @@ def path(
     time_limit: Annotated[float, typer.Option(help="Seconds for each proof.")] = 10.0,
     output: options.Output = Path("annealcam-path"),
 ) -> None:
-    """Find the certified best k of all maps for each k, and the share of the logit that they keep."""
+    """Find the certified best k maps for each k, and the share of the logit that they keep."""
     from annealcam._internal.files import written_aside
     from annealcam._internal.validation import whole
     from annealcam.cli.photo_explainer import PhotoExplainer
