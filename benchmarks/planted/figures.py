@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {
-    "annealcam": BLUE, **{cam.name: cam.colour for cam in CAM_METHODS.values()}, "topk": SKY,
+    "annealcam": BLUE, **{cam.name: cam.colour for cam in CAM_METHODS.values()},
+    "topk_importance": SKY,
 }  # fmt: skip
 PHOTOS = ("skimage:coffee", "skimage:chelsea")  # bundled with scikit-image
 SIDE = 300

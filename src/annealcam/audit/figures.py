@@ -30,7 +30,7 @@ SIDE = 200  # pixels
 COLOURS = {"annealcam": BLUE, **{cam.name: cam.colour for cam in BESIDE}}
 NAMES = {
     "annealcam": "annealcam", **{cam.name: cam.label for cam in CAM_METHODS.values()},
-    "topk": "top-k by importance",
+    "topk_importance": "top-k by importance",
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from annealcam.models.network_layer import NetworkLayer, capture_batches
 from annealcam.pipeline import selected_channels
 from annealcam.settings import Settings
 
-METHODS = ("annealcam", *CAM_METHODS, "topk")
+METHODS = ("annealcam", *CAM_METHODS, "topk_importance")
 VIEW = 64  # pixels of the small views by which regions are compared
 _NAMES = ("images", "skipped")  # attributes that are stored as JSON
 
@@ -42,8 +42,8 @@ class Observations:
         selected: mask of the selected maps.
         contributions: contribution of each map to the logit, sum_ij g_ij f_ij.
         means: spatial mean of each map.
-        maps: the raw map of each of `METHODS`; `topk` uses the maps of largest importance, as
-            many as the selection has.
+        maps: the raw map of each of `METHODS`; `topk_importance` uses the maps of largest
+            importance, as many as the selection has.
         coverage: share of each cell that the photo's mask covers; NaN without a mask.
         on_mask: share of each channel's positive activation on the mask; NaN without a mask or
             without positive activation.
@@ -250,7 +250,7 @@ def _observations(
         maps={
             "annealcam": _maps(f, alpha, selection, settings.map_form),
             **{name: _array(cam.function(f, g)) for name, cam in CAM_METHODS.items()},
-            "topk": _maps(f, alpha, top, settings.map_form),
+            "topk_importance": _maps(f, alpha, top, settings.map_form),
         },
         coverage=coverage,
         on_mask=share_inside(activations, coverage[:, None]),
