@@ -6,10 +6,15 @@ import torch
 from PIL import Image
 
 from annealcam.attribution.activations import capture
+from annealcam.attribution.candidates import build_problem
+from annealcam.attribution.forward_pass import run_forward
+from annealcam.attribution.layer_maps import collect_layer_maps
 from annealcam.errors import ImageError, LayerError, ModelError
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.network_layer import NetworkLayer, capture_batches, network_input
 from annealcam.models.preprocess import Preprocess
+from annealcam.models.trunks import plain_trunk
+from annealcam.settings import resolve
 
 
 @pytest.fixture
@@ -76,3 +81,22 @@ def test_a_preprocessing_that_fails_or_returns_something_else():
         network_input(lambda _: torch.zeros(2, 3, 4, 4), photo(0), model_name="m")
     with pytest.raises(ModelError, match="returns list, not a tensor"):
         network_input(lambda _: [1], photo(0), model_name="m")
+
+
+def test_reprs_are_short(loaded):
+    layer = NetworkLayer.open(loaded, "3", photo(0), model_name="m" * 500)
+    (batch,) = capture_batches(
+        layer, [("a" * 500, lambda: photo(0))], batch_size=9, skip=pytest.fail
+    )
+    (maps,) = collect_layer_maps(batch.captured, importance="contribution", beta=0.7, limit=9)
+    candidates, _ = build_problem(
+        batch.captured.activations[0], torch.arange(12.0), beta=0.7, limit=3
+    )
+    results = {
+        "Candidates": candidates, "Capture": batch.captured, "CapturedBatch": batch,
+        "ForwardPass": run_forward(loaded.model, batch.images, layer="3"), "LayerMaps": maps,
+        "LoadedModel": loaded, "NetworkLayer": layer, "Settings": resolve(), "Trunk": plain_trunk(),
+    }  # fmt: skip
+    for name, result in results.items():
+        assert repr(result).startswith(f"{name}(")
+        assert len(repr(result)) <= 300, name

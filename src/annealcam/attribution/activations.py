@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.text import short_repr
 from annealcam.attribution.hooks import Hook, borrowed, find_layer, hooked, run
 from annealcam.errors import (
     ArgumentError,
@@ -23,7 +24,7 @@ from annealcam.errors import (
 Reshape: TypeAlias = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Capture:
     """Activations and gradients of one layer, from one forward and one backward pass.
 
@@ -42,6 +43,12 @@ class Capture:
     logits: Float[Tensor, "n classes"]
     targets: Int[Tensor, " n"]
     dtype: torch.dtype
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "Capture", layer=self.layer, activations=tuple(self.activations.shape),
+            classes=self.logits.shape[1], dtype=self.dtype,
+        )  # fmt: skip
 
 
 def capture(

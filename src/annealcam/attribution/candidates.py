@@ -9,12 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from annealcam._internal.text import short_repr
 from annealcam.errors import ArgumentError
 from annealcam.qubo.objectives import TYPICAL, relative_beta
 from annealcam.qubo.problem import SelectionProblem
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Candidates:
     """The candidate maps of one image.
 
@@ -30,6 +31,12 @@ class Candidates:
     dead: int
     left_out: int
     left_out_share: float
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "Candidates", d=len(self.channels), dead=self.dead, left_out=self.left_out,
+            left_out_share=self.left_out_share,
+        )  # fmt: skip
 
 
 def find_candidates(

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from annealcam._internal.heatmaps import stretched
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.hooks import layer_name
@@ -22,7 +23,7 @@ from annealcam.errors import ArgumentError
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ForwardPass:
     """The result of one pass through a network; any number of explanations can be made from it.
 
@@ -37,6 +38,10 @@ class ForwardPass:
     views: tuple[UInt8[Array, "h w 3"] | None, ...]
     record: Mapping[str, Any]
     class_names: Sequence[str] | None
+
+    def __repr__(self) -> str:
+        names = None if self.class_names is None else len(self.class_names)
+        return short_repr("ForwardPass", captured=self.captured, class_names=names)
 
 
 def run_forward(

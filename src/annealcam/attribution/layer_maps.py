@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import CAM_METHODS
 from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from annealcam.attribution.activations import Capture
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerMaps:
     """What a selector may know of one image: of all the layer's maps, and of the candidates.
 
@@ -38,6 +39,11 @@ class LayerMaps:
     dead: int
     candidates_in_all: int
     problem: SelectionProblem
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "LayerMaps", maps=self.maps.shape, candidates=len(self.candidates), dead=self.dead
+        )
 
     @cached_property
     def alive(self) -> Any:

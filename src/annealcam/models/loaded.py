@@ -8,6 +8,8 @@ from typing import NamedTuple
 from PIL import Image
 from torch import Tensor, nn
 
+from annealcam._internal.text import short_repr
+
 DEFAULT_MODEL = "efficientnet-lite0"
 SHIPPED = ("paper-16", "paper-24", "paper-32", "digits")  # checkpoints in the package
 
@@ -18,3 +20,8 @@ class LoadedModel(NamedTuple):
     model: nn.Module
     preprocess: Callable[[Image.Image], Tensor]
     classes: Sequence[str] | None
+
+    def __repr__(self) -> str:
+        names = None if self.classes is None else len(self.classes)
+        kinds = {"model": type(self.model).__name__, "preprocess": type(self.preprocess).__name__}
+        return short_repr("LoadedModel", **kinds, classes=names)

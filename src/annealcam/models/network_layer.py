@@ -11,6 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from annealcam._internal.text import short_repr, shorten
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import default_layer
@@ -24,7 +25,7 @@ from annealcam.models.weights import fingerprint
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkLayer:
     """A network and one of its layers.
 
@@ -43,6 +44,12 @@ class NetworkLayer:
     class_names: Sequence[str] | None
     model_name: str
     channels: int
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "NetworkLayer", model_name=shorten(self.model_name, 60), layer=self.layer,
+            channels=self.channels,
+        )  # fmt: skip
 
     @classmethod
     def open(
@@ -114,7 +121,7 @@ class NetworkLayer:
         return fingerprint(self.model)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CapturedBatch(Generic[Key]):
     """Photos that went through a network together, with their keys and tensors."""
 
@@ -122,6 +129,9 @@ class CapturedBatch(Generic[Key]):
     photos: list[Image.Image]
     images: Float[Tensor, "n channels height width"]
     captured: Capture
+
+    def __repr__(self) -> str:
+        return short_repr("CapturedBatch", photos=len(self.photos), captured=self.captured)
 
     @property
     def photos_by_key(self) -> dict[Key, Image.Image]:

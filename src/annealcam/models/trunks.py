@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from annealcam._internal.text import short_repr
 from annealcam.attribution.hooks import borrowed, find_layer, hooked
 from annealcam.errors import ModelError
 from annealcam.models.loaded import DEFAULT_MODEL
@@ -22,7 +23,7 @@ _RESNETS = tuple(f"torchvision:resnet{depth}" for depth in (18, 34, 50, 101, 152
 CUTS = {DEFAULT_MODEL: "blocks.4", **dict.fromkeys(_RESNETS, "layer3")}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trunk:
     """The first layers of a network, in evaluation mode, up to and with the layer `cut`.
 
@@ -35,6 +36,9 @@ class Trunk:
     layers: nn.Sequential
     preprocess: Callable[[Image.Image], Tensor]
     features: tuple[int, int, int]
+
+    def __repr__(self) -> str:
+        return short_repr("Trunk", name=self.name, cut=self.cut, features=self.features)
 
     @property
     def pretrained(self) -> bool:
