@@ -1,5 +1,6 @@
 """Tables and manifests of earlier versions still load, and give the same results."""
 
+import hashlib
 import json
 
 import pyarrow as pa
@@ -66,6 +67,10 @@ def test_an_old_run_gives_the_same_results(old_run, table, monkeypatch):
 def test_an_old_run_has_pages_and_can_be_resumed(old_run, monkeypatch):
     monkeypatch.setattr(overview, "plots_of", lambda *_: iter(()))
     assert write_report(old_run).pages == 4
+    written = json.loads((old_run / "manifest.json").read_text())["identity"]
+    study = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+    marker = json.loads((old_run / "report" / "report.json").read_text())
+    assert marker["study"] == study  # as the version that wrote the run marks it
     identity = store.read_manifest(old_run)["identity"]
     assert identity["config"]["annealing"]["normalisations"] == ["per_qubit", "unit"]
     assert store.open_run(old_run, identity)["finished"] is True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annealcam._internal.files import file_written_aside, make_folder, written_aside
+from annealcam._internal.resumable import read_json
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam.errors import OutputError
@@ -27,7 +28,8 @@ from annealcam.study.pages.loaded import (
 from annealcam.study.pages.overview import Card, card_of, overview
 from annealcam.study.pages.photo_page import explained_stem, photo_page, turns
 from annealcam.study.pages.photos import Photo, PhotoResult, evenly, photos_of, results_of
-from annealcam.study.run.store import REPORT
+from annealcam.study.pages.text import cleaned
+from annealcam.study.run.store import MANIFEST, REPORT
 
 INDEX, MARKER = "index.html", "report.json"
 PHOTOS, THUMBS, EXPLAINED = "photos", "thumbs", "explained"
@@ -97,7 +99,9 @@ def write_report(
 
 def _claim_folder(folder: Path, loaded: LoadedStudy) -> None:
     """Mark an empty folder as this study's report; refuse a folder of anything else."""
-    identity = json.dumps(loaded.manifest.get("identity"), sort_keys=True)
+    # As the file holds it: reports that earlier versions made of it belong to the same study.
+    written = cleaned(read_json(loaded.run / MANIFEST)).get("identity")
+    identity = json.dumps(written, sort_keys=True)
     marker = {"format": 1, "study": hashlib.sha256(identity.encode()).hexdigest()}
     names = _names(folder)
     if not names:
