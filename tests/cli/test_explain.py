@@ -52,6 +52,23 @@ def test_demo_writes_what_it_promises(demo):
     assert Image.open(folder / "report.png").width > 1000
 
 
+def test_demo_equals_the_golden_file(demo):
+    """The demo gives the numbers that version 0.1 gave before its modules were moved."""
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "demo.json").read_text())
+    record = json.loads((demo[1] / "explanation.json").read_text())
+    about = record["selection"] | record["selection"]["info"]
+    assert record["candidates"] == golden["candidates"]
+    assert about["optimal"] is golden["optimal"]
+    assert record["carried_share"] == pytest.approx(golden["carried_share"], rel=1e-5)
+    for name in ("target", "problem"):
+        own = {key: record[name][key] for key in golden[name]}
+        assert own == pytest.approx(golden[name], rel=1e-5)
+    for name in ("energy", "success_probability", "best_of_shots_probability", "guess_probability"):
+        assert about[name] == pytest.approx(golden[name], rel=1e-5)
+    for row, golden_row in zip(record["selected"], golden["selected"], strict=True):
+        assert {name: row[name] for name in golden_row} == pytest.approx(golden_row, rel=1e-4)
+
+
 def test_demo_is_the_librarys_own_explanation(demo):
     record = json.loads((demo[1] / "explanation.json").read_text())
     stored = ac.Explanation.load(demo[1])
