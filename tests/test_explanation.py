@@ -71,13 +71,13 @@ def test_numpy_numbers_are_stored_as_plain_ones(network, images, tmp_path):
 
 
 def test_json_tells_the_selection(e, tmp_path):
-    told = json.loads((e.save(tmp_path / "x") / MARKER).read_text())
-    assert [row["channel"] for row in told["selected"]] == e.selected.tolist()
-    assert told["target"]["probability"] == pytest.approx(
+    record = json.loads((e.save(tmp_path / "x") / MARKER).read_text())
+    assert [row["channel"] for row in record["selected"]] == e.selected.tolist()
+    assert record["target"]["probability"] == pytest.approx(
         float(torch.tensor(e.logits).softmax(0)[e.target]), rel=1e-6
     )
-    assert told["provenance"]["annealcam"] == ac.__version__
-    assert told["selection"]["info"]["success_probability"] > 0
+    assert record["provenance"]["annealcam"] == ac.__version__
+    assert record["selection"]["info"]["success_probability"] > 0
 
 
 def test_an_older_result_is_replaced_as_a_whole(e, tmp_path):
@@ -168,9 +168,9 @@ def test_unreadable_results(e, tmp_path):
         (folder / "maps.npz").write_bytes(damaged)
         with pytest.raises(OutputError, match="a damaged result"):
             ac.Explanation.load(folder)
-    told = json.loads((folder / MARKER).read_text())
+    record = json.loads((folder / MARKER).read_text())
     e.save(folder)
-    (folder / MARKER).write_text(json.dumps({**told, "format": 99}))
+    (folder / MARKER).write_text(json.dumps({**record, "format": 99}))
     with pytest.raises(OutputError, match="format 99"):
         ac.Explanation.load(folder)
 

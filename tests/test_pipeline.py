@@ -30,8 +30,8 @@ def explain(model, image, **options):
 def test_the_problem_is_that_of_the_method(network, images):
     """Candidates, relevance, redundancy and map, each computed here by the formula."""
     e = explain(network, images[0], sampler="exact")
-    found = capture(network, images[:1], layer="3")
-    f, g = found.activations[0].double(), found.gradients[0].double()
+    captured = capture(network, images[:1], layer="3")
+    f, g = captured.activations[0].double(), captured.gradients[0].double()
     alpha = g.mean(dim=(1, 2))
     weight = (g * f).sum(dim=(1, 2))
     channels = [a for a in range(12) if weight[a] > 0 and f[a].any()]
@@ -44,7 +44,7 @@ def test_the_problem_is_that_of_the_method(network, images):
     assert e.energy == ac.solve_exact(e.problem).energy
     expected = (alpha[e.selected.copy(), None, None] * f[e.selected.copy()]).sum(dim=0).relu()
     assert np.allclose(e.map, expected, atol=1e-7)
-    assert np.array_equal(e.selected_maps, found.activations[0][e.selected.copy()])
+    assert np.array_equal(e.selected_maps, captured.activations[0][e.selected.copy()])
 
 
 def test_selected_are_sorted_by_importance_and_are_candidates(network, images):
@@ -66,8 +66,12 @@ def test_beta_one_selects_every_candidate_and_draws_gradcam_without_its_negative
 
 def test_preset_paper_and_what_stands_above_it(network, images):
     e = explain(network, images[0], preset="paper")
-    told = e.provenance
-    assert (told["importance"], e.problem.beta, told["map_form"]) == ("gradcam", 0.7, "sum_of_relu")
+    provenance = e.provenance
+    assert (provenance["importance"], e.problem.beta, provenance["map_form"]) == (
+        "gradcam",
+        0.7,
+        "sum_of_relu",
+    )
     assert np.array_equal(e.importance, e.alpha)
     summed = np.maximum(e.alpha[e.selected, None, None] * e.selected_maps, 0).sum(axis=0)
     assert np.allclose(e.map, summed, atol=1e-8)
@@ -206,10 +210,10 @@ def test_a_dimod_sampler_object(network, images):
 
 def test_left_out_candidates_are_counted(network, images):
     whole, part = (explain(network, images[0], objective="sum", max_qubits=m) for m in (16, 2))
-    told = part.provenance
-    assert (part.problem.d, told["left_out"]) == (2, whole.problem.d - 2)
+    provenance = part.provenance
+    assert (part.problem.d, provenance["left_out"]) == (2, whole.problem.d - 2)
     weights = np.sort(whole.importance[whole.candidates])[::-1]
-    assert told["left_out_relevance_share"] == pytest.approx(
+    assert provenance["left_out_relevance_share"] == pytest.approx(
         weights[2:].sum() / weights.sum(), rel=1e-5
     )
     assert set(part.candidates) <= set(whole.candidates)
@@ -336,12 +340,15 @@ def test_bad_images(network, image):
 def test_more_qubits_than_the_state_vector_holds(images):
     model = small_network(maps=60)
     with pytest.warns(AnnealcamWarning, match="selected by local search"):
-        found = ac.explain(model, images[0], layer="3", max_qubits=60, importance="gradcam")
-    assert found.problem.d > 24
-    assert (found.selection.sampler, found.selection.info["instead_of"]) == ("local", "anneal")
+        captured = ac.explain(model, images[0], layer="3", max_qubits=60, importance="gradcam")
+    assert captured.problem.d > 24
+    assert (captured.selection.sampler, captured.selection.info["instead_of"]) == (
+        "local",
+        "anneal",
+    )
     exact = explain(model, images[0], max_qubits=60, importance="gradcam", sampler="exact")
     assert exact.optimal
-    assert found.energy == pytest.approx(exact.energy)
+    assert captured.energy == pytest.approx(exact.energy)
     e = explain(model, images[0], max_qubits=60, importance="gradcam", sampler="sa")
     assert e.optimal is None or e.problem.d <= 24
 

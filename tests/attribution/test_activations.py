@@ -37,23 +37,23 @@ def independent(model, images, layer, target):
 
 @pytest.mark.parametrize("layer", ["0", "2", "3"])
 def test_equals_autograd(network, images, layer):
-    found = capture(network, images, layer=layer, targets=2)
+    captured = capture(network, images, layer=layer, targets=2)
     activations, gradients, logits = independent(network, images, layer, 2)
-    assert torch.equal(found.activations, activations)
-    assert torch.allclose(found.gradients, gradients, atol=1e-8)
-    assert torch.allclose(found.logits, logits, atol=1e-6)
+    assert torch.equal(captured.activations, activations)
+    assert torch.allclose(captured.gradients, gradients, atol=1e-8)
+    assert torch.allclose(captured.logits, logits, atol=1e-6)
 
 
 def test_linear_head_gradient_is_the_weight(network, images):
-    found = capture(network, images, layer="3", targets=[0, 1, 4])
-    area = found.activations[0, 0].numel()
+    captured = capture(network, images, layer="3", targets=[0, 1, 4])
+    area = captured.activations[0, 0].numel()
     expected = network[-1].weight.detach()[[0, 1, 4]] / area
-    assert torch.allclose(found.gradients.mean(dim=(-2, -1)), expected / 1, atol=1e-8)
+    assert torch.allclose(captured.gradients.mean(dim=(-2, -1)), expected / 1, atol=1e-8)
 
 
 def test_predicted_class_is_the_default_target(network, images):
-    found = capture(network, images, layer="3")
-    assert torch.equal(found.targets, found.logits.argmax(dim=1))
+    captured = capture(network, images, layer="3")
+    assert torch.equal(captured.targets, captured.logits.argmax(dim=1))
 
 
 def test_each_image_of_a_batch_stands_alone(network, images):
@@ -117,9 +117,9 @@ def test_model_is_left_exactly_as_found(images, breaks):
 def test_works_whatever_the_grad_mode(network, images, guard):
     expected = capture(network, images, layer="3")
     with guard():
-        found = capture(network, images * 1, layer="3")
-    assert torch.equal(found.gradients, expected.gradients)
-    assert not found.gradients.is_inference()
+        captured = capture(network, images * 1, layer="3")
+    assert torch.equal(captured.gradients, expected.gradients)
+    assert not captured.gradients.is_inference()
 
 
 def test_works_with_frozen_parameters(network, images):
@@ -130,15 +130,15 @@ def test_works_with_frozen_parameters(network, images):
 
 
 def test_works_where_the_model_freezes_its_own_trunk(images):
-    found = capture(FrozenTrunk(), images, layer="net.2")
-    assert torch.equal(found.gradients, capture(FrozenTrunk().net, images, layer="2").gradients)
+    captured = capture(FrozenTrunk(), images, layer="net.2")
+    assert torch.equal(captured.gradients, capture(FrozenTrunk().net, images, layer="2").gradients)
 
 
 def test_bfloat16_gives_float32_near_the_truth(network, images):
     expected = capture(network, images, layer="3", targets=1)
-    found = capture(copy.deepcopy(network).bfloat16(), images, layer="3", targets=1)
-    assert found.gradients.dtype == torch.float32
-    assert torch.allclose(found.gradients, expected.gradients, rtol=0.02, atol=1e-5)
+    captured = capture(copy.deepcopy(network).bfloat16(), images, layer="3", targets=1)
+    assert captured.gradients.dtype == torch.float32
+    assert torch.allclose(captured.gradients, expected.gradients, rtol=0.02, atol=1e-5)
 
 
 def test_float64_stays(network, images):
@@ -152,9 +152,9 @@ def test_compiled_models_have_the_same_capture(network, images, way):
     if way == "method":
         network.compile(backend="eager")
     compiled(images)  # compiled before any hook exists
-    found = capture(compiled, images, layer="3")
-    assert torch.equal(found.gradients, expected.gradients)
-    assert torch.equal(found.activations, expected.activations)
+    captured = capture(compiled, images, layer="3")
+    assert torch.equal(captured.gradients, expected.gradients)
+    assert torch.equal(captured.activations, expected.activations)
 
 
 def test_layer_that_runs_twice_counts_at_its_last_run(images):
@@ -177,8 +177,8 @@ def test_output_object_with_logits(network, images):
         def forward(self, x):
             return Output(self.net(x))
 
-    found = capture(Wrapped(), images, layer="net.3")
-    assert torch.equal(found.gradients, capture(network, images, layer="3").gradients)
+    captured = capture(Wrapped(), images, layer="net.3")
+    assert torch.equal(captured.gradients, capture(network, images, layer="3").gradients)
 
 
 class Gives(nn.Module):
@@ -226,9 +226,9 @@ def test_borrowers_in_several_threads_leave_the_model_as_found(images):
     model[1].eval()
     before = state_of(model)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: capture(model, images, layer="3"), range(12)))
+        captured = list(pool.map(lambda _: capture(model, images, layer="3"), range(12)))
     assert same(before, state_of(model))
-    assert all(torch.equal(found[0].gradients, other.gradients) for other in found)
+    assert all(torch.equal(captured[0].gradients, other.gradients) for other in captured)
 
 
 def test_infinite_gradient_is_named(images):

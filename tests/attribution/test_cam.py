@@ -92,11 +92,11 @@ def test_gradcam_plus_plus_of_zero_gradients_is_zero():
 
 
 def test_all_maps_selected_is_gradcam(network, images):
-    found = capture(network, images, layer="3")
-    alpha = found.gradients.mean(dim=(-2, -1))
+    captured = capture(network, images, layer="3")
+    alpha = captured.gradients.mean(dim=(-2, -1))
     for i in range(len(images)):
-        own = explanation_map(found.activations[i], alpha[i])
-        assert torch.allclose(own, gradcam(found.activations, found.gradients)[i], atol=1e-7)
+        own = explanation_map(captured.activations[i], alpha[i])
+        assert torch.allclose(own, gradcam(captured.activations, captured.gradients)[i], atol=1e-7)
 
 
 def test_forms_agree_where_nothing_is_negative():
@@ -117,9 +117,9 @@ def test_hirescam_sums_to_the_logit_of_a_flattened_linear_head(images):
     model = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.Sigmoid(), nn.Flatten(), head)
     with torch.no_grad():
         head.weight.abs_()  # so that ReLU takes nothing away
-    found = capture(model, images, layer="1", targets=1)
-    sums = hirescam(found.activations, found.gradients).sum(dim=(-2, -1))
-    assert torch.allclose(sums, found.logits[:, 1] - head.bias[1].detach(), rtol=1e-5)
+    captured = capture(model, images, layer="1", targets=1)
+    sums = hirescam(captured.activations, captured.gradients).sum(dim=(-2, -1))
+    assert torch.allclose(sums, captured.logits[:, 1] - head.bias[1].detach(), rtol=1e-5)
 
 
 def test_cam_of_a_batch_is_that_of_its_images(images):
