@@ -72,7 +72,7 @@ FLIPS = [  # claim, table, selector, values for, values against
     ("The optimum carries at least a tenth", "overlap", "exact", {"carried": 0.2},
      {"carried": 0.02}),
     ("The overlap grows with the number of maps", "overlap_by_k", None, {}, {"overlap": 0.3}),
-    ("At most sizes k", "overlap_by_k", "topk_alpha", {"overlap": 0.99}, {"overlap": 0.0}),
+    ("At most of the sizes k", "overlap_by_k", "topk_alpha", {"overlap": 0.99}, {"overlap": 0.0}),
     ("The best of all shots", "best_of_shots", None, {"best_of_shots": 0.99, "guess_best": 0.2},
      {"best_of_shots": 0.1, "guess_best": 0.2}),
     ("The success probability F falls", "success_fit", None, {"b_low": 0.1, "b_high": 0.3},
