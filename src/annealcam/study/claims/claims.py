@@ -172,7 +172,8 @@ def overlap_claims(results: Results) -> Iterator[Claim]:
             {HOLDS: "Overlaps can be compared only at the same k."},
         )  # fmt: skip
         yield from claim(
-            "At most of the sizes k, classes overlap less with the optimum than with top-k by alpha",
+            "At most of the sizes k, classes overlap less with the optimum than with top-k by "
+            "alpha",
             _at_each_k(sizes),
         )
 
