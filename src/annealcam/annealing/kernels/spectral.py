@@ -20,10 +20,13 @@ from numba.extending import intrinsic
 from annealcam.annealing.kernels.compilation import compiled
 from annealcam.annealing.kernels.vectors import (
     BYTES,
+    addresses,
     load,
-    minus,
     partners,
     plus,
+    qubits_within,
+    rotate_across,
+    rotate_within,
     spread,
     store,
     vector_of,
@@ -32,10 +35,6 @@ from annealcam.annealing.kernels.vectors import (
 _LANES = 8
 _CACHED = 11  # qubits of a run of states that fits into the first cache
 _ADDRESS, _FAST = ir.IntType(64), ("contract", "nsz", "reassoc")
-
-
-def _addresses(builder, start, stride, count):
-    return [builder.add(start, builder.mul(stride, ir.Constant(_ADDRESS, k))) for k in range(count)]
 
 
 def _flips(qubits, *, within):
@@ -50,7 +49,7 @@ def _flips(qubits, *, within):
             x, y, e, stride, a, b = arguments
             vector = vector_of(types.float64)
             a, b = spread(builder, a, vector), spread(builder, b, vector)
-            places = [_addresses(builder, start, stride, 1 << qubits) for start in (x, y, e)]
+            places = [addresses(builder, start, stride, 1 << qubits) for start in (x, y, e)]
             values = [load(builder, place, vector) for place in places[0]]
             for k, value in enumerate(values):
                 terms = [values[k ^ (1 << bit)] for bit in range(qubits)]
@@ -83,7 +82,7 @@ def _turns(qubits, *, within):
         def codegen(context, builder, _signature, arguments):
             x, stride, tangents, sign = arguments
             vector = vector_of(types.float64)
-            places = _addresses(builder, x, stride, 1 << qubits)
+            places = addresses(builder, x, stride, 1 << qubits)
             values = [load(builder, place, vector) for place in places]
             table = builder.inttoptr(tangents, ir.DoubleType().as_pointer())
 
@@ -91,17 +90,10 @@ def _turns(qubits, *, within):
                 number = builder.load(builder.gep(table, [ir.Constant(_ADDRESS, qubit)]))
                 return spread(builder, builder.fmul(sign, number), vector)
 
-            for qubit in range(3 if within else 0):
-                signs = [1.0 if lane >> qubit & 1 else -1.0 for lane in range(_LANES)]
-                signed = builder.fmul(tangent(qubit), ir.Constant(vector, signs))
-                values = [plus(builder, v, signed, partners(builder, v, qubit)) for v in values]
-            for qubit in range(qubits):
-                t = tangent(qubit + (3 if within else 0))
-                for k in range(1 << qubits):
-                    if not k >> qubit & 1:
-                        low, high = values[k], values[k | 1 << qubit]
-                        values[k] = minus(builder, low, t, high)
-                        values[k | 1 << qubit] = plus(builder, high, t, low)
+            inside = qubits_within(vector) if within else 0
+            values = rotate_within(builder, values, [tangent(q) for q in range(inside)])
+            across = [tangent(q) for q in range(inside, inside + qubits)]
+            values = rotate_across(builder, values, across)
             for value, place in zip(values, places, strict=True):
                 store(builder, value, place)
             return context.get_dummy_value()

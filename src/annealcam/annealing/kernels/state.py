@@ -24,7 +24,7 @@ from annealcam.annealing.kernels.compilation import compiled
 from annealcam.annealing.kernels.vectors import BYTES, rotation, step
 
 MIN_QUBITS = 4  # one register of single precision
-_LARGEST = 1.2  # largest angle, in radians, of one rotation in the tangent form
+LARGEST_ANGLE = 1.2  # largest angle, in radians, of one rotation in the tangent form
 _BLOCK = 10  # 2^10 amplitudes and their phase factors fit into the nearest cache
 _PAGE = 4096
 _RENEWED = 512  # steps after which phase factors are computed again, since rounding adds up
@@ -70,9 +70,9 @@ def propagate_evenly(state, turns, angles, phases):
 @compiled
 def _advance(state, powers, angle):
     """Make one step of `propagate_evenly`: block by block in the cache, then the upper qubits."""
-    if abs(angle) > _LARGEST:
-        _advance(state, powers, _LARGEST * np.sign(angle))
-        rest = angle - _LARGEST * np.sign(angle)
+    if abs(angle) > LARGEST_ANGLE:
+        _advance(state, powers, LARGEST_ANGLE * np.sign(angle))
+        rest = angle - LARGEST_ANGLE * np.sign(angle)
         rotate(state[0], rest)
         rotate(state[1], rest)
         return
@@ -112,7 +112,7 @@ def rotate(x, angle):
     """Rotate every qubit of one real array, contiguous in memory, by an angle."""
     if angle == 0.0:
         return
-    parts = math.ceil(abs(angle) / _LARGEST)
+    parts = math.ceil(abs(angle) / LARGEST_ANGLE)
     tangent, factor = math.tan(angle / parts), math.cos(angle / parts)
     t, c = _as(x, tangent), _as(x, factor ** qubits_of(x))
     block = min(x.size, 2 << _BLOCK)

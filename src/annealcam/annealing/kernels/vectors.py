@@ -70,27 +70,36 @@ def minus(builder, a, b, c):
     return builder.fsub(a, builder.fmul(b, c, flags=_FLAGS), flags=_FLAGS)
 
 
-def rotate_within(builder, values, tangent):
-    """Rotate the qubits whose partners lie within the same vector."""
-    vector = tangent.type
-    for qubit in range(vector.count.bit_length() - 1):
+def addresses(builder, start, stride, count):
+    """Return the addresses of vectors that are `stride` bytes apart."""
+    return [builder.add(start, builder.mul(stride, ir.Constant(_ADDRESS, k))) for k in range(count)]
+
+
+def rotate_within(builder, values, tangents):
+    """Rotate the qubits whose partners lie within the same vector, each by its own tangent."""
+    for qubit, tangent in enumerate(tangents):
+        vector = tangent.type
         signs = [1.0 if lane >> qubit & 1 else -1.0 for lane in range(vector.count)]
         signed = builder.fmul(tangent, ir.Constant(vector, signs))
         values = [plus(builder, v, signed, partners(builder, v, qubit)) for v in values]
     return values
 
 
-def rotate_across(builder, values, tangent):
-    """Rotate the qubits that number the vectors of a list of length 2^q."""
-    values, bit = list(values), 1
-    while bit < len(values):
+def rotate_across(builder, values, tangents):
+    """Rotate the qubits that number the vectors of a list, each by its own tangent."""
+    values = list(values)
+    for qubit, tangent in enumerate(tangents):
         for k in range(len(values)):
-            if not k & bit:
-                low, high = values[k], values[k | bit]
+            if not k >> qubit & 1:
+                low, high = values[k], values[k | 1 << qubit]
                 values[k] = minus(builder, low, tangent, high)
-                values[k | bit] = plus(builder, high, tangent, low)
-        bit *= 2
+                values[k | 1 << qubit] = plus(builder, high, tangent, low)
     return values
+
+
+def qubits_within(vector):
+    """Return the number of qubits whose partners lie within one vector."""
+    return vector.count.bit_length() - 1
 
 
 def rotation(qubits, *, within):
@@ -105,15 +114,13 @@ def rotation(qubits, *, within):
             address, stride, number = arguments
             vector = vector_of(signature.args[2])
             tangent = spread(builder, number, vector)
-            addresses = [
-                builder.add(address, builder.mul(stride, ir.Constant(_ADDRESS, k)))
-                for k in range(1 << qubits)
-            ]
-            values = [load(builder, a, vector) for a in addresses]
+            places = addresses(builder, address, stride, 1 << qubits)
+            values = [load(builder, place, vector) for place in places]
             if within:
-                values = rotate_within(builder, values, tangent)
-            for value, a in zip(rotate_across(builder, values, tangent), addresses, strict=True):
-                store(builder, value, a)
+                values = rotate_within(builder, values, [tangent] * qubits_within(vector))
+            values = rotate_across(builder, values, [tangent] * qubits)
+            for value, place in zip(values, places, strict=True):
+                store(builder, value, place)
             return context.get_dummy_value()
 
         return types.void(types.intp, types.intp, tangent), codegen
@@ -150,8 +157,8 @@ def step(qubits):
                 real.append(x)
                 imaginary.append(y)
             for values, start in ((real, re), (imaginary, im)):
-                turned = rotate_across(builder, rotate_within(builder, values, tangent), tangent)
-                for k, value in enumerate(turned):
+                turned = rotate_within(builder, values, [tangent] * qubits_within(vector))
+                for k, value in enumerate(rotate_across(builder, turned, [tangent] * qubits)):
                     store(builder, value, builder.add(start, ir.Constant(_ADDRESS, k * BYTES)))
             return context.get_dummy_value()
 
@@ -225,7 +232,7 @@ def turn(qubits, *, within):
             tangent, sine = (spread(builder, number, vector) for number in numbers)
             values = [load(builder, a, vector) for a in _places(builder, source, stride, qubits)]
             if within:
-                values = rotate_within(builder, values, tangent)
+                values = rotate_within(builder, values, [tangent] * qubits_within(vector))
             values = rotate_pairs(builder, values, tangent, sine, alone=not within)
             places = _places(builder, to, to_stride, qubits)
             for value, place in zip(values, places, strict=True):

@@ -13,7 +13,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.annealing.hamiltonian import CONSTRAINTS, Normalisation, coefficients, diagonal
 from annealcam.annealing.kernels import spectral as kernels
-from annealcam.annealing.simulation.memory import require_memory
+from annealcam.annealing.simulation.memory import aligned, require_memory
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ProblemTooLargeError
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
@@ -74,7 +74,7 @@ class TransverseField:
             )
         require_memory(8.0 * VECTORS * 2.0**problem.d, f"the spectrum of d={problem.d} qubits")
         self.d, self.scale = problem.d, scale
-        self.energies = aligned(1, 1 << self.d)[0]
+        self.energies = aligned((1, 1 << self.d))[0]
         self.energies[:] = diagonal(problem)
         self.spread, self.gap = 2.0 * scale * self.d, 2.0 * scale
         self._linear, self._quadratic, self._constant = coefficients(problem, penalty=True)
@@ -92,7 +92,7 @@ class TransverseField:
         a multiple of the identity.
         """
         count = min(count, self.d)
-        rows = aligned(1 + count, self.energies.size)
+        rows = aligned((1 + count, self.energies.size))
         rows[0] = 2.0 ** (-self.d / 2)
         if count:
             _, weights = np.linalg.eigh(self._quadratic)
@@ -142,7 +142,7 @@ class XYDriver:
         size = self.sector.size
         require_memory(8.0 * VECTORS * size, f"the spectrum of {size} states")
         self.states: Int[Array, " states"] | None = self.sector.states
-        self.energies = aligned(1, size)[0]
+        self.energies = aligned((1, size))[0]
         self.energies[:] = self.sector.energies(problem.linear, problem.quadratic)
         self._swap = -2.0 * scale / max(problem.d, 1)
         self._levels = self._swap * self.sector.eigenvalues.astype(np.float64)
@@ -167,7 +167,7 @@ class XYDriver:
         """
         d, size = self.sector.d, self.sector.size
         count = max(min(count, d - 1, size - 1), 0)
-        rows = aligned(1 + count, size)
+        rows = aligned((1 + count, size))
         rows[0] = self.sector.ground_state()
         if count:
             _, weights = np.linalg.eigh(self._first_order())
@@ -247,10 +247,3 @@ def driver_of(
     if problem.cardinality is None or constraint == "penalty":
         return TransverseField(problem, scale)
     return XYDriver(problem, scale)
-
-
-def aligned(rows: int, size: int) -> Float[Array, "rows size"]:
-    """Return an empty array that starts on a cache line of 64 bytes."""
-    memory = np.empty(rows * size + 7)
-    start = -(memory.ctypes.data // 8) % 8
-    return memory[start : start + rows * size].reshape(rows, size)

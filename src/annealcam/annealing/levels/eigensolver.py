@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from annealcam._internal.types import Array
 from annealcam.annealing.kernels import block as kernels
-from annealcam.annealing.levels.drivers import Driver, aligned
+from annealcam.annealing.levels.drivers import Driver
+from annealcam.annealing.simulation.memory import aligned
 
 _MOST_ITERATIONS, _PATIENCE = 200, 12
 _LOCKED = 0.3  # residuals below this share of the tolerance give no further directions
@@ -43,7 +44,7 @@ def lowest_states(
     Source: Knyazev 2001, SIAM J. Sci. Comput. 23, 517.
     """
     block, size = start.shape
-    memory = aligned(6 * block, size) if work is None else work
+    memory = aligned((6 * block, size)) if work is None else work
     S, H = memory[: 3 * block], memory[3 * block : 6 * block]
     S[:block] = start
     driver.apply(S[:block], H[:block], a, b)

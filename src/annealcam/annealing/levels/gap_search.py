@@ -19,9 +19,10 @@ from annealcam.annealing.kernels.gap import (
     SchedulePath,
     U,
 )
-from annealcam.annealing.levels.drivers import Driver, aligned
+from annealcam.annealing.levels.drivers import Driver
 from annealcam.annealing.levels.reduced_basis import ReducedBasis, check_errors
 from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.annealing.simulation.memory import aligned
 from annealcam.errors import NumericalError
 
 Row = Float[Array, " columns"]
@@ -187,7 +188,7 @@ class GapSearch:
         """Return the lowest states at u, and the error of the gap by their own residuals."""
         a, b = float(self.schedule.A(u)), float(self.schedule.B(u))
         values, states = self.basis.vectors(a, b, self.basis.count)
-        images = aligned(*states.shape)
+        images = aligned(states.shape)
         self.basis.driver.apply(states, images, a, b)
         images -= values[:, None] * states
         return states, self.basis.error(a, b, np.linalg.norm(images, axis=1))

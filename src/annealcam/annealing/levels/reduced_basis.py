@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike
 from annealcam._internal.types import Array
 from annealcam.annealing.kernels import block as blocks
 from annealcam.annealing.kernels import model as _model_kernels
-from annealcam.annealing.levels.drivers import Driver, aligned
+from annealcam.annealing.levels.drivers import Driver
 from annealcam.annealing.levels.eigensolver import lowest_states
-from annealcam.annealing.simulation.memory import require_memory
+from annealcam.annealing.simulation.memory import aligned, require_memory
 from annealcam.errors import NumericalError
 
 WHOLE_SPACE = 16  # with so few states, the basis contains them all
@@ -47,13 +47,13 @@ class ReducedBasis:
         self.lowest = _lowest(driver.energies, self.block + 1)
         rows = size if self.whole else _CAPACITY + 4 * self.block
         require_memory(8.0 * size * (rows + 8 * self.block), f"the spectrum of {size} states")
-        self._rows, self._work = aligned(rows, size), aligned(6 * self.block, size)
+        self._rows, self._work = aligned((rows, size)), aligned((6 * self.block, size))
         self.model, self.m = np.empty((5, 0, 0)), 0
         self.add(np.eye(size) if self.whole else self._seeds())
 
     def _seeds(self) -> Float[Array, "rows n"]:
         top = self.driver.seeds(self.block)
-        rows = aligned(len(top) + self.lowest.size, top.shape[1])
+        rows = aligned((len(top) + self.lowest.size, top.shape[1]))
         rows[: len(top)], rows[len(top) :] = top, 0.0
         rows[np.arange(len(top), len(rows)), self.lowest] = 1.0
         return rows
@@ -72,7 +72,7 @@ class ReducedBasis:
             mixing = blocks.independent(blocks.gram(fresh, fresh), _DEPENDENT)
             if not mixing.size:
                 return
-            orthonormal = aligned(mixing.shape[1], fresh.shape[1])
+            orthonormal = aligned((mixing.shape[1], fresh.shape[1]))
             blocks.mix(np.ascontiguousarray(mixing.T), fresh, orthonormal)
             fresh = orthonormal
         for first in range(0, len(fresh), self.block):
@@ -104,7 +104,7 @@ class ReducedBasis:
         size = self._rows.shape[1]
         rows = max(least, 2 * len(self._rows))
         require_memory(8.0 * size * rows, f"{rows} states of the spectrum's basis")
-        wider = aligned(rows, size)
+        wider = aligned((rows, size))
         wider[: self.m] = self.basis
         self._rows = wider
 
@@ -125,7 +125,7 @@ class ReducedBasis:
     def vectors(self, a: float, b: float, count: int) -> tuple[Float[Array, " n"], Array]:
         """Return the lowest levels at (a, b), and their states as rows over the whole space."""
         values, C = _model_kernels.solve(self.model, a, b)
-        states = aligned(count, self._rows.shape[1])
+        states = aligned((count, self._rows.shape[1]))
         blocks.mix(np.ascontiguousarray(C[:, :count].T), self.basis, states)
         return values[:count], states
 

@@ -1,14 +1,21 @@
-"""Checks of free memory, so that a run that is too large ends with an error and is not killed."""
+"""Memory: checks of what is free, so that no run is killed, and aligned arrays."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import DTypeLike
+
+from annealcam._internal.types import Array
 from annealcam.errors import ProblemTooLargeError
 
 _GIB = 2.0**30
+LINE = 64  # bytes of a cache line
 _SMALL = 2.0**28  # bytes below which nothing is checked
 _CONTROL = Path("/sys/fs/cgroup")
 
@@ -50,3 +57,19 @@ def _left_in_container() -> float:
     except OSError:
         return float("inf")
     return float("inf") if limit == "max" else float(limit) - float(used)
+
+
+def aligned(
+    shape: tuple[int, ...], number: DTypeLike = np.float64, *, gap: int = 0
+) -> Float[Array, "..."]:
+    """Return an empty array that starts on a cache line, with `gap` bytes between its rows.
+
+    >>> aligned((2, 3)).ctypes.data % 64
+    0
+    """
+    itemsize = np.dtype(number).itemsize
+    row = math.prod(shape[1:]) + gap // itemsize
+    memory = np.empty(shape[0] * row + LINE // itemsize, number)
+    first = -memory.ctypes.data % LINE // itemsize
+    rows = memory[first : first + shape[0] * row].reshape(shape[0], row)
+    return rows[:, : math.prod(shape[1:])].reshape(shape)

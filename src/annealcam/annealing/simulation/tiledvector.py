@@ -18,7 +18,7 @@ from annealcam.annealing.hamiltonian import coefficients
 from annealcam.annealing.kernels import state as _kernels
 from annealcam.annealing.kernels import tiles as _tiles
 from annealcam.annealing.kernels.vectors import BYTES
-from annealcam.annealing.simulation.memory import require_memory
+from annealcam.annealing.simulation.memory import aligned, require_memory
 from annealcam.annealing.simulation.splitting import Stages
 from annealcam.annealing.simulation.statevector import REAL
 from annealcam.qubo.energies import weights
@@ -31,7 +31,6 @@ MAX_QUBITS = 30
 _ROW = {"complex128": 13, "complex64": 14}  # qubits of a row
 _SHORT_ROW, _COLUMN = 10, (7, 10)
 _GAP = 33 * BYTES  # between rows; with 0, 1 or 65 a column would map to few sets of the cache
-_LARGEST = 1.2  # largest angle, in radians, of one rotation in the tangent form
 _SHARES = 4  # pieces of work for each thread, to balance their load
 
 
@@ -113,7 +112,7 @@ class TiledStateVector:
     def _state(self) -> Float[Array, "rows vectors 2 lanes"]:
         """Memory for the state, used by all runs."""
         shape = 1 << (self.d - self._low), 1 << (self._low - self._lanes), 2, 1 << self._lanes
-        return _aligned(shape, self.number, gap=_GAP)
+        return aligned(shape, self.number, gap=_GAP)
 
     def _propagated(self, stages: Stages, *, whole: bool) -> Float[Array, "rows vectors 2 lanes"]:
         """Return the final state in the real gauge, in the memory of all runs.
@@ -142,7 +141,7 @@ class TiledStateVector:
         coupling = coupling if by_rows else np.ascontiguousarray(coupling.T)
         strides = state.strides[:2] if by_rows else state.strides[1::-1]
         layout = (int(state.ctypes.data), *(int(stride) for stride in strides))
-        table = _aligned((len(turns), 2, turns.shape[1]), self.number)
+        table = aligned((len(turns), 2, turns.shape[1]), self.number)
         single = self._lanes * by_rows + coupling.shape[1] % 2  # qubits in the tangent form
 
         def sweep(before: float, phase: float, after: float, spread: Any) -> None:
@@ -155,7 +154,7 @@ class TiledStateVector:
             )
 
             def work(first: int, last: int) -> None:
-                buffer = _aligned(table.shape, self.number)
+                buffer = aligned(table.shape, self.number)
                 _tiles.sweep(
                     first, last, layout, table, buffer, turns_of_sets, coupling, phase, factor,
                     numbers,
@@ -177,15 +176,6 @@ def _density(state: Float[Array, "rows vectors 2 lanes"]) -> Float[Array, " stat
     return density
 
 
-def _aligned(shape: tuple[int, ...], number: np.dtype[Any], *, gap: int = 0) -> Float[Array, "..."]:
-    """Return an empty array that starts on a cache line, with `gap` bytes between its rows."""
-    row = math.prod(shape[1:]) + gap // number.itemsize
-    memory = np.empty(shape[0] * row + BYTES // number.itemsize, number)
-    first = -memory.ctypes.data % BYTES // number.itemsize
-    rows = memory[first : first + shape[0] * row].reshape(shape[0], row)
-    return rows[:, : math.prod(shape[1:])].reshape(shape)
-
-
 def _visits(angles: list[float], phases: list[float]) -> Iterator[tuple[float, float, float]]:
     """Yield the first rotation, the phase and the second rotation of each sweep.
 
@@ -194,7 +184,7 @@ def _visits(angles: list[float], phases: list[float]) -> Iterator[tuple[float, f
     """
     split_angles, split_phases = [], [phases[0]]
     for angle, phase in zip(angles, phases[1:], strict=True):
-        parts = max(1, math.ceil(abs(angle) / _LARGEST))
+        parts = max(1, math.ceil(abs(angle) / _kernels.LARGEST_ANGLE))
         split_angles += [angle / parts] * parts
         split_phases += [0.0] * (parts - 1) + [phase]
     around = pairwise([0.0, *split_angles, 0.0])
