@@ -22,7 +22,6 @@ from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import page, picture_uri
-from annealcam.render.text import class_name
 
 PACKAGE = "annealcam.app"
 TOP = 5  # classes that are listed first
@@ -36,7 +35,7 @@ def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str
     return page(
         "answer.html.j2",
         package=PACKAGE,
-        name=class_name(e),
+        name=e.class_name,
         headline=headline(e),
         panels=[photo_panel(photo), explanation_panel(photo, e), *baseline_panels(photo, e)],
         facts=facts(e),
@@ -143,7 +142,7 @@ def photo_panel(photo: OpenedPhoto) -> Panel:
 def explanation_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
     """Return the map of the selected feature maps over the photo."""
     uri = _overlay_uri(e.map, photo.view)
-    alt = f"Evidence for {class_name(e)} in the {len(e.selected)} selected maps"
+    alt = f"Evidence for {e.class_name} in the {len(e.selected)} selected maps"
     return Panel("annealcam", f"{len(e.selected)} maps", "annealcam", uri, alt)
 
 
@@ -152,7 +151,7 @@ def baseline_panels(photo: OpenedPhoto, e: Explanation) -> list[Panel]:
     panels = []
     for cam in BESIDE:
         uri = _stored(photo, cam.name, partial(_overlay_uri, e.baselines[cam.name], photo.view))
-        alt = f"Evidence for {class_name(e)} by {cam.label}"
+        alt = f"Evidence for {e.class_name} by {cam.label}"
         panels.append(Panel(cam.label, f"all {len(e.alpha)} maps", cam.css_name, uri, alt))
     return panels
 

@@ -20,7 +20,6 @@ from annealcam.app.engine import OpenedPhoto
 from annealcam.app.responses import Responses
 from annealcam.explanation import Explanation
 from annealcam.render.html.page import page
-from annealcam.render.text import class_name
 
 Side = tuple[OpenedPhoto, Explanation]
 
@@ -28,7 +27,7 @@ Side = tuple[OpenedPhoto, Explanation]
 def comparison_html(first: Side, second: Side, responses: Responses) -> str:
     """Return both maps, the numbers of both classes, and the maps selected for both or for one."""
     (photo, e), (_, other) = first, second
-    pair, names = (e, other), (class_name(e), class_name(other))
+    pair, names = (e, other), (e.class_name, other.class_name)
     common = np.intersect1d(e.selected, other.selected)
     groups = [
         ("Selected for both", "for both classes", e, common),
@@ -56,12 +55,12 @@ def comparison_html(first: Side, second: Side, responses: Responses) -> str:
 def _headline(e: Explanation, other: Explanation) -> str:
     lead = float(e.logits[e.target] - e.logits[other.target])
     ahead, behind = (e, other) if lead >= 0 else (other, e)
-    return f"the logit of {class_name(ahead)} is {abs(lead):.3g} above that of {class_name(behind)}"
+    return f"the logit of {ahead.class_name} is {abs(lead):.3g} above that of {behind.class_name}"
 
 
 def _side(photo: OpenedPhoto, e: Explanation) -> dict[str, Any]:
     return {
-        "name": class_name(e),
+        "name": e.class_name,
         "map": explanation_panel(photo, e),
         "baseline": baseline_panels(photo, e)[0],
     }
@@ -91,7 +90,7 @@ def _cards(
             "channel": int(channel),
             "uri": map_uri(photo, by, int(channel)),
             "response": responses.get(int(channel)),
-            "contributions": [(class_name(e), f"{e.contribution[channel]:+.3g}") for e in pair],
+            "contributions": [(e.class_name, f"{e.contribution[channel]:+.3g}") for e in pair],
         }
         for channel in channels[np.argsort(-np.abs(difference), kind="stable")]
     ]

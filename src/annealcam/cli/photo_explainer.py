@@ -17,10 +17,9 @@ from annealcam.errors import AnnealcamWarning
 from annealcam.evaluation.faithfulness import check_explanation
 from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.explanation import Explanation
-from annealcam.models.devices import move
 from annealcam.models.images import load_photo
 from annealcam.models.load import load_model
-from annealcam.models.loaded import LoadedModel
+from annealcam.models.loaded import LoadedModel, move
 from annealcam.models.network_layer import network_input
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import explain

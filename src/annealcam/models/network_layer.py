@@ -16,9 +16,8 @@ from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import default_layer
 from annealcam.errors import AnnealcamError, ImageError, ModelError
-from annealcam.models.devices import move
 from annealcam.models.load import load_model
-from annealcam.models.loaded import LoadedModel
+from annealcam.models.loaded import LoadedModel, move
 from annealcam.models.preprocess import view_of
 from annealcam.models.weights import fingerprint
 

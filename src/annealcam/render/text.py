@@ -17,17 +17,12 @@ PROOFS = {
 }
 
 
-def class_name(e: Explanation) -> str:
-    """Return the name of the explained class, or its number if classes have no names."""
-    return e.provenance["target_name"] or f"class {e.target}"
-
-
 def headline(e: Explanation) -> str:
     """Return the class, its probability, the number of selected maps, network and layer."""
     p = e.provenance
     predicted = "" if e.target == p["predicted"] else " (not the predicted class)"
     return (
-        f"{class_name(e)}{predicted}, probability {e.probability:.2g}: "
+        f"{e.class_name}{predicted}, probability {e.probability:.2g}: "
         f"{len(e.selected)} of {p['channels']} maps  ·  {p['model']}, layer {p['layer']}"
     )
 

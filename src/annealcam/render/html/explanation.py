@@ -28,7 +28,7 @@ from annealcam.render.html.trust import (
     distinguishes_classes,
     optimality,
 )
-from annealcam.render.text import class_name, selection_summary
+from annealcam.render.text import selection_summary
 
 MOST_ANNEALED = 16  # qubits in an annealing panel
 MOST_CARDS = 24
@@ -63,7 +63,7 @@ def explanation_html(
         "explanation.html.j2",
         e=e,
         provenance=dict(e.provenance),
-        name=class_name(e),
+        name=e.class_name,
         photo=None if view is None else _photo_uri(view),
         aspect=f"{aspect:.4f}",
         panels=_panels(e, aspect),

@@ -39,8 +39,8 @@ class NetworkCard:
 @lru_cache(maxsize=4)
 def opened(model: str, device: str) -> LoadedModel:
     """Return a network on its device; each process opens it once."""
-    from annealcam.models.devices import move
     from annealcam.models.load import load_model
+    from annealcam.models.loaded import move
 
     loaded = load_model(model)
     move(loaded.model, device)
