@@ -106,7 +106,7 @@ def test_what_is_kept_is_bounded():
     assert same(small.explain(choices()), engine.explain(choices()))
 
 
-def test_a_forgotten_photo_is_asked_for_again():
+def test_a_photo_that_is_not_stored_any_more_is_an_error():
     engine = Engine(NETWORKS, stored_photos=0)
     with pytest.raises(ImageError, match="upload it again"):
         engine.explain(choices(photo=upload(engine).token))

@@ -165,7 +165,7 @@ def test_two_tabs_at_once_do_not_mix(browser, page):
         (bytes(10 * 2**20 + 1), "long.png", "long.png: larger than 10 MiB"),
     ],
 )
-def test_a_bad_upload_is_told_in_words_and_the_page_goes_on(page, data, name, message):
+def test_a_bad_upload_shows_an_error_and_the_page_stays_usable(page, data, name, message):
     upload(page, data, name)
     page.wait_for_function("document.querySelector('#photo .problem').innerText !== ''")
     assert message in page.inner_text("#photo .problem")
@@ -190,7 +190,7 @@ def test_two_classes_are_compared(page):
     settled(page)
 
 
-def test_what_cannot_be_is_told_in_one_line(page):
+def test_an_error_is_shown_in_one_line(page):
     choose(page, "network", "digits")
     page.wait_for_function("document.querySelector('#answer').innerText.includes('of digits')")
     set_number(page, "cardinality", 16)

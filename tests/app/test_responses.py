@@ -17,7 +17,7 @@ def atlas(tmp_path_factory):
     return folder / "a"
 
 
-def test_maps_that_the_atlas_knows_tell_what_they_respond_to(atlas):
+def test_maps_of_the_atlas_are_shown_with_their_response(atlas):
     handlers = Handlers(Engine(NETWORKS, atlas=atlas))
     e = handlers.engine.explain(controls().choices(handlers.engine, None))
     responses = handlers.engine.responses.of(e)
@@ -32,7 +32,7 @@ def test_maps_that_the_atlas_knows_tell_what_they_respond_to(atlas):
     assert all(len(response.crops) <= 3 for response in responses.values())
 
 
-def test_other_layers_and_no_atlas_tell_nothing(atlas):
+def test_other_layers_and_no_atlas_have_no_responses(atlas):
     handlers = Handlers(Engine(NETWORKS, atlas=atlas))
     other = controls(layer=NETWORKS["digits"].layers[0].name)
     assert (
@@ -42,6 +42,6 @@ def test_other_layers_and_no_atlas_tell_nothing(atlas):
     assert 'class="usual"' not in Handlers(Engine(NETWORKS)).show(controls(), TabState()).html
 
 
-def test_a_folder_that_is_no_atlas_is_told_at_once(tmp_path):
+def test_a_folder_without_an_atlas_is_an_error_at_once(tmp_path):
     with pytest.raises(OutputError, match="no atlas"):
         Engine(NETWORKS, atlas=tmp_path)

@@ -106,7 +106,7 @@ def test_an_uploaded_photo_is_explained_and_errors_are_one_line(client):
     assert ".py" not in str(message)
 
 
-def test_ten_at_once_get_answers_and_more_are_told_to_wait():
+def test_ten_at_once_get_answers_and_a_crowd_is_refused():
     def visit(number):
         values = served.controls(beta=round(0.3 + number / 100, 2))
         return served.ask(served.address(), values, session=f"visitor-{number}")

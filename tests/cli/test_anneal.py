@@ -85,7 +85,7 @@ def test_options_reach_the_result(folder):
     assert (record["problem"]["constraint"], record["tol"], record["seed"]) == ("penalty", 1e-4, 5)
 
 
-def test_a_cardinality_is_kept_exactly_unless_asked_otherwise(folder):
+def test_a_cardinality_is_kept_exactly_by_default(folder):
     result = run("anneal", "p.npz", "--cardinality", "2", "--tau", "20", "-o", "out")
     assert "exactly 2 of them 1 (constraint: subspace)" in result.stdout
     with np.load("out/arrays.npz") as stored:
@@ -148,7 +148,7 @@ def test_files_that_are_no_problems_are_one_line_and_one(folder):
     assert not (folder / "out").exists()
 
 
-def test_problems_too_large_are_told_before_any_work(folder):
+def test_problems_too_large_are_an_error_before_any_work(folder):
     save_problem(relu_problem(60), "large.npz")
     result = run("anneal", "large.npz", "-o", "out", code=2)
     assert "60" in result.stderr

@@ -170,7 +170,7 @@ def test_wrong_usage_is_one_line_and_two(nets, options, match):
         ("gone.pt2", 2),
     ],
 )
-def test_a_model_that_cannot_be_had(nets, tmp_path, model, code):
+def test_a_model_that_cannot_be_loaded(nets, tmp_path, model, code):
     result = run("explain", "cat.png", "--model", model, "-o", "out", code=code)
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()

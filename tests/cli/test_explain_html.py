@@ -27,7 +27,7 @@ def explained(photo, folder, *more):
     return result, folder / "photo"
 
 
-def test_the_page_lies_in_the_folder_and_tells_the_check(photo, tmp_path):
+def test_the_page_is_in_the_folder_with_the_check(photo, tmp_path):
     result, folder = explained(photo, tmp_path / "out", "--html", "--compare")
     page = (folder / "explanation.html").read_text(encoding="utf-8")
     record = json.loads(page.split('id="explanation-data">')[1].split("</script>")[0])
@@ -44,13 +44,13 @@ def test_the_page_lies_in_the_folder_and_tells_the_check(photo, tmp_path):
     assert not (folder / "explanation.html").exists()
 
 
-def test_an_atlas_is_shown_and_its_page_wanted(photo, tmp_path):
+def test_an_atlas_is_shown_and_implies_the_page(photo, tmp_path):
     write_synthetic_atlas(tmp_path / "atlas", model=NETWORK, layer="3")
     _, folder = explained(photo, tmp_path / "out", "--atlas", tmp_path / "atlas")
     assert "responds to" in (folder / "explanation.html").read_text(encoding="utf-8")
 
 
-def test_an_atlas_of_another_network_is_told_of(photo, tmp_path):
+def test_an_atlas_of_another_network_is_a_warning(photo, tmp_path):
     write_synthetic_atlas(tmp_path / "atlas", model="another", layer="3")
     result, folder = explained(photo, tmp_path / "out", "--atlas", tmp_path / "atlas")
     assert "the atlas is of another network or layer" in result.stderr

@@ -35,7 +35,7 @@ def test_early_figures_a_checkpoint_and_its_card(folder):
         (["--trunk", "torchvision:resnet18:none", "--cut", "layer9"], "no such layer"),
     ],
 )
-def test_what_cannot_be_asked_for(folder, options, message):
+def test_wrong_usage_is_one_line_and_writes_nothing(folder, options, message):
     result = run("train", *options, code=2)
     assert message in result.stderr
     assert result.stderr.count("\n") == 1

@@ -110,7 +110,7 @@ def test_nothing_is_fetched_and_every_picture_has_words(e):
     assert links <= set(ids)
 
 
-def test_names_are_believed_to_be_text(network, images):
+def test_names_are_escaped(network, images):
     names = [HOSTILE] * 5
     e = ac.explain(
         network, images[0], layer="3", class_names=names, model_name=HOSTILE, photo_name=HOSTILE
@@ -162,7 +162,7 @@ def test_a_single_map(tmp_path):
     assert not [a for a in page.all("line") if "data-ends" in a]
 
 
-def test_a_cardinality_is_told(network, images, tmp_path):
+def test_a_cardinality_is_shown(network, images, tmp_path):
     e = ac.explain(network, images[0], layer="3", cardinality=2, tau=20.0)
     page_text = Page(e.to_html(tmp_path / "e.html").read_text()).words()
     assert "No selection of exactly 2 maps" in page_text
@@ -185,7 +185,7 @@ def test_the_photo_given_is_the_one_shown(e):
 
 
 @pytest.mark.parametrize("optimal", [True, False, None])
-def test_what_is_proved_is_said(e, optimal):
+def test_the_proof_is_shown(e, optimal):
     info = {"optimum": -9.0, "lower_bound": -9.5}
     judged = replace(e, selection=replace(e.selection, optimal=optimal, info=info))
     words = {True: "Proved optimal", False: "the lowest is -9", None: "energy below -9.5"}[optimal]
@@ -224,7 +224,7 @@ def atlas(tmp_path):
     )  # fmt: skip
 
 
-def test_an_atlas_tells_what_maps_respond_to(e, atlas):
+def test_an_atlas_shows_what_maps_respond_to(e, atlas):
     page = Page(explanation_html(e, atlas=atlas))
     assert page.words().count("responds to mostly: church") == len(e.selected)
     crops = [a for a in page.all("img") if "that excites map" in a["alt"]]
