@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import qutip
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import annealcam as ac
 from annealcam.annealing.hamiltonian import (

@@ -1,7 +1,6 @@
 """A cache never holds more than its capacity."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from annealcam.app.cache import Cache
 

@@ -7,8 +7,7 @@ from typer.testing import CliRunner
 
 from annealcam.data.sets import load_set
 from annealcam.data.splits import draw_per_class
-from benchmarks.planted import __main__ as command
-from benchmarks.planted import report
+from benchmarks.planted import __main__ as command, report
 
 
 def run(*words):

@@ -8,8 +8,7 @@ import dimod
 import numpy as np
 import pytest
 from dimod.serialization import coo
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from annealcam.errors import ArgumentError, OutputError, ProblemFileError, ProblemTooLargeError
 from annealcam.qubo.energies import bits

@@ -1,7 +1,6 @@
 """Shards divide the images of a study, and know nothing of each other."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from annealcam.study.config import study_of
 from annealcam.study.run.shards import Setting, shards_of

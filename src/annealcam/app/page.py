@@ -32,8 +32,7 @@ from annealcam.attribution.importance import IMPORTANCES
 from annealcam.errors import AnnealcamError
 from annealcam.models.images import BUNDLED, load_photo
 from annealcam.models.preprocess import Preprocess
-from annealcam.render.html.page import PACKAGE as REPORTS
-from annealcam.render.html.page import page, picture_uri
+from annealcam.render.html.page import PACKAGE as REPORTS, page, picture_uri
 from annealcam.settings import Settings
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")

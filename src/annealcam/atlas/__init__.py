@@ -1,14 +1,5 @@
 """Atlases: the photos, regions and classes to which each channel of a layer responds."""
 
-from annealcam._internal.lazy import lazy_exports
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_exports(
-    __name__,
-    {
-        "Atlas": "atlas",
-        "Portrait": "atlas",
-        "Region": "atlas",
-        "build_atlas": "build",
-        "open_atlas": "atlas",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -121,8 +121,7 @@ def compare_samplers(
 ) -> None:
     """Solve a photo's problem by several samplers: gap to the certified optimum, and time."""
     from annealcam.cli.photo_explainer import PhotoExplainer
-    from annealcam.evaluation.solver_comparison import DEFAULT
-    from annealcam.evaluation.solver_comparison import compare_samplers as run
+    from annealcam.evaluation.solver_comparison import DEFAULT, compare_samplers as run
     from annealcam.settings import resolve
 
     settings = resolve(preset, cardinality=cardinality, max_qubits=max_qubits, sampler="greedy")

@@ -1,14 +1,5 @@
 """Labelled sets of photos by name. Only downloads by torchvision import torch."""
 
-from annealcam._internal.lazy import lazy_exports
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_exports(
-    __name__,
-    {
-        "LabelledSet": "labelled",
-        "draw_per_class": "splits",
-        "load_set": "sets",
-        "set_of_files": "labelled",
-        "set_of_pixels": "labelled",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,8 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.interpolate import PchipInterpolator
 
 from annealcam.annealing.schedules import LINEAR, QUADRATIC, SCHEDULES, Schedule, schedule_of

@@ -5,12 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.linalg import expm
 
-from annealcam.annealing.simulation import johnson as _johnson
-from annealcam.annealing.simulation import memory
+from annealcam.annealing.simulation import johnson as _johnson, memory
 from annealcam.annealing.simulation.johnson import memory_bytes
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.errors import ArgumentError, ProblemTooLargeError

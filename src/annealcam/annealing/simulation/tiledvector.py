@@ -15,8 +15,7 @@ from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import coefficients
-from annealcam.annealing.kernels import state as _kernels
-from annealcam.annealing.kernels import tiles as _tiles
+from annealcam.annealing.kernels import state as _kernels, tiles as _tiles
 from annealcam.annealing.kernels.vectors import BYTES
 from annealcam.annealing.simulation.memory import aligned, require_memory
 from annealcam.annealing.simulation.splitting import Stages

@@ -1,7 +1,5 @@
 """The pages of a study: an overview, and a page for each photo."""
 
-from annealcam._internal.lazy import lazy_exports
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_exports(
-    __name__, {"WrittenReport": "report", "write_report": "report"}
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

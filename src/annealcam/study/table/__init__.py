@@ -1,15 +1,5 @@
 """The table of a study: its columns, and the rows of one image."""
 
-from annealcam._internal.lazy import lazy_exports
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_exports(
-    __name__,
-    {
-        "SCHEMA": "columns",
-        "SELECTORS": "columns",
-        "annealer_rows": "rows",
-        "current_table": "columns",
-        "image_rows": "rows",
-        "selector_rows": "rows",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

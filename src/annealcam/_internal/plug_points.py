@@ -1,0 +1,20 @@
+"""Functions of higher layers that a result offers as its methods."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def resolve(target: str) -> Any:
+    """Return a function of a higher layer by its place, `module:name`, imported when it is called.
+
+    This is the one deliberate exception to "imports only point downwards": a result offers a method
+    that a layer above it carries out (`Explanation.to_html`), as pandas does for its plotting
+    backend. Nothing else may use it.
+
+    >>> resolve("annealcam.errors:suggest").__name__
+    'suggest'
+    """
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

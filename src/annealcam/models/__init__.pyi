@@ -1,0 +1,16 @@
+from .checkpoints import read_header as read_header, write_checkpoint as write_checkpoint
+from .images import load_image as load_image, load_photo as load_photo, photos_in as photos_in
+from .load import (
+    load_checkpoint as load_checkpoint,
+    load_model as load_model,
+    load_trunk as load_trunk,
+)
+from .loaded import DEFAULT_MODEL as DEFAULT_MODEL, SHIPPED as SHIPPED, LoadedModel as LoadedModel
+from .network_layer import (
+    CapturedBatch as CapturedBatch,
+    NetworkLayer as NetworkLayer,
+    capture_batches as capture_batches,
+)
+from .paper_network import PaperNetwork as PaperNetwork
+from .preprocess import Preprocess as Preprocess
+from .trunks import Trunk as Trunk

@@ -1,0 +1,3 @@
+from .annealing import annealing_claims as annealing_claims
+from .claims import Case as Case, Claim as Claim, overlap_claims as overlap_claims
+from .markdown import summary as summary

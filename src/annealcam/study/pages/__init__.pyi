@@ -1,0 +1,1 @@
+from .report import WrittenReport as WrittenReport, write_report as write_report
