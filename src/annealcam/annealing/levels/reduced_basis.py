@@ -13,8 +13,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from annealcam._internal.types import Array
-from annealcam.annealing.kernels import block as blocks
-from annealcam.annealing.kernels import model as _model_kernels
+from annealcam.annealing.kernels import block as blocks, model as _model_kernels
 from annealcam.annealing.levels.drivers import Driver
 from annealcam.annealing.levels.eigensolver import lowest_states
 from annealcam.annealing.simulation.memory import aligned, require_memory
