@@ -71,7 +71,7 @@ def selection_summary(e: Explanation) -> str:
         text += f" (branch and bound, {info['nodes']} nodes)"
     elif "optimum" in info:
         text += " (by enumeration of all selections)"
-    return f"{text}. The selected maps hold {e.carried_share:.0%} of the positive contributions."
+    return f"{text}. The selected maps carry {e.carried_share:.0%} of the positive contributions."
 
 
 def ones_of(h: Hardness, n: Int[Array, " d"]) -> list[str]:
