@@ -195,7 +195,7 @@ def test_published_success_probabilities(tau, published):
         assert least < ours.success_probability.mean() / chance < most, d
 
 
-def test_the_normalisations_are_told_apart():
+def test_the_normalisations_differ():
     """At d = 11, tau = 10 the driver of scale 1 finds several times more than that of scale 1/d."""
     some = [relu_problem(11, seed) for seed in range(12)]
     paper, text = (
@@ -257,7 +257,7 @@ def test_reported_distances_are_bounds():
     assert not late
 
 
-def test_single_precision_knows_its_error():
+def test_errors_in_single_precision_are_bounds():
     for seed in range(100):
         p, options = random_problem(seed), random_options(seed)
         single = ac.anneal(p, **options, precision="complex64", tol=1e-5)

@@ -77,6 +77,6 @@ def test_other_arguments(options, message):
 
 
 @pytest.mark.parametrize("d", [40, 62, 100, 2000])
-def test_memory_is_asked_for_first(d):
+def test_memory_is_checked_first(d):
     with pytest.raises(ProblemTooLargeError, match=rf"{d} qubits.* would need .* GiB"):
         ac.anneal(ac.SelectionProblem(np.ones(d), np.zeros((d, d))))

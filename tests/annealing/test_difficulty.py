@@ -88,7 +88,7 @@ def test_a_problem_without_any_energy(d):
     assert diagnosis(h)[0] == "All states have the same energy: there is no gap to close."
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     calls = []
     hardness(file_of(relu_problem(3)), [5, 10], progress=lambda *now: calls.append(now))
     assert [done for _, done, _ in calls] == [0, 1, 2, 3]

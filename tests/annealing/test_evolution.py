@@ -19,7 +19,7 @@ from tests.problems import relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 ONE, ZERO = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]
-# The problem comes at once, then A = B = 1: H does not change, so the evolution has closed forms.
+# The problem is switched on at once, then A = B = 1 and H is constant: there are closed forms.
 CONSTANT = Schedule("constant", [0.0, 1e-12, 1.0], [ONE, ONE], [ZERO, ONE])
 
 

@@ -158,7 +158,7 @@ def test_too_large_for_a_matrix():
         dense_hamiltonian(relu_problem(13), 0.5)
 
 
-# What is no problem
+# Invalid problems
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -170,7 +170,7 @@ def test_error_is_a_bound():
         assert own.error <= 1.1e-5
 
 
-def test_points_are_only_looked_at():
+def test_points_do_not_change_the_run():
     """More of them change nothing at those that are there."""
     p = relu_problem(4)
     few, many = (anneal_path(p, tau=12.0, points=n) for n in (3, 31))

@@ -58,7 +58,7 @@ def test_every_read_has_a_seed_of_its_own():
     assert np.array_equal(bits(np.concatenate(alone), 6), many[[0, 7, 99]])
 
 
-def test_without_a_seed_one_is_drawn_and_told():
+def test_without_a_seed_one_is_drawn_and_reported():
     sampler, bqm = ac.AnnealingSampler(), relu_problem(6).to_bqm()
     a, b = (sampler.sample(bqm, num_reads=50) for _ in range(2))
     assert a.info["seed"] != b.info["seed"]
@@ -79,7 +79,7 @@ def test_histogram_of_answers():
 
 
 @pytest.mark.parametrize("vartype", ["SPIN", "BINARY"])
-def test_info_says_its_units(vartype):
+def test_info_names_its_units(vartype):
     bqm = relu_problem(5).to_bqm()
     bqm.offset = 2.5
     bqm.change_vartype(vartype, inplace=True)

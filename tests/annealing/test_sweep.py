@@ -63,7 +63,7 @@ def test_optimal_tau_is_no_worse_than_a_fine_grid():
     assert best.tts99 <= best.sweep.tts99.min()
 
 
-def test_an_optimum_at_a_bound_is_told():
+def test_an_optimum_at_a_bound_is_reported():
     """Without an overhead guessing wins: TTS99 falls towards tau = 0."""
     p = relu_problem(4)
     low = optimal_tau(p, bounds=(0.01, 1.0), points=5)

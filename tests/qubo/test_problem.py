@@ -160,7 +160,7 @@ def test_arrays_are_read_only():
         p.h[0] = 2.0
 
 
-def test_rounding_asymmetry_is_mended():
+def test_rounding_asymmetry_is_removed():
     J = np.array([[0.0, 0.3], [np.nextafter(0.3, 1), 0.0]])
     p = ac.SelectionProblem([1.0, 1.0], J)
     assert np.array_equal(p.J, p.J.T)

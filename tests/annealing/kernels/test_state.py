@@ -17,7 +17,7 @@ CLOSE = {np.float64: 1e-13, np.float32: 1e-5}
 PRECISIONS = pytest.mark.parametrize("number", list(CLOSE))
 KERNELS = {"one by one": _kernels.propagate, "evenly": _kernels.propagate_evenly}
 BOTH = pytest.mark.parametrize("kernel", KERNELS)
-# Zero, small and negative; as far as one rotation turns and just beyond; quarter turns, many turns.
+# Zero, small and negative; the largest single rotation and just beyond; quarter and many turns.
 ANGLES = np.array([0.3, -0.7, 0.0, 1.2, 1.2001, -math.pi / 2, math.pi, 2.5, -19.0, 3 * math.pi / 2])
 
 
@@ -196,7 +196,7 @@ def test_even_or_not_the_result_is_the_same(d, runs, seed):
     st.integers(4, 12), st.floats(-40, 40), st.floats(-40, 40), st.sampled_from(list(KERNELS)),
     st.sampled_from(list(CLOSE)), st.integers(0, 99),
 )  # fmt: skip
-def test_norm_is_kept_and_time_reverses(d, angle, phase, kernel, number, seed):
+def test_norm_is_conserved_and_time_reverses(d, angle, phase, kernel, number, seed):
     state, turns = random_state(d, number, seed), random_turns(d, number, seed)
     before, close = state.copy(), CLOSE[number]
     angles, phases = np.array([angle, angle / 3, -angle]), np.array([phase, phase / 2])

@@ -251,7 +251,7 @@ def test_fourteen_qubits(normalisation):
             assert gap == pytest.approx(own.gap, rel=1e-6)
 
 
-def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
+def test_memory_is_checked_before_allocation(monkeypatch):
     monkeypatch.setattr("annealcam.annealing.simulation.memory.available", lambda: 3e8)
     with pytest.raises(ProblemTooLargeError, match="658008 states"):
         minimum_gap(relu_problem(40, cardinality=5))

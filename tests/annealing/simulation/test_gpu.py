@@ -88,7 +88,7 @@ def test_compiled_kernels(d, precision):
 
 @PRECISIONS
 @given(st.integers(0, 9), st.integers(0, 10**6))
-def test_norm_is_kept_and_time_reverses(precision, d, seed):
+def test_norm_is_conserved_and_time_reverses(precision, d, seed):
     turns, angles, phases = random_run(d, 2, stages=3, seed=seed)
     start = random_state(d, 2, seed)
     there = propagate(turns, angles, phases, precision=precision, start=start)
@@ -307,7 +307,7 @@ def test_memory_is_checked_first(monkeypatch):
         TorchBatch(many, device=CPU)
 
 
-def test_batches_of_unlike_problems_are_refused():
+def test_batches_of_different_sizes_are_refused():
     with pytest.raises(ArgumentError, match=r"not d=\[3, 4\]"):
         TorchBatch([relu_problem(3), relu_problem(4)], device=CPU)
     with pytest.raises(ArgumentError, match=r"problems: .* not d=\[\]"):

@@ -117,14 +117,14 @@ def test_agreement_by_chance_is_believed_only_once():
     assert careful.success == pytest.approx(0.8, abs=1e-12)
 
 
-def test_the_worse_of_two_agreeing_rungs_is_told():
+def test_the_worse_of_two_agreeing_rungs_is_reported():
     two = converge(runs(SERIES), success, 1e-3, agreements=2)
     one = converge(runs(SERIES), success, 1e-3)
     assert two.runs == one.runs + 1
     assert two.error == one.error  # the later rung is better
 
 
-def test_the_distribution_is_asked_too():
+def test_the_distribution_must_agree_too():
     """F does not change at all, while the rest of the distribution does."""
     series = np.array([[0.0, 0.0, 1.0, -1.0], [0.0, 0.0, 0.5, -0.5], [0.0, 0.0, 2.0, -2.0]])
     outcome = converge(runs(series, first=1), success, 1e-6)
@@ -160,7 +160,7 @@ def test_tolerance_above_the_rounding_is_reached(noise):
         assert abs(outcome.success - success(EXACT)) < 100 * noise
 
 
-def test_floor_above_the_tolerance_is_told():
+def test_floor_above_the_tolerance_is_reported():
     """Rounding of 1e-7 for each step: the ladder ends where it rules, and the error says so."""
     outcome = converge(runs(SERIES), success, 1e-9, floor=lambda multiple: 1e-7 * multiple)
     rounding = 1e-7 * outcome.multiple

@@ -21,7 +21,7 @@ RAISE = np.array([[0.0, 0.0], [1.0, 0.0]])  # sigma+ sets a qubit: |1><0|
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
 SIZES = [(1, 1), (2, 1), (3, 2), (4, 4), (5, 2), (6, 3), (7, 3), (7, 5)]
 ONE, ZERO = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]
-# The problem comes at once, then A = B = 1.
+# The problem is switched on at once, then A = B = 1.
 CONSTANT = Schedule("constant", [0.0, 1e-12, 1.0], [ONE, ONE], [ZERO, ONE])
 
 
@@ -186,7 +186,7 @@ def test_equal_bits_every_time():
     assert np.array_equal(ac.anneal(p).probabilities, ac.anneal(p).probabilities)
 
 
-# The penalty instead
+# The penalty
 
 
 @BOTH
@@ -206,13 +206,13 @@ def test_penalty_form_is_the_field_on_all_states(d, k, normalisation):
     assert run.ground_energy == pytest.approx(p.energy(best.n), abs=1e-12)
 
 
-def test_without_a_cardinality_the_constraint_says_nothing():
+def test_without_a_cardinality_the_constraint_has_no_effect():
     p = relu_problem(5)
     a, b = (ac.anneal(p, constraint=c) for c in ("subspace", "penalty"))
     assert np.array_equal(a.probabilities, b.probabilities)
 
 
-# Large sectors, and what is refused
+# Large sectors, and invalid arguments
 
 
 def test_forty_maps_of_which_five():

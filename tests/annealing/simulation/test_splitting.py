@@ -84,7 +84,7 @@ def test_coefficients_integrate_polynomials(scheme):
     assert abs((b * read_by_phases**10).sum() - 1 / 11) > 1e-9
 
 
-# What the stages add up to
+# Sums of the stages
 
 
 @pytest.mark.parametrize("kind", STRAIGHT)
@@ -128,7 +128,7 @@ def test_steps_end_at_every_kink(kind):
         assert np.ptp(np.diff(piece)) < 1e-15
 
 
-def test_as_many_steps_as_asked_and_one_for_each_piece():
+def test_at_least_the_number_of_steps_and_one_for_each_piece():
     assert counts(LINEAR, 8.0).tolist() == [8]
     assert counts(LINEAR, 8.01).tolist() == [9]
     assert counts(JUMP, 10.0).tolist() == [3, 7]
@@ -136,7 +136,7 @@ def test_as_many_steps_as_asked_and_one_for_each_piece():
     assert counts(LINEAR, 7.0).dtype == np.int64
 
 
-# Each side of a jump is read on its own side
+# Each side of a jump has its own value
 
 
 def test_strang_reads_each_side_of_a_jump():

@@ -254,7 +254,7 @@ def test_equal_sectors_and_equal_bits():
     assert np.array_equal(x, y)
 
 
-def test_memory_is_asked_for_first(monkeypatch):
+def test_memory_is_checked_first(monkeypatch):
     assert memory_bytes(40, 5) < 20e6
     assert memory_bytes(12, 3) == memory_bytes(12, 9) == 8 * (3 * 220 + 2 * (1 + 12 + 66))
     with pytest.raises(ProblemTooLargeError, match=r"k=20: has 137846528820 states .* GiB"):

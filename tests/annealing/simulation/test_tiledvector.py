@@ -39,7 +39,7 @@ def random_start(d):
     return start / np.linalg.norm(start)
 
 
-# The same as without tiles
+# Equal to the state vector without tiles
 
 
 @RUNS
@@ -140,7 +140,7 @@ def test_begins_in_any_real_state(d, precision):
     assert np.abs(still - start).max() < CLOSE[precision]
 
 
-# One core and several, once and again
+# Threads, and repeated runs
 
 
 @SIZES
@@ -256,7 +256,7 @@ def test_distribution_error_holds_for_a_summary_too(monkeypatch):
     assert 0.5 * np.abs(brief.probabilities - exact).sum() < brief.distribution_error <= 2e-6
 
 
-# Where it comes in, and what is refused
+# Choice of the simulator, and memory
 
 
 def test_large_problems_come_in_tiles():
@@ -265,7 +265,7 @@ def test_large_problems_come_in_tiles():
 
 
 @PRECISIONS
-def test_memory_is_asked_for_first(precision):
+def test_memory_is_checked_first(precision):
     p = ac.SelectionProblem(np.ones(45), np.zeros((45, 45)))
     message = (
         rf"^memory: a state of 45 qubits in {precision} would need [\d.]+ GiB, but .* are free"
@@ -274,7 +274,7 @@ def test_memory_is_asked_for_first(precision):
         TiledStateVector(p, precision=precision)
 
 
-def test_amplitudes_are_asked_for_too(monkeypatch):
+def test_memory_for_amplitudes_is_checked_too(monkeypatch):
     """There may be memory for the state of a large run, but not for psi."""
     tiled = TiledStateVector(relu_problem(14))
     calls = []
