@@ -89,7 +89,8 @@ def test_it_fits_explanations_of_the_same_network_and_layer(atlas):
     ("labels", "words"),
     [((), "nothing in these photos"), ((2,), "mostly: c"), ((1, 1, 1), "only: b"),
      ((0, 1, 2, 3), "many classes: a, b, c, ..."), ((0, 0, 1, 1, 2, 3), "mostly: a, b"),
-     ((0, 0, 1, 2, 3, 4), "many classes: a, b, c, ...")],
+     ((0, 0, 1, 2, 3, 4), "many classes: a, b, c, ..."),
+     ((0, 0, 1, 2), "many classes: a, b, c, ...")],
 )  # fmt: skip
 def test_a_channel_in_words(labels, words):
     regions = tuple(Region("x", label, 1.0, (0, 0, 1, 1)) for label in labels)

@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 
 import annealcam as ac
-from annealcam.audit.observations import METHODS, read_observations, write_observations
+from annealcam.attribution.cam import explanation_map
+from annealcam.attribution.importance import gradcam_weights
+from annealcam.audit.observations import METHODS, observe, read_observations, write_observations
+from annealcam.data.sets import load_set
 from annealcam.errors import OutputError
+from annealcam.models.network_layer import NetworkLayer
+from annealcam.settings import resolve
 from benchmarks.planted.patch import stamped
 from tests.audit.networks import greys, reader
 from tests.audit.observed import PATCH, grey_observations, observed
@@ -40,3 +46,17 @@ def test_observations_survive_the_disk(tmp_path):
     (tmp_path / "part.npz").write_bytes(b"no archive")
     with pytest.raises(OutputError, match="remove it"):
         read_observations(tmp_path / "part.npz")
+
+
+def test_top_k_maps_are_those_of_largest_importance():
+    digits = load_set("digits").subset(np.arange(6))
+    network = NetworkLayer.open("digits", "block.1", digits.first_photo())
+    observations = observe(digits, network, resolve(sampler="exact"))
+    images = network.inputs([digits.open(i) for i in range(len(digits))])
+    captured = network.capture(images)
+    for i, image in enumerate(images):
+        e = ac.explain(network.model, image, layer="block.1", sampler="exact")
+        top = torch.from_numpy(np.argsort(-e.importance, kind="stable")[: len(e.selected)].copy())
+        maps, alpha = captured.activations[i], gradcam_weights(captured.gradients)[i]
+        expected = explanation_map(maps[top], alpha[top])
+        np.testing.assert_allclose(observations.maps["topk"][i], expected.numpy(), rtol=1e-5)

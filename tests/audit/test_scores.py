@@ -122,3 +122,46 @@ def test_photos_and_classes_without_a_value_are_left_out():
     assert (first.label, first.photos, first.score) == (1, 2, 1.5)
     assert [ranked.label for ranked in others] == [0, 2, 3]
     assert all(np.isnan([r.score, r.low, r.high]).all() and r.photos == 0 for r in others)
+
+
+def with_views(observations, views, peaks):
+    """Return observations of one class, with these views and maps of 14 x 14 with these peaks."""
+    maps = np.zeros((len(views), 14, 14))
+    for raw, (row, column) in zip(maps, peaks, strict=True):
+        raw[row, column] = 1.0
+    few = observations.subset(np.arange(len(views)))
+    return replace(
+        few, views=views, maps={"annealcam": maps}, coverage=maps,
+        labels=np.zeros(len(views), dtype=int),
+    )  # fmt: skip
+
+
+def test_sameness_is_the_median_distance_of_colours(clean_and_patched):
+    levels = np.array([0, 51, 102, 255])
+    views = np.broadcast_to(levels[:, None, None, None], (4, 64, 64, 3)).astype(np.uint8)
+    observations = with_views(clean_and_patched[0], views, [(5, 5)] * 4)
+    distances = np.abs(levels[:, None] - levels) / 255  # |(v, v, v)| = sqrt(3) v
+    expected = [1 - np.median(np.delete(row, i)) for i, row in enumerate(distances)]
+    values = score_photos(observations, "sameness", classes=1)
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+
+
+def test_sameness_compares_squares_of_three_cells_of_fourteen(clean_and_patched):
+    views = np.zeros((2, 64, 64, 3), dtype=np.uint8)
+    views[0, :, 32:] = 255  # 7 cells of 14: a third of the square of 3 cells around 6.5
+    observations = with_views(clean_and_patched[0], views, [(6, 6), (6, 6)])
+    values = score_photos(observations, "sameness", classes=1)
+    np.testing.assert_allclose(values, 1 - 1 / 3, atol=0.03)  # half a pixel at the edge
+
+
+def test_foreign_is_a_share_of_positive_selected_contributions(clean_and_patched):
+    few = clean_and_patched[0].subset(np.arange(2))
+    observations = replace(
+        few,
+        labels=np.array([0, 1]),
+        means=np.array([[2.0, 0.0, 1.0], [0.0, 2.0, 3.0]]),  # most for the classes 0, 1, 1
+        selected=np.array([[True, True, True], [True, False, True]]),
+        contributions=np.array([[3.0, 1.0, -5.0], [2.0, 7.0, 2.0]]),
+    )
+    values = score_photos(observations, "foreign", classes=2)
+    np.testing.assert_allclose(values, [1 / 4, 2 / 4])

@@ -32,3 +32,13 @@ def test_maps_without_positive_values_have_no_share():
     maps[0, 1] = -1
     assert np.isnan(share_near_peak(maps)).all()
     assert np.isnan(share_inside(maps, np.ones((7, 7)))).all()
+
+
+def test_the_window_around_the_peak_equals_brute_force():
+    maps = np.random.default_rng(0).normal(size=(3, 5, 12, 17))
+    shares = share_near_peak(maps)
+    for (i, channel), share in np.ndenumerate(shares):
+        positive = np.maximum(maps[i, channel], 0)
+        y, x = np.unravel_index(positive.argmax(), positive.shape)
+        window = positive[max(y - 1, 0) : y + 2, max(x - 2, 0) : x + 3]
+        assert share == pytest.approx(window.sum() / positive.sum())

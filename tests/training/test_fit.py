@@ -78,3 +78,31 @@ def test_a_batch_is_shifted_with_its_edge_repeated():
 def test_recipes_out_of_range_are_refused(options):
     with pytest.raises(ArgumentError, match=next(iter(options))):
         Recipe(**options)
+
+
+def test_of_equal_epochs_the_first_is_kept():
+    net = PaperNetwork(torch.nn.Identity(), features=(3, 4, 4), maps=4, classes=2)
+    states = []
+    epochs = fit(
+        net, fixed(), fixed(20, 1), Recipe(epochs=3, batch=8, rate=1e-9, weight_decay=0), seed=0,
+        on_epoch=lambda _: states.append({k: v.clone() for k, v in net.state_dict().items()}),
+    )  # fmt: skip
+    assert len({epoch.accuracy for epoch in epochs}) == 1
+    assert all(torch.equal(t, states[0][k]) for k, t in net.state_dict().items())
+    assert any(not torch.equal(t, states[2][k]) for k, t in net.state_dict().items())
+
+
+@pytest.mark.parametrize(("mirror", "share"), [(True, 0.5), (False, 0.0)])
+def test_half_of_the_examples_are_mirrored(mirror, share):
+    class Counted(Fixed):
+        def inputs(self, numbers, mirrored):
+            counts.append((mirrored.sum(), len(mirrored)))
+            return super().inputs(numbers, mirrored)
+
+    counts = []
+    train = Counted(fixed(1000).features, fixed(1000).labels)
+    net = PaperNetwork(torch.nn.Identity(), features=(3, 4, 4), maps=2, classes=2)
+    fit(net, train, fixed(4), Recipe(epochs=4, batch=200, mirror=mirror), seed=0)
+    mirrored, total = np.sum(counts, axis=0)
+    assert total == 4000
+    assert mirrored / total == pytest.approx(share, abs=4 * 0.5 / 4000**0.5)
