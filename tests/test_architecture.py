@@ -232,7 +232,7 @@ def test_public_names_are_there():
         assert getattr(ac, name) is not None
         assert name in dir(ac)
     assert callable(ac.explain)
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="attribute .*nothing"):
         _ = ac.nothing
 
 
