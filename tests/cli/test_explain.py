@@ -250,5 +250,5 @@ def test_check_is_printed_and_kept(nets, monkeypatch):
     assert [row["method"] for row in record["channels"]] == [
         "selection", "top-k by contribution", "random"
     ]  # fmt: skip
-    assert "of the layer's contribution to the logit" in result.stdout
+    assert "of the layer's effect on the logit" in result.stdout
     assert record["classes"][0]["verdict"] in result.stdout

@@ -87,7 +87,7 @@ def test_the_fewest_maps_keep_nine_tenths():
     row = {"beta": 0.5, "kept_share_top": 0.95}
     curve = [row | {"maps": k, "kept_share": kept} for k, kept in ((2, 0.89), (3, 0.91), (5, 0.99))]
     (line,) = check_sentences({"channels": [], "curve": curve, "classes": []})
-    assert line.startswith("3 maps keep 91.0% of the layer's contribution")
+    assert line.startswith("3 maps keep 91.0% of the layer's effect")
     (line,) = check_sentences({"channels": [], "curve": curve[:1], "classes": []})
     assert line.startswith("no beta selects maps that keep 90%")
 

@@ -229,7 +229,7 @@ def test_random_logit_with_opposite_classes_is_the_mirror(images):
     test = random_logit(net, images, signed, targets=[0, 1, 0])
     assert test.classes.tolist() == [[1, 0, 1]]
     np.testing.assert_allclose(test.rank_correlation, -1.0)
-    assert "tells the classes apart" in test.verdict()
+    assert "distinguishes the classes" in test.verdict()
     assert "hardly" in random_logit(net, images, edges).verdict()
 
 

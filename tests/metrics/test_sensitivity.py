@@ -25,7 +25,7 @@ def test_the_same_map_in_any_scale_and_its_opposite():
     opposite = class_sensitivity(MAPS, -MAPS)
     assert np.allclose(opposite.rank_correlation, -1)
     assert np.allclose(opposite.top_overlap, 0)
-    assert "this map tells the classes apart" in opposite.verdict()
+    assert "this map distinguishes the classes" in opposite.verdict()
 
 
 def test_rank_correlation_is_scipys():

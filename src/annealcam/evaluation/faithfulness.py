@@ -24,8 +24,8 @@ from annealcam.samplers.baselines import greedy
 from annealcam.settings import Settings
 
 DRAWS = 10  # of random maps
-MOST = 0.9  # of the layer's contribution to the logit
-CONTRIBUTION = "the layer's contribution to the logit"
+MOST = 0.9  # of the layer's effect on the logit
+EFFECT = "the layer's effect on the logit"
 
 
 def check_explanation(
@@ -41,7 +41,7 @@ def check_explanation(
     Returns plain values, ready for JSON; a number without a value is None.
 
     `channels`: for the selection, for the maps of largest contribution, and for random maps of
-    non-zero contribution, all of one size, the shares of the layer's contribution to the logit
+    non-zero contribution, all of one size, the shares of the layer's effect on the logit
     that they keep alone and that are lost without them (see `channel_faithfulness`).
     `curve`: along beta, with every map a candidate and greedy selection, how many maps are
     selected and what they keep (see `along_beta`).
@@ -73,7 +73,7 @@ def check_sentences(check: dict[str, Any]) -> list[str]:
     """
     lines = [
         f"{row['method']}: {row['maps']} maps alone keep {_percent(row['kept_share'])} of "
-        f"{CONTRIBUTION} (probability {row['probability_kept']:.3f}); without them "
+        f"{EFFECT} (probability {row['probability_kept']:.3f}); without them "
         f"{_percent(row['lost_share'])} is lost"
         for row in check["channels"]
     ]
@@ -84,15 +84,15 @@ def check_sentences(check: dict[str, Any]) -> list[str]:
 
 
 def _fewest(curve: list[dict[str, Any]]) -> list[str]:
-    """Return how few maps along beta keep `MOST` of the layer's contribution."""
+    """Return how few maps along beta keep `MOST` of the layer's effect."""
     if not curve:
         return []
     enough = [row for row in curve if (row["kept_share"] or 0.0) >= MOST]
     if not enough:
-        return [f"no beta selects maps that keep {MOST:.0%} of {CONTRIBUTION}"]
+        return [f"no beta selects maps that keep {MOST:.0%} of {EFFECT}"]
     least = min(enough, key=lambda row: row["maps"])
     return [
-        f"{least['maps']} maps keep {_percent(least['kept_share'])} of {CONTRIBUTION}, the fewest "
+        f"{least['maps']} maps keep {_percent(least['kept_share'])} of {EFFECT}, the fewest "
         f"along beta that keep {MOST:.0%} (beta {least['beta']:.4g}, every map a candidate, greedy "
         f"selection); as many maps of largest importance keep {_percent(least['kept_share_top'])}"
     ]

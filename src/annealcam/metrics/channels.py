@@ -24,7 +24,7 @@ BETAS = (*(x / (1 + x) for x in np.geomspace(1 / 3, 3e4, 40).tolist()), 1.0)
 class ChannelFaithfulness:
     """The target's logit and probability with all maps, only the selected, only the others, none.
 
-    With z_none the logit when every map is zero, z - z_none is the layer's contribution to the
+    With z_none the logit when every map is zero, z - z_none is the layer's effect on the
     logit. `kept_share` is (z_kept - z_none) / (z - z_none), the share that the selected maps keep
     by themselves. Higher is better; any number is possible, since the other maps may lower the
     logit. `lost_share` is (z - z_dropped) / (z - z_none), the share that is lost without the
@@ -44,12 +44,12 @@ class ChannelFaithfulness:
 
     @property
     def kept_share(self) -> Float[Array, " n"]:
-        """Share of the layer's contribution to the logit that the selected maps keep."""
+        """Share of the layer's effect on the logit that the selected maps keep."""
         return self._share(self.logit_kept - self.logit_none)
 
     @property
     def lost_share(self) -> Float[Array, " n"]:
-        """Share of the layer's contribution to the logit that is lost without the selected maps."""
+        """Share of the layer's effect on the logit that is lost without the selected maps."""
         return self._share(self.logit - self.logit_dropped)
 
     @property
@@ -178,7 +178,7 @@ def logits_by_size(
 def maps_for_share(
     curve: Float[Array, " sizes"], whole: float, *, share: float = 0.9
 ) -> int | None:
-    """Return the least number of maps that keep a share of the layer's contribution to the logit.
+    """Return the least number of maps that keep a share of the layer's effect on the logit.
 
     The least k with z_k - z_0 >= share * (whole - z_0), where z_k is a curve of `logits_by_size`
     and z_0 the logit without any map. Lower is better. None if no k reaches the share, or if the

@@ -184,8 +184,8 @@ class RandomLogit:
             return "every comparison involves a constant map: nothing can be compared"
         mean = float(np.nanmean(self.rank_correlation))
         if mean > ALIKE:
-            return f"this map hardly tells the classes apart (rank correlation {mean:.2f})"
-        return f"this map tells the classes apart (rank correlation {mean:.2f})"
+            return f"this map hardly distinguishes the classes (rank correlation {mean:.2f})"
+        return f"this map distinguishes the classes (rank correlation {mean:.2f})"
 
 
 def random_logit(

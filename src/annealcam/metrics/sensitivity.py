@@ -39,7 +39,9 @@ class Sensitivity:
         if self.undefined == len(self.rank_correlation):
             return "a map is constant: nothing can be compared"
         mean = float(np.nanmean(self.rank_correlation))
-        verdict = "does not tell the classes apart" if mean > ALIKE else "tells the classes apart"
+        verdict = (
+            "does not distinguish the classes" if mean > ALIKE else "distinguishes the classes"
+        )
         return f"this map {verdict} (rank correlation {mean:.2f})"
 
 
@@ -57,7 +59,7 @@ def class_sensitivity(maps: Float[Array, "n h w"], others: Float[Array, "..."]) 
 
     >>> one = np.array([[[0.0, 1.0, 2.0]]])
     >>> class_sensitivity(one, 5 * one).verdict()
-    'this map does not tell the classes apart (rank correlation 1.00)'
+    'this map does not distinguish the classes (rank correlation 1.00)'
     """
     if maps.shape != others.shape or len(maps) == 0:
         raise ArgumentError(

@@ -64,7 +64,7 @@ def distinguishes_classes(row: Mapping[str, Any]) -> bool:
 
 
 def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
-    """Return the kept share of the layer's contribution to the logit against the number of maps."""
+    """Return the kept share of the layer's effect on the logit against the number of maps."""
     known = [row for row in curve if row["kept_share"] is not None]
     if len(known) < 2:
         return None
@@ -76,7 +76,7 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
         across(1.0, max(2.0, *maps), log=True),
         upward(min(0.0, *kept, *top), max(1.0, *kept, *top) * 1.03),
         "number of maps kept (logarithmic)",
-        "share of the layer's contribution",
+        "share of the layer's effect",
     )
     nearest = min(range(len(known)), key=lambda i: abs(maps[i] - k))
     marks = [
@@ -87,7 +87,7 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
             maps[nearest], kept[nearest], "warn", f"{maps[nearest]:g} maps keep {kept[nearest]:.1%}"
         ),
     ]
-    label = "Share of the layer's contribution to the logit that the selected maps keep alone."
+    label = "Share of the layer's effect on the logit that the selected maps keep alone."
     return chart.drawn(*marks, label=label)
 
 
