@@ -59,4 +59,4 @@ def test_top_k_maps_are_those_of_largest_importance():
         top = torch.from_numpy(np.argsort(-e.importance, kind="stable")[: len(e.selected)].copy())
         maps, alpha = captured.activations[i], gradcam_weights(captured.gradients)[i]
         expected = explanation_map(maps[top], alpha[top])
-        np.testing.assert_allclose(observations.maps["topk"][i], expected.numpy(), rtol=1e-5)
+        np.testing.assert_allclose(observations.maps["topk_importance"][i], expected.numpy(), rtol=1e-5)
