@@ -58,5 +58,5 @@ def test_top_k_maps_are_those_of_largest_importance():
         e = ac.explain(network.model, image, layer="block.1", sampler="exact")
         top = torch.from_numpy(np.argsort(-e.importance, kind="stable")[: len(e.selected)].copy())
         maps, alpha = captured.activations[i], gradcam_weights(captured.gradients)[i]
-        expected = explanation_map(maps[top], alpha[top])
-        np.testing.assert_allclose(observations.maps["topk_importance"][i], expected.numpy(), rtol=1e-5)
+        expected = explanation_map(maps[top], alpha[top]).numpy()
+        np.testing.assert_allclose(observations.maps["topk_importance"][i], expected, rtol=1e-5)
