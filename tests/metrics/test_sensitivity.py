@@ -21,7 +21,7 @@ def test_the_same_map_in_any_scale_and_its_opposite():
     same = class_sensitivity(MAPS, 3 * MAPS + 1)
     assert np.allclose(same.rank_correlation, 1)
     assert np.allclose(same.top_overlap, 1)
-    assert "does not tell" in same.verdict()
+    assert "does not distinguish" in same.verdict()
     opposite = class_sensitivity(MAPS, -MAPS)
     assert np.allclose(opposite.rank_correlation, -1)
     assert np.allclose(opposite.top_overlap, 0)
@@ -38,7 +38,7 @@ def test_rank_correlation_is_scipys():
 
 @pytest.mark.parametrize(
     ("order", "rho", "verdict"),
-    [([3, 2, 1, 4, 5], 0.6, "does not tell"), ([3, 2, 1, 5, 4], 0.5, "map tells")],
+    [([3, 2, 1, 4, 5], 0.6, "does not distinguish"), ([3, 2, 1, 5, 4], 0.5, "map distinguishes")],
 )
 def test_maps_count_as_the_same_above_a_correlation_of_one_half(order, rho, verdict):
     """rho = 1 - sum of squared differences of ranks / 20, of five pixels."""

@@ -179,7 +179,7 @@ class RandomLogit:
     __repr__ = repr_with("rank_correlation", "top_overlap", "undefined")
 
     def verdict(self) -> str:
-        """State in a sentence whether the map tells classes apart."""
+        """State in a sentence whether the map distinguishes classes."""
         if self.undefined == self.rank_correlation.size:
             return "every comparison involves a constant map: nothing can be compared"
         mean = float(np.nanmean(self.rank_correlation))

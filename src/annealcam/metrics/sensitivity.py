@@ -35,7 +35,7 @@ class Sensitivity:
         return int(np.isnan(self.rank_correlation).sum())
 
     def verdict(self) -> str:
-        """State in a sentence whether these maps tell the two classes apart."""
+        """State in a sentence whether these maps distinguish the two classes."""
         if self.undefined == len(self.rank_correlation):
             return "a map is constant: nothing can be compared"
         mean = float(np.nanmean(self.rank_correlation))
