@@ -18,7 +18,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
 from annealcam.annealing.schedules.schedule import Schedule
-from annealcam.annealing.simulation.plan import Plan, plan_of
+from annealcam.annealing.simulation.plan import Plan, check_tau, plan_of
 from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
@@ -88,7 +88,7 @@ def anneal_batch(
     array([[0.53, 1.  ],
            [0.53, 1.  ]])
     """
-    taus = np.atleast_1d(np.asarray(tau, dtype=np.float64)).tolist()
+    taus = [check_tau(t) for t in np.atleast_1d(np.asarray(tau)).tolist()]
     if not taus or not problems:
         raise ArgumentError("problems, tau: give at least one of each")
     options: dict[str, Any] = {

@@ -121,7 +121,7 @@ def plan_of(
     timing = schedule_of(schedule)
     one_of("constraint", constraint, CONSTRAINTS)
     least = LEAST_TOL[one_of("precision", precision, LEAST_TOL)]
-    if not least <= tol < 1:
+    if not least <= real("tol", tol) < 1:
         raise ArgumentError(f"tol={tol}: must be at least {least} for {precision}, and below 1")
     chosen = normalisation_of(normalisation, timing)
     return Plan(problem, timing, check_tau(tau), chosen, tol, constraint, precision)

@@ -1,0 +1,49 @@
+"""Arguments of a wrong type end in one clear line, without the run-time checks of the tests."""
+
+import json
+import subprocess
+import sys
+
+CASES = {
+    "LINEAR.paused('x', 0.1)": "at='x': must be a number",
+    "LINEAR.paused(0.1, 'x')": "length='x': must be a number",
+    "LINEAR.reverse([1, 0], 'x')": "turn='x': must be a number",
+    "ac.anneal(p, tau='x')": "tau='x': must be a number",
+    "ac.anneal(p, tol='x')": "tol='x': must be a number",
+    "ac.anneal_batch([p], tau=['x'])": "tau='x': must be a number",
+    "ac.spectrum(p, levels='4')": "levels='4': must be a whole number",
+    "ac.spectrum(p, tol='x')": "tol='x': must be a number",
+    "ac.spectrum(p, points='x')": "points='x': must be a whole number",
+    "ac.minimum_gap(p, tol='x')": "tol='x': must be a number",
+    "ac.tts99('x', 1.0)": "p='x': must be a number",
+    "ac.tau_sweep(p, ['x'])": "taus: tau='x': must be a number",
+    "ac.SelectionProblem('x', [[0.0]])": "h: must be an array of numbers",
+    "ac.SelectionProblem([1.0], [[0.0]], beta='x')": "beta='x': must be a number",
+    "ac.SelectionProblem([1.0], [[0.0]], cardinality=0.5)": "cardinality=0.5: must be",
+    "ac.solve(p, sampler=3)": "sampler=int",
+    "WeightSector(5.0, 2)": "d=5.0: must be a whole number",
+}
+CODE = """
+import json, sys
+import annealcam as ac
+from annealcam.annealing.schedules.schedule import LINEAR
+from annealcam.annealing.simulation.subspace import WeightSector
+p = ac.SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]])
+def outcome(case):
+    try:
+        return repr(eval(case))
+    except ac.errors.AnnealcamError as error:
+        return str(error)
+    except Exception as error:
+        return f"a bare {error!r}"
+print(json.dumps({case: outcome(case) for case in json.load(sys.stdin)}))
+"""
+
+
+def test_wrong_types_end_in_one_clear_line():
+    answer = subprocess.run(
+        [sys.executable, "-c", CODE], input=json.dumps(list(CASES)), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    outcomes = json.loads(answer.stdout)
+    assert {case: outcomes[case][: len(start)] for case, start in CASES.items()} == CASES
