@@ -193,6 +193,7 @@ def test_two_classes_are_compared(page):
 def test_an_error_is_shown_in_one_line(page):
     choose(page, "network", "digits")
     page.wait_for_function("document.querySelector('#answer').innerText.includes('of digits')")
+    settled(page)  # the network's own numbers must not arrive after the one that follows
     set_number(page, "cardinality", 16)
     message = page.locator(".toast-body").first.inner_text()
     assert "cardinality=16: there are only" in message
