@@ -32,9 +32,8 @@ class Page:
     temporary: Path
 
 
-@cache
-def page():
-    """Return the page that all tests share; it starts at the first call."""
+def start():
+    """Start a page, and return it once it listens."""
     pytest.importorskip("gradio")
     folder = tempfile.TemporaryDirectory(prefix="annealcam-test-")
     atexit.register(folder.cleanup)
@@ -52,6 +51,12 @@ def page():
         if match := re.search(r"open (http://\S+)", line):
             return Page(process, match.group(1), "".join(lines), Path(folder.name))
     pytest.fail(f"the page did not start: {''.join(lines)}")
+
+
+@cache
+def page():
+    """Return the page that all tests share; it starts at the first call."""
+    return start()
 
 
 def address():

@@ -195,7 +195,7 @@ def test_an_error_is_shown_in_one_line(page):
     page.wait_for_function("document.querySelector('#answer').innerText.includes('of digits')")
     settled(page)  # the network's own numbers must not arrive after the one that follows
     set_number(page, "cardinality", 16)
-    message = page.locator(".toast-body").first.inner_text()
+    message = page.locator(".toast-body", has_text="cardinality").first.inner_text()
     assert "cardinality=16: there are only" in message
     assert "Traceback" not in message
 

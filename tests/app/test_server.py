@@ -162,8 +162,7 @@ def test_other_hosts_are_warned_of(monkeypatch):
 
 
 def test_a_page_that_ends_leaves_nothing():
-    page = served.page()
-    served.page.cache_clear()  # a later test starts another one
+    page = served.start()
     assert page.address.startswith("http://127.0.0.1:")
     assert page.printed.count("\n") == 1
     port = int(page.address.rsplit(":", 1)[1])
