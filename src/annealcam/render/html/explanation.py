@@ -147,7 +147,7 @@ def _share_tile(e: Explanation, checked: Mapping[str, Any] | None) -> Tile:
     rows = checked["channels"] if checked else []
     share = rows[0]["kept_share"] if rows else None
     if share is not None:
-        label = "of the layer’s contribution to the logit is kept by these maps alone"
+        label = "of the layer’s effect on the logit is kept by these maps alone"
         return Tile(f"{share:.0%}", label, "#trust", share < DOUBTFUL_SHARE)
     share, label = e.carried_share, "of the positive contributions are carried by these maps"
     return Tile(f"{share:.0%}", label, "#maps", share < DOUBTFUL_SHARE)
