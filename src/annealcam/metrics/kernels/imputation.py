@@ -31,26 +31,15 @@ and `scale` is free / W.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
-from numba import njit
 
+from annealcam._internal.compilation import compiler
 from annealcam._internal.types import Array
 
-Function = TypeVar("Function", bound=Callable[..., object])
+compiled = compiler("fast")
 _SMALLEST = 4  # sides of the coarsest level
 _COARSEST_SWEEPS = 24
 _MOST_STEPS = 200  # limit of the conjugate gradients, which usually take about 6
-
-
-def compiled(function: Function) -> Function:
-    """Compile at first use, and cache the result on disk if a folder can be written to."""
-    try:
-        return njit(cache=True, nogil=True, fastmath=True)(function)
-    except RuntimeError:
-        return njit(nogil=True, fastmath=True)(function)
 
 
 @compiled

@@ -17,13 +17,15 @@ selections that include p; if that exceeds the best energy, p is fixed to be out
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from annealcam._internal.compilation import compiler
 from annealcam.samplers.kernels.convex import FREE, IN, OUT, limit_of
 
+compiled = compiler()
 
-@numba.njit(cache=True)
+
+@compiled
 def run(quadratic, order, k, drops, tie, stack, best, counts, budget):  # type: ignore[no-untyped-def]
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
@@ -56,7 +58,7 @@ def run(quadratic, order, k, drops, tie, stack, best, counts, budget):  # type: 
     return depth < 0
 
 
-@numba.njit(cache=True)
+@compiled
 def _fix(quadratic, stack, t, p, into):  # type: ignore[no-untyped-def]
     status, field, energy, _, _, _ = stack
     status[t, p] = IN if into else OUT
@@ -65,7 +67,7 @@ def _fix(quadratic, stack, t, p, into):  # type: ignore[no-untyped-def]
         field[t] += quadratic[p]
 
 
-@numba.njit(cache=True)
+@compiled
 def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
     """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
     status, field, energy, bound, chosen, turn = stack
@@ -105,7 +107,7 @@ def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ig
             return
 
 
-@numba.njit(cache=True)
+@compiled
 def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[no-untyped-def]
     """Compare the selection of the maps that are in, and of `rest`, with the best one.
 
@@ -128,7 +130,7 @@ def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[
         n[rest] = 1
 
 
-@numba.njit(cache=True)
+@compiled
 def _bounds(quadratic, order, status, field, energy, free, m, drops):  # type: ignore[no-untyped-def]
     """Return the bound, the bound with each free map selected, and the map of lowest a_p(m)."""
     count = len(free)

@@ -22,20 +22,22 @@ map p is fixed.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from annealcam._internal.compilation import compiler
+
+compiled = compiler()
 FREE, IN, OUT = 0, 1, 2
 MOST_TIES = 100  # optima that are counted; there may be 2^d
 
 
-@numba.njit(cache=True)
+@compiled
 def limit_of(lowest, tie, ties):  # type: ignore[no-untyped-def]
     """Return the bound above which a node is closed; ties are counted up to MOST_TIES."""
     return lowest + (tie if ties < MOST_TIES else -tie)
 
 
-@numba.njit(cache=True)
+@compiled
 def run(linear, quadratic, delta, k, drops, tie, stack, best, counts, budget):  # type: ignore[no-untyped-def]
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
@@ -73,7 +75,7 @@ def run(linear, quadratic, delta, k, drops, tie, stack, best, counts, budget):  
     return depth < 0
 
 
-@numba.njit(cache=True)
+@compiled
 def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
     """Fix a free map to be in or out, and update gradient, field and energy."""
     status, x, g, field, energy, _, _, _ = stack
@@ -88,7 +90,7 @@ def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
         field[t] += quadratic[p]
 
 
-@numba.njit(cache=True)
+@compiled
 def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
     """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
     status, x, g, field, energy, bound, chosen, turn = stack
@@ -131,7 +133,7 @@ def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # 
     turn[t] = 1
 
 
-@numba.njit(cache=True)
+@compiled
 def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-untyped-def]
     """Compare a selection with the best one; `rest`: all free maps are selected."""
     status, _, _, field, energy, _, _, _ = stack
@@ -154,7 +156,7 @@ def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-unty
             n[p] = status[t, p] == IN or (rest and status[t, p] == FREE)
 
 
-@numba.njit(cache=True)
+@compiled
 def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
     """Move x until its sum over the free maps is m, where the gradient is smallest or largest."""
     d = len(x)
@@ -176,7 +178,7 @@ def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
         g[at] += step * delta
 
 
-@numba.njit(cache=True)
+@compiled
 def _minimise(delta, quadratic, status, x, g, field, energy, m, limit):  # type: ignore[no-untyped-def]
     """Descend by coordinates, or by pairs if m maps are to be selected; return the best bound."""
     best = -np.inf
@@ -197,7 +199,7 @@ def _minimise(delta, quadratic, status, x, g, field, energy, m, limit):  # type:
     return max(best, low)
 
 
-@numba.njit(cache=True)
+@compiled
 def _values(delta, status, x, g, field, energy, m):  # type: ignore[no-untyped-def]
     """Return phi(x) and the bound by its gradient."""
     value, low = energy, 0.0
@@ -212,7 +214,7 @@ def _values(delta, status, x, g, field, energy, m):  # type: ignore[no-untyped-d
     return value, value + low
 
 
-@numba.njit(cache=True)
+@compiled
 def _single(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
     """Minimise over the coordinate that gains most; return whether one gained."""
     at, gain, step = -1, 1e-15, 0.0
@@ -230,7 +232,7 @@ def _single(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(cache=True)
+@compiled
 def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
     """Move weight from the coordinate of largest gradient to that of smallest; return if any."""
     down, up, high, low = -1, -1, -np.inf, np.inf
@@ -252,7 +254,7 @@ def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(cache=True)
+@compiled
 def _decide(quadratic, delta, stack, t, m, low, limit):  # type: ignore[no-untyped-def]
     """Fix the maps whose other value would raise the bound above the limit; return if any was."""
     status, _, g, _, _, _, _, _ = stack

@@ -13,13 +13,15 @@ improve the best swap only if field_q < max_{p in} field_p + Q_max, which leaves
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from annealcam._internal.compilation import compiler
+
+compiled = compiler()
 TRIED = 25  # maps drawn for each one that a kick adds; the cheapest of them enters
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def search(linear, quadratic, k, n, kicks, rng, tie):  # type: ignore[no-untyped-def]
     """Improve n in place by descent and `kicks` kicks of the best; return its energy.
 
@@ -44,7 +46,7 @@ def search(linear, quadratic, k, n, kicks, rng, tie):  # type: ignore[no-untyped
     return energy
 
 
-@numba.njit(cache=True)
+@compiled
 def _flip(quadratic, n, field, p):  # type: ignore[no-untyped-def]
     """Flip map p; return the change of energy."""
     sign = 1.0 - 2.0 * n[p]
@@ -54,7 +56,7 @@ def _flip(quadratic, n, field, p):  # type: ignore[no-untyped-def]
     return change
 
 
-@numba.njit(cache=True)
+@compiled
 def _descend(quadratic, k, n, field, tie, largest):  # type: ignore[no-untyped-def]
     """Make the best flip while one lowers the energy, else the best swap; return the change."""
     total = 0.0
@@ -71,7 +73,7 @@ def _descend(quadratic, k, n, field, tie, largest):  # type: ignore[no-untyped-d
         total += _flip(quadratic, n, field, enters)
 
 
-@numba.njit(cache=True)
+@compiled
 def _best_flip(n, field):  # type: ignore[no-untyped-def]
     at, lowest = -1, 0.0
     for p in range(len(n)):
@@ -81,7 +83,7 @@ def _best_flip(n, field):  # type: ignore[no-untyped-def]
     return at, lowest
 
 
-@numba.njit(cache=True)
+@compiled
 def _best_swap(quadratic, n, field, largest):  # type: ignore[no-untyped-def]
     """Return the map that leaves, the map that enters, and the change of energy."""
     d = len(n)
@@ -107,7 +109,7 @@ def _best_swap(quadratic, n, field, largest):  # type: ignore[no-untyped-def]
     return leaves, enters, lowest
 
 
-@numba.njit(cache=True)
+@compiled
 def _kick(quadratic, k, n, field, rng):  # type: ignore[no-untyped-def]
     """Remove up to three random maps and add up to three others; return the change of energy."""
     inside, outside = np.flatnonzero(n == 1), np.flatnonzero(n == 0)
