@@ -20,6 +20,7 @@ CASES = {
     "ac.SelectionProblem('x', [[0.0]])": "h: must be an array of numbers",
     "ac.SelectionProblem([1.0], [[0.0]], beta='x')": "beta='x': must be a number",
     "ac.SelectionProblem([1.0], [[0.0]], cardinality=0.5)": "cardinality=0.5: must be",
+    "ac.anneal(p, convention='unit', normalisation='unit')": "convention, normalisation: give",
     "ac.solve(p, sampler=3)": "sampler=int",
     "WeightSector(5.0, 2)": "d=5.0: must be a whole number",
 }

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from annealcam.errors import ArgumentError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ def renamed_arguments(**new_by_old: str) -> Callable[[Callable[P, T]], Callable[
             for old in new_by_old.keys() & kwargs.keys():
                 new = new_by_old[old]
                 if new in kwargs:
-                    raise TypeError(f"{function.__name__}: {old} is an old name of {new}")
+                    raise ArgumentError(f"{old}, {new}: give {new} alone; {old} is its former name")
                 _warn(f"{old}: renamed, use {new}")
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
