@@ -6,6 +6,7 @@ The pictures are made again by ANNEALCAM_PICTURES=docs/img pytest tests/app/test
 import io
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,12 +192,20 @@ def test_two_classes_are_compared(page):
 
 
 def test_an_error_is_shown_in_one_line(page):
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     choose(page, "network", "digits")
     page.wait_for_function("document.querySelector('#answer').innerText.includes('of digits')")
-    settled(page)  # the network's own numbers must not arrive after the one that follows
-    set_number(page, "cardinality", 16)
-    message = page.locator(".toast-body", has_text="cardinality").first.inner_text()
-    assert "cardinality=16: there are only" in message
+    # gradio may still send the former network's classes with the first changes, and then refuses
+    # them before the page's own code runs: the number is set until the page answers it.
+    error = page.locator(".toast-body", has_text="cardinality").first
+    for number in (16, 15, 16, 15, 16):
+        set_number(page, "cardinality", number)
+        with suppress(PlaywrightTimeout):
+            error.wait_for(timeout=15_000)
+            break
+    message = error.inner_text()
+    assert f"cardinality={number}: there are only" in message
     assert "Traceback" not in message
 
 
