@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from inspect import signature
 from operator import index
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from annealcam.errors import ArgumentError, suggest
+from annealcam.errors import ArgumentError, NumericalError, suggest
+
+if TYPE_CHECKING:
+    from annealcam._internal.types import Array
 
 
 def whole(argument: str, value: Any, *, least: int = 0) -> int:
@@ -35,6 +38,30 @@ def real(argument: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise ArgumentError(f"{argument}={value!r}: must be a number") from None
+
+
+def finite_array(
+    argument: str,
+    values: Any,
+    *,
+    error: type[ArgumentError | NumericalError] = ArgumentError,
+    hint: str = "",
+) -> Array:
+    """Return a read-only copy in float64 and C order; NaN and infinity raise `error`.
+
+    >>> finite_array("h", [1, 2])
+    array([1., 2.])
+    """
+    import numpy as np  # here, since the command line validates without arrays
+
+    try:
+        array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as reason:
+        raise ArgumentError(f"{argument}: must be an array of numbers ({reason})") from None
+    if not np.isfinite(array).all():
+        raise error(f"{argument}: contains NaN or infinity{hint}")
+    array.setflags(write=False)
+    return array
 
 
 def one_of(argument: str, value: Any, known: Iterable[str]) -> str:

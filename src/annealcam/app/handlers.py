@@ -150,7 +150,7 @@ class Handlers:
     def anneal(self, controls: Controls, state: TabState) -> Iterator[str | None]:
         """Yield the annealing panel, first with F alone, then with the gap and the levels.
 
-        It ends early with None if the tab has asked a new question or was stopped.
+        It ends early with None if the tab has started another explanation or was stopped.
         """
         e = self._explain(controls)
         if controls.mode == TWO or e.problem.d == 0:

@@ -122,9 +122,9 @@ class Metric:
 
 METRICS: Mapping[str, Metric] = {
     "kept": Metric("share of the layer's effect on the logit that the maps keep alone",
-                   "share of the contribution", "higher", MethodBatch.kept),
+                   "share of the effect", "higher", MethodBatch.kept),
     "lost": Metric("share of the layer's effect on the logit that is lost without the maps",
-                   "share of the contribution", "higher", MethodBatch.lost),
+                   "share of the effect", "higher", MethodBatch.lost),
     "insertion": Metric("area under the insertion curve", "mean probability", "higher",
                         lambda batch: batch.curve("insertion")),
     "deletion": Metric("area under the deletion curve", "mean probability", "lower",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam._internal.validation import real, whole
+from annealcam._internal.validation import finite_array, real, whole
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import energies_of
 
@@ -287,11 +287,4 @@ def _symmetric(J: Float[Array, "..."], d: int) -> Float[Array, "d d"]:
 
 
 def _frozen(name: str, values: ArrayLike) -> Float[Array, "..."]:
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{name}: must be an array of numbers ({error})") from error
-    if not np.isfinite(array).all():
-        raise NumericalError(f"{name}: contains NaN or infinity; check the maps and gradients")
-    array.setflags(write=False)
-    return array
+    return finite_array(name, values, error=NumericalError, hint="; check the maps and gradients")

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from annealcam._internal.types import Array
-from annealcam._internal.validation import one_of, real
+from annealcam._internal.validation import finite_array, one_of, real
 from annealcam.annealing.schedules.pieces import (
     Function,
     composed,
@@ -83,9 +83,12 @@ class Schedule:
         time_unit: str = "",
         initial: ArrayLike | None = None,
     ) -> None:
-        ends = _numbers("breaks", breaks)
+        ends = finite_array("breaks", breaks)
         _check_ascending("breaks", ends)
-        curves = {"driver": _numbers("driver", driver), "problem": _numbers("problem", problem)}
+        curves = {
+            "driver": finite_array("driver", driver),
+            "problem": finite_array("problem", problem),
+        }
         for curve, coefficients in curves.items():
             if coefficients.shape != (ends.size - 1, 4):
                 raise ArgumentError(
@@ -159,9 +162,9 @@ class Schedule:
         """
         methods = {"linear": linear_pieces, "smooth": smooth_pieces}
         interpolate = methods[one_of("interpolation", interpolation, methods)]
-        breaks = _numbers("u", u)
+        breaks = finite_array("u", u)
         _check_ascending("u", breaks)
-        columns = {"A": _numbers("A", A), "B": _numbers("B", B)}
+        columns = {"A": finite_array("A", A), "B": finite_array("B", B)}
         for column, values in columns.items():
             if values.shape != breaks.shape:
                 raise ArgumentError(f"{column}: has the shape {values.shape}, but u {breaks.shape}")
@@ -222,7 +225,7 @@ class Schedule:
         return _checked(self._warped(points, name or f"{self.name}, warped"))
 
     def _warped(self, points: ArrayLike, name: str) -> Schedule:
-        table = _numbers("points", points)
+        table = finite_array("points", points)
         if table.ndim != 2 or table.shape[1] != 2:
             raise ArgumentError(f"points: must be pairs (u, s), not of shape {table.shape}")
         u, s = table.T
@@ -267,18 +270,6 @@ class Schedule:
         return replace(self._warped(sorted(points.items()), name), initial=n)
 
 
-def _numbers(name: str, values: ArrayLike) -> Float[Array, "..."]:
-    """Return a read-only copy in float64; raise ArgumentError unless all are finite numbers."""
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{name}: must be an array of numbers ({error})") from None
-    if not np.isfinite(array).all():
-        raise ArgumentError(f"{name}: contains NaN or infinity")
-    array.setflags(write=False)
-    return array
-
-
 def _check_ascending(name: str, u: Float[Array, "..."]) -> None:
     """Raise ArgumentError unless u increases from 0 to 1."""
     if u.ndim != 1 or u.size < 2:
@@ -292,7 +283,7 @@ def _check_ascending(name: str, u: Float[Array, "..."]) -> None:
 
 def _selection(initial: ArrayLike) -> Int[Array, " d"]:
     """Return a selection as a read-only array of 0 and 1."""
-    n = _numbers("initial", initial)
+    n = finite_array("initial", initial)
     if n.ndim != 1 or not ((n == 0) | (n == 1)).all():
         raise ArgumentError(
             "initial: must be 0 or 1 for each qubit; convert spins by n = (s + 1) / 2"
