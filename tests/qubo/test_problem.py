@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import bits, weights
-from annealcam.qubo.files import ProblemFile
+from annealcam.qubo.files import ProblemFile, read_problem, save_problem
 from tests.problems import by_the_formula, problems, relu_problem
 
 
@@ -226,3 +226,32 @@ def test_more_bad_input():
             relu_problem(3).energy(n)
     with pytest.raises(ProblemTooLargeError, match="d=25"):
         ac.SelectionProblem(np.ones(25), np.zeros((25, 25))).energies()
+
+
+def test_diagonal_is_part_of_equality_and_does_not_change_the_energy():
+    h, J = [1.0, 0.5], [[0.0, -0.4], [-0.4, 0.0]]
+    plain = ac.SelectionProblem(h, J, beta=0.5)
+    known = ac.SelectionProblem(h, J, beta=0.5, diagonal=[0.3, 0.2])
+    same = ac.SelectionProblem(h, J, beta=0.5, diagonal=[0.3, 0.2])
+    assert known == same
+    assert hash(known) == hash(same)
+    assert known != plain
+    np.testing.assert_array_equal(known.energies(), plain.energies())
+
+
+@pytest.mark.parametrize(
+    ("diagonal", "text"),
+    [([0.1], r"shape \(2,\)"), ([0.1, -0.2], "holds -0.2"), ([0.1, np.nan], "diagonal"),
+     ("ab", "diagonal")],
+)  # fmt: skip
+def test_diagonal_is_checked(diagonal, text):
+    with pytest.raises((ArgumentError, NumericalError), match=text):
+        ac.SelectionProblem([1.0, 0.5], np.zeros((2, 2)), diagonal=diagonal)
+
+
+def test_diagonal_survives_a_file_unless_another_beta_replaces_that_of_the_problem(tmp_path):
+    p = ac.SelectionProblem([1.0, 0.5], [[0.0, 0.4], [0.4, 0.0]], beta=0.5, diagonal=[0.3, 0.2])
+    save_problem(p, tmp_path / "p.npz")
+    assert read_problem(tmp_path / "p.npz").problem == p
+    assert read_problem(tmp_path / "p.npz", beta=0.7).problem.diagonal is None
+    assert read_problem(tmp_path / "p.npz", cardinality=1).problem == p.with_cardinality(1)

@@ -31,6 +31,7 @@ Content: TypeAlias = "dict[str, Any] | dimod.BinaryQuadraticModel"
 
 MAX_BYTES = 64 << 20  # far more than any problem that can be annealed
 KNOWN = "give a dimod model (bqm.to_file() or its JSON), COO text, or an .npz file with h and J"
+_ARRAYS = ("h", "J", "diagonal")
 _NUMBERS = ("beta", "cardinality")
 _VARTYPE = re.compile(r"\s*#.*?vartype\s*[:=]\s*(\S+)", re.IGNORECASE)
 MAX_VARIABLES = 1024  # so that J is never huge
@@ -107,6 +108,8 @@ def save_problem(problem: SelectionProblem, path: str | os.PathLike[str]) -> Non
     arrays: dict[str, Any] = {"h": problem.h, "J": problem.J, "beta": problem.beta}
     if problem.cardinality is not None:
         arrays["cardinality"] = problem.cardinality
+    if problem.diagonal is not None:
+        arrays["diagonal"] = problem.diagonal
     try:
         np.savez(path, **arrays)
     except OSError as error:
@@ -149,6 +152,7 @@ def _from_arrays(stored: dict[str, Any], kind: str, beta: float | None) -> Probl
         stored["J"],
         beta=check_beta(numbers.get("beta", 0.7)) if beta is None else beta,
         cardinality=check_cardinality(numbers.get("cardinality")),
+        diagonal=stored.get("diagonal") if beta is None else None,  # it holds for one beta only
     )
     return ProblemFile(problem, tuple(range(problem.d)), 0.0, kind)
 
@@ -175,7 +179,7 @@ def _with_cardinality(content: ProblemFile, k: int) -> ProblemFile:
     p = content.problem
     if k > p.d:
         raise ArgumentError(f"cardinality={k}: must be at most the number of variables, {p.d}")
-    return replace(content, problem=SelectionProblem(p.h, p.J, beta=p.beta, cardinality=k))
+    return replace(content, problem=p.with_cardinality(k))
 
 
 def reader_of(raw: bytes) -> tuple[Callable[[bytes], tuple[Content, str]], str]:
@@ -201,7 +205,7 @@ def read_npz(raw: bytes) -> tuple[dict[str, Any], str]:
                 f"contains the arrays {', '.join(sorted(stored)) or '(none)'}, but no "
                 f"{' and no '.join(missing)}; write it by np.savez(path, h=h, J=J)"
             )
-        arrays = {name: stored[name] for name in ("h", "J", *_NUMBERS) if name in stored}
+        arrays = {name: stored[name] for name in (*_ARRAYS, *_NUMBERS) if name in stored}
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf" or (name in _NUMBERS and array.shape != ()):
             kind = "one number" if name in _NUMBERS else "an array of real numbers"

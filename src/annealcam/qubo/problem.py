@@ -36,10 +36,15 @@ class SelectionProblem:
         J: redundancy of every pair, (d, d): symmetric, with a zero diagonal.
         beta: trade-off in [0, 1]; 1 selects every map with h > 0, and 0 no map that adds a cost.
         cardinality: number of maps that must be selected; None for any number.
+        diagonal: coefficients D_p >= 0, (d,), for which `quadratic` + diag(D) is known to be
+            positive semidefinite; None where none are known. They do not change the energy, but
+            with n_p^2 = n_p they write it as a convex function, which exact samplers need for
+            their bound.
 
     Raises:
-        ArgumentError: a shape is wrong, J is not symmetric, or beta or cardinality is out of range.
-        NumericalError: h or J contains NaN or infinity.
+        ArgumentError: a shape is wrong, J is not symmetric, beta or cardinality is out of range,
+            or an entry of the diagonal is negative.
+        NumericalError: h, J or the diagonal contains NaN or infinity.
 
     Source: arXiv 2604.25649, eq. 4; the pair sum counts every pair once.
 
@@ -54,9 +59,16 @@ class SelectionProblem:
     J: Float[Array, "d d"]
     beta: float = 0.7
     cardinality: int | None = None
+    diagonal: Float[Array, " d"] | None = None
 
     def __init__(
-        self, h: ArrayLike, J: ArrayLike, *, beta: float = 0.7, cardinality: int | None = None
+        self,
+        h: ArrayLike,
+        J: ArrayLike,
+        *,
+        beta: float = 0.7,
+        cardinality: int | None = None,
+        diagonal: ArrayLike | None = None,
     ) -> None:
         set_field = object.__setattr__
         set_field(self, "h", _frozen("h", h))
@@ -65,16 +77,23 @@ class SelectionProblem:
         set_field(self, "J", _symmetric(_frozen("J", J), self.h.size))
         set_field(self, "beta", check_beta(beta))
         set_field(self, "cardinality", check_cardinality(cardinality, self.h.size))
+        set_field(self, "diagonal", _diagonal(diagonal, self.h.size))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SelectionProblem):
             return NotImplemented
         numbers = (self.beta, self.cardinality) == (other.beta, other.cardinality)
-        return numbers and np.array_equal(self.h, other.h) and np.array_equal(self.J, other.J)
+        pairs = zip(self._arrays, other._arrays, strict=True)
+        return numbers and all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 
     def __hash__(self) -> int:
-        h, J = self.h + 0.0, self.J + 0.0  # -0.0 and 0.0 are equal
-        return hash((self.beta, self.cardinality, h.tobytes(), J.tobytes()))
+        arrays = tuple((values + 0.0).tobytes() for values in self._arrays)  # -0.0 equals 0.0
+        return hash((self.beta, self.cardinality, arrays))
+
+    @property
+    def _arrays(self) -> tuple[Array, Array, Array]:
+        """The arrays by which problems are compared."""
+        return self.h, self.J, np.zeros(0) if self.diagonal is None else self.diagonal
 
     def __repr__(self) -> str:
         return short_repr(
@@ -231,6 +250,16 @@ class SelectionProblem:
             )
         return bqm
 
+    def with_cardinality(self, k: int | None) -> SelectionProblem:
+        """Return the same energies with k maps to be selected, or any number for None.
+
+        >>> SelectionProblem([1.0, 0.5], np.zeros((2, 2))).with_cardinality(1).cardinality
+        1
+        """
+        return SelectionProblem(
+            self.h, self.J, beta=self.beta, cardinality=k, diagonal=self.diagonal
+        )
+
     def feasible(self, n: Num[Array, "*selections d"]) -> Any:
         """Return whether each selection has the required number of maps."""
         if self.cardinality is None:
@@ -284,6 +313,22 @@ def _symmetric(J: Float[Array, "..."], d: int) -> Float[Array, "d d"]:
     if np.diagonal(J).any():
         raise ArgumentError("J: must have a zero diagonal, since it holds redundancies of pairs")
     return _frozen("J", (J + J.T) / 2)
+
+
+def _diagonal(diagonal: ArrayLike | None, d: int) -> Float[Array, " d"] | None:
+    if diagonal is None:
+        return None
+    values = _frozen("diagonal", diagonal)
+    if values.shape != (d,):
+        raise ArgumentError(
+            f"diagonal: must have the shape ({d},) for {d} maps, not {values.shape}"
+        )
+    if (values < 0).any():
+        raise ArgumentError(
+            f"diagonal: holds {values.min():.3g}; every entry must be 0 or above, since a positive "
+            "semidefinite matrix has no negative diagonal"
+        )
+    return values
 
 
 def _frozen(name: str, values: ArrayLike) -> Float[Array, "..."]:

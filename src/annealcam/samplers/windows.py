@@ -108,6 +108,7 @@ def window_problem(
     return SelectionProblem(
         -2.0 * linear, 2.0 * quadratic, beta=0.5,
         cardinality=None if k is None else int(n[places].sum()) or None,
+        diagonal=None if problem.diagonal is None else problem.diagonal[places],
     )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.errors import NumericalError, ProblemTooLargeError
-from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.exact import solve_exact
 from annealcam.study.config import Annealing, Study
 from annealcam.study.run.shards import Log
@@ -64,7 +63,7 @@ def selector_rows(
     p = maps.problem
     for k in sizes:
         if k <= len(maps.candidates):
-            best = solve_exact(SelectionProblem(p.h, p.J, beta=p.beta, cardinality=k))
+            best = solve_exact(p.with_cardinality(k))
             exact = _row(maps, "exact", maps.candidates[best.n.astype(bool)])
             for row in (exact, *_baselines(maps, k, draws, rng)):
                 yield row | {"cardinality": k, "optimal": None}
