@@ -12,13 +12,12 @@ from torch import nn
 import annealcam as ac
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError, LayerError, NumericalError, TargetError
+from annealcam.metrics.randomised import classifier_layer, redrawn, restored, stages_of
 from annealcam.metrics.sanity import (
     cam_explainer,
     parameter_randomisation,
+    random_classifier,
     random_logit,
-    redrawn,
-    restored,
-    stages_of,
 )
 from tests.networks import small_network
 
@@ -293,3 +292,93 @@ def test_a_copy_of_the_model_tells_the_same(network, images):
     one = parameter_randomisation(network, images, explain)
     other = parameter_randomisation(copy.deepcopy(network), images, explain)
     np.testing.assert_array_equal(one.rank_correlation, other.rank_correlation)
+
+
+def test_a_random_classifier_has_gaussian_weights_of_the_same_scale_and_is_restored(
+    network, images
+):
+    before, was = bits_of(network), [(m.training, 0) for m in network.modules()]
+    stds = []
+
+    def classifier(model, batch, targets):
+        weight = model[6].weight.detach().double()
+        stds.append(float(weight.std(correction=0)))
+        return weight[:2, None, :].repeat(len(batch) // 2 + 1, 1, 1)[: len(batch)]
+
+    test = random_classifier(network, images, classifier, draws=2, seed=3)
+    assert_untouched(network, before, was)
+    assert test.classifier == "6" == classifier_layer(network, images)
+    scale = float(before["6.weight"].double().std(correction=0))
+    drawn = [
+        np.random.default_rng([3, draw]).standard_normal(before["6.weight"].shape) * scale
+        for draw in (0, 1)
+    ]
+    assert stds == pytest.approx([scale, *(w.std() for w in drawn)], rel=1e-6)
+    expected = [
+        [spearmanr(before["6.weight"][i % 2].numpy(), w[i % 2]).statistic for i in range(2)]
+        for w in drawn
+    ]
+    assert test.rank_correlation[:, :2] == pytest.approx(np.array(expected), abs=1e-12)
+
+
+def test_hirescam_under_a_random_classifier_is_that_of_the_drawn_weights(images):
+    """For a linear head the map is ReLU(sum_a w_a f_a) / pixels, whatever the classifier."""
+    net = small_network()
+    test = random_classifier(net, images, cam_explainer("3", "hirescam"), targets=2, seed=5)
+    weight = net[6].weight.detach()
+    scale = float(weight.double().std(correction=0))
+    drawn = torch.from_numpy(np.random.default_rng([5, 0]).standard_normal(weight.shape) * scale)
+    with torch.no_grad():
+        maps = net[:4](images).double()
+    one, other = (
+        torch.einsum("a,nahw->nhw", w[2].double(), maps).relu().numpy() for w in (weight, drawn)
+    )
+    for i in range(len(images)):
+        expected = spearmanr(one[i].ravel(), other[i].ravel()).statistic
+        assert test.rank_correlation[0, i] == pytest.approx(expected, abs=1e-3)
+    assert not np.allclose(test.rank_correlation, 1.0)
+
+
+def test_a_map_that_ignores_the_classifier_is_found(network, images):
+    test = random_classifier(network, images, edges, draws=3)
+    assert np.allclose(test.rank_correlation, 1.0)
+    assert (test.rank_correlation.shape, test.undefined) == ((3, len(images)), 0)
+    assert test.verdict() == "this map hardly depends on the classifier (rank correlation 1.00)"
+    constant = random_classifier(network, images, lambda _, x, __: torch.ones(len(x), 3, 3))
+    assert constant.verdict() == "every comparison involves a constant map: nothing can be compared"
+
+
+def test_equal_seeds_give_equal_random_classifiers(network, images):
+    one, same, other = (
+        random_classifier(network, images, cam_explainer("3"), seed=seed).rank_correlation
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, same, equal_nan=True)
+    assert not np.array_equal(one, other, equal_nan=True)
+
+
+def test_the_classifier_is_restored_after_an_error(network, images):
+    before, was = bits_of(network), [(m.training, 0) for m in network.modules()]
+    calls = []
+
+    def failing(model, batch, targets):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("broken")
+        return batch.sum(dim=1)
+
+    with pytest.raises(RuntimeError, match="broken"):
+        random_classifier(network, images, failing)
+    assert_untouched(network, before, was)
+
+
+def test_the_classifier_may_be_a_convolution():
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    assert classifier_layer(net, torch.zeros(1, 3, 8, 8)) == "2"
+    with pytest.raises(ArgumentError, match="no linear layer and no convolution"):
+        classifier_layer(nn.Sequential(nn.BatchNorm2d(3), nn.Flatten()), torch.zeros(1, 3, 2, 2))
+    weighted = nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2)))
+    with pytest.raises(ArgumentError, match="layer '1' computes its weights"):
+        classifier_layer(weighted, torch.zeros(1, 1, 2, 2))

@@ -1,13 +1,15 @@
-"""Maps of two classes: the same, opposite, unlike, and constant."""
+"""Maps of two classes, or of a selection and the evidence: the same, opposite, unlike, zero."""
 
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial import distance
 
 from annealcam.errors import ArgumentError
 from annealcam.metrics.sensitivity import (
     between_images,
     class_sensitivity,
+    fidelity,
     other_classes,
     rank_correlation,
     top_overlap,
@@ -100,3 +102,28 @@ def test_overlap_of_the_top_pixels_in_closed_form():
     assert top_overlap(a, b, share=0.1).tolist() == [1.0]  # of 4: both hold the first four
     assert top_overlap(a, b, share=0.075).tolist() == [1.0]
     assert top_overlap(a[:, ::-1], b).tolist() == [0.0]
+
+
+def test_fidelity_is_one_for_the_evidence_itself_and_the_cosine_between():
+    evidence = RNG.normal(size=(7, 7))
+    positive = evidence.clip(0)
+    assert fidelity(3 * positive, evidence) == pytest.approx(1.0)
+    assert fidelity(-positive, evidence) == pytest.approx(-1.0)
+    assert fidelity(evidence, evidence, signed=True) == pytest.approx(1.0)
+    half = np.where(np.arange(7) < 3, positive, 0.0)  # a part of G+ alone: |part| / |G+|
+    assert fidelity(half, evidence) == pytest.approx(
+        np.linalg.norm(half) / np.linalg.norm(positive)
+    )
+    for drawn in RNG.normal(size=(5, 7, 7)):
+        expected = 1 - distance.cosine(drawn.ravel(), positive.ravel())
+        assert fidelity(1e200 * drawn, evidence) == pytest.approx(expected, abs=1e-12)
+
+
+def test_fidelity_has_no_value_for_a_zero_map():
+    assert np.isnan(fidelity(np.zeros((2, 2)), np.ones((2, 2))))
+    assert np.isnan(fidelity(np.ones((2, 2)), -np.ones((2, 2))))
+    assert fidelity(np.ones((2, 2)), -np.ones((2, 2)), signed=True) == pytest.approx(-1.0)
+    with pytest.raises(ArgumentError, match=r"shapes \(2, 2\) and \(2, 3\)"):
+        fidelity(np.ones((2, 2)), np.ones((2, 3)))
+    with pytest.raises(ArgumentError, match="NaN or infinity"):
+        fidelity(np.ones((2, 2)), np.full((2, 2), np.nan))

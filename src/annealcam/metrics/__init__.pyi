@@ -8,6 +8,13 @@ from .channels import (
     maps_for_share as maps_for_share,
 )
 from .decoding import Decodability as Decodability, decodability as decodability
+from .grids import (
+    cell_shares as cell_shares,
+    effective_positions as effective_positions,
+    grid_pointing as grid_pointing,
+    sharpened as sharpened,
+    single_map_grid_pointing as single_map_grid_pointing,
+)
 from .localisation import (
     best_iou as best_iou,
     box_mask as box_mask,
@@ -39,15 +46,18 @@ from .resampling import (
 )
 from .sanity import (
     ParameterRandomisation as ParameterRandomisation,
+    RandomClassifier as RandomClassifier,
     RandomLogit as RandomLogit,
     cam_explainer as cam_explainer,
     parameter_randomisation as parameter_randomisation,
+    random_classifier as random_classifier,
     random_logit as random_logit,
 )
 from .sensitivity import (
     Sensitivity as Sensitivity,
     between_images as between_images,
     class_sensitivity as class_sensitivity,
+    fidelity as fidelity,
     other_classes as other_classes,
     rank_correlation as rank_correlation,
     top_overlap as top_overlap,

@@ -7,10 +7,10 @@ restored to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -22,8 +22,15 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import capture, targets_of
 from annealcam.attribution.cam import cam_maps
-from annealcam.attribution.hooks import borrowed, find_layer, layer_names, run
+from annealcam.attribution.hooks import borrowed, find_layer, run
 from annealcam.errors import ArgumentError, NumericalError
+from annealcam.metrics.randomised import (
+    classifier_layer,
+    random_weights,
+    redrawn,
+    restored,
+    stages_of,
+)
 from annealcam.metrics.sensitivity import (
     ALIKE,
     between_images,
@@ -228,6 +235,84 @@ def random_logit(
     return RandomLogit(others, rho, top, int(np.isnan(rho).sum()))
 
 
+@dataclass(frozen=True, eq=False)
+class RandomClassifier:
+    """Similarity of the maps under random classifiers to those under the trained one.
+
+    `classifier` is the layer whose weights were replaced. The similarities are as in
+    `ParameterRandomisation`, with a row for each draw of weights; lower is better: a map that stays
+    the same does not depend on what the classifier has learnt about the class. `undefined` counts
+    comparisons with a constant map, which are NaN.
+    """
+
+    classifier: str
+    rank_correlation: Float[Array, "draws n"]
+    top_overlap: Float[Array, "draws n"]
+    undefined: int
+
+    __repr__ = repr_with("classifier", "rank_correlation", "top_overlap", "undefined")
+
+    def verdict(self) -> str:
+        """State in a sentence whether the map depends on the classifier."""
+        if self.undefined == self.rank_correlation.size:
+            return "every comparison involves a constant map: nothing can be compared"
+        mean = float(np.nanmean(self.rank_correlation))
+        if mean > ALIKE:
+            return f"this map hardly depends on the classifier (rank correlation {mean:.2f})"
+        return f"this map depends on the classifier (rank correlation {mean:.2f})"
+
+
+def random_classifier(
+    model: nn.Module,
+    images: Float[Tensor, "n channels height width"],
+    explainer: Explainer,
+    *,
+    targets: int | Sequence[int] | None = None,
+    draws: int = 1,
+    seed: int = 0,
+) -> RandomClassifier:
+    """Compare the maps with those under a classifier of random weights.
+
+    rho = Spearman(map, map with the classifier's weights w replaced by N(0, std(w)^2))
+
+    The classifier is the last linear layer (or convolution) that runs; its bias stays, and so does
+    the explained class. All other layers keep their weights, so that feature maps are the same:
+    only the knowledge of which of them speak for the class is lost. The network is restored to the
+    bit, also after an error.
+
+    Args:
+        model: an image classifier.
+        images: already normalised; at least one.
+        explainer: a function (model, images, a class for each image) -> maps (n, h, w).
+        targets: a class for all images, or one for each; None takes the predicted classes.
+        draws: how many random classifiers are compared.
+        seed: equal seeds give equal bits.
+
+    Raises:
+        ArgumentError: there are no images, the model has no linear layer or convolution, or the
+            maps have another shape.
+        TargetError, LayerError, ModelError: as for `capture`.
+        NumericalError: a map is not finite.
+
+    Source: the first stage of Adebayo et al. 2018, with weights of equal scale.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> random_classifier(net, torch.randn(2, 3, 8, 8), cam_explainer("1")).classifier
+    '3'
+    """
+    whole("draws", draws, least=1)
+    chosen = _targets(model, images, targets)
+    name = classifier_layer(model, images)
+    original = _maps(explainer, model, images, chosen)
+    drawn = []
+    for draw in range(draws):
+        with random_weights(find_layer(model, name), seed=[seed, draw]):
+            drawn.append(_maps(explainer, model, images, chosen))
+    rho = np.stack([rank_correlation(original, maps) for maps in drawn])
+    top = np.stack([top_overlap(original, maps) for maps in drawn])
+    return RandomClassifier(name, rho, top, int(np.isnan(rho).sum()))
+
+
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
     if images.ndim != 4 or len(images) == 0:
         raise ArgumentError(
@@ -265,142 +350,3 @@ def _maps_or_nan(
         return _maps(explainer, model, images, targets)
     except NumericalError:
         return np.full_like(like, np.nan)
-
-
-@contextmanager
-def restored(model: nn.Module) -> Iterator[None]:
-    """Restore parameters, buffers and the random state to the bit, even after an error.
-
-    Tensors are overwritten and restored in place, never replaced, so that references to them (of an
-    optimiser or an explainer) stay valid before, during and after.
-
-    >>> net = nn.Linear(2, 2)
-    >>> before = net.weight.clone()
-    >>> with restored(net):
-    ...     net.reset_parameters()
-    >>> torch.equal(net.weight, before)
-    True
-    """
-    modules = [(m, dict(m._parameters), dict(m._buffers)) for m in model.modules()]
-    tensors = {id(t): t for _, p, b in modules for t in (*p.values(), *b.values()) if t is not None}
-    copies = [(t, t.detach().clone()) for t in tensors.values() if not _expanded(t)]
-    devices = sorted({t.device.index or 0 for t in tensors.values() if t.is_cuda})
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            for module, parameters, buffers in modules:
-                module._parameters.update(parameters)
-                module._buffers.update(buffers)
-            with torch.inference_mode():  # inference tensors can be written to only here
-                for tensor, values in copies:
-                    tensor.copy_(values)
-
-
-def stages_of(
-    model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
-    layers: Sequence[str] | None = None,
-) -> dict[str, list[nn.Module]]:
-    """Return the stages from the head downwards, each with its modules that have parameters.
-
-    Without `layers` every module that has parameters of its own is a stage, and the last to run
-    comes first. Modules that did not run, by themselves or in a parent, are left out.
-
-    Raises:
-        ArgumentError: no module with parameters runs in a stage, or in the model.
-        LayerError: a layer does not exist.
-
-    >>> net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(8, 2))
-    >>> list(stages_of(net, torch.zeros(1, 3, 4, 4)))
-    ['2', '0']
-    """
-    started = _started(model, images)
-    names = layer_names(model)
-    when: dict[str, int] = {}
-    for name, module in names.items():
-        # The out_proj of attention does not run: its parent reads the weights.
-        parent = names[name.rpartition(".")[0]] if name else module
-        at = started.get(module, started.get(parent))
-        if at is not None and _own(module):
-            when[name] = at
-    stages = {name: [names[name]] for name in when}
-    if layers is not None:
-        for layer in layers:
-            find_layer(model, layer)
-        inside = {w: [n for n in when if n == w or n.startswith(f"{w}.")] for w in layers}
-        stages = {w: [names[n] for n in members] for w, members in inside.items()}
-        when = {w: max((when[n] for n in members), default=0) for w, members in inside.items()}
-    empty = [name for name, modules in stages.items() if not modules]
-    if empty or not stages:
-        place = f"Layer {empty[0]!r}" if empty else "The model"
-        raise ArgumentError(f"{place} has no parameters that run: there is nothing to randomise.")
-    return dict(sorted(stages.items(), key=lambda stage: -when[stage[0]]))
-
-
-def redrawn(
-    modules: Sequence[nn.Module], *, draw: str, seed: int | Sequence[int], done: set[int]
-) -> None:
-    """Randomise the parameters of modules, except those in `done`, and add them to `done`.
-
-    `initial` calls the module's own `reset_parameters` (which resets the statistics of a
-    normalisation too), or permutes entries if there is none. `shuffled` permutes the entries of
-    each parameter.
-
-    >>> net = nn.Linear(1, 3, bias=False)
-    >>> values = sorted(net.weight.flatten().tolist())
-    >>> redrawn([net], draw="shuffled", seed=1, done=set())
-    >>> sorted(net.weight.flatten().tolist()) == values
-    True
-    """
-    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-    with torch.inference_mode():
-        for module in modules:
-            own = [p for p in _own(module) if id(p) not in done]
-            tied = [(p, p.clone()) for p in _own(module) if id(p) in done]
-            reset: Callable[[], Any] | None = getattr(module, "reset_parameters", None)
-            if draw == "initial" and reset is not None:
-                reset()
-            else:
-                for parameter in own:
-                    _shuffle(parameter)
-            for (
-                parameter,
-                values,
-            ) in tied:  # randomised at an earlier stage, in another module
-                parameter.copy_(values)
-            done.update(id(p) for p in own)
-
-
-def _expanded(tensor: Tensor) -> bool:
-    """Whether entries share memory, so that the tensor cannot be written to and needs no copy."""
-    return any(
-        step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)
-    )
-
-
-def _shuffle(parameter: Tensor) -> None:
-    order = torch.randperm(parameter.numel()).to(parameter.device)  # equal on every device
-    parameter.copy_(parameter.flatten()[order].view_as(parameter))
-
-
-def _own(module: nn.Module) -> list[nn.Parameter]:
-    return [p for p in module._parameters.values() if p is not None]
-
-
-def _started(model: nn.Module, images: Tensor) -> Mapping[nn.Module, int]:
-    """Return when each module starts its last run: a container starts before its children."""
-    started: dict[nn.Module, int] = {}
-    count = iter(range(1 << 62))
-
-    def hook(module: nn.Module, _inputs: Any) -> None:
-        started[module] = next(count)
-
-    with borrowed(model), torch.no_grad():
-        handles = [m.register_forward_pre_hook(hook) for m in model.modules()]
-        try:
-            run(model, images)
-        finally:
-            for handle in handles:
-                handle.remove()
-    return started

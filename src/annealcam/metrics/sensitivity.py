@@ -1,4 +1,4 @@
-"""Class sensitivity: the similarity of one image's maps of two classes."""
+"""Similarity of maps: of one image's maps of two classes, and of a map with the evidence."""
 
 from __future__ import annotations
 
@@ -88,6 +88,47 @@ def other_classes(
     cost = sign * logits.astype(np.float64)
     cost[np.arange(len(logits)), targets] = np.inf
     return np.argmin(cost, axis=1)
+
+
+def fidelity(
+    map_: Float[Array, "h w"], evidence: Float[Array, "..."], *, signed: bool = False
+) -> float:
+    """Return the cosine of a drawn map with the positive evidence map.
+
+    <L, G+> / (|L| |G+|) with G+ = ReLU(G), in [-1, 1], higher is better
+
+    The evidence map G is the sum of the contribution maps of all feature maps; L is usually the sum
+    of those of a selection. The result is NaN where one of them is zero.
+
+    Args:
+        map_: the drawn map L.
+        evidence: the evidence map G of the same layer.
+        signed: whether to compare with G itself, negative evidence included.
+
+    Raises:
+        ArgumentError: the maps differ in size, or one of them is not finite.
+
+    Source: docs/metrics.md.
+
+    >>> fidelity(np.array([[3.0, 4.0]]), np.array([[1.0, -9.0]]))
+    0.6
+    """
+    if map_.shape != evidence.shape:
+        raise ArgumentError(
+            f"map_ and evidence have shapes {map_.shape} and {evidence.shape}: give maps of one "
+            "layer."
+        )
+    if not (np.isfinite(map_).all() and np.isfinite(evidence).all()):
+        raise ArgumentError("map_ and evidence: one of them holds NaN or infinity.")
+    drawn, ideal = (_scaled(values) for values in (map_, evidence if signed else evidence.clip(0)))
+    norms = float(np.linalg.norm(drawn) * np.linalg.norm(ideal))
+    return float(np.clip((drawn * ideal).sum() / norms, -1.0, 1.0)) if norms else math.nan
+
+
+def _scaled(values: Float[Array, "h w"]) -> Float[Array, "h w"]:
+    """Return the map with a largest absolute value of 1, so that squares stay in range."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return values.astype(np.float64) / largest if largest else values.astype(np.float64)
 
 
 def rank_correlation(a: Float[Array, "n h w"], b: Float[Array, "n h w"]) -> Float[Array, " n"]:
