@@ -6,7 +6,8 @@ import typer
 from annealcam.attribution.importance import IMPORTANCES
 from annealcam.cli.main import app
 from annealcam.evaluation.scores import METRICS
-from annealcam.models.load import DEFAULT_MODEL, SHIPPED
+from annealcam.models.libraries import LITE
+from annealcam.models.loaded import SHIPPED
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.settings import PRESETS
 from annealcam.study.config import PRESETS as STUDIES
@@ -23,7 +24,7 @@ def help_of(command, option):
 @pytest.mark.parametrize(
     ("command", "option", "names"),
     [
-        ("explain", "model", [DEFAULT_MODEL, *SHIPPED]),
+        ("explain", "model", [*LITE, *SHIPPED]),
         ("explain", "importance", IMPORTANCES),
         ("explain", "preset", [name for name in PRESETS if name]),
         ("explain", "sampler", SAMPLERS),

