@@ -14,7 +14,7 @@ from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import targets_of
 from annealcam.errors import ArgumentError
-from annealcam.metrics.masked import inspect_layer, logits_under
+from annealcam.metrics.masked import logits_under
 
 # Even steps of log(beta / (1 - beta)) from beta = 0.25: most maps enter close to beta = 1.
 BETAS = (*(x / (1 + x) for x in np.geomspace(1 / 3, 3e4, 40).tolist()), 1.0)
@@ -98,12 +98,13 @@ def channel_faithfulness(
             f"{len(selected)} selections and {len(targets)} targets for {len(images)} images: "
             "give one of each for every image, of at least one image."
         )
-    masked = inspect_layer(model, images[:1], layer)
-    kept = np.stack([_kept(channels, masked.maps, layer) for channels in selected])[:, None]
-    every = np.ones_like(kept)
-    logits = logits_under(
-        model, images, masked, np.concatenate([every, ~every, kept, ~kept], axis=1)
-    )
+
+    def masks(maps: int) -> Bool[Array, "n 4 maps"]:
+        kept = np.stack([_kept(channels, maps, layer) for channels in selected])[:, None]
+        every = np.ones_like(kept)
+        return np.concatenate([every, ~every, kept, ~kept], axis=1)
+
+    logits = logits_under(model, images, layer, masks)
     z, p = _of_targets(logits, targets)
     return ChannelFaithfulness(z[:, 0], z[:, 2], z[:, 3], z[:, 1], p[:, 0], p[:, 2], p[:, 3])
 
@@ -129,12 +130,13 @@ def faithfulness_of_many(
     """
     if not len(selections):
         raise ArgumentError("selections is empty: give at least one selection.")
-    masked = inspect_layer(model, image[None], layer)
-    kept = np.stack([_kept(channels, masked.maps, layer) for channels in selections])
-    every = np.ones_like(kept[:1])
-    logits = logits_under(
-        model, image[None], masked, np.concatenate([every, ~every, kept, ~kept])[None]
-    )
+
+    def masks(maps: int) -> Bool[Array, "1 masks maps"]:
+        kept = np.stack([_kept(channels, maps, layer) for channels in selections])
+        every = np.ones_like(kept[:1])
+        return np.concatenate([every, ~every, kept, ~kept])[None]
+
+    logits = logits_under(model, image[None], layer, masks)
     z, p = (values[0] for values in _of_targets(logits, [target]))
     m = len(selections)
     return ChannelFaithfulness(
@@ -144,12 +146,12 @@ def faithfulness_of_many(
 
 
 def _of_targets(
-    logits: Float[Tensor, "n masks classes"], targets: Sequence[int]
+    logits: Float[Array, "n masks classes"], targets: Sequence[int]
 ) -> tuple[Float[Array, "n masks"], Float[Array, "n masks"]]:
     """Return the logit and the probability of each image's target under each mask."""
-    chosen = targets_of(logits[:, 0], targets)
-    rows = torch.arange(len(logits))
-    return logits[rows, :, chosen].numpy(), logits.softmax(dim=-1)[rows, :, chosen].numpy()
+    z = torch.from_numpy(logits)
+    chosen, rows = targets_of(z[:, 0], targets), torch.arange(len(z))
+    return z[rows, :, chosen].numpy(), z.softmax(dim=-1)[rows, :, chosen].numpy()
 
 
 def logits_by_size(
@@ -167,12 +169,14 @@ def logits_by_size(
     ...     net, torch.randn(1, 3, 8, 8), layer="1", orders=np.arange(4)[None], targets=[0]).shape
     (1, 5)
     """
-    masked = inspect_layer(model, images[:1], layer)
     n, ranked = orders.shape
-    rank = np.full((n, masked.maps), ranked)
-    np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
-    masks = rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
-    return _of_targets(logits_under(model, images, masked, masks), targets)[0]
+
+    def masks(maps: int) -> Bool[Array, "n sizes maps"]:
+        rank = np.full((n, maps), ranked)
+        np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
+        return rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
+
+    return _of_targets(logits_under(model, images, layer, masks), targets)[0]
 
 
 def maps_for_share(

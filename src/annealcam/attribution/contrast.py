@@ -1,0 +1,102 @@
+"""The score that is explained: the logit of a class, or its lead over other classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from annealcam.attribution.targets import resolve_target
+from annealcam.errors import TargetError
+
+Against: TypeAlias = int | str | Sequence[int] | None
+NAMED = ("next", "rest")
+
+
+def resolve_against(against: Any, classes: Sequence[str] | None) -> Against:
+    """Return a contrast with its classes as indices; None, "next" and "rest" stay as they are.
+
+    Raises:
+        TargetError: no such class, or an empty list of classes.
+
+    >>> resolve_against(["dog", 2], ["cat", "dog", "fox"])
+    [1, 2]
+    """
+    if against is None or (isinstance(against, str) and against in NAMED):
+        return against
+    if isinstance(against, Sequence) and not isinstance(against, str):
+        if not against:
+            raise TargetError("against=[]: an empty list; give at least one class, or None")
+        return [_class(each, classes) for each in against]
+    return _class(against, classes)
+
+
+def _class(against: Any, classes: Sequence[str] | None) -> int:
+    if isinstance(against, bool) or not (isinstance(against, str) or hasattr(against, "__index__")):
+        raise TargetError(
+            f"against={against!r}: give 'next', 'rest', a class (index or name), or a list of them"
+        )
+    each = against if isinstance(against, str) else against.__index__()
+    try:
+        found = resolve_target(each, classes)
+    except TargetError as error:
+        raise TargetError(str(error).replace("target=", "against=", 1)) from None
+    assert found is not None  # only None resolves to None
+    return found
+
+
+def score_weights(
+    logits: Float[Tensor, "n classes"], targets: Int[Tensor, " n"], against: Against = None
+) -> Float[Tensor, "n classes"]:
+    """Return the weights w of the score s = sum_j w_j z_j of each image; 1 for its target c.
+
+    against None:     s = z_c
+    against "next":   s = z_c - z_j, j the most likely of the other classes
+    against "rest":   s = z_c - sum_j q_j z_j, q the softmax over the other classes; its gradient is
+                      that of the log-odds log p_c / (1 - p_c)
+    against classes:  s = z_c less the mean of their logits
+
+    The weights are constants: no gradient flows through q.
+
+    Raises:
+        TargetError: a class does not exist, or is the target itself.
+
+    >>> z, c = torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0])
+    >>> score_weights(z, c, "next"), score_weights(z, c, [1, 2])
+    (tensor([[ 1.,  0., -1.]]), tensor([[ 1.0000, -0.5000, -0.5000]]))
+    """
+    weights = torch.zeros_like(logits)
+    rows = torch.arange(len(logits), device=logits.device)
+    if against is not None:
+        if logits.shape[1] < 2:
+            raise TargetError(f"against={against!r}: the model has one class; nothing to contrast")
+        weights -= _others(logits, targets, against)
+    weights[rows, targets] = 1.0
+    return weights
+
+
+def _others(
+    logits: Float[Tensor, "n classes"], targets: Int[Tensor, " n"], against: Any
+) -> Float[Tensor, "n classes"]:
+    """Return the weights of the other classes, which sum to 1."""
+    others = logits.scatter(1, targets[:, None], -torch.inf)
+    if against == "rest":
+        return others.softmax(dim=1)
+    if against == "next":
+        return torch.zeros_like(logits).scatter(1, others.argmax(dim=1, keepdim=True), 1.0)
+    classes = [against] if isinstance(against, int) else list(against)
+    for j in classes:
+        if not 0 <= j < logits.shape[1]:
+            raise TargetError(f"against={j}: the model has classes 0 to {logits.shape[1] - 1}")
+        if (targets == j).any():
+            raise TargetError(
+                f"against={j}: is the explained class of image "
+                f"{int((targets == j).nonzero()[0])}; contrast it with another one"
+            )
+    weights = torch.zeros_like(logits)
+    for j in classes:
+        weights[:, j] += 1.0 / len(classes)
+    return weights
