@@ -1,0 +1,1 @@
+"""What the evidence objective gains and what it does not: the figures of docs/selection.md."""
