@@ -22,6 +22,9 @@ CASES = {
     "ac.SelectionProblem([1.0], [[0.0]], cardinality=0.5)": "cardinality=0.5: must be",
     "ac.anneal(p, convention='unit', normalisation='unit')": "convention, normalisation: give",
     "ac.solve(p, sampler=3)": "sampler=int",
+    "inclusion(p, 'x')": "n: must be an array of numbers",
+    "inclusion(p, [1, 0], temperature='x')": "temperature='x': must be a number",
+    "stand_ins(p, [[1, 0]])": "n: must be one selection (d,), not the shape (1, 2)",
     "WeightSector(5.0, 2)": "d=5.0: must be a whole number",
 }
 CODE = """
@@ -29,6 +32,7 @@ import json, sys
 import annealcam as ac
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.annealing.simulation.subspace import WeightSector
+from annealcam.samplers import inclusion, stand_ins
 p = ac.SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]])
 def outcome(case):
     try:

@@ -1,5 +1,11 @@
 from .annealing import select_by_annealing as select_by_annealing
 from .baselines import greedy as greedy, random_k as random_k, topk_relevance as topk_relevance
+from .core_maps import (
+    Inclusion as Inclusion,
+    StandIn as StandIn,
+    inclusion as inclusion,
+    stand_ins as stand_ins,
+)
 from .exact import solve_exact as solve_exact
 from .heuristics import (
     path_integral as path_integral,
