@@ -32,6 +32,7 @@ LEVELS = (
     ("explanation",),
     ("attribution",),
     ("models", "metrics"),
+    ("sets",),
     ("settings",),
     ("pipeline",),
     ("atlas", "data", "training", "interop"),
@@ -49,6 +50,7 @@ FOREIGN = {  # what the modules of a package never import
     "attribution": {"dimod", "dwave"},
     "models": {"dimod", "dwave"},
     "metrics": {"dimod", "dwave", "pyarrow"},
+    "sets": {"dimod", "dwave", "pyarrow"},
     "data": {"torch", "dimod"},
     "training": {"dimod"},
     "interop": {"dimod"},
@@ -237,7 +239,8 @@ def test_public_functions_have_docstrings_with_an_example_somewhere():
     import annealcam as ac
 
     results = ("AnnealPath", "AnnealResult", "BatchResult", "ExactSolution", "Explanation",
-               "MinimumGap", "Selection", "SpectrumCurve", "TauSweep")  # fmt: skip
+               "FlipSet", "MinimumGap", "Selection", "SpectrumCurve", "SufficientSet",
+               "TauSweep")  # fmt: skip
     for name in ac.__all__:
         if name not in ("__version__", "errors", *results):
             assert ">>>" in getattr(ac, name).__doc__, name

@@ -1,0 +1,225 @@
+"""The fewest maps without which a prediction changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from annealcam._internal.text import short_repr
+from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
+from annealcam.attribution.targets import resolve_targets
+from annealcam.errors import ArgumentError, TargetError
+from annealcam.sets.masked_runs import MapEffects, MaskedRuns, each_image, measure_effects
+from annealcam.sets.masked_search import BUDGET, fewest_by_search, rows_to_masks
+from annealcam.sets.sorting import Found, fewest_by_sorting
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FlipSet:
+    """The fewest maps without which another class is above the target.
+
+    Attributes:
+        channels: the maps, in descending order of what each alone adds to the margin; empty where
+            a competitor is above the target with all maps, or where no set was found.
+        competitor: the class that is above the target without them; None if no set was found.
+        margin: z_target - z_competitor with all maps, which the set outweighs; without a set that
+            of the nearest competitor.
+        margin_without: the same without the set, measured by masking, negative if `flipped`;
+            without a set the same with no map at all.
+        proved: whether no smaller set exists; without a set, whether none exists.
+        target: the class.
+        maps: number of maps of the layer.
+        layer: the module's name.
+        linear: whether the effects of the maps on the logits add up.
+        restricted: whether only some of the other classes were competitors.
+        runs: number of masks that the network has run under.
+        target_name, competitor_name: None where the classes have no names.
+    """
+
+    channels: Int[Array, " k"]
+    competitor: int | None
+    margin: float
+    margin_without: float
+    proved: bool
+    target: int
+    maps: int
+    layer: str
+    linear: bool
+    restricted: bool
+    runs: int
+    target_name: str | None = None
+    competitor_name: str | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "FlipSet", k=len(self.channels), competitor=self.competitor_name or self.competitor,
+            margin=self.margin, proved=self.proved,
+        )  # fmt: skip
+
+    @property
+    def flipped(self) -> bool:
+        """Whether there is a set without which a competitor is above the target."""
+        return self.competitor is not None
+
+    @property
+    def sentence(self) -> str:
+        """The result in one sentence."""
+        target = self.target_name or f"class {self.target}"
+        competitor = self.competitor_name or f"class {self.competitor}"
+        k = len(self.channels)
+        if not self.flipped:
+            other = "a competitor" if self.restricted else "another class"
+            state = "There is" if self.proved else "The search found"
+            return f"{state} no set of maps without which {other} is above {target}."
+        if k == 0:
+            return f"With all {self.maps} maps {competitor} is above {target} already."
+        which = f"these {k} of {self.maps} maps" if k > 1 else f"this one of {self.maps} maps"
+        effect = f"{competitor} is above {target}"
+        if not self.restricted:
+            effect = f"the prediction changes from {target} to {competitor}"
+        proof = "no smaller set does that" if self.proved else "a smaller set may exist"
+        return f"Without {which} {effect}; {proof}."
+
+
+def flip_set(
+    model: nn.Module,
+    image: Float[Tensor, "*batch channels height width"],
+    *,
+    layer: str | nn.Module | None = None,
+    target: int | str | Sequence[int] | None = None,
+    against: int | str | Sequence[int | str] | None = None,
+    class_names: Sequence[str] | None = None,
+    budget: int = BUDGET,
+) -> FlipSet | list[FlipSet]:
+    """Return the fewest feature maps without which the prediction changes, and to which class.
+
+    Maps are removed by setting them to zero at the layer. The smallest set S is sought for which
+    some competitor j has
+
+        z_j(without S) > z_c(without S);    a tie of logits is no flip
+
+    If all that follows the layer is linear in the maps (pooling, flattening, one linear layer),
+    map a adds r_aj to the margin m_j = z_c - z_j, whatever the other maps do. The fewest maps for
+    the competitor j are then the shortest beginning of the r_aj in descending order that sums to
+    more than m_j, and the least number over all competitors is the answer, with proof. Whether
+    effects add up is measured, on each map alone, on all and on random halves of them. Otherwise
+    rankings of single maps are a first guess, and a search by masking improves it; it is proved
+    only if all smaller sets have been tried. Every set is confirmed by a run without it.
+
+    Args:
+        model: an image classifier; it is not changed.
+        image: (3, H, W), or (n, 3, H, W) for a list of results; already normalised.
+        layer: a module's name, or the module itself; None takes the default layer of `explain`.
+        target: the class c, by index or by name; one for each image, or one for all; None takes
+            the predicted class.
+        against: the competitors, a class or a list of classes by index or by name; `next` takes
+            the class of the highest logit beside c, None or `rest` all other classes.
+        class_names: for the result, and for classes by name.
+        budget: number of masked runs of the search, beyond those of single maps.
+
+    Returns:
+        the result, or a list of one for each image. Where no set of maps puts a competitor above
+        the target, `flipped` is False.
+
+    Raises:
+        ArgumentError: an argument is not valid, or the network has a single class.
+        TargetError: there is no such class, or a competitor is the target itself.
+        AnnealcamError: as `annealcam.explain`, for the layer and the model.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> s = flip_set(net, torch.randn(3, 8, 8), layer="1")
+    >>> s.linear, s.proved, s.flipped == (s.margin_without < 0)
+    (True, True, True)
+    """
+    budget = whole("budget", budget, least=1)
+    runs_of_images = each_image(model, image, layer=layer, target=target, class_names=class_names)
+    results = [_flip_set(runs, against, budget) for runs in runs_of_images]
+    return results if image.ndim == 4 else results[0]
+
+
+def _flip_set(runs: MaskedRuns, against: Any, budget: int) -> FlipSet:
+    effects = measure_effects(runs)
+    z, c = effects.every, runs.target
+    competitors = competitors_of(against, z, c, runs.class_names)
+    found = _fewest(runs, effects, competitors, budget)
+    without = effects.none
+    if found.rows is not None:
+        removed = rows_to_masks(found.rows[None], len(runs.channels))
+        without = runs.removed(removed)[0] if len(found.rows) else z
+    nearest = int(competitors[(without if found.rows is not None else z)[competitors].argmax()])
+    competitor = None if found.rows is None else nearest
+    rows = np.arange(0) if found.rows is None else found.rows
+    gains = effects.alone[rows, c] - effects.alone[rows, nearest]
+    return FlipSet(
+        channels=runs.channels[rows[np.argsort(-gains, kind="stable")]],
+        competitor=competitor,
+        margin=float(z[c] - z[nearest]),
+        margin_without=float(without[c] - without[competitors].max()),
+        proved=found.proved,
+        target=c,
+        maps=runs.maps,
+        layer=runs.layer,
+        linear=effects.add_up,
+        restricted=len(competitors) < len(z) - 1,
+        runs=runs.runs,
+        target_name=runs.class_name(c),
+        competitor_name=runs.class_name(competitor),
+    )
+
+
+def _fewest(
+    runs: MaskedRuns, effects: MapEffects, competitors: Int[Array, " rivals"], budget: int
+) -> Found:
+    """Return the fewest rows: by sorting if effects add up and a run confirms it, or by search."""
+    z, c = effects.every, runs.target
+    if z[competitors].max() > z[c]:
+        return Found(np.arange(0), True)
+    if effects.add_up:
+        gains = effects.alone[:, [c]] - effects.alone[:, competitors]
+        found = fewest_by_sorting(gains, z[c] - z[competitors], slack=2 * effects.tolerance)
+        if found.rows is None:
+            return found
+        without = runs.removed(rows_to_masks(found.rows[None], len(runs.channels)))[0]
+        if without[competitors].max() > without[c]:
+            return found
+    return fewest_by_search(runs, effects, competitors, budget=budget)
+
+
+def competitors_of(
+    against: Any, logits: Float[Array, " classes"], target: int, names: Sequence[str] | None
+) -> Int[Array, " rivals"]:
+    """Return the competitors of a class that `against` means, as `flip_set` takes it.
+
+    Raises:
+        ArgumentError: there is a single class, or `against` is an empty list.
+        TargetError: there is no such class, or it is the target.
+
+    >>> competitors_of("next", np.array([3.0, 1.0, 2.0]), 0, None)
+    array([2])
+    """
+    others = np.delete(np.arange(len(logits)), target)
+    if not len(others):
+        raise ArgumentError("model: it has a single class, so that no prediction can change")
+    if against is None or against == "rest":
+        return others
+    if against == "next":
+        return others[[logits[others].argmax()]]
+    try:
+        chosen = resolve_targets(against, names)
+    except TargetError as error:
+        raise TargetError(str(error).replace("target=", "against=", 1)) from None
+    classes = np.unique(np.atleast_1d(np.array(chosen, dtype=np.int64)))
+    if not len(classes):
+        raise TargetError("against=[]: an empty list; give at least one class, or None")
+    if not 0 <= classes[0] <= classes[-1] < len(logits):
+        wrong = classes[-1] if classes[0] >= 0 else classes[0]
+        raise TargetError(f"against={wrong}: the model has classes 0 to {len(logits) - 1}")
+    if target in classes:
+        raise TargetError(f"against={target}: this is the target; give other classes")
+    return classes

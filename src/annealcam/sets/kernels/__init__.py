@@ -1,0 +1,1 @@
+"""Compiled loops of the sets of maps."""
