@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,9 +12,9 @@ from torch import Tensor, nn
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.attribution.targets import resolve_targets
+from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.errors import ArgumentError, TargetError
-from annealcam.sets.masked_runs import MapEffects, MaskedRuns, each_image, measure_effects
+from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, measure_effects
 from annealcam.sets.masked_search import BUDGET, fewest_by_search, rows_to_masks
 from annealcam.sets.sorting import Found, fewest_by_sorting
 
@@ -132,29 +131,33 @@ def flip_set(
         TargetError: there is no such class, or a competitor is the target itself.
         AnnealcamError: as `annealcam.explain`, for the layer and the model.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> s = flip_set(net, torch.randn(3, 8, 8), layer="1")
     >>> s.linear, s.proved, s.flipped == (s.margin_without < 0)
     (True, True, True)
     """
     budget = whole("budget", budget, least=1)
-    runs_of_images = each_image(model, image, layer=layer, target=target, class_names=class_names)
-    results = [_flip_set(runs, against, budget) for runs in runs_of_images]
+    resolved = resolve_against(against, class_names)
+    results = for_each_image(
+        lambda runs: _flip_set(runs, resolved, budget), model, image, layer=layer, target=target,
+        class_names=class_names,
+    )  # fmt: skip
     return results if image.ndim == 4 else results[0]
 
 
-def _flip_set(runs: MaskedRuns, against: Any, budget: int) -> FlipSet:
+def _flip_set(runs: MaskedRuns, against: Against, budget: int) -> FlipSet:
     effects = measure_effects(runs)
     z, c = effects.every, runs.target
-    competitors = competitors_of(against, z, c, runs.class_names)
+    competitors = competitors_of(against, z, c)
     found = _fewest(runs, effects, competitors, budget)
+    rows = np.arange(0) if found.rows is None else found.rows
     without = effects.none
     if found.rows is not None:
-        removed = rows_to_masks(found.rows[None], len(runs.channels))
-        without = runs.removed(removed)[0] if len(found.rows) else z
-    nearest = int(competitors[(without if found.rows is not None else z)[competitors].argmax()])
+        without = runs.removed(rows_to_masks(rows[None], len(runs.channels)))[0]
+    flipped = z if found.rows is None else without
+    nearest = int(competitors[flipped[competitors].argmax()])
     competitor = None if found.rows is None else nearest
-    rows = np.arange(0) if found.rows is None else found.rows
     gains = effects.alone[rows, c] - effects.alone[rows, nearest]
     return FlipSet(
         channels=runs.channels[rows[np.argsort(-gains, kind="stable")]],
@@ -192,15 +195,15 @@ def _fewest(
 
 
 def competitors_of(
-    against: Any, logits: Float[Array, " classes"], target: int, names: Sequence[str] | None
+    against: Against, logits: Float[Array, " classes"], target: int
 ) -> Int[Array, " rivals"]:
-    """Return the competitors of a class that `against` means, as `flip_set` takes it.
+    """Return the competitors of a class, for the result of `resolve_against`.
 
     Raises:
-        ArgumentError: there is a single class, or `against` is an empty list.
+        ArgumentError: there is a single class.
         TargetError: there is no such class, or it is the target.
 
-    >>> competitors_of("next", np.array([3.0, 1.0, 2.0]), 0, None)
+    >>> competitors_of("next", np.array([3.0, 1.0, 2.0]), 0)
     array([2])
     """
     others = np.delete(np.arange(len(logits)), target)
@@ -210,16 +213,13 @@ def competitors_of(
         return others
     if against == "next":
         return others[[logits[others].argmax()]]
-    try:
-        chosen = resolve_targets(against, names)
-    except TargetError as error:
-        raise TargetError(str(error).replace("target=", "against=", 1)) from None
-    classes = np.unique(np.atleast_1d(np.array(chosen, dtype=np.int64)))
-    if not len(classes):
-        raise TargetError("against=[]: an empty list; give at least one class, or None")
-    if not 0 <= classes[0] <= classes[-1] < len(logits):
-        wrong = classes[-1] if classes[0] >= 0 else classes[0]
-        raise TargetError(f"against={wrong}: the model has classes 0 to {len(logits) - 1}")
-    if target in classes:
-        raise TargetError(f"against={target}: this is the target; give other classes")
+    classes = np.unique(np.atleast_1d(against))
+    for j in classes.tolist():
+        if j not in others:
+            problem = (
+                "is the target; give another class"
+                if j == target
+                else f"the model has classes 0 to {len(logits) - 1}"
+            )
+            raise TargetError(f"against={j}: {problem}")
     return classes

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
+from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.forward_pass import as_batch, run_forward
-from annealcam.metrics.masked import MaskedLayer, inspect_layer, logits_under
+from annealcam.attribution.replay import Rest, behind
+from annealcam.metrics.masked import CHUNK
 
 ADDS_UP = 1e-5  # largest error of a sum of effects, as a share of their absolute sum
 CHECKS = 8  # random halves of the maps whose effects are added up
 
+Result = TypeVar("Result")
+
 
 class MaskedRuns:
-    """Runs of a network on one image with some maps of a layer set to zero.
+    """Runs of what lies behind a layer, for one image, with some maps of the layer set to zero.
 
     Attributes:
         layer: the module's name.
@@ -34,17 +39,18 @@ class MaskedRuns:
 
     def __init__(
         self,
-        model: nn.Module,
-        image: Float[Tensor, "1 colours height width"],
-        masked: MaskedLayer,
+        maps: Float[Tensor, "1 maps h w"],
+        rest: Rest,
         *,
         layer: str,
-        channels: Int[Array, " m"],
         target: int,
         class_names: Sequence[str] | None,
+        dead: int = 0,
     ) -> None:
-        self._model, self._image, self._masked = model, image, masked
-        self.layer, self.maps, self.channels = layer, masked.maps, channels
+        live = maps[0].flatten(1).ne(0).any(dim=1).cpu().numpy()
+        live[np.flatnonzero(~live)[:dead]] = True
+        self._maps, self._rest = maps, rest
+        self.layer, self.maps, self.channels = layer, maps.shape[1], np.flatnonzero(live)
         self.target, self.class_names = target, class_names
         self.runs = 0
 
@@ -60,7 +66,14 @@ class MaskedRuns:
         of_layer = np.zeros((len(masks), self.maps), dtype=bool)
         of_layer[:, self.channels] = masks
         self.runs += len(masks)
-        return logits_under(self._model, self._image, self._masked, of_layer[None])[0].numpy()
+        chunks = torch.split(torch.from_numpy(of_layer).to(self._maps.device), CHUNK)
+        parts = [
+            self._rest.logits(torch.where(chunk[:, :, None, None], self._maps, 0)).double().cpu()
+            for chunk in chunks
+        ]
+        logits = torch.cat(parts)
+        refuse_non_finite("logits under a mask", logits)
+        return logits.numpy()
 
     def removed(self, masks: Bool[Array, "n m"]) -> Float[Array, "n classes"]:
         """Return the logits where the maps of each mask are set to zero.
@@ -77,31 +90,36 @@ class MaskedRuns:
         return str(self.class_names[index])
 
 
-def each_image(
+def for_each_image(
+    find: Callable[[MaskedRuns], Result],
     model: nn.Module,
-    image: Tensor,
+    image: Any,
     *,
     layer: str | nn.Module | None,
     target: Any,
     class_names: Sequence[str] | None,
     dead: int = 0,
-) -> Iterator[MaskedRuns]:
-    """Yield the masked runs of each image of a batch; arguments and errors are those of `explain`.
+) -> list[Result]:
+    """Return what `find` makes of the masked runs of each image.
 
-    `dead` is the number of dead maps among the channels.
+    The model is borrowed meanwhile. Arguments and errors are those of `annealcam.explain`; `dead`
+    is the number of dead maps among the channels.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    >>> options = {"layer": "1", "target": None, "class_names": None}
+    >>> for_each_image(lambda runs: runs.maps, net, torch.randn(2, 3, 8, 8), **options)
+    [8, 8]
     """
     images = as_batch(image)
-    captured = run_forward(model, images, layer=layer, target=target, class_names=class_names)
-    maps = captured.captured.activations
-    masked = inspect_layer(model, images[:1], captured.captured.layer)
-    for i in range(len(images)):
-        live = maps[i].flatten(1).ne(0).any(dim=1).cpu().numpy()
-        live[np.flatnonzero(~live)[:dead]] = True
-        yield MaskedRuns(
-            model, images[i : i + 1], masked, layer=captured.captured.layer,
-            channels=np.flatnonzero(live), target=int(captured.captured.targets[i]),
-            class_names=class_names,
-        )  # fmt: skip
+    done = run_forward(model, images, layer=layer, target=target, class_names=class_names)
+    results = []
+    for i, c in enumerate(done.captured.targets.tolist()):
+        with behind(model, images[i : i + 1], done.captured.layer) as (maps, rest):
+            runs = MaskedRuns(
+                maps, rest, layer=done.captured.layer, target=c, class_names=class_names, dead=dead
+            )
+            results.append(find(runs))
+    return results
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,9 +164,8 @@ def measure_effects(runs: MaskedRuns) -> MapEffects:
     """Run the network on each map alone, and test whether the effects add up.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> (runs,) = each_image(
-    ...     net, torch.randn(3, 8, 8), layer="1", target=None, class_names=None)
-    >>> measure_effects(runs).add_up
+    >>> options = {"layer": "1", "target": None, "class_names": None}
+    >>> for_each_image(measure_effects, net, torch.randn(3, 8, 8), **options)[0].add_up
     True
     """
     m = len(runs.channels)

@@ -16,8 +16,9 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 from annealcam.sets.best_subset import best_subset
-from annealcam.sets.masked_runs import MaskedRuns, each_image, measure_effects
+from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, measure_effects
 from annealcam.sets.masked_search import BUDGET, best_by_search, rows_to_masks
+from annealcam.sets.sorting import Found
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +124,7 @@ def sufficient_set(
         ArgumentError: an argument is not valid, or the layer has fewer than k maps.
         AnnealcamError: as `annealcam.explain`, for the layer, the target and the model.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> s = sufficient_set(net, torch.randn(3, 8, 8), layer="1", cardinality=3)
     >>> len(s.channels), s.proved, s.bound >= s.log_probability
@@ -130,10 +132,10 @@ def sufficient_set(
     """
     budget = whole("budget", budget, least=1)
     k = whole("cardinality", cardinality, least=1)
-    runs_of_images = each_image(
-        model, image, layer=layer, target=target, class_names=class_names, dead=k
-    )
-    results = [_sufficient_set(runs, k, budget) for runs in runs_of_images]
+    results = for_each_image(
+        lambda runs: _sufficient_set(runs, k, budget), model, image, layer=layer, target=target,
+        class_names=class_names, dead=k,
+    )  # fmt: skip
     return results if image.ndim == 4 else results[0]
 
 
@@ -141,26 +143,18 @@ def _sufficient_set(runs: MaskedRuns, k: int, budget: int) -> SufficientSet:
     if k > runs.maps:
         raise ArgumentError(f"cardinality={k}: layer {runs.layer!r} has {runs.maps} maps")
     effects, c = measure_effects(runs), runs.target
-    if effects.add_up:
-        best = best_subset(effects.alone, effects.none, c, k)
-        rows, proved = best.rows, best.proved
-        bound = best.log_probability if proved else best.bound
-    else:
-        found = best_by_search(runs, effects, k, budget=budget)
-        assert found.rows is not None
-        (rows, proved), bound = found, None
-    logits = runs.kept(rows_to_masks(rows[None], len(runs.channels)))[0]
+    found, bound = _best(runs, effects, k, budget)
+    assert found.rows is not None
+    logits = runs.kept(rows_to_masks(found.rows[None], len(runs.channels)))[0]
     measured = float(log_softmax(logits)[c])
-    if effects.add_up:  # log p changes by at most twice as much as a logit
-        bound = max(bound + 2 * effects.tolerance, measured)
-    elif proved:
-        bound = measured
-    order = np.argsort(-effects.alone[rows, c], kind="stable")
+    if bound is not None or found.proved:
+        bound = measured if bound is None else max(bound, measured)
+    order = np.argsort(-effects.alone[found.rows, c], kind="stable")
     return SufficientSet(
-        channels=runs.channels[rows[order]],
+        channels=runs.channels[found.rows[order]],
         log_probability=measured,
         bound=bound,
-        proved=proved,
+        proved=found.proved,
         kept=bool(logits.argmax() == c),
         log_probability_of_all=float(log_softmax(effects.every)[c]),
         target=c,
@@ -170,3 +164,13 @@ def _sufficient_set(runs: MaskedRuns, k: int, budget: int) -> SufficientSet:
         runs=runs.runs,
         target_name=runs.class_name(c),
     )
+
+
+def _best(runs: MaskedRuns, effects: MapEffects, k: int, budget: int) -> tuple[Found, float | None]:
+    """Return a set and, if effects add up, an upper bound on the log-probability of any set."""
+    if not effects.add_up:
+        return best_by_search(runs, effects, k, budget=budget), None
+    best = best_subset(effects.alone, effects.none, runs.target, k)
+    bound = best.log_probability if best.proved else best.bound
+    # log p changes by at most twice as much as the logits
+    return Found(best.rows, best.proved), bound + 2 * effects.tolerance
