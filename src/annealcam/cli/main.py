@@ -16,7 +16,7 @@ from annealcam.cli.audit import audit
 from annealcam.cli.console import print_error, print_line
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
-from annealcam.cli.path import path
+from annealcam.cli.sets import flip, path, suffice
 from annealcam.cli.solve import compare_samplers, solve
 from annealcam.cli.study import figures, report, study
 from annealcam.cli.train import train
@@ -46,6 +46,8 @@ app.command()(layers)
 app.command()(anneal)
 app.command()(solve)
 app.command("compare-samplers")(compare_samplers)
+app.command()(flip)
+app.command()(suffice)
 app.command()(path)
 app.command()(train)
 app.command()(evaluate)
