@@ -111,6 +111,16 @@ def test_another_order_of_the_maps_is_another_order_of_the_result(d):
         assert (np.abs(difference) <= 5 * np.hypot(one.error[order], two.error) + 1e-4).all()
 
 
+@pytest.mark.parametrize("d", [12, 60])
+def test_the_unit_of_energy_does_not_matter(d):
+    problem = signed_problem(d, 5)
+    other = ac.SelectionProblem(64 * problem.h, 64 * problem.J, beta=0.5, cardinality=5)
+    n = local_search(problem)
+    one, two = inclusion(problem, n), inclusion(other, n)
+    np.testing.assert_allclose(two.probability, one.probability, rtol=1e-12)
+    assert two.lowest_energy == pytest.approx(64 * one.lowest_energy)
+
+
 @pytest.mark.parametrize("temperature", [5e-324, 1e-9, 1e-3])
 @pytest.mark.parametrize("enumerated", [20, 0])
 def test_optima_are_equally_probable_when_it_is_cold(monkeypatch, temperature, enumerated):
