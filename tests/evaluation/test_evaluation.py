@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.spatial.distance import cosine
 from typer.testing import CliRunner
 
 import annealcam as ac
@@ -17,10 +18,11 @@ from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.evaluation import evaluate
 from annealcam.evaluation.masks import mask_in_view
 from annealcam.evaluation.methods import METHODS, method_maps
-from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS
+from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS, ON_GRIDS
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import resized
+from annealcam.metrics.reference_maps import centred_gaussian
 from annealcam.metrics.removal import road
 from annealcam.metrics.sensitivity import class_sensitivity
 from annealcam.models.images import load_photo, photos_in
@@ -28,6 +30,8 @@ from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
 from tests.networks import small_network
+
+ON_PHOTOS = [name for name in METRICS if name not in ON_GRIDS]
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +53,10 @@ def network():
 
 def test_every_method_by_every_metric(photos, network):
     found = evaluate(
-        network, photos_in(photos), resolve(sampler="exact"), metrics=list(METRICS), masks={},
+        network, photos_in(photos), resolve(sampler="exact"), metrics=ON_PHOTOS, masks={},
         batch=2,
     )  # fmt: skip
-    assert len(found.lines) == len(METHODS) * len(METRICS)
+    assert len(found.lines) == len(METHODS) * len(ON_PHOTOS)
     assert len(found.rows) == 3 * len(METHODS)
     assert len(found.skipped) == 1
     assert "broken.png" in found.skipped[0]
@@ -117,6 +121,35 @@ def test_sensitivity_compares_with_the_next_likely_class(photos, network):
     expected = class_sensitivity(maps, np.stack(others)).rank_correlation
     assert column(found, "gradcam", "sensitivity") == pytest.approx(expected, abs=1e-6)
     assert np.isfinite(expected).any()
+
+
+def test_a_random_classifier_changes_the_maps_and_is_restored(photos, network):
+    weight = network.model[6].weight.detach().clone()
+    how, options = resolve(sampler="exact", seed=3), {"metrics": ["random_classifier"]}
+    found = evaluate(network, photos_in(photos), how, methods=["hirescam", "gaussian"], **options)
+    assert torch.equal(network.model[6].weight, weight)
+    _, images, maps = maps_and_images(photos, network, "hirescam")
+    targets = [row["target"] for row in found.rows if row["method"] == "hirescam"]
+    scale = float(weight.double().std(correction=0))
+    drawn = np.random.default_rng(3).standard_normal(weight.shape) * scale
+    with torch.no_grad():
+        f = network.model[:4](images).double().numpy()
+    others = np.maximum(np.einsum("na,nahw->nhw", drawn[targets], f), 0)
+    expected = class_sensitivity(maps, others).rank_correlation
+    assert column(found, "hirescam", "random_classifier") == pytest.approx(expected, abs=1e-3)
+    assert column(found, "gaussian", "random_classifier") == pytest.approx([1, 1, 1])
+
+
+def test_fidelity_is_the_cosine_with_the_evidence(photos, network):
+    how, options = resolve(sampler="exact"), {"metrics": ["fidelity"]}
+    methods = ["hirescam", "annealcam", "gaussian"]
+    found = evaluate(network, photos_in(photos), how, methods=methods, **options)
+    assert column(found, "hirescam", "fidelity") == pytest.approx([1, 1, 1])
+    _, _, evidence = maps_and_images(photos, network, "hirescam")
+    gaussian = centred_gaussian(evidence[0].shape)
+    expected = [1 - cosine(gaussian.ravel(), e.ravel()) for e in evidence]
+    assert column(found, "gaussian", "fidelity") == pytest.approx(expected, abs=1e-6)
+    assert all(0 < value < 1 for value in column(found, "annealcam", "fidelity"))
 
 
 def test_localisation_is_the_metrics_own(photos, network):
@@ -228,7 +261,7 @@ def test_the_command(photos, tmp_path, own_model):
     assert found.exit_code == 0, found.output
     assert "3 photos, own:make, layer 3" in found.output
     assert "broken.png" in found.output
-    assert {file.name for file in (tmp_path / "out").iterdir()} == set(FILES)
+    assert {file.name for file in (tmp_path / "out").iterdir()} == set(FILES) - {"grids.csv"}
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert len(told["table"]) == 4
     assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 7

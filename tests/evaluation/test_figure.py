@@ -75,3 +75,13 @@ def test_equal_tables_give_equal_files(tmp_path):
     for suffix in ("png", "svg"):
         one, two = (tmp_path / f"{name}.{suffix}" for name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_share_of_a_uniform_map_is_marked_in_a_grid():
+    figure = evaluation_figure([line("gradcam", "grid_pointing", 0.8, 0.7, 0.9, 0.25)], SIZES,
+                               title="")  # fmt: skip
+    (axes,) = figure.axes
+    assert [0.25, 0.25] in [c.get_segments()[0][:, 0].tolist() for c in axes.collections]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "share of a uniform map" in texts
+    assert "overlap of shuffled classes" not in texts

@@ -42,3 +42,15 @@ def test_a_metric_that_the_first_method_lacks():
     _, line = table_of({"a": {"x": [1.0, 2.0]}, "b": {"y": [1.0, 2.0]}})
     assert line.mean == 1.5
     assert line.minus_first is None
+
+
+def test_differences_from_gradcam_are_paired_too():
+    a, b = SCORES
+    lines = table_of({"a": {"x": a}, "gradcam": {"x": b}, "c": {"x": b + 2}}, null=0.25)
+    assert lines[0].minus_gradcam == pytest.approx((a - b).mean())
+    assert lines[0].minus_gradcam_low < lines[0].minus_gradcam < lines[0].minus_gradcam_high
+    assert lines[1].minus_gradcam is None
+    assert lines[1].minus_first == pytest.approx((b - a).mean())
+    assert (lines[2].minus_gradcam_low, lines[2].minus_gradcam_high) == pytest.approx((2.0, 2.0))
+    assert {line.null for line in lines} == {0.25}
+    assert table_of({"a": {"x": a}})[0].minus_gradcam is None

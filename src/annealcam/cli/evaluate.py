@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from annealcam.evaluation.table import Line
 
 MARKER = "evaluation.json"
-FILES = (MARKER, "table.csv", "scores.csv", "evaluation.png", "evaluation.svg")
+FILES = (MARKER, "table.csv", "scores.csv", "grids.csv", "evaluation.png", "evaluation.svg")
 MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 
 
@@ -42,10 +42,25 @@ def evaluate(
         str | None,
         typer.Option(
             help="Names of metrics separated by commas: kept, lost, insertion, deletion, road, "
-            "sensitivity, drop, increase, overlap; with masks also pointing, energy, iou."
+            "sensitivity, random_classifier, fidelity, drop, increase, overlap; grid_pointing, "
+            "grid_pointing_equal, grid_pointing_single, on grids of the photos; with masks also "
+            "pointing, energy, iou."
         ),
     ] = None,
     masks: options.Masks = None,
+    grid_side: Annotated[
+        int, typer.Option(help="Photos in a row and in a column of a grid, for grid_pointing.")
+    ] = 2,
+    grids: Annotated[
+        int | None,
+        typer.Option(
+            help="Maximum number of grids.", show_default="as many as no photo is used twice"
+        ),
+    ] = None,
+    grid_probability: Annotated[
+        float,
+        typer.Option(help="Photos make grids if their class has a probability above this."),
+    ] = 0.5,
     preset: options.Preset = None,
     cardinality: Annotated[
         int | None,
@@ -61,6 +76,7 @@ def evaluate(
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
     from annealcam._internal.files import written_aside
     from annealcam.evaluation.evaluation import evaluate as run
+    from annealcam.evaluation.grids import GridChoice
     from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import METHODS
     from annealcam.models.images import photos_in
@@ -68,6 +84,7 @@ def evaluate(
     from annealcam.settings import resolve
 
     settings = resolve(preset, seed=seed, cardinality=cardinality, max_qubits=max_qubits)
+    choice = GridChoice(grid_side, grids, grid_probability)
     names = photos_in(photos)
     root = photos if photos.is_dir() else photos.parent
     mask_files = None if masks is None else find_masks(masks, names, root)
@@ -81,6 +98,7 @@ def evaluate(
                 methods=METHODS if methods is None else methods.split(","),
                 metrics=None if metrics is None else metrics.split(","),
                 masks=mask_files,
+                grids=choice,
                 model_name=model,
                 progress=update,
             )
@@ -103,8 +121,10 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
     write_rows(table, folder / "table.csv")
-    scores = [{k: None if v != v else v for k, v in row.items()} for row in evaluation.rows]
-    write_rows(scores, folder / "scores.csv")  # NaN becomes an empty cell
+    for name, rows in (("scores.csv", evaluation.rows), ("grids.csv", evaluation.grid_rows)):
+        if rows:  # NaN becomes an empty cell
+            scores = [{k: None if v != v else v for k, v in row.items()} for row in rows]
+            write_rows(scores, folder / name)
     title = f"{_title(evaluation)}: means with 95 % bootstrap intervals"
     figure = evaluation_figure(evaluation.lines, evaluation.sizes, title=title)
     save(figure, folder, "evaluation")
@@ -126,20 +146,45 @@ def _print_result(evaluation: Evaluation, output: Path) -> None:
     print_table(["method", "maps", *meanings], rows)
     for name, meaning in meanings.items():
         print_line(f"  {name}: {meaning}")
-    print_line(f"  means over the photos{'' if brief else ', with 95 % bootstrap intervals'}")
-    for text in [*_nulls(evaluation.lines), *evaluation.notes]:
+    grids = bool(evaluation.grid_rows)
+    means = f"photos{' or grids' if grids else ''}"
+    print_line(f"  means over the {means}{'' if brief else ', with 95 % bootstrap intervals'}")
+    for text in [*_nulls(evaluation.lines), *_pairs(evaluation.lines), *evaluation.notes]:
         print_line(f"  {text}")
     for text in evaluation.skipped:
         print_error(text, label="skipped: ")
+    scores = [*(["scores.csv"] if evaluation.rows else []), *(["grids.csv"] if grids else [])]
     print_line(
-        f"  see {output}: evaluation.png, table.csv (intervals, paired differences), scores.csv"
+        f"  see {output}: evaluation.png, table.csv (intervals, paired differences), "
+        f"{', '.join(scores)}"
     )
 
 
 def _nulls(lines: list[Line]) -> list[str]:
     """Return the overlap that classes assigned at random would have."""
-    nulls = [f"{line.method} {line.null:.3f}" for line in lines if line.null is not None]
+    nulls = [
+        f"{line.method} {line.null:.3f}"
+        for line in lines
+        if line.null is not None and line.metric == "overlap"
+    ]
     return [f"overlap under shuffled classes: {', '.join(nulls)}"] if nulls else []
+
+
+def _pairs(lines: list[Line]) -> list[str]:
+    """Return the differences from Grad-CAM by the metrics on grids, paired by grid."""
+    from annealcam.evaluation.scores import ON_GRIDS
+
+    texts = []
+    for metric in ON_GRIDS:
+        pairs = [
+            f"{line.method} {line.minus_gradcam:+.3f}"
+            f" [{line.minus_gradcam_low:+.3f}, {line.minus_gradcam_high:+.3f}]"
+            for line in lines
+            if line.metric == metric and line.minus_gradcam_low is not None
+        ]
+        if pairs:
+            texts.append(f"{metric}, paired with Grad-CAM: {', '.join(pairs)}")
+    return texts
 
 
 def _cell(line: Line, *, brief: bool) -> str:

@@ -2,6 +2,7 @@ from .best_maps import best_k as best_k
 from .evaluation import Evaluation as Evaluation, evaluate as evaluate
 from .faithfulness import check_explanation as check_explanation, check_sentences as check_sentences
 from .figure import evaluation_figure as evaluation_figure
+from .grids import GridChoice as GridChoice
 from .masks import find_masks as find_masks
 from .methods import METHODS as METHODS
 from .scores import METRICS as METRICS, Metric as Metric

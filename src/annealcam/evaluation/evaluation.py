@@ -15,12 +15,22 @@ from annealcam._internal.deprecation import renamed_value
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.activations import Capture
+from annealcam.attribution.hooks import find_layer
 from annealcam.errors import ArgumentError, ImageError
+from annealcam.evaluation.grids import GridChoice, GridScores, score_grids
 from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.evaluation.methods import METHODS, RENAMED, method_maps
-from annealcam.evaluation.scores import LOCALISATION, METRICS, MethodBatch, resolve_metrics
+from annealcam.evaluation.scores import (
+    LOCALISATION,
+    METRICS,
+    ON_GRIDS,
+    MethodBatch,
+    resolve_metrics,
+)
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.evaluation.table import Line, table_of
+from annealcam.metrics.randomised import classifier_layer, random_weights
 from annealcam.metrics.sensitivity import other_classes
 from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
@@ -34,7 +44,8 @@ class Evaluation:
 
     `lines` is the table, with a `Line` for each method and metric; `rows` has the scores of each
     photo and method; `skipped` lists the photos that could not be read, with the reasons; `notes`
-    holds what else a reader must know.
+    holds what else a reader must know. `grid_rows` has the scores by the metrics on grids, of each
+    grid, cell and method.
     """
 
     lines: list[Line]
@@ -42,12 +53,13 @@ class Evaluation:
     skipped: list[str]
     notes: list[str]
     provenance: dict[str, Any]
+    grid_rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def sizes(self) -> dict[str, float | None]:
         """Mean number of maps behind each method's result; None for the reference maps."""
         counts: dict[str, list[Any]] = {}
-        for row in self.rows:
+        for row in self.rows or self.grid_rows:
             counts.setdefault(row["method"], []).append(row["maps"])
         return {
             method: None if None in sizes else float(np.mean(sizes))
@@ -80,11 +92,18 @@ def evaluate(
     methods: Sequence[str] = METHODS,
     metrics: Sequence[str] | None = None,
     masks: Mapping[str, Where] | None = None,
+    grids: GridChoice | None = None,
     batch: int = 8,
     model_name: str = "",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score methods by metrics over photos, all on one layer and the logit of the predicted class.
+
+    The metrics of grid pointing make grids of the photos themselves: of those that the network is
+    sure of, each in one grid, with different predicted classes. The classes that were predicted for
+    the single photos are explained. Photos keep their size, so that a grid of 2 x 2 photos of 224 x
+    224 pixels is an image of 448 x 448; a network that does not accept this gets photos that are
+    shrunk, which the notes state.
 
     Args:
         network: as returned by `load_model`.
@@ -95,13 +114,16 @@ def evaluate(
             of localisation if there are masks.
         masks: the object in each photo, as returned by `find_masks`: a file, boxes, or a mask of
             the whole photo. Photos without a mask have no localisation score.
+        grids: which photos make grids; None: 2 x 2, as many grids as there are without using a
+            photo twice, of photos whose predicted class has a probability above 0.5.
         batch: photos that pass through the network together.
         model_name: for the provenance.
         progress: called with a description, the number of photos done, and of all photos.
 
     Raises:
         ArgumentError: there is no photo, a method or metric is unknown, the cardinality is above
-            max_qubits, or a mask does not fit its photo.
+            max_qubits, a mask does not fit its photo, or there are too few confident photos of
+            different classes for a grid.
         ImageError: none of the photos can be read.
         AnnealcamError: as `explain`.
     """
@@ -116,29 +138,46 @@ def evaluate(
             f"cardinality={settings.cardinality}: above max_qubits={settings.max_qubits}; lower "
             "it, or raise max_qubits"
         )
-    used_masks = masks if masks and set(metrics) & set(LOCALISATION) else {}
-    skipped: list[str] = []
-    collected = _Collected(selections={method: [] for method in methods})
+    batch = whole("batch", batch, least=1)
+    skipped: dict[str, str] = {}
     network_layer = NetworkLayer.open(network, layer, _first_photo(photos), model_name=model_name)
+    grid_scores = GridScores()
+    if on_grids := [name for name in metrics if name in ON_GRIDS]:
+        grid_scores = score_grids(
+            network_layer, photos, settings, methods=methods, metrics=on_grids,
+            choice=grids or GridChoice(), batch=batch, progress=progress,
+            skip=lambda photo, error: skipped.setdefault(photo, str(error)),
+        )  # fmt: skip
+    on_photos = [name for name in metrics if name not in ON_GRIDS]
+    used_masks = masks if masks and set(metrics) & set(LOCALISATION) else {}
+    collected = _Collected(selections={method: [] for method in methods})
     for captured in capture_batches(
         network_layer,
-        ((photo, partial(load_photo, photo)) for photo in photos),
-        batch_size=whole("batch", batch, least=1),
-        skip=lambda _, error: skipped.append(str(error)),
+        ((photo, partial(load_photo, photo)) for photo in (photos if on_photos else ())),
+        batch_size=batch,
+        skip=lambda photo, error: skipped.setdefault(photo, str(error)),
     ):
-        _score(network_layer, captured, settings, metrics, used_masks, collected)
+        _score(network_layer, captured, settings, on_photos, used_masks, collected)
         if progress is not None:
             progress("evaluating", len(collected.targets) + len(skipped), len(photos))
-    lines, notes = _table(collected, methods, metrics, settings.seed)
+    lines, notes = _table(collected, methods, on_photos, settings.seed)
     if used_masks:
         notes.append(
             f"masks: {collected.in_view} of {len(collected.targets)} photos have one in view"
         )
     provenance = {
-        "model": model_name, "layer": network_layer.layer, "photos": len(collected.targets),
+        "model": model_name, "layer": network_layer.layer, "photos": len(photos) - len(skipped),
         "metrics": {name: str(METRICS[name]) for name in metrics}, **settings.as_provenance(),
+        **({"grids": grid_scores.provenance} if on_grids else {}),
     }  # fmt: skip
-    return Evaluation(lines, collected.rows, skipped, notes, provenance)
+    lines = sorted(
+        [*lines, *grid_scores.lines],
+        key=lambda line: (methods.index(line.method), metrics.index(line.metric)),
+    )
+    notes += grid_scores.notes
+    return Evaluation(
+        lines, collected.rows, list(skipped.values()), notes, provenance, grid_scores.rows
+    )
 
 
 def _first_photo(photos: Sequence[str]) -> Image.Image:
@@ -155,7 +194,7 @@ def _first_photo(photos: Sequence[str]) -> Image.Image:
 def _table(
     collected: _Collected, methods: list[str], metrics: list[str], seed: int
 ) -> tuple[list[Line], list[str]]:
-    """Return the table, method by method, and the notes on it."""
+    """Return the table of the metrics on photos, and the notes on it."""
     scores = {
         method: {
             metric: [row[metric] for row in collected.rows if row["method"] == method]
@@ -168,9 +207,7 @@ def _table(
     if "overlap" in metrics:
         overlaps, reason = overlap_lines(collected.selections, collected.targets, seed=seed)
         lines, notes = lines + overlaps, [reason] if reason else []
-    return sorted(
-        lines, key=lambda line: (methods.index(line.method), metrics.index(line.metric))
-    ), notes
+    return lines, notes
 
 
 def _score(
@@ -192,19 +229,22 @@ def _score(
     methods, before = list(collected.selections), len(collected.targets)
     seeds = [settings.seed + before + i for i in range(len(batch.keys))]
     results = method_maps(captured, settings, methods, seeds=seeds)
-    other_results = results
-    if "sensitivity" in metrics:
-        logits = captured.logits.cpu().numpy()
-        others = other_classes(logits, np.array(targets), which="next").tolist()
-        of_others = network.capture(batch.images, others)
-        other_results = method_maps(of_others, settings, methods, seeds=seeds)
+    other_results, random_results = (
+        results if other is None else method_maps(other, settings, methods, seeds=seeds)
+        for other in _other_captures(network, batch, metrics, settings.seed)
+    )
+    evidence = captured.contribution_maps.sum(dim=1).cpu().numpy()
     images = batch.images.to(captured.logits.device)
     collected.targets += targets
     collected.in_view += sum(mask is not None for mask in in_view)
     for method in methods:
+        own, others, random = (
+            [maps[method] for maps in maps_of]
+            for maps_of in (results, other_results, random_results)
+        )
         method_batch = MethodBatch(
-            network.model, images, network.layer, targets, [maps[method] for maps in results],
-            [maps[method] for maps in other_results], in_view, settings.seed,
+            network.model, images, network.layer, targets, own, others, random, evidence, in_view,
+            settings.seed,
         )  # fmt: skip
         channels = [result.channels for result in method_batch.results]
         collected.selections[method] += channels
@@ -216,3 +256,20 @@ def _score(
                  "maps": None if selected is None else len(selected),
                  **{metric: float(values[i]) for metric, values in scores.items()}}
             )  # fmt: skip
+
+
+def _other_captures(
+    network: NetworkLayer, batch: CapturedBatch[str], metrics: Sequence[str], seed: int
+) -> tuple[Capture | None, Capture | None]:
+    """Return the captures of the next likely classes and under a random classifier, if needed."""
+    captured, of_others, of_random = batch.captured, None, None
+    targets = captured.targets.tolist()
+    if "sensitivity" in metrics:
+        logits = captured.logits.cpu().numpy()
+        others = other_classes(logits, np.array(targets), which="next").tolist()
+        of_others = network.capture(batch.images, others)
+    if "random_classifier" in metrics:
+        classifier = find_layer(network.model, classifier_layer(network.model, batch.images))
+        with random_weights(classifier, seed=seed):
+            of_random = network.capture(batch.images, targets)
+    return of_others, of_random

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annealcam.attribution.cam import CAM_METHODS
-from annealcam.evaluation.scores import METRICS
+from annealcam.evaluation.scores import METRICS, ON_GRIDS
 from annealcam.evaluation.table import Line
 from annealcam.render.figures.sheets import BLUE, GREY, VERMILION, empty_sheet, legend, open_frame
 
@@ -30,7 +30,8 @@ def evaluation_figure(
     """Return the means of all methods with their intervals, a panel for each metric.
 
     The dashed line marks the mean of the first method. Grey methods do not depend on the network; a
-    grey stroke marks the overlap under shuffled classes. "no value" marks a missing mean.
+    grey stroke marks the value by chance: the overlap under shuffled classes, or the share of a
+    uniform map in a cell of a grid. "no value" marks a missing mean.
 
     Args:
         lines: the table of an evaluation, with at least one method and metric.
@@ -120,8 +121,13 @@ def _legend(
         if kind in kinds
     }
     handles[f"mean of {methods[0]}"] = Line2D([], [], color="0.55", linestyle=(0, (4, 3)))
-    if any(axes.get_title("left").startswith("overlap ") for axes in panels):
-        handles["overlap of shuffled classes"] = Line2D(
+    titles = [axes.get_title("left").split()[0] for axes in panels]
+    chance = {
+        "overlap of shuffled classes": "overlap" in titles,
+        "share of a uniform map": bool(set(titles) & set(ON_GRIDS)),
+    }
+    for meaning in (text for text, shown in chance.items() if shown):
+        handles[meaning] = Line2D(
             [], [], color="0.6", marker="|", linestyle="none", markersize=9, markeredgewidth=2
         )
     legend(figure, ncols=3 if figure.get_figwidth() > LEAST_WIDTH else 2, **handles)

@@ -20,8 +20,10 @@ class Line:
 
     `low` and `high` bound the 95 % bootstrap interval of the mean; `minus_first` is the mean
     difference from the first method on the same images, with an interval of its own. `missing`
-    counts the images without a value. Values that need more images are None. `null` is the
-    `overlap` under shuffled classes; it is None for the other metrics.
+    counts the images without a value. Values that need more images are None. `null` is the value by
+    chance of the metrics that have one: `overlap` under shuffled classes, and grid pointing of a
+    uniform map. `minus_gradcam` is the mean difference from Grad-CAM, where that is compared too
+    (None for `overlap`). For grid pointing, grids take the place of images.
     """
 
     method: str
@@ -35,15 +37,22 @@ class Line:
     minus_first_low: float | None
     minus_first_high: float | None
     null: float | None = None
+    minus_gradcam: float | None = None
+    minus_gradcam_low: float | None = None
+    minus_gradcam_high: float | None = None
 
 
 def table_of(
-    scores: Mapping[str, Mapping[str, Sequence[float] | Float[Array, " n"]]], *, seed: int = 0
+    scores: Mapping[str, Mapping[str, Sequence[float] | Float[Array, " n"]]],
+    *,
+    seed: int = 0,
+    null: float | None = None,
 ) -> list[Line]:
     """Return a line for each method and metric, from scores[method][metric] of all images.
 
     The bootstrap draws whole images, the same ones for all methods, so that differences are
-    paired. NaN marks a score without a value; it is counted as missing and never averaged.
+    paired. NaN marks a score without a value; it is counted as missing and never averaged. `null`
+    is the value by chance of all these metrics.
 
     >>> table_of({"a": {"x": [1.0, 3.0]}, "b": {"x": [1.0, float("nan")]}})[1].missing
     1
@@ -53,14 +62,27 @@ def table_of(
     for method, metrics in scores.items():
         for metric, values in metrics.items():
             column = np.asarray(values, dtype=np.float64)
-            reference = np.asarray(scores[first].get(metric, column * np.nan), dtype=np.float64)
             valid = np.isfinite(column)
-            difference = (None, None, None) if method == first else _mean(column - reference, seed)
+            minus_first, minus_gradcam = (
+                (None, None, None)
+                if method == reference or reference not in scores
+                else _mean(column - _column(scores[reference], metric, column), seed)
+                for reference in (first, "gradcam")
+            )
             lines.append(
                 Line(method, metric, int(valid.sum()), int((~valid).sum()), *_mean(column, seed),
-                     *difference)
+                     *minus_first, null, *minus_gradcam)
             )  # fmt: skip
     return lines
+
+
+def _column(
+    metrics: Mapping[str, Sequence[float] | Float[Array, " n"]],
+    metric: str,
+    like: Float[Array, " n"],
+) -> Float[Array, " n"]:
+    """Return the scores by a metric; NaN if there are none."""
+    return np.asarray(metrics.get(metric, like * np.nan), dtype=np.float64)
 
 
 def _mean(values: Float[Array, " n"], seed: int) -> tuple[float | None, float | None, float | None]:

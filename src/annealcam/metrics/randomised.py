@@ -193,7 +193,7 @@ def random_weights(layer: nn.Module, *, seed: int | Sequence[int]) -> Iterator[N
     True
     """
     with restored(layer):
-        weight = layer.weight
+        weight = layer.get_parameter("weight")
         drawn = np.random.default_rng(seed).standard_normal(tuple(weight.shape))
         with torch.inference_mode():
             scale = weight.double().std(correction=0).item()
