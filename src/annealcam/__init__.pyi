@@ -1,4 +1,4 @@
-from . import errors as errors
+from . import errors as errors, metrics as metrics
 from ._version import __version__ as __version__
 from .annealing.batch import BatchResult as BatchResult, anneal_batch as anneal_batch
 from .annealing.evolution import AnnealResult as AnnealResult, anneal as anneal

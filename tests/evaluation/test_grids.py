@@ -248,6 +248,7 @@ def test_the_command(photos, tmp_path, spelling):
     assert files == {"evaluation.json", "table.csv", "grids.csv", "evaluation.png",
                      "evaluation.svg"}  # fmt: skip
     text = " ".join(ran.output.split())
+    assert "11 photos, 2 grids, tests.evaluation.test_grids:load_colours, layer" in text
     assert "grids: 2 of 2 x 2 photos" in text
     assert "grid_pointing, paired with Grad-CAM: annealcam -0." in text
     result = json.loads((tmp_path / "out" / "evaluation.json").read_text())

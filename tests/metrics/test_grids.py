@@ -1,6 +1,8 @@
 """Grid pointing: closed forms, cells between positions, and sharpness against a search."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -133,6 +135,10 @@ def test_single_maps_are_averaged_and_those_without_a_positive_part_left_out():
 
 
 def test_the_names_are_public():
+    script = "import annealcam as ac, sys; ac.metrics; print('torch' in sys.modules); "
+    script += "print(ac.metrics.grid_pointing.__name__)"  # ac.metrics needs no import of its own
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "grid_pointing"]
     assert ac.metrics.grid_pointing is grid_pointing
     assert ac.metrics.single_map_grid_pointing is single_map_grid_pointing
 

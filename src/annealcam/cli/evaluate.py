@@ -132,7 +132,8 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
 
 def _title(evaluation: Evaluation) -> str:
     p = evaluation.provenance
-    return f"{p['photos']} photos, {p['model']}, layer {p['layer']}"
+    grids = f", {p['grids']['grids']} grids" if evaluation.grid_rows else ""
+    return f"{p['photos']} photos{grids}, {p['model']}, layer {p['layer']}"
 
 
 def _print_result(evaluation: Evaluation, output: Path) -> None:
