@@ -14,6 +14,7 @@ import numpy as np
 
 import annealcam as ac
 from annealcam.attribution.activations import capture
+from annealcam.attribution.forward_pass import run_forward
 from annealcam.attribution.hooks import find_layer
 from annealcam.metrics import (
     fidelity,
@@ -23,6 +24,8 @@ from annealcam.metrics import (
     single_map_grid_pointing,
 )
 from annealcam.metrics.randomised import classifier_layer, random_weights
+from annealcam.pipeline import explain_pass
+from annealcam.settings import resolve
 
 from ..timing import side_by_side
 from .methods import (
@@ -31,7 +34,6 @@ from .methods import (
     Array,
     Photo,
     explained,
-    explained_at_most,
     maps_of_methods,
     random_live,
     top,
@@ -52,10 +54,10 @@ def own_cells(subject: Subject, grids: Sequence[Grid], k: int, report: Report) -
         report(f"{subject.title}: grids", number, len(grids))
         images = grid.image.expand(CELLS, -1, -1, -1)
         photos = explained(
-            subject.network.model, images, layer=subject.layer, target=grid.classes, k=k,
+            subject.network.model, images, layer=subject.layer, target=grid.classes, sizes=[k],
             first=CELLS * number,
         )  # fmt: skip
-        cells = [own_cell(photo, cell) for cell, photo in enumerate(photos)]
+        cells = [own_cell(photo, cell) for cell, photo in enumerate(photos[k])]
         for name in cells[0]:
             table[name].append(float(np.nanmean([cell[name] for cell in cells])))
     return table
@@ -91,18 +93,18 @@ def single_photos(subject: Subject, sizes: Sequence[int], report: Report) -> dic
     tables: dict[str, Any] = defaultdict(lambda: defaultdict(list))
     model, predicted = subject.network.model, subject.predicted
     classifier = find_layer(model, classifier_layer(model, subject.images[:1]))
-    for k in sizes:
-        for number, images in enumerate(subject.images.split(BATCH)):
-            first = BATCH * number
-            report(f"{subject.title}: photos, k = {k}", first, len(predicted))
-            options: dict[str, Any] = {
-                "layer": subject.layer, "target": predicted[first : first + len(images)], "k": k,
-                "first": first,
-            }  # fmt: skip
-            photos = explained(model, images, **options)
-            with random_weights(classifier, seed=number):
-                random = explained(model, images, **options)
-            for photo, other in zip(photos, random, strict=True):
+    for number, images in enumerate(subject.images.split(BATCH)):
+        first = BATCH * number
+        report(f"{subject.title}: photos", first, len(predicted))
+        options: dict[str, Any] = {
+            "layer": subject.layer, "target": predicted[first : first + len(images)],
+            "sizes": sizes, "first": first,
+        }  # fmt: skip
+        photos = explained(model, images, **options)
+        with random_weights(classifier, seed=number):
+            random = explained(model, images, **options)
+        for k in sizes:
+            for photo, other in zip(photos[k], random[k], strict=True):
                 _add_photo(tables, photo, other, k)
     return tables
 
@@ -154,18 +156,18 @@ def heads(subject: Subject, sizes: Sequence[int], report: Report) -> dict[str, A
     """
     result: dict[str, Any] = defaultdict(lambda: defaultdict(list))
     model, predicted = subject.network.model, subject.predicted
-    for k in sizes:
-        for number, images in enumerate(subject.images.split(BATCH)):
-            first = BATCH * number
-            report(f"{subject.title}: k = {k}", first, len(predicted))
-            target = predicted[first : first + len(images)]
-            options: dict[str, Any] = {"layer": subject.layer, "target": target}
-            photos = explained(model, images, k=k, first=first, **options)
-            chosen = {name: [select(p) for p in photos] for name, select in SELECTORS.items()}
-            for name, choice in (("default", {}), ("preset paper", {"preset": "paper"})):
-                explanations = explained_at_most(model, images, k, **options, **choice)
-                chosen[name] = [e.selected for e in explanations]
-            masks = np.zeros((len(images), len(chosen), len(photos[0].maps)), dtype=bool)
+    for number, images in enumerate(subject.images.split(BATCH)):
+        first = BATCH * number
+        report(subject.title, first, len(predicted))
+        target = predicted[first : first + len(images)]
+        options: dict[str, Any] = {"layer": subject.layer, "target": target}
+        photos = explained(model, images, sizes=sizes, first=first, **options)
+        passed = run_forward(model, images, **options)
+        paper = [e.selected for e in explain_pass(passed, resolve("paper", sampler="local"))]
+        for k in sizes:
+            chosen = {name: [select(p) for p in photos[k]] for name, select in SELECTORS.items()}
+            chosen["preset paper, its own k"] = paper
+            masks = np.zeros((len(images), len(chosen), len(photos[k][0].maps)), dtype=bool)
             for m, selections in enumerate(chosen.values()):
                 for i, channels in enumerate(selections):
                     masks[i, m, channels] = True

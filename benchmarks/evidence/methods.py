@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import annealcam as ac
-from annealcam.attribution.activations import capture
+from annealcam.attribution.cam import cam_maps
+from annealcam.attribution.forward_pass import ForwardPass, run_forward
 from annealcam.errors import ArgumentError
+from annealcam.pipeline import explain_pass
+from annealcam.settings import resolve
 
 Array = NDArray[np.float64]
 Channels = NDArray[np.int64]
@@ -82,6 +85,8 @@ def random_live(photo: Photo, draw: int = 0) -> Channels:
     return rng.choice(photo.live, min(photo.k, len(photo.live)), replace=False)
 
 
+EVIDENCE_CHOICES = {"objective": "evidence"}
+FORMER_CHOICES = {"objective": "relative", "gradients": "plain", "map_form": "relu_of_sum"}
 EVIDENCE, RANDOM, FORMER = "evidence", "random live maps", "relative (former default)"
 SELECTORS: dict[str, Callable[[Photo], Channels]] = {
     EVIDENCE: lambda p: p.explanation.selected,
@@ -110,32 +115,39 @@ def explained(
     *,
     layer: str | None,
     target: list[int],
-    k: int,
+    sizes: Sequence[int],
     first: int = 0,
-) -> list[Photo]:
-    """Explain a batch in every way; `first` is the number of its first image."""
-    options: dict[str, Any] = {"layer": layer, "target": target}
-    explanations = ac.explain(
-        model, images, objective="evidence", cardinality=k, sampler="local", **options
-    )
-    former = explained_at_most(model, images, k, objective="relative", **options)
-    gradcam = ac.cam(model, images, **options)
-    name = explanations[0].provenance["layer"]
-    captured = capture(model, images, layer=name, targets=target, integrated=True)
+) -> dict[int, list[Photo]]:
+    """Explain a batch with each number of maps; `first` is the number of its first image.
+
+    The network runs once for all of them, as `explain` and `cam` would run it for each.
+    """
+    passed = run_forward(model, images, layer=layer, target=target)
+    captured = passed.captured
+    gradcam = cam_maps(captured.activations, captured.gradients, "gradcam").double().numpy()
     maps = captured.contribution_maps.double().numpy()
-    parts = enumerate(zip(explanations, former, gradcam, maps, strict=True))
-    return [Photo(*each, number=first + i) for i, each in parts]
+    photos = {}
+    for k in sizes:
+        ours, former = (
+            explained_at_most(model, images, passed, k, **choices)
+            for choices in (EVIDENCE_CHOICES, FORMER_CHOICES)
+        )
+        parts = enumerate(zip(ours, former, gradcam, maps, strict=True))
+        photos[k] = [Photo(*each, number=first + i) for i, each in parts]
+    return photos
 
 
 def explained_at_most(
-    model: nn.Module, images: Tensor, k: int, *, target: list[int], **options: Any
+    model: nn.Module, images: Tensor, passed: ForwardPass, k: int, **choices: Any
 ) -> list[ac.Explanation]:
     """Explain a batch with k maps each, or with all candidates where there are fewer."""
     try:
-        return ac.explain(model, images, target=target, cardinality=k, sampler="local", **options)
+        return explain_pass(passed, resolve(cardinality=k, sampler="local", **choices))
     except ArgumentError:  # fewer candidates than k in one of the images
         if len(images) == 1:
-            return explained_at_most(model, images, k - 1, target=target, **options)
-    one_by_one = zip(images.split(1), target, strict=True)
-    return [e for image, each in one_by_one
-            for e in explained_at_most(model, image, k, target=[each], **options)]  # fmt: skip
+            return explained_at_most(model, images, passed, k - 1, **choices)
+    results = []
+    for image, target in zip(images.split(1), passed.captured.targets.tolist(), strict=True):
+        alone = run_forward(model, image, layer=passed.captured.layer, target=target)
+        results += explained_at_most(model, image, alone, k, **choices)
+    return results

@@ -13,7 +13,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import load_image
 from annealcam.models.loaded import LoadedModel
-from benchmarks.second_family import PREPROCESS
+from benchmarks.second_family import PREPROCESS, WEIGHTS, read_network
 
 HEADS = ("paper-16", "paper-24", "paper-32")
 LAYERS: dict[str, tuple[str | None, ...]] = {
@@ -57,10 +57,9 @@ class Subject:
 
 def open_network(name: str) -> LoadedModel:
     """Return a network of `load_model`; a file of `benchmarks.second_family` also by its path."""
-    if Path(name).name != "resnet18.safetensors":
-        return ac.load_model(name)
-    model, _, _ = ac.load_model(f"torchvision:resnet18:{name}")
-    return LoadedModel(model, PREPROCESS, None)
+    if Path(name).name == WEIGHTS:
+        return LoadedModel(read_network(name), PREPROCESS, None)
+    return ac.load_model(name)
 
 
 def photo_files(folder: Path) -> list[Path]:
