@@ -17,20 +17,24 @@ from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array
 from annealcam._version import __version__
 from annealcam.attribution.activations import Capture, capture
-from annealcam.attribution.cam import BESIDE, cam_maps, explanation_map
+from annealcam.attribution.cam import BESIDE, cam_maps, selection_map
 from annealcam.attribution.candidates import Candidates, build_problem
+from annealcam.attribution.evidence import drawn_evidence, evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.hooks import layer_name
-from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
+from annealcam.attribution.importance import gradcam_weights
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import DOUBTFUL_SHARE, Explanation, carried_share
+from annealcam.qubo.evidence import cosine
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.selection import select
 from annealcam.settings import Settings, resolve
 
+DOUBTFUL_FIDELITY = 0.8  # of a selection: one that draws the evidence less well has a warning
+DOUBTFUL_COMPLETENESS = 0.1  # error of the sum of all contributions that gives a warning
 Images: TypeAlias = Float[Tensor, "*batch channels height width"]
 Layers: TypeAlias = (
     list[str] | list[nn.Module] | list[str | nn.Module] | tuple[str | nn.Module, ...]
@@ -41,15 +45,18 @@ class ExplainOptions(TypedDict, total=False):
     """The keyword arguments of `explain` besides `layer`, for its typed overloads."""
 
     target: int | str | Sequence[int] | None
+    against: int | str | Sequence[int | str] | None
     importance: str | None
     objective: str | None
     beta: float | None
     cardinality: int | None
+    fidelity: float | None
     preset: str | None
     sampler: Any
     sampler_options: Mapping[str, Any] | None
     seed: int
-    max_qubits: int
+    max_qubits: int | None
+    gradients: str | None
     tau: float | None
     normalisation: str
     schedule: str
@@ -87,15 +94,18 @@ def explain(
     *,
     layer: str | nn.Module | Layers | None = None,
     target: int | str | Sequence[int] | None = None,
-    importance: str | None = None,
+    against: int | str | Sequence[int | str] | None = None,
     objective: str | None = None,
+    importance: str | None = None,
     beta: float | None = None,
     cardinality: int | None = None,
+    fidelity: float | None = None,
     preset: str | None = None,
     sampler: Any = Settings.sampler,
     sampler_options: Mapping[str, Any] | None = None,
     seed: int = Settings.seed,
-    max_qubits: int = Settings.max_qubits,
+    max_qubits: int | None = None,
+    gradients: str | None = None,
     tau: float | None = None,
     normalisation: str = Settings.normalisation,
     schedule: str = Settings.schedule,
@@ -107,9 +117,13 @@ def explain(
 ) -> Any:
     """Select the few feature maps that a prediction rests on, and draw their map.
 
-    E(n) = (1 - beta) sum_{p<q} J_pq n_p n_q - beta sum_p h_p n_p is minimised over selections n
-    of the candidate maps: alive, of positive importance; J their |cosine|, h their importance
-    over its maximum. The map is ReLU(sum_a alpha_a f^(a)) over the selection.
+    The contribution maps g_a of all feature maps add up to the evidence G for the class. The
+    selection n is the k maps whose sum draws its positive part best: it minimises
+
+        || G+ - s sum_a n_a g_a ||^2 / || G+ ||^2,    sum_a n_a = k
+
+    and k is the least that reaches a fidelity, the cosine of that sum with G+. The explanation map
+    is ReLU(sum_a n_a g_a).
 
     Args:
         model: an image classifier; it is not changed.
@@ -118,28 +132,44 @@ def explain(
             its activation. A list of them gives a list with the result of each, in its order.
         target: a class, by index or by name; one for each image, or one for all; None takes the
             predicted class.
-        importance: `contribution` (sum_ij g_ij f_ij, its part of the logit; default) or `gradcam`
-            (alpha, the mean of g).
-        objective: what beta weighs. `relative` (default): relevance and redundancy as shares of
-            those of the most relevant maps, so that beta means one thing for any image and size;
-            `problem.beta` is the beta of the energy that follows. `sum`: that beta itself.
-        beta: trade-off of relevance against redundancy in [0, 1]; default 2/3 (`sum`: 0.9).
-        cardinality: select exactly so many maps; None leaves it to the energy (about seven).
-        preset: `paper` takes importance gradcam, the plain sum, beta 0.7 and the map of the
-            paper's code.
+        against: explain why the target and not another class: `next` (the most likely other one),
+            `rest` (all others, as the log-odds weigh them), a class, or a list of classes; None
+            explains the target's logit.
+        objective: `evidence` (default): the maps that draw the evidence together. `relative`:
+            minimise (1 - beta) times redundancy less beta times relevance, E(n) = (1 - beta)
+            sum_{p<q} J_pq n_p n_q - beta sum_p h_p n_p, J the |cosine| of maps, h the importance
+            over its maximum, with both as shares of those of the most relevant maps. `sum`: the
+            same with beta as it is, as published. `problem.beta` is the beta of the energy.
+        importance: `alignment` (the part of the evidence that a map draws; the only one of
+            `evidence`), `contribution` (sum_ij g_ij, its part of the logit; the default of the
+            others) or `gradcam` (alpha, the mean gradient). Any but the first, without an
+            objective, takes `relative`.
+        beta: trade-off in [0, 1]. `evidence`: 0 draws the evidence, 1 takes the maps of largest
+            contribution; None takes what suits the head behind the layer, and the result records
+            it. `relative`: relevance against redundancy, 2/3 by default; `sum`: 0.9.
+        cardinality: select exactly so many maps; None leaves it to the fidelity, or for `relative`
+            and `sum` to the energy (about seven).
+        fidelity: without a cardinality, `evidence` takes the fewest maps that reach this cosine
+            with the evidence, at most 10; 0.95 by default.
+        preset: `paper` takes importance gradcam, the plain sum, beta 0.7, plain gradients and the
+            map of the paper's code.
         sampler: a name in `annealcam.samplers.SAMPLERS` (docs/samplers.md): `anneal` (exact
             simulation of an annealer, best of `shots`; above 24 candidates `local` replaces it,
             with a warning), `exact` (with proof), `sa`, ...; or an object with dimod's
             `sample(bqm)`.
         sampler_options: options of the sampler, such as {"chain_strength": 2.0}; docs/samplers.md.
         seed: equal seeds give equal bits.
-        max_qubits: keep so many candidates: relevant ones that are unlike each other, or with
-            `sum` the most relevant; the result records how many were left out and what share of
-            the relevance they carry.
+        max_qubits: keep so many candidates. None: 16 for `anneal` and `dwave`, whose result then
+            records what that costs against the best selection over all maps; all of them for other
+            samplers of `evidence`, and 16 for `relative` and `sum`.
+        gradients: `integrated` (default): contributions add up to the layer's effect on the logit,
+            by integrated gradients where the plain gradient falls short of that. `plain`: the
+            gradient at the image, which predicts best what removing a single map does.
         tau, normalisation, schedule: of the annealing; see `annealcam.anneal`. tau is 100 by
             default, and 50 with the preset `paper`.
         shots: measurements of the annealed state; None takes d^2.
-        map_form: `relu_of_sum` (default) or `sum_of_relu` (the paper's code).
+        map_form: `contributions` (default), or Grad-CAM's weighted sum over the selected maps as
+            `relu_of_sum` or `sum_of_relu` (the paper's code).
         model_name, photo_name: for the record.
         class_names: for the record, and for a target by name.
 
@@ -160,9 +190,10 @@ def explain(
     annealcam.errors.ArgumentError: Each layer may appear only once: layer=['1', '1'].
     """
     settings = resolve(
-        preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
-        sampler=sampler, sampler_options=sampler_options, seed=seed, max_qubits=max_qubits, tau=tau,
-        normalisation=normalisation, schedule=schedule, shots=shots, map_form=map_form,
+        preset, objective=objective, importance=importance, beta=beta, cardinality=cardinality,
+        fidelity=fidelity, sampler=sampler, sampler_options=sampler_options, seed=seed,
+        max_qubits=max_qubits, gradients=gradients, tau=tau, normalisation=normalisation,
+        schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
     several = isinstance(layer, list | tuple)
     layers: Sequence[str | nn.Module | None]
@@ -170,7 +201,8 @@ def explain(
     results: list[Any] = []
     for each in layers:
         forward_pass = run_forward(
-            model, image, layer=each, target=target, model_name=model_name, photo_name=photo_name,
+            model, image, layer=each, target=target, against=against,
+            integrated=settings.integrated, model_name=model_name, photo_name=photo_name,
             class_names=class_names,
         )  # fmt: skip
         explanations = explain_pass(forward_pass, settings)
@@ -194,8 +226,8 @@ def explain_pass(forward_pass: ForwardPass, settings: Settings) -> list[Explanat
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> done = run_forward(net, torch.randn(3, 8, 8), layer="1")
-    >>> [len(explain_pass(done, resolve(beta=beta))[0].selected) > 0 for beta in (0.0, 1.0)]
-    [False, True]
+    >>> [len(explain_pass(done, resolve(cardinality=k))[0].selected) for k in (1, 2)]
+    [1, 2]
     """
     return [_explain_image(forward_pass, i, settings) for i in range(len(forward_pass.views))]
 
@@ -247,6 +279,7 @@ class MapSelection:
 
 def select_maps(
     maps: Float[Tensor, "maps h w"],
+    gradients: Float[Tensor, "maps h w"],
     importance: Float[Tensor, " maps"],
     settings: Settings,
     *,
@@ -258,6 +291,7 @@ def select_maps(
 
     Args:
         maps: of the layer.
+        gradients: whose products with the maps are the contributions.
         importance: of every map.
         settings: how maps are selected.
         image: its number, for messages.
@@ -268,12 +302,13 @@ def select_maps(
         ArgumentError: there are fewer candidates than the cardinality.
 
     >>> maps = torch.eye(4).reshape(4, 2, 2)
-    >>> chosen = select_maps(maps, torch.tensor([2.0, -1.0, 1.0, 0.1]), resolve(cardinality=2))
-    >>> chosen.channels.tolist()
+    >>> weight = torch.tensor([2.0, -1.0, 1.0, 0.1])
+    >>> settings = resolve(objective="relative", cardinality=2)
+    >>> select_maps(maps, torch.ones(4, 2, 2), weight, settings).channels.tolist()
     [0, 2]
     """
     candidates, problem = build_problem(
-        maps, importance, **settings.weighing, fewer=fewer, image=image
+        maps, gradients, importance, **settings.weighing, fewer=fewer, image=image
     )
     selection = select(problem, **settings.sampling(seed=seed))
     chosen = torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)
@@ -285,22 +320,28 @@ def selected_channels(captured: Capture, settings: Settings) -> Iterator[Int[Arr
 
     If an image has fewer candidates than the cardinality, all of them are selected.
     """
-    maps = captured.activations
-    weight = importance_of(maps, captured.gradients, settings.importance)
-    for i in range(len(maps)):
-        yield _array(select_maps(maps[i], weight[i], settings, image=i, fewer=True).channels)
+    weight = captured.importance(settings.importance)
+    for i, (maps, gradients) in enumerate(
+        zip(captured.activations, captured.path_gradients, strict=True)
+    ):
+        yield _array(
+            select_maps(maps, gradients, weight[i], settings, image=i, fewer=True).channels
+        )
 
 
 def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Explanation:
     captured, class_names = forward_pass.captured, forward_pass.class_names
-    maps, gradients = captured.activations[i : i + 1], captured.gradients[i : i + 1]
-    weight = importance_of(maps, gradients, settings.importance)[0]
-    alpha = gradcam_weights(gradients)[0]
-    result = select_maps(maps[0], weight, settings, image=i)
+    if not settings.integrated:
+        captured = captured.plain()
+    maps, gradients = captured.activations[i], captured.path_gradients[i]
+    weight, drawn = captured.importance(settings.importance)[i], maps * gradients
+    alpha = gradcam_weights(captured.gradients[i : i + 1])[0]
+    result = select_maps(maps, gradients, weight, settings, image=i)
     problem, selection, channels = result.problem, result.selection, result.channels
     channels = channels[weight[channels].argsort(descending=True, stable=True)]
-    contribution = _array(contributions(maps, gradients)[0])
+    contribution = _array(drawn.sum(dim=(-2, -1)))
     target = int(captured.targets[i])
+    map_ = selection_map(maps[channels], alpha[channels], drawn[channels], form=settings.map_form)
     provenance = {
         "annealcam": __version__,
         **forward_pass.record,
@@ -308,32 +349,77 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         "target_name": None if class_names is None else str(class_names[target]),
         "predicted": int(captured.logits[i].argmax()),
         **settings.as_provenance(),
-        **_counts(maps[0], result.candidates),
+        **_counts(maps, result.candidates),
+        **_of_path(captured, i),
+        **_of_evidence(result),
         "largest_importance": float(weight[result.candidates.channels].max())
         if problem.d
         else None,
     }
-    provenance["warnings"] = _doubts(provenance, carried_share(contribution, _array(channels)))
+    fidelity = _fidelity(drawn, channels)
+    carried = carried_share(contribution, _array(channels))
+    provenance["warnings"] = _doubts(provenance, carried, fidelity)
     if selection.info.get("instead_of"):
         provenance["warnings"] += (
             f"{problem.d} candidates are beyond the simulated annealer: selected by local search",
         )
     return Explanation(
-        map=_array(explanation_map(maps[0, channels], alpha[channels], form=settings.map_form)),
+        map=_array(map_),
         selected=_array(channels),
-        selected_maps=_array(maps[0, channels]),
+        selected_maps=_array(maps[channels]),
         candidates=_array(result.candidates.channels),
         importance=_array(weight),
         alpha=_array(alpha),
         contribution=contribution,
+        evidence=_array(evidence(drawn)),
+        fidelity=fidelity,
         logits=_array(captured.logits[i]),
         target=target,
-        baselines={cam.name: _array(cam.function(maps, gradients)[0]) for cam in BESIDE},
+        baselines={
+            cam.name: _array(
+                cam.function(captured.activations[i : i + 1], captured.gradients[i : i + 1])[0]
+            )
+            for cam in BESIDE
+        },
         problem=problem,
         selection=selection,
         provenance=provenance,
         view=forward_pass.views[i],
     )
+
+
+def _fidelity(contribution_maps: Float[Tensor, "maps h w"], channels: Int[Tensor, " k"]) -> float:
+    """Return the cosine of what the selected maps draw with the evidence; 0 where it is zero."""
+    drawn = contribution_maps[channels].sum(dim=0)
+    return cosine(_array(drawn), _array(drawn_evidence(contribution_maps)[0]))
+
+
+def _of_path(captured: Capture, i: int) -> dict[str, Any]:
+    """Return how the contributions were made, and how nearly they add up."""
+    whole = captured.completeness
+    return {
+        "gradient_steps": captured.steps,
+        "completeness": None if whole is None else float(whole[i]),
+    }
+
+
+def _of_evidence(result: MapSelection) -> dict[str, Any]:
+    """Return what the evidence problem is, and the best over all maps beside the selection."""
+    found = result.candidates.evidence
+    if found is None:
+        return {}
+    problem, n = found.problem, result.selection.n
+    return {
+        "evidence": found.kind,
+        "beta": problem.beta,
+        "evidence_scale": problem.scale,
+        "energy_unit": problem.energy_unit,
+        "dust": found.dust,
+        "residual": problem.residual(n),
+        "best_residual": found.best_residual,
+        "best_fidelity": found.best_fidelity,
+        "best_selected": found.best.tolist(),
+    }
 
 
 def _counts(maps: Float[Tensor, "maps h w"], candidates: Candidates) -> dict[str, Any]:
@@ -347,9 +433,15 @@ def _counts(maps: Float[Tensor, "maps h w"], candidates: Candidates) -> dict[str
     }
 
 
-def _doubts(provenance: Mapping[str, Any], carried: float) -> tuple[str, ...]:
+def _doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tuple[str, ...]:
     """Return what a reader must know before trusting the result; it is stored with it."""
     doubts = []
+    whole = provenance["completeness"]
+    if whole is not None and not abs(whole - 1.0) <= DOUBTFUL_COMPLETENESS:
+        doubts.append(
+            f"the contributions add up to {whole:.2f} of the layer's effect on the score: choose a "
+            "later layer, or read the sizes of the contributions with care"
+        )
     if provenance["negative_share"] > 0:
         doubts.append(
             f"layer {provenance['layer']!r} has {signed_maps(provenance['negative_share'])}; "
@@ -357,6 +449,17 @@ def _doubts(provenance: Mapping[str, Any], carried: float) -> tuple[str, ...]:
         )
     if provenance["candidates_in_all"] == 0:
         doubts.append("no map is alive and of positive importance: the explanation is empty")
+    elif provenance.get("evidence") == "signed":
+        doubts.append(
+            "no position speaks for the class: the selected maps draw the evidence against it, and "
+            "the explanation map is zero"
+        )
+    elif provenance["objective"] == "evidence":
+        if fidelity < DOUBTFUL_FIDELITY:
+            doubts.append(
+                f"the selected maps draw the evidence with a fidelity of {fidelity:.2f}, under "
+                f"{DOUBTFUL_FIDELITY}: the evidence is spread over more maps than were selected"
+            )
     elif carried < DOUBTFUL_SHARE:
         doubts.append(
             f"the selected maps carry {carried:.1%} of the positive contributions to the logit, "

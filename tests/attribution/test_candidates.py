@@ -81,9 +81,11 @@ def test_copies_of_a_map_come_last():
 def test_a_problem_of_fewer_candidates_than_the_cardinality():
     maps, weights = torch.eye(6).reshape(6, 2, 3), torch.tensor([3.0, 2.0, -1.0, 1.0, -1.0, 0.0])
     with pytest.raises(ArgumentError, match="only 3 candidate maps for image 2; lower it$"):
-        build_problem(maps, weights, beta=0.7, limit=9, cardinality=4, image=2)
-    result, problem = build_problem(maps, weights, beta=0.7, limit=9, cardinality=4, fewer=True)
+        build_problem(maps, maps, weights, beta=0.7, limit=9, cardinality=4, image=2)
+    result, problem = build_problem(
+        maps, maps, weights, beta=0.7, limit=9, cardinality=4, fewer=True
+    )
     assert result.channels.tolist() == [0, 1, 3]
     assert problem.cardinality == 3
-    _, empty = build_problem(maps, -weights.abs(), beta=0.7, limit=9, cardinality=4)
+    _, empty = build_problem(maps, maps, -weights.abs(), beta=0.7, limit=9, cardinality=4)
     assert (empty.d, empty.cardinality) == (0, None)

@@ -146,9 +146,12 @@ def test_score_of_a_contrast_is_its_formula():
      (object(), "give 'next', 'rest'"), ([1, None], "give 'next', 'rest'")],
 )  # fmt: skip
 def test_bad_contrasts_have_one_clear_line(against, text):
+    def weights():
+        resolved = resolve_against(against, ["a", "b", "c", "d"])
+        return score_weights(torch.zeros(1, 4), torch.tensor([0]), resolved)
+
     with pytest.raises(TargetError, match=text) as caught:
-        against = resolve_against(against, ["a", "b", "c", "d"])
-        score_weights(torch.zeros(1, 4), torch.tensor([0]), against)
+        weights()
     assert "against" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -186,7 +186,7 @@ def test_an_image_without_candidates_is_said_to_be_empty():
     image = torch.zeros(1, 3, 8, 8)
     image[0, 2, 3:, 3:] = 1.0
     with (
-        AnnealCAM(network, [network.maps], sampler="exact") as cam,
+        AnnealCAM(network, [network.maps], sampler="exact", objective="relative") as cam,
         pytest.warns(AnnealcamWarning, match="no map is selected for 1 of 1"),
     ):
         np.testing.assert_array_equal(cam(image, [ClassifierOutputTarget(0)]), np.zeros((1, 8, 8)))

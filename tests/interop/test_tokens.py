@@ -67,7 +67,8 @@ def vision_transformer():
 
 def test_a_vision_transformer_by_every_face():
     network, images = vision_transformer(), torch.randn(2, 3, 64, 64)
-    layer, options = network.blocks[-1].norm1, {"sampler": "exact", "cardinality": 3}
+    layer = network.blocks[-1].norm1
+    options = {"sampler": "exact", "cardinality": 3, "gradients": "plain"}
     by_name = explain_func(
         network, images, [1, 2], layer="blocks.1.norm1", reshape_transform=token_grid(), **options
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from annealcam._internal.validation import one_of
 from annealcam.app.limits import MAX_QUBITS, MAX_TAU
 from annealcam.errors import ArgumentError
+from annealcam.qubo.objectives import BETA
 from annealcam.samplers import registry
 from annealcam.settings import Settings, resolve
 
@@ -14,7 +15,7 @@ from annealcam.settings import Settings, resolve
 SAMPLERS = tuple(name for name, sampler in registry.SAMPLERS.items() if not sampler.remote)
 PREDICTED = -1
 BETA_STEP = 0.01
-DEFAULT_BETA = round(Settings.beta, 2)
+DEFAULT_BETA = round(BETA["relative"] or 0.0, 2)
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Choices:
     `layer` and `target` are None for the default layer and the predicted class. `cardinality` is 0
     if the energy decides how many maps are selected.
 
-    >>> Choices("skimage:coffee", "efficientnet-lite0", beta=0.67).settings().beta == 2 / 3
+    >>> photo = Choices("skimage:coffee", "digits", importance="contribution", beta=0.67)
+    >>> photo.settings().beta == 2 / 3
     True
     """
 
@@ -41,7 +43,8 @@ class Choices:
     def settings(self) -> Settings:
         """Return the settings of `annealcam.explain`.
 
-        The slider has steps of 0.01, so that 0.67 means the default, 2/3.
+        The slider has steps of 0.01, so that 0.67 means the default, 2/3. With the importance
+        `alignment` the objective is `evidence`, which has no such trade-off.
 
         Raises:
             ArgumentError: a choice is out of range.
@@ -50,6 +53,7 @@ class Choices:
         if not self.tau <= MAX_TAU:
             raise ArgumentError(f"tau={self.tau:g}: at most {MAX_TAU:g} on the page")
         is_default = abs(self.beta - DEFAULT_BETA) < BETA_STEP / 10
+        is_default |= self.importance == "alignment"
         return resolve(
             importance=self.importance,
             beta=None if is_default else self.beta,

@@ -149,6 +149,7 @@ class _Work:
                 batch_size=self.batch,
                 skip=skip,
                 target_of=None if targets is None else lambda number: targets[labels[number]],
+                integrated=self.settings.integrated,
             ):
                 views = {
                     number: self.layer.view(photo, THUMBNAIL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from annealcam._internal.text import short_repr
 from annealcam.attribution.contrast import Against, score_weights
 from annealcam.attribution.hooks import Hook, borrowed, find_layer, hooked, run
+from annealcam.attribution.importance import importance_of
 from annealcam.attribution.replay import Recording, Rest, as_maps, never_ran, recording
 from annealcam.errors import (
     ArgumentError,
@@ -72,6 +73,19 @@ class Capture:
     def contribution_maps(self) -> Float[Tensor, "n maps h w"]:
         """The contribution map of every feature map, g_a = path gradient times f_a, in logits."""
         return self.path_gradients * self.activations
+
+    def plain(self) -> Capture:
+        """Return the capture with contributions of the plain gradient, which need not add up."""
+        return replace(self, path_gradients=self.gradients, steps=1, completeness=None)
+
+    def importance(self, name: str) -> Float[Tensor, "n maps"]:
+        """Return the importance of that name of every map, one of `IMPORTANCES`.
+
+        Raises:
+            ArgumentError: no importance has that name.
+        """
+        gradients = self.gradients if name == "gradcam" else self.path_gradients
+        return importance_of(self.activations, gradients, name)
 
 
 def capture(

@@ -16,7 +16,7 @@ from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
 from annealcam.attribution.importance import Importance, contributions, gradcam_weights
 
-MAP_FORMS = ("relu_of_sum", "sum_of_relu")
+MAP_FORMS = ("contributions", "relu_of_sum", "sum_of_relu")
 GRADCAMPP_EPS = 1e-6
 
 
@@ -39,11 +39,40 @@ def explanation_map(
     >>> explanation_map(torch.tensor([[[1., 2.]], [[3., 1.]]]), torch.tensor([1., -1.]))
     tensor([[0., 1.]])
     """
-    one_of("map_form", form, MAP_FORMS)
+    one_of("map_form", form, MAP_FORMS[1:])
     weighted = weights[:, None, None] * maps
     if form == "relu_of_sum":
         return weighted.sum(dim=0).relu()
     return weighted.relu().sum(dim=0)
+
+
+def selection_map(
+    maps: Float[Tensor, "k h w"],
+    alpha: Float[Tensor, " k"],
+    contribution_maps: Float[Tensor, "k h w"],
+    *,
+    form: str = "contributions",
+) -> Float[Tensor, "h w"]:
+    """Return the raw explanation map of the selected maps.
+
+    contributions: ReLU(sum_{a in S} g_a), the part of the evidence that they draw
+    relu_of_sum, sum_of_relu: the sums of `explanation_map`, weighted by Grad-CAM's alpha
+
+    Where the gradient is constant over a map, as behind a head that pools, `contributions` and
+    `relu_of_sum` are equal.
+
+    Raises:
+        ArgumentError: no form has that name.
+
+    >>> import torch
+    >>> f, g = torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[3.0, 1.0]]])
+    >>> alpha = g.mean(dim=(1, 2))
+    >>> selection_map(f, alpha, f * g), selection_map(f, alpha, f * g, form="relu_of_sum")
+    (tensor([[3., 2.]]), tensor([[2., 4.]]))
+    """
+    if one_of("map_form", form, MAP_FORMS) == "contributions":
+        return contribution_maps.sum(dim=0).relu()
+    return explanation_map(maps, alpha, form=form)
 
 
 def gradcam(

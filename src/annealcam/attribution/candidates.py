@@ -10,8 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from annealcam._internal.text import short_repr
+from annealcam.attribution.evidence import evidence_beta
+from annealcam.attribution.evidence_candidates import EvidenceCandidates, evidence_candidates
 from annealcam.errors import ArgumentError
-from annealcam.qubo.objectives import TYPICAL, relative_beta
+from annealcam.qubo.objectives import BETA, FIDELITY, TYPICAL, relative_beta
 from annealcam.qubo.problem import SelectionProblem
 
 
@@ -25,12 +27,15 @@ class Candidates:
             would cost nothing.
         left_out: number of candidates beyond the limit.
         left_out_share: the part of all relevance that these carry.
+        evidence: the evidence problem over the candidates, with the best selection over all maps;
+            None for the other objectives.
     """
 
     channels: Int[Tensor, " d"]
     dead: int
     left_out: int
     left_out_share: float
+    evidence: EvidenceCandidates | None = None
 
     def __repr__(self) -> str:
         return short_repr(
@@ -126,12 +131,14 @@ def alive(maps: Float[Tensor, "maps h w"]) -> Tensor:
 
 def build_problem(
     maps: Float[Tensor, "maps h w"],
+    gradients: Float[Tensor, "maps h w"],
     importance: Float[Tensor, " maps"],
     *,
-    beta: float,
-    limit: int,
+    beta: float | None,
+    limit: int | None,
     objective: str = "sum",
     cardinality: int | None = None,
+    fidelity: float = FIDELITY,
     fewer: bool = False,
     image: int = 0,
 ) -> tuple[Candidates, SelectionProblem]:
@@ -139,13 +146,18 @@ def build_problem(
 
     Args:
         maps: of the layer.
-        importance: of every map.
-        beta: trade-off of relevance against redundancy.
-        limit: the largest number of candidates.
+        gradients: of the score at every map, or their mean over a path; `evidence` draws with
+            their products with the maps.
+        importance: of every map; for `evidence` the alignment.
+        beta: trade-off of relevance against redundancy; for `evidence`, of the largest
+            contributions against drawing the evidence, where None follows the head
+            (`evidence_beta`).
+        limit: the largest number of candidates; None: all.
         objective: `sum` takes the most relevant maps, and beta as it is; `relative` takes diverse
             ones, and the beta that weighs shares (`relative_beta`) for the cardinality, or for
-            `TYPICAL` maps.
+            `TYPICAL` maps; `evidence` draws the evidence (`EvidenceProblem`).
         cardinality: of the problem.
+        fidelity: of `evidence` without a cardinality: the cosine with the evidence to reach.
         fewer: whether fewer candidates than the cardinality are no error; all are selected then.
         image: its number, for messages.
 
@@ -154,10 +166,22 @@ def build_problem(
 
     >>> maps = torch.eye(4).reshape(4, 2, 2)
     >>> weight = torch.tensor([2.0, -1.0, 1.0, 0.5])
-    >>> found, problem = build_problem(maps, weight, beta=0.9, limit=2)
+    >>> found, problem = build_problem(maps, torch.ones(4, 2, 2), weight, beta=0.9, limit=2)
     >>> found.channels.tolist(), problem.h.tolist()
     ([0, 2], [1.0, 0.5])
     """
+    limit = len(maps) if limit is None else limit
+    if objective == "evidence":
+        found = evidence_candidates(
+            gradients * maps, importance, limit=limit, cardinality=cardinality, fidelity=fidelity,
+            beta=evidence_beta(gradients) if beta is None else beta,
+        )  # fmt: skip
+        candidates = _of_evidence(found, maps, importance)
+        _cardinality(cardinality, candidates, fewer, image)
+        if found is None:
+            return candidates, SelectionProblem(np.zeros(0), np.zeros((0, 0)))
+        return candidates, found.problem.problem
+    beta = (BETA[objective] or 0.0) if beta is None else beta
     order = ranked(maps, importance)
     if objective == "relative" and len(order):
         size = min(cardinality or TYPICAL, len(order))
@@ -167,6 +191,18 @@ def build_problem(
         candidates = find_candidates(maps, importance, limit=limit)
     k = _cardinality(cardinality, candidates, fewer, image)
     return candidates, _problem(maps, importance, candidates.channels, beta, k)
+
+
+def _of_evidence(found: EvidenceCandidates | None, maps: Tensor, importance: Tensor) -> Candidates:
+    """Return the candidates of an evidence problem, with the alignment of those left out."""
+    dead = int((~alive(maps)).sum())
+    if found is None:
+        none = torch.zeros(0, dtype=torch.long, device=maps.device)
+        return Candidates(none, dead, 0, 0.0)
+    channels = torch.from_numpy(found.channels).to(maps.device)
+    kept, positive = _sum(importance[channels]), _sum(importance[importance > 0])
+    left_out = found.in_all - len(channels)
+    return Candidates(channels, dead, left_out, 1.0 - kept / positive if left_out else 0.0, found)
 
 
 def _problem(

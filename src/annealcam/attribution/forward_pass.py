@@ -15,6 +15,7 @@ from annealcam._internal.heatmaps import stretched
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import Capture, capture
+from annealcam.attribution.contrast import resolve_against
 from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.targets import resolve_targets
@@ -50,11 +51,16 @@ def run_forward(
     *,
     layer: str | nn.Module | None = None,
     target: int | str | Sequence[int] | None = None,
+    against: Any = None,
+    integrated: bool = True,
     model_name: str | None = None,
     photo_name: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> ForwardPass:
     """Run the network once on an image or a batch; arguments and errors are those of `explain`.
+
+    With `integrated`, what lies behind the layer runs as often as `capture` needs to make the
+    contributions of the maps add up.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> run_forward(net, torch.randn(3, 8, 8), layer="1").captured.layer
@@ -63,13 +69,18 @@ def run_forward(
     images = as_batch(image)
     name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
     log.info("layer %s%s", name, " (the default)" if layer is None else "")
-    captured = capture(model, images, layer=name, targets=resolve_targets(target, class_names))
+    contrast = resolve_against(against, class_names)
+    captured = capture(
+        model, images, layer=name, targets=resolve_targets(target, class_names), against=contrast,
+        integrated=integrated,
+    )  # fmt: skip
     _check_names(class_names, captured.logits.shape[1])
     record = {
         "photo": photo_name,
         "model": model_name or type(model).__name__,
         "layer_was_named": layer is not None,
         "target_was_named": target is not None,
+        "against": contrast,
         "torch": torch.__version__,
         "device": str(captured.logits.device),
         "dtype": str(captured.dtype).removeprefix("torch."),

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
+from annealcam.attribution.evidence import alignment, drawn_evidence
 
 Importance: TypeAlias = Callable[
     [Float[Tensor, "n maps h w"], Float[Tensor, "n maps h w"]], Float[Tensor, "n maps"]
@@ -50,15 +51,40 @@ def contributions(
     return (activations * gradients).sum(dim=(-2, -1))
 
 
+def alignments(
+    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
+) -> Float[Tensor, "n maps"]:
+    """Return the alignment of every map with the evidence; zero for images without evidence.
+
+    Source: `annealcam.attribution.evidence.alignment`, for each image.
+
+    >>> import torch
+    >>> alignments(torch.tensor([[[[3.0, 0.0]], [[0.0, 1.0]]]]), torch.ones(1, 2, 1, 2))
+    tensor([[0.9000, 0.1000]])
+    """
+    values = gradients.new_zeros(activations.shape[:2])
+    for i, g in enumerate(activations * gradients):
+        if drawn_evidence(g)[1] != "none":
+            values[i] = alignment(g)
+    return values
+
+
 IMPORTANCES: Mapping[str, Importance] = MappingProxyType(
-    {"contribution": contributions, "gradcam": lambda _, gradients: gradcam_weights(gradients)}
+    {
+        "alignment": alignments,
+        "contribution": contributions,
+        "gradcam": lambda _, gradients: gradcam_weights(gradients),
+    }
 )
 
 
 def importance_of(
     activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], name: str
 ) -> Float[Tensor, "n maps"]:
-    """Return the importance of that name of every map: `contribution` or `gradcam` (alpha).
+    """Return the importance of that name of every map, one of `IMPORTANCES`.
+
+    `alignment` and `contribution` take the path gradients of a capture, whose contributions add up;
+    `gradcam` (alpha) takes the plain gradients.
 
     Raises:
         ArgumentError: no importance has that name.

@@ -13,8 +13,9 @@ from jaxtyping import Float, Int
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import CAM_METHODS
-from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
+from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.explanation import carried_share
+from annealcam.qubo.objectives import FIDELITY
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.exact import solve_exact
@@ -31,6 +32,7 @@ class LayerMaps:
     """
 
     maps: Float[Array, "maps h w"]
+    contribution_maps: Float[Array, "maps h w"]
     alpha: Float[Array, " maps"]
     importance: Float[Array, " maps"]
     contribution: Float[Array, " maps"]
@@ -113,10 +115,11 @@ def collect_layer_maps(
     captured: Capture,
     *,
     importance: str,
-    beta: float,
-    limit: int,
+    beta: float | None,
+    limit: int | None,
     objective: str = "sum",
     cardinality: int | None = None,
+    fidelity: float = FIDELITY,
     fewer: bool = False,
 ) -> Iterator[LayerMaps]:
     """Yield the maps, weights and problem of each image of a captured batch.
@@ -126,18 +129,22 @@ def collect_layer_maps(
     from annealcam.attribution.candidates import build_problem  # needs torch itself
 
     f, g = captured.activations, captured.gradients
-    weight = importance_of(f, g, importance)
-    maps, alpha, each, contribution = (
-        values.cpu().numpy() for values in (f, gradcam_weights(g), weight, contributions(f, g))
-    )
+    weight, drawn = captured.importance(importance), captured.contribution_maps
+    maps, contribution_maps, alpha, each, contribution = (
+        values.cpu().numpy()
+        for values in (
+            f, drawn, gradcam_weights(g), weight, contributions(f, captured.path_gradients)
+        )
+    )  # fmt: skip
     weights = {name: cam.weights(f, g).cpu().numpy() for name, cam in CAM_METHODS.items()}
     for i in range(len(f)):
         candidates, problem = build_problem(
-            f[i], weight[i], beta=beta, limit=limit, objective=objective,
-            cardinality=cardinality, fewer=fewer, image=i,
+            f[i], captured.path_gradients[i], weight[i], beta=beta, limit=limit,
+            objective=objective, cardinality=cardinality, fidelity=fidelity, fewer=fewer, image=i,
         )  # fmt: skip
         yield LayerMaps(
             maps=maps[i],
+            contribution_maps=contribution_maps[i],
             alpha=alpha[i],
             importance=each[i],
             contribution=contribution[i],

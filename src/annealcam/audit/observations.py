@@ -17,8 +17,8 @@ from torch import Tensor
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
-from annealcam.attribution.cam import CAM_METHODS, explanation_map
-from annealcam.attribution.importance import contributions, gradcam_weights, importance_of
+from annealcam.attribution.cam import CAM_METHODS, selection_map
+from annealcam.attribution.importance import gradcam_weights
 from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
@@ -137,6 +137,7 @@ def observe(
         batch_size=batch,
         skip=skip,
         target_of=None if targets is None else lambda number: targets[photos.labels[number]],
+        integrated=settings.integrated,
     ):
         images = tuple(photos.images[number] for number in captured.keys)
         parts.append(
@@ -225,8 +226,8 @@ def _observations(
     coverage: Float[Array, "n h w"],
     views: UInt8[Array, "n side side 3"],
 ) -> Observations:
-    f, g = captured.activations, captured.gradients
-    weights, alpha = importance_of(f, g, settings.importance), gradcam_weights(g)
+    f, g, drawn = captured.activations, captured.gradients, captured.contribution_maps
+    weights, alpha = captured.importance(settings.importance), gradcam_weights(g)
     selection = [
         torch.from_numpy(channels).to(f.device)
         for channels in selected_channels(captured, settings)
@@ -245,12 +246,12 @@ def _observations(
         targets=_array(captured.targets),
         predicted=_array(captured.logits.argmax(dim=1)),
         selected=selected.numpy(),
-        contributions=_array(contributions(f, g)),
+        contributions=_array(drawn.sum(dim=(-2, -1))),
         means=_array(f.mean(dim=(-2, -1))),
         maps={
-            "annealcam": _maps(f, alpha, selection, settings.map_form),
+            "annealcam": _maps(f, alpha, drawn, selection, settings.map_form),
             **{name: _array(cam.function(f, g)) for name, cam in CAM_METHODS.items()},
-            "topk_importance": _maps(f, alpha, top, settings.map_form),
+            "topk_importance": _maps(f, alpha, drawn, top, settings.map_form),
         },
         coverage=coverage,
         on_mask=share_inside(activations, coverage[:, None]),
@@ -259,11 +260,11 @@ def _observations(
     )
 
 
-def _maps(f: Tensor, alpha: Tensor, selection: Sequence[Tensor], form: str) -> Array:
+def _maps(f: Tensor, alpha: Tensor, drawn: Tensor, selection: Sequence[Tensor], form: str) -> Array:
     """Return the map of each photo's selected channels."""
     maps = [
-        explanation_map(maps[channels], weight[channels], form=form)
-        for maps, weight, channels in zip(f, alpha, selection, strict=True)
+        selection_map(maps[channels], weight[channels], own[channels], form=form)
+        for maps, weight, own, channels in zip(f, alpha, drawn, selection, strict=True)
     ]
     return _array(torch.stack(maps))
 

@@ -69,7 +69,7 @@ def evaluate(
             show_default="the energy decides",
         ),
     ] = None,
-    max_qubits: options.MaxQubits = 16,
+    max_qubits: options.MaxQubits = None,
     seed: options.Seed = 0,
     output: options.Output = Path("annealcam-evaluation"),
 ) -> None:

@@ -33,12 +33,15 @@ def explain(
     model: options.Model = options.DEFAULT_MODEL,
     layer: options.Layer = None,
     target: options.Target = None,
+    against: options.Against = None,
     preset: options.Preset = None,
-    importance: options.Importance = None,
     objective: options.Objective = None,
+    importance: options.Importance = None,
     beta: options.Beta = None,
     cardinality: options.Cardinality = None,
-    max_qubits: options.MaxQubits = 16,
+    fidelity: options.Fidelity = None,
+    max_qubits: options.MaxQubits = None,
+    gradients: options.Gradients = None,
     tau: Annotated[
         float | None,
         typer.Option(help="Annealing time, in 1 / energy.", show_default="100"),
@@ -74,17 +77,19 @@ def explain(
     from annealcam.settings import resolve
 
     settings = resolve(
-        preset, importance=importance, objective=objective, beta=beta, cardinality=cardinality,
-        sampler=sampler, sampler_options=options.sampler_options(option), seed=seed,
-        max_qubits=max_qubits, tau=tau, normalisation=normalisation, shots=shots,
+        preset, objective=objective, importance=importance, beta=beta, cardinality=cardinality,
+        fidelity=fidelity, sampler=sampler, sampler_options=options.sampler_options(option),
+        seed=seed, max_qubits=max_qubits, gradients=gradients, tau=tau, normalisation=normalisation,
+        shots=shots,
     )  # fmt: skip
     opened = _open_atlas(atlas)
     from annealcam._internal.files import make_folder
     from annealcam.cli.photo_explainer import PhotoExplainer
 
     explainer = PhotoExplainer.prepare(
-        model, layer=layer, target=target, settings=settings, device=device
-    )
+        model, layer=layer, target=target, against=options.classes_against(against),
+        settings=settings, device=device,
+    )  # fmt: skip
     is_new = not output.exists()
     make_folder(output)
     extras = {"compare": compare, "check": check, "html": html or atlas is not None}

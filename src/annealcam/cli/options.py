@@ -13,7 +13,7 @@ from annealcam.annealing.hamiltonian import NORMALISATIONS
 from annealcam.data.sets import NAMES as SETS
 from annealcam.data.splits import PARTS
 from annealcam.errors import ArgumentError
-from annealcam.qubo.objectives import BETA
+from annealcam.qubo.objectives import BETA, FIDELITY
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.settings import PRESETS
 
@@ -63,29 +63,64 @@ Preset = Annotated[
         help=f"{listed(name for name in PRESETS if name)}: the published method, unchanged."
     ),
 ]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        help="Explain why the target and not another class: next, rest, or classes (index or "
+        "name) separated by commas.",
+        show_default="the target alone",
+    ),
+]
 Importance = Annotated[
     str | None,
-    typer.Option(help="Importance of a map: contribution or gradcam.", show_default="contribution"),
+    typer.Option(
+        help="Importance of a map: alignment, contribution or gradcam.",
+        show_default="alignment; contribution for relative and sum",
+    ),
 ]
 Objective = Annotated[
     str | None,
     typer.Option(
-        help=f"What beta weighs: {listed(BETA)}; relative compares relevance and redundancy as "
-        "shares.",
-        show_default="relative",
+        help="evidence: maps that draw the evidence together; relative and sum: relevance against "
+        "redundancy, as shares or as published.",
+        show_default="evidence",
     ),
 ]
 Beta = Annotated[
     float | None,
     typer.Option(
-        help="Weight of relevance against redundancy, 0 to 1.",
-        show_default=listed(f"{value:.3g} for {name}" for name, value in BETA.items()),
+        help="Trade-off, 0 to 1: for evidence, the largest contributions against drawing the "
+        "evidence; else relevance against redundancy.",
+        show_default=listed(
+            f"{value:.3g} for {name}" if value is not None else f"by the head for {name}"
+            for name, value in BETA.items()
+        ),
     ),
 ]
 Cardinality = Annotated[
-    int | None, typer.Option(help="Number of selected maps.", show_default="the energy decides")
+    int | None,
+    typer.Option(help="Number of selected maps.", show_default="the fewest of that fidelity"),
 ]
-MaxQubits = Annotated[int, typer.Option(help="Maximum number of candidates.")]
+Fidelity = Annotated[
+    float | None,
+    typer.Option(
+        help="Cosine with the evidence that the selected maps reach.", show_default=str(FIDELITY)
+    ),
+]
+MaxQubits = Annotated[
+    int | None,
+    typer.Option(
+        help="Maximum number of candidates.",
+        show_default="16 for samplers that simulate qubits, else all",
+    ),
+]
+Gradients = Annotated[
+    str | None,
+    typer.Option(
+        help="integrated: contributions add up; plain: the gradient at the photo.",
+        show_default="integrated",
+    ),
+]
 SamplerName = Annotated[str, typer.Option("--sampler", help=f"{listed(SAMPLERS)}.")]
 SamplerOptions = Annotated[
     list[str] | None,
@@ -140,3 +175,14 @@ def sampler_options(pairs: list[str] | None) -> dict[str, Any] | None:
         except ValueError:
             options[name] = text
     return options or None
+
+
+def classes_against(text: str | None) -> str | list[str] | None:
+    """Return the contrast of a text: a word, or a list of classes separated by commas.
+
+    >>> classes_against("next"), classes_against("tabby, 282")
+    ('next', ['tabby', '282'])
+    """
+    if text is None or "," not in text:
+        return text
+    return [name.strip() for name in text.split(",")]

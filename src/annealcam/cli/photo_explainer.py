@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from torch import Tensor
 
+from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.targets import resolve_target
@@ -43,18 +44,27 @@ class PhotoExplainer:
     layer: str | None
     target: int | None
     settings: Settings
+    against: Against = None
 
     @classmethod
     def prepare(
-        cls, name: str, *, layer: str | None, target: str | None, settings: Settings, device: str
+        cls,
+        name: str,
+        *,
+        layer: str | None,
+        target: str | None,
+        settings: Settings,
+        device: str,
+        against: str | list[str] | None = None,
     ) -> PhotoExplainer:
-        """Load the network and check layer and target before any photo is opened."""
+        """Load the network and check layer and classes before any photo is opened."""
         network = load_model(name)
         move(network.model, device)
         if layer is not None:
             find_layer(network.model, layer)
         index = resolve_target(target, network.classes)
-        return cls(network, name, layer, index, settings)
+        contrast = resolve_against(against, network.classes)
+        return cls(network, name, layer, index, settings, contrast)
 
     def explain_into(
         self,
@@ -108,6 +118,7 @@ class PhotoExplainer:
                 tensor,
                 layer=self.layer,
                 target=self.target,
+                against=self.against,
                 model_name=self.name,
                 photo_name=photo,
                 class_names=self.network.classes,

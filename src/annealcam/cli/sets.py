@@ -151,7 +151,9 @@ def path(
     from annealcam.settings import resolve
 
     sizes = range(1, whole("most", most, least=1) + 1)
-    settings = resolve(preset, max_qubits=100_000, sampler="greedy")  # every map is a candidate
+    settings = resolve(
+        preset, objective=None if preset else "relative", max_qubits=100_000, sampler="greedy"
+    )  # every map is a candidate
     explainer = PhotoExplainer.prepare(
         model, layer=layer, target=None, settings=settings, device="cpu"
     )

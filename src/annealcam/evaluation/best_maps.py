@@ -61,10 +61,14 @@ def best_k(
     [1, 2]
     """
     layer, report = e.provenance["layer"], progress or (lambda *_: None)
-    maps = capture(model, image[None], layer=layer, targets=[e.target]).activations[0]
+    captured = capture(
+        model, image[None], layer=layer, targets=[e.target], against=e.provenance.get("against"),
+        integrated=settings.integrated,
+    )  # fmt: skip
+    maps, gradients = captured.activations[0], captured.path_gradients[0]
     weight = torch.from_numpy(e.importance.copy()).to(maps.device)
     order = np.argsort(-e.importance, kind="stable")
-    limit = min(e.provenance["candidates_in_all"], settings.max_qubits)
+    limit = min(e.provenance["candidates_in_all"], settings.limit or e.importance.size)
     feasible = [k for k in sizes if k <= limit]
     if not feasible:
         return []
@@ -73,7 +77,7 @@ def best_k(
     for number, k in enumerate(feasible):
         report(f"the best {k}", number, len(feasible))
         candidates, problem = build_problem(
-            maps, weight, **(settings.weighing | {"cardinality": k})
+            maps, gradients, weight, **(settings.weighing | {"cardinality": k})
         )
         solution = solve_exact(problem, time_limit=time_limit)
         selections.append(candidates.channels.cpu().numpy()[solution.n.astype(bool)])

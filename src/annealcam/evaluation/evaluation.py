@@ -133,9 +133,9 @@ def evaluate(
     metrics = resolve_metrics(metrics, masks=masks is not None)
     if not photos or not methods or not metrics:
         raise ArgumentError("photos, methods, metrics: give at least one of each.")
-    if (settings.cardinality or 0) > settings.max_qubits:
+    if settings.limit is not None and (settings.cardinality or 0) > settings.limit:
         raise ArgumentError(
-            f"cardinality={settings.cardinality}: above max_qubits={settings.max_qubits}; lower "
+            f"cardinality={settings.cardinality}: above max_qubits={settings.limit}; lower "
             "it, or raise max_qubits"
         )
     batch = whole("batch", batch, least=1)

@@ -101,14 +101,21 @@ def _fewest(curve: list[dict[str, Any]]) -> list[str]:
 def _curve(
     model: nn.Module, image: Tensor, e: Explanation, settings: Settings
 ) -> list[dict[str, Any]]:
-    """Return the maps selected along beta and what they keep; no rows without a candidate."""
+    """Return the maps selected along beta and what they keep.
+
+    There are no rows without a candidate, and none for the objective `evidence`, whose beta does
+    not weigh relevance against redundancy.
+    """
+    if settings.objective == "evidence":
+        return []
     layer = e.provenance["layer"]
-    maps = capture(model, image[None], layer=layer, targets=[e.target]).activations[0]
+    captured = capture(model, image[None], layer=layer, targets=[e.target])
+    maps, gradients = captured.activations[0], captured.gradients[0]
     weight = torch.from_numpy(e.importance.copy()).to(maps.device)
 
     def select(beta: float) -> Int[Array, " k"]:
         candidates, problem = build_problem(
-            maps, weight, beta=beta, limit=len(weight), objective=settings.objective
+            maps, gradients, weight, beta=beta, limit=None, objective=settings.objective
         )
         return candidates.channels.cpu().numpy()[greedy(problem).astype(bool)]
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam.attribution.cam import CAM_METHODS, cam_maps, explanation_map
+from annealcam.attribution.cam import CAM_METHODS, cam_maps, selection_map
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.samplers.selection import select
@@ -94,6 +94,6 @@ def _map_of(
 ) -> Float[Array, "h w"]:
     """Return the explanation map of a selection."""
     index = torch.from_numpy(channels).to(captured.activations.device)
-    maps, gradients = captured.activations[i, index], captured.gradients[i, index]
-    weights = gradients.mean(dim=(-2, -1))
-    return explanation_map(maps, weights, form=settings.map_form).cpu().numpy()
+    maps, alpha = captured.activations[i, index], captured.gradients[i, index].mean(dim=(-2, -1))
+    drawn = captured.contribution_maps[i, index]
+    return selection_map(maps, alpha, drawn, form=settings.map_form).cpu().numpy()

@@ -67,9 +67,10 @@ def explain_func(
         images,
         layer=layer if layer is not None else default_layer(model, images[:1]),
         targets=_as_targets(targets, len(images)),
+        integrated=settings.integrated,
         reshape=reshape_transform,
     )
-    maps = selection_maps(captured.activations, captured.gradients, settings)[:, None]
+    maps = selection_maps(captured.activations, captured.path_gradients, settings)[:, None]
     corners = {"align_corners": False} if interpolation == "bilinear" else {}
     size = images.shape[-2:]
     resized = nn.functional.interpolate(maps, size=size, mode=interpolation, **corners)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from annealcam._internal.text import signed_maps
 from annealcam.attribution.activations import refuse_non_finite
-from annealcam.attribution.cam import explanation_map
+from annealcam.attribution.cam import selection_map
 from annealcam.attribution.importance import gradcam_weights, importance_of
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
 from annealcam.pipeline import select_maps
@@ -60,7 +60,7 @@ def selected_maps(
     weight = importance_of(maps, gradients, settings.importance)
     chosen = torch.zeros(weight.shape, dtype=torch.bool, device=maps.device)
     for i in range(len(maps)):
-        chosen[i, select_maps(maps[i], weight[i], settings, image=i).channels] = True
+        chosen[i, select_maps(maps[i], gradients[i], weight[i], settings, image=i).channels] = True
     _warn(maps, [i for i, row in enumerate(chosen) if not row.any()])
     return chosen
 
@@ -89,8 +89,8 @@ def selection_maps(
     chosen, alpha = selected_maps(maps, gradients, settings), gradcam_weights(gradients)
     return torch.stack(
         [
-            explanation_map(f[n], a[n], form=settings.map_form)
-            for f, a, n in zip(maps, alpha, chosen, strict=True)
+            selection_map(f[n], a[n], (f * g)[n], form=settings.map_form)
+            for f, g, a, n in zip(maps, gradients, alpha, chosen, strict=True)
         ]
     )
 

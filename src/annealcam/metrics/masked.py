@@ -57,6 +57,7 @@ def logits_under(
     """Return the logits of `masked_logits`; `masks_of` makes the masks, given the number of maps.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(288, 2))
+    >>> import numpy as np
     >>> logits_under(
     ...     net, torch.ones(1, 3, 8, 8), "0", lambda maps: np.ones((1, 5, maps), bool)).shape
     (1, 5, 2)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr, shorten
 from annealcam.attribution.activations import Capture, capture
+from annealcam.attribution.contrast import Against
 from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import default_layer
 from annealcam.errors import AnnealcamError, ImageError, ModelError
@@ -103,13 +104,21 @@ class NetworkLayer:
         self,
         images: Float[Tensor, "n channels height width"],
         targets: int | Sequence[int] | None = None,
+        *,
+        against: Against = None,
+        integrated: bool = False,
     ) -> Capture:
         """Return activations and gradients of the layer, of the predicted classes or of `targets`.
+
+        The other arguments are those of `annealcam.attribution.capture`.
 
         Raises:
             AnnealcamError: the network fails on the images.
         """
-        return capture(self.model, images, layer=self.layer, targets=targets)
+        return capture(
+            self.model, images, layer=self.layer, targets=targets, against=against,
+            integrated=integrated,
+        )  # fmt: skip
 
     def view(self, photo: Image.Image, size: int) -> Image.Image:
         """Return what the network sees of a photo, `size` pixels wide."""
@@ -145,6 +154,8 @@ def capture_batches(
     batch_size: int,
     skip: Callable[[Key, ImageError], Any],
     target_of: Callable[[Key], int] | None = None,
+    against: Against = None,
+    integrated: bool = False,
 ) -> Iterator[CapturedBatch[Key]]:
     """Yield photos with what the layer makes of them, `batch_size` readable ones at a time.
 
@@ -155,6 +166,7 @@ def capture_batches(
         batch_size: photos that go through the network together.
         skip: called for each photo that cannot be read, with the reason.
         target_of: the class to explain for the photo of a key; None takes the predicted class.
+        against, integrated: as for `annealcam.attribution.capture`.
 
     Raises:
         AnnealcamError: the network fails on the photos.
@@ -165,7 +177,8 @@ def capture_batches(
     def captured() -> CapturedBatch[Key]:
         images = network_layer.inputs(opened)
         targets = None if target_of is None else [target_of(key) for key in keys]
-        return CapturedBatch(keys, opened, images, network_layer.capture(images, targets))
+        result = network_layer.capture(images, targets, against=against, integrated=integrated)
+        return CapturedBatch(keys, opened, images, result)
 
     for key, open_photo in photos:
         try:

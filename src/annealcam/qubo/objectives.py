@@ -1,4 +1,4 @@
-"""The quantities that beta weighs: plain sums, as published, or relative shares."""
+"""The objectives of a selection, their defaults, and the beta of relative shares."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from jaxtyping import Float
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 
-OBJECTIVES = ("relative", "sum")
-BETA = {"relative": 2 / 3, "sum": 0.9}  # defaults by objective; see docs/choosing.md
+OBJECTIVES = ("evidence", "relative", "sum")
+BETA = {"evidence": None, "relative": 2 / 3, "sum": 0.9}  # defaults; docs/choosing.md
+FIDELITY = 0.95  # cosine with the evidence that a selection reaches unless its size is given
 TYPICAL = 7  # k of `relative` without a cardinality, where the energy decides how many are selected
 
 

@@ -132,7 +132,7 @@ class SelectionProblem:
             raise ArgumentError("relevance: must be positive for at least one map")
         return cls(
             relevance / relevance.max() if len(flat) else relevance,
-            _abs_cosine(flat),
+            abs_cosine(flat),
             beta=beta,
             cardinality=cardinality,
         )
@@ -287,7 +287,16 @@ def check_cardinality(cardinality: Any, d: int | None = None) -> int | None:
     return k
 
 
-def _abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:
+def abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:
+    """Return the |cosine| of each pair of maps, with a zero diagonal.
+
+    Raises:
+        ArgumentError: a map is zero everywhere.
+
+    >>> abs_cosine(np.array([[1.0, 0.0], [1.0, 0.0]]))
+    array([[0., 1.],
+           [1., 0.]])
+    """
     largest = np.abs(flat).max(axis=1, keepdims=True) if flat.size else np.ones((len(flat), 1))
     if not (largest > 0).all():
         raise ArgumentError(

@@ -27,6 +27,8 @@ class Sampler:
         settings: which of the settings common to all samplers (`seed`, `tau`, `normalisation`,
             `schedule`, `shots`) the function takes.
         most_maps: larger problems without a cardinality are left to `local`; None: no limit.
+        few_maps: whether it gets the 16 most promising candidates of a layer unless `max_qubits`
+            is set; the others take all of them.
         remote: whether it is a service elsewhere that needs an account.
         certifies: whether it proves that its selection is optimal.
         help: one line for command lines and tables.
@@ -38,6 +40,7 @@ class Sampler:
     help: str
     settings: tuple[str, ...] = ()
     most_maps: int | None = None
+    few_maps: bool = False
     remote: bool = False
     certifies: bool = False
 
@@ -63,7 +66,7 @@ _ANNEALING = ("seed", "tau", "normalisation", "schedule", "shots")
 _LIST = (
     Sampler("anneal", "Annealing", "annealcam.samplers.annealing:select_by_annealing",
             "exact simulation of an annealer, up to 24 maps; `local` beyond",
-            _ANNEALING, most_maps=24),
+            _ANNEALING, most_maps=24, few_maps=True),
     Sampler("exact", "Exact", "annealcam.samplers.exact:solve_exact",
             "the optimum with its proof: enumeration up to 24 maps, then branch and bound",
             certifies=True),
@@ -84,7 +87,8 @@ _LIST = (
     Sampler("random", "Random", "annealcam.samplers.baselines:random_k",
             "k maps at random; k as in the optimum unless a cardinality is set", _SEED),
     Sampler("dwave", "D-Wave processor", "annealcam.samplers.dwave.qpu:select_by_dwave",
-            "D-Wave's quantum processor, with an account", ("seed", "shots"), remote=True),
+            "D-Wave's quantum processor, with an account", ("seed", "shots"), few_maps=True,
+            remote=True),
     Sampler("leap", "Leap hybrid solver", "annealcam.samplers.dwave.leap:select_by_leap",
             "the hybrid solvers of D-Wave's Leap service, with an account", remote=True),
 )  # fmt: skip

@@ -108,6 +108,7 @@ def _batches(
         batch_size=network.batch,
         skip=lambda image, error: log.skipped.append({"image": image, "reason": str(error)}),
         target_of=(lambda _: target) if study.problem.explain == "label" else None,
+        integrated=study.problem.settings().integrated,
     )
 
 

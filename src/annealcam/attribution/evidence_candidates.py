@@ -1,0 +1,145 @@
+"""The evidence problem of an image: how many maps, which of them an annealer gets, at what cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from annealcam._internal.text import short_repr
+from annealcam._internal.types import Array
+from annealcam.attribution.evidence import drawn_evidence
+from annealcam.qubo.evidence import EvidenceProblem
+from annealcam.samplers.local import local_search
+
+DUST = 1e-3  # alignment below which a map is no candidate: it draws under 0.1 % of the evidence
+MOST = 10  # maps of a selection whose size follows from the fidelity: more are not a few
+KICKS = 100  # of the local search over all maps: the best known of every photo measured
+MOST_SEARCHED = 150  # most aligned maps, which held the best selection of 499 in 500 problems
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EvidenceCandidates:
+    """The evidence problem over the candidates, and the best selection over all maps.
+
+    Attributes:
+        channels: of the candidates, ascending, (d,).
+        kind: the evidence that is drawn, `positive` or `signed` (see `drawn_evidence`).
+        problem: over the candidates.
+        best: channels of the best selection found over all maps, (k,).
+        best_fidelity: its cosine with the evidence.
+        best_residual: its squared distance from the evidence, over the evidence's square.
+        dust: number of maps of positive alignment that are no candidates, since they draw under
+            0.1 % of the evidence or are not among the 150 most aligned.
+        in_all: number of maps that could be candidates.
+    """
+
+    channels: Int[Array, " d"]
+    kind: str
+    problem: EvidenceProblem
+    best: Int[Array, " k"]
+    best_fidelity: float
+    best_residual: float
+    dust: int
+    in_all: int
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "EvidenceCandidates", d=len(self.channels), k=len(self.best), kind=self.kind,
+            best_fidelity=self.best_fidelity, in_all=self.in_all, dust=self.dust,
+        )  # fmt: skip
+
+
+def evidence_candidates(
+    contribution_maps: Float[Tensor, "maps h w"],
+    alignment: Float[Tensor, " maps"],
+    *,
+    limit: int,
+    cardinality: int | None,
+    fidelity: float,
+    beta: float,
+) -> EvidenceCandidates | None:
+    """Return the evidence problem of an image; None where no map is aligned with the evidence.
+
+    Without a cardinality, k is the smallest number of maps whose selection, by a local search over
+    all maps, reaches the fidelity, or 10 if none does. The fidelity need not grow with k, so that
+    k = 1, 2, ... are tried in turn.
+
+    Args:
+        contribution_maps: g of all maps of the layer.
+        alignment: rho of all maps.
+        limit: the largest number of candidates.
+        cardinality: number of maps to select; None leaves it to the fidelity.
+        fidelity: cosine with the evidence to reach, if there is no cardinality.
+        beta: 0 draws the evidence, 1 takes the largest contributions.
+
+    >>> import torch
+    >>> g = torch.tensor([[[4.0, 0.0]], [[0.0, 3.0]], [[-1.0, 0.0]]])
+    >>> found = evidence_candidates(
+    ...     g, torch.tensor([0.67, 0.5, -0.17]), limit=9, cardinality=None, fidelity=0.9, beta=0.0)
+    >>> found.channels.tolist(), len(found.best)
+    ([0, 1], 2)
+    """
+    evidence, kind = drawn_evidence(contribution_maps)
+    G = evidence.cpu().numpy().astype(np.float64).ravel()
+    rho = alignment.cpu().numpy().astype(np.float64)
+    pool, dust = _pool(rho, cardinality or 1)
+    if kind == "none" or not len(pool):
+        return None
+    g = contribution_maps[pool].flatten(1).cpu().numpy().astype(np.float64)
+    whole, n = _fewest(g, G, beta, cardinality, fidelity)
+    places = _candidates(whole, n, limit)
+    problem = whole
+    if len(places) < len(pool):
+        problem = EvidenceProblem.from_maps(
+            g[places], G, cardinality=min(int(n.sum()), len(places)), beta=beta, scale=whole.scale
+        )
+    return EvidenceCandidates(
+        channels=pool[places],
+        kind=kind,
+        problem=problem,
+        best=pool[np.flatnonzero(n)],
+        best_fidelity=whole.fidelity(n),
+        best_residual=whole.residual(n),
+        dust=dust,
+        in_all=len(pool),
+    )
+
+
+def _pool(rho: Float[Array, " maps"], least: int) -> tuple[Int[Array, " m"], int]:
+    """Return the maps that may be selected, ascending, and how many of positive alignment may not.
+
+    They draw 0.1 % of the evidence or more, and are the 150 most aligned at most. If these are
+    fewer than `least`, the most aligned of the others complete them.
+    """
+    positive = np.flatnonzero(rho > 0)
+    order = positive[np.argsort(-rho[positive], kind="stable")]
+    enough = max(min(int((rho >= DUST).sum()), MOST_SEARCHED), min(least, len(order)))
+    return np.sort(order[:enough]), len(order) - enough
+
+
+def _fewest(
+    g: Float[Array, "m positions"],
+    G: Float[Array, " positions"],
+    beta: float,
+    cardinality: int | None,
+    fidelity: float,
+) -> tuple[EvidenceProblem, Int[Array, " m"]]:
+    """Return the problem over all maps and its best selection found, of the smallest such size."""
+    sizes = range(1, min(MOST, len(g)) + 1) if cardinality is None else [min(cardinality, len(g))]
+    for k in sizes:
+        problem = EvidenceProblem.from_maps(g, G, cardinality=k, beta=beta)
+        n = local_search(problem.problem, kicks=KICKS)
+        if problem.fidelity(n) >= fidelity:
+            break
+    return problem, n
+
+
+def _candidates(whole: EvidenceProblem, n: Int[Array, " m"], limit: int) -> Int[Array, " d"]:
+    """Return the places of at most `limit` maps, ascending: the most aligned ones."""
+    if len(n) <= limit:
+        return np.arange(len(n))
+    rho = whole.maps @ whole.evidence
+    return np.sort(np.argsort(-rho, kind="stable")[:limit])

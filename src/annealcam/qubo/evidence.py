@@ -1,0 +1,197 @@
+"""The evidence problem: maps whose sum draws a given picture, as a QUBO with signed couplings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Num
+from numpy.typing import ArrayLike
+
+from annealcam._internal.text import short_repr
+from annealcam._internal.types import Array
+from annealcam._internal.validation import finite_array, real, whole
+from annealcam.errors import ArgumentError, NumericalError
+from annealcam.qubo.problem import SelectionProblem, check_beta
+
+ENERGY_SPREAD = 1.0  # standard deviation of the energies of random selections of k maps
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EvidenceProblem:
+    """Select k contribution maps g_a whose scaled sum draws the evidence G.
+
+    minimise   R(n) = (1 - b) (||G - s sum_a n_a g_a||^2 / ||G||^2 - 1) - b sum_a n_a c_a / C_k
+
+    With rho_a = <g_a, G> / ||G||^2 and K_ab = <g_a, g_b> / ||G||^2, the first term is
+    s^2 sum_ab K_ab n_a n_b - 2 s sum_a rho_a n_a: best-subset selection as a QUBO. Its couplings
+    2 s^2 K_ab have both signs, and K is positive semidefinite, of a rank of at most the number of
+    positions. s = 1 / (sum of the k largest rho), so that no k maps overshoot the evidence:
+    s sum_a n_a rho_a <= 1. In the second term, c_a = sum_ij g_a is the contribution of a map, and
+    C_k the sum of the k largest; b = 0 draws the evidence, b = 1 takes the k largest contributions.
+
+    The energy of `problem` is E = `energy_unit` R, scaled such that the energies of all selections
+    of k maps have the standard deviation 1, whatever the network and the image. The success of
+    an annealing depends on that scale as it does on tau.
+
+    Attributes:
+        maps: the contribution maps, (d, positions).
+        evidence: G, (positions,).
+        scale: s.
+        beta: b.
+        energy_unit: E / R, a positive number.
+        problem: the selection problem, with the cardinality k.
+
+    Source: docs/method.md, section "Evidence".
+    """
+
+    maps: Float[Array, "d positions"]
+    evidence: Float[Array, " positions"]
+    scale: float
+    beta: float
+    energy_unit: float
+    problem: SelectionProblem
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "EvidenceProblem", d=len(self.maps), positions=len(self.evidence),
+            cardinality=self.problem.cardinality, scale=self.scale, beta=self.beta,
+            energy_unit=self.energy_unit,
+        )  # fmt: skip
+
+    @classmethod
+    def from_maps(
+        cls,
+        maps: ArrayLike,
+        evidence: ArrayLike,
+        *,
+        cardinality: int,
+        beta: float = 0.0,
+        scale: float | None = None,
+    ) -> EvidenceProblem:
+        """Return the problem of contribution maps (d, ...) and the evidence (...) they shall draw.
+
+        Args:
+            maps: g of every candidate.
+            evidence: G, of the shape of a map.
+            cardinality: k.
+            beta: b, in [0, 1].
+            scale: s; None takes 1 / (sum of the k largest rho), or 1 where that is not positive.
+
+        Raises:
+            ArgumentError: the shapes do not match, the evidence is zero everywhere, or a number is
+                out of range.
+            NumericalError: maps or evidence hold NaN or infinity.
+
+        >>> p = EvidenceProblem.from_maps([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0], cardinality=1)
+        >>> p.scale, round(p.residual([1, 0]), 12), round(p.fidelity([1, 0]), 12)
+        (2.0, 1.0, 0.707106781187)
+        """
+        G = finite_array("evidence", evidence, error=NumericalError).ravel()
+        g = finite_array("maps", maps, error=NumericalError)
+        g = g.reshape(len(g), -1) if g.size else np.zeros((0, G.size))
+        if g.shape[1:] != G.shape:
+            raise ArgumentError(f"maps: have {g.shape[1]} positions, but the evidence {G.size}")
+        largest = np.abs(G).max(initial=0.0)
+        if not largest > 0:
+            raise ArgumentError("evidence: is zero everywhere, so that no map can draw it")
+        g, G = g / largest, G / largest  # squares neither overflow nor vanish
+        k = whole("cardinality", cardinality, least=1)
+        rho, K = g @ G / (G @ G), g @ g.T / (G @ G)
+        s = _scale(rho, k) if scale is None else real("scale", scale)
+        linear, quadratic = _coefficients(rho, K, s, g.sum(axis=1), k, check_beta(beta))
+        unit = ENERGY_SPREAD / (_spread(linear, quadratic, k) or ENERGY_SPREAD)
+        problem = SelectionProblem(
+            -2.0 * unit * linear, 2.0 * unit * quadratic, beta=0.5, cardinality=k,
+            diagonal=unit * (1.0 - beta) * 2.0 * s**2 * np.diagonal(K),
+        )  # fmt: skip
+        return cls(g * largest, G * largest, s, float(beta), unit, problem)
+
+    def drawn(self, n: Num[Array, " d"] | ArrayLike) -> Float[Array, " positions"]:
+        """Return the sum of the selected contribution maps, not scaled."""
+        return np.asarray(n, dtype=np.float64) @ self.maps
+
+    def residual(self, n: Num[Array, " d"] | ArrayLike) -> float:
+        """Return ||G - s sum_a n_a g_a||^2 / ||G||^2.
+
+        >>> p = EvidenceProblem.from_maps(np.eye(2), [1.0, 2.0], cardinality=1, scale=1.0)
+        >>> round(p.residual([0, 1]), 12)
+        0.4
+        """
+        left = self._unit_evidence - self.scale * self.drawn(n) / self._norm
+        return float(left @ left)
+
+    def fidelity(self, n: Num[Array, " d"] | ArrayLike) -> float:
+        """Return the cosine of the sum of the selected maps with the evidence; 0 for no map."""
+        return cosine(self.drawn(n), self.evidence)
+
+    def residual_of(self, energy: float) -> float:
+        """Return the residual that belongs to an energy of `problem` if b = 0: E / unit + 1."""
+        return energy / self.energy_unit + 1.0
+
+    @cached_property
+    def _norm(self) -> float:
+        return float(np.linalg.norm(self.evidence))
+
+    @cached_property
+    def _unit_evidence(self) -> Float[Array, " positions"]:
+        return self.evidence / self._norm
+
+
+def cosine(a: Float[Array, "..."], b: Float[Array, "..."]) -> float:
+    """Return the cosine of two pictures; 0 where one of them is zero everywhere.
+
+    >>> round(cosine(np.array([1.0, 0.0]), np.array([1.0, 1.0])), 12)
+    0.707106781187
+    """
+    sizes = [float(np.abs(picture).max(initial=0.0)) for picture in (a, b)]
+    if not min(sizes) > 0:
+        return 0.0
+    u, v = (np.ravel(p).astype(np.float64) / size for p, size in zip((a, b), sizes, strict=True))
+    return float(np.clip(u @ v / np.sqrt((u @ u) * (v @ v)), -1.0, 1.0))
+
+
+def _scale(rho: Float[Array, " d"], k: int) -> float:
+    largest = float(np.sort(rho)[::-1][:k].sum())
+    return 1.0 / largest if largest > 0 else 1.0
+
+
+def _coefficients(
+    rho: Array, K: Array, s: float, contribution: Array, k: int, beta: float
+) -> tuple[Any, Any]:
+    """Return the linear and the quadratic coefficients of R."""
+    largest = float(np.sort(contribution)[::-1][:k].sum())
+    share = contribution / largest if largest > 0 else np.zeros_like(contribution)
+    linear = (1.0 - beta) * (s**2 * np.diagonal(K) - 2.0 * s * rho) - beta * share
+    quadratic = (1.0 - beta) * 2.0 * s**2 * K
+    np.fill_diagonal(quadratic, 0.0)
+    return linear, quadratic
+
+
+def _spread(linear: Float[Array, " d"], quadratic: Float[Array, "d d"], k: int) -> float:
+    """Return the standard deviation of the energies of all selections of k maps.
+
+    With q_2, q_3, q_4 the probabilities that two, three, four given maps are all selected, and
+    F_p = sum_q Q_pq, the expectation of products of n over random selections gives
+
+        <L>  = k/d sum l,                    <P> = q_2 W,   W = sum_{p<q} Q_pq,
+        <L^2> = k/d sum l^2 + q_2 (S^2 - sum l^2),          S = sum l,
+        <LP> = q_2 sum_p l_p F_p + q_3 (S W - sum_p l_p F_p),
+        <P^2> = q_2 T + q_3 (sum_p F_p^2 - 2 T) + q_4 (W^2 - sum_p F_p^2 + T),   T = sum_{p<q} Q^2.
+    """
+    d = len(linear)
+    if k >= d:
+        return 0.0
+    q = np.cumprod([(k - i) / (d - i) if d > i else 0.0 for i in range(4)])
+    field, W, S = quadratic.sum(axis=1), quadratic.sum() / 2.0, linear.sum()
+    T, l2, lF, F2 = (quadratic**2).sum() / 2.0, linear @ linear, linear @ field, field @ field
+    mean = q[0] * S + q[1] * W
+    square = (
+        q[0] * l2 + q[1] * (S**2 - l2)
+        + 2.0 * (q[1] * lF + q[2] * (S * W - lF))
+        + q[1] * T + q[2] * (F2 - 2.0 * T) + q[3] * (W**2 - F2 + T)
+    )  # fmt: skip
+    variance = square - mean**2
+    return float(np.sqrt(variance)) if variance > 1e-14 * abs(square) else 0.0
