@@ -16,6 +16,29 @@ def relu_problem(d: int, seed: int = 0, **options: object) -> ac.SelectionProble
     return ac.SelectionProblem.from_maps(maps, rng.uniform(0.02, 1.0, d), **options)
 
 
+def evidence_problem(
+    d: int, seed: int = 0, *, pixels: int = 6, cardinality: int | None = 3, kind: str = "signed"
+) -> tuple[ac.SelectionProblem, np.ndarray, np.ndarray]:
+    """Return the problem |b - A n|^2 - 1 with |b| = 1 and its diagonal, with A and b."""
+    rng = np.random.default_rng([seed, d])
+    A = rng.normal(size=(pixels, d)) * rng.uniform(0.1, 1.0, d)
+    if kind == "positive":
+        A = np.abs(A)
+    if kind == "copies":  # every map twice
+        A = np.repeat(A, 2, axis=1)[:, :d]
+    if kind == "dead":
+        A[:, 0] = 0.0
+    b = A.sum(axis=1)
+    b /= np.linalg.norm(b)
+    A *= 1.5 / (cardinality or d / 2)
+    gram = A.T @ A
+    p = ac.SelectionProblem(
+        4 * A.T @ b - 2 * np.diagonal(gram), 4 * (gram - np.diag(np.diagonal(gram))), beta=0.5,
+        cardinality=cardinality, diagonal=2 * np.diagonal(gram),
+    )  # fmt: skip
+    return p, A, b
+
+
 @st.composite
 def problems(draw, largest=7, cardinality=False):
     """Any problem: signs, zeros, ties and all."""

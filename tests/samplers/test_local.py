@@ -8,7 +8,7 @@ import pytest
 import annealcam as ac
 from annealcam.errors import ArgumentError
 from annealcam.samplers.local import local_search, local_search_many
-from tests.problems import relu_problem
+from tests.problems import evidence_problem, relu_problem
 
 
 def neighbours(problem, n):
@@ -28,6 +28,16 @@ def test_it_is_a_minimum_of_flips_and_swaps(k, kicks):
     assert k is None or n.sum() == k
     least = min((problem.energy(m) for m in neighbours(problem, n)), default=np.inf)
     assert least >= problem.energy(n) - 1e-10
+
+
+@pytest.mark.parametrize("k", [1, 5, 12])
+@pytest.mark.parametrize("kind", ["signed", "positive", "copies"])
+def test_couplings_of_both_signs_hide_no_swap(k, kind):
+    for seed in range(5):
+        problem, _, _ = evidence_problem(30, seed, pixels=10, cardinality=k, kind=kind)
+        n = local_search(problem, kicks=5, seed=seed)
+        least = min(problem.energy(m) for m in neighbours(problem, n))
+        assert least >= problem.energy(n) - 1e-10
 
 
 @pytest.mark.parametrize("seed", range(6))

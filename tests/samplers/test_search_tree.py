@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 import annealcam as ac
 from annealcam.samplers import search_tree as module
-from annealcam.samplers.search_tree import Subproblem, Tree, branch_and_bound, is_gram
+from annealcam.samplers.search_tree import Subproblem, Tree, branch_and_bound, convex_diagonal
 from annealcam.samplers.selection import certified
 
 KINDS = ("maps", "signed", "copies", "equal", "apart", "nothing", "whole numbers", "negative")
@@ -82,7 +82,7 @@ def test_stopped_early_its_bound_is_below_the_optimum(kind, k):
     assert true.proved
     nodes = 0
     for budget in (1, 3, 10, 40):
-        tree = Tree(Subproblem.of(problem), true.n, true.energy, convex=true.method == "convex")
+        tree = Tree(Subproblem.of(problem), true.n, true.energy)
         done = tree.visit(budget)
         assert done or tree.lower_bound <= true.energy + problem.tie
         assert tree.counts[1] >= nodes
@@ -131,5 +131,5 @@ def test_nothing_to_choose_from():
 
 
 def test_gram_matrices_are_told_from_others():
-    assert is_gram(drawn("maps", 30, 0))
-    assert not is_gram(drawn("signed", 30, 0))
+    assert convex_diagonal(drawn("maps", 30, 0)) is not None
+    assert convex_diagonal(drawn("signed", 30, 0)) is None

@@ -14,7 +14,9 @@ from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.local import local_search
 
-SLICE = 2000  # nodes between two checks of the clock and of Ctrl-C
+SLICE = 500  # nodes between two checks of the clock and of Ctrl-C
+FIRST = 0.2  # of the time limit: what the exact search takes before the bound is raised
+LEAST_SLACK = 2e-3  # of the best energy: where raising the bound ends and the proof continues
 IN = 1  # status of a selected map in the kernels; 0 is undecided
 
 
@@ -27,16 +29,17 @@ def branch_and_bound(
 ) -> ExactSolution:
     """Return the optimum of a problem with its proof, or the best selection found and a bound.
 
-    The search is depth first and starts from a selection of `local_search`. Where J + I is a Gram
-    matrix (of maps without negative values), with n_p^2 = n_p,
+    The search is depth first and starts from a selection of `local_search`. Let Q be `quadratic`,
+    and D the problem's `diagonal`, or 1 - beta for each map, with which Q is a Gram matrix for
+    maps without negative values. If Q + diag(D) is positive semidefinite, then with n_p^2 = n_p,
 
-        E(n) = (1 - beta)/2 n (J + I) n - sum_p (beta h_p + (1 - beta)/2) n_p
+        E(n) = n (Q + diag(D)) n / 2 + sum_p (linear_p - D_p / 2) n_p
 
     is convex: its minimum over [0, 1]^d bounds a node (method `convex`), and maps whose other
-    value would lift the bound above the best energy are fixed. Otherwise (maps of both signs) each
-    map of a selection of m maps is charged half of its m - 1 lowest couplings (method
-    `combinatorial`, the bound of Gilmore and Lawler). Where no coupling is negative, a map that
-    raises the energy is excluded for good.
+    value would lift the bound above the best energy are fixed. Otherwise (maps of both signs
+    without a diagonal) each map of a selection of m maps is charged half of its m - 1 lowest
+    couplings (method `combinatorial`, the bound of Gilmore and Lawler). Where no coupling is
+    negative, a map that raises the energy is excluded for good.
 
     Ctrl-C ends the search like a time limit: `proved` is then False.
 
@@ -52,16 +55,18 @@ def branch_and_bound(
     >>> branch_and_bound(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5)).n
     array([1, 0], dtype=int8)
     """
-    deadline = np.inf if time_limit is None else monotonic() + time_limit
+    began = monotonic()
+    limit = np.inf if time_limit is None else time_limit
     n = local_search(problem, start=start, seed=seed)
-    convex = is_gram(problem)
-    tree = Tree(Subproblem.of(problem), n, float(problem.energy(n)), convex=convex)
+    tree = Tree(Subproblem.of(problem), n, float(problem.energy(n)))
     done = problem.d == 0
+    bound = -np.inf
     try:
         if not done and not (done := tree.visit(1)):
             tree = tree.smaller()  # the root decides most maps
-        while not done and monotonic() <= deadline:
-            done = tree.visit(SLICE)
+        if not done and not (done := tree.search(began + FIRST * limit)):
+            bound = raised_bound(tree, began + limit)
+            done = tree.search(began + limit)
     except KeyboardInterrupt:
         done = False
     n = min(n, tree.problem.whole(tree.best[0]), key=problem.energy)
@@ -69,27 +74,37 @@ def branch_and_bound(
     return ExactSolution(
         n=n,
         energy=energy,
-        lower_bound=energy if done else min(energy, tree.lower_bound),
+        lower_bound=energy if done else min(energy, max(bound, tree.lower_bound)),
         proved=done,
         multiplicity=max(int(tree.counts[2]), 1),
-        method="convex" if convex else "combinatorial",
+        method="combinatorial" if tree.problem.shift is None else "convex",
         nodes=int(tree.counts[1]),
     )
 
 
-def is_gram(problem: SelectionProblem) -> bool:
-    """Return whether J + I is positive semidefinite up to rounding, as for non-negative maps.
+def raised_bound(tree: Tree, deadline: float) -> float:
+    """Return a lower bound on all energies, from searches that stop short of a proof.
 
-    >>> is_gram(SelectionProblem([1.0, 1.0], [[0.0, 0.5], [0.5, 0.0]]))
-    True
-    >>> is_gram(SelectionProblem([1.0, 1.0], [[0.0, 2.0], [2.0, 0.0]]))
-    False
+    A depth-first search that is stopped mostly leaves the bound of its root. One that closes each
+    node whose bound is above the best energy less a slack, however, ends soon if the slack is
+    large, and then proves that no selection is lower by more than the slack. It begins with half
+    of the gap, and is halved until time is up or it is small. Better selections found on the way
+    are those of the tree as well.
     """
-    try:
-        np.linalg.cholesky(problem.quadratic + diagonal_shift(problem) * np.eye(problem.d))
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    n, lowest = tree.best
+    first, bound = lowest[0], tree.lower_bound
+    least = max(LEAST_SLACK * abs(first), 100 * tree.problem.tie)
+    while (slack := (lowest[0] - bound) / 2) > least:
+        coarse = Tree(tree.problem, n, first, slack=slack)
+        coarse.best = tree.best
+        done = coarse.search(deadline)
+        tree.counts[1] += coarse.counts[1]
+        if not done:
+            break
+        bound = lowest[0] - slack
+    if lowest[0] < first:
+        tree.counts[2] = 0  # ties of the former best
+    return float(bound)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +112,8 @@ class Subproblem:
     """The undecided maps of a problem, at `places` of all maps, once the others are decided.
 
     `selected` marks the maps that are decided to be in; `energy` is theirs, and `linear` includes
-    their couplings. `cardinality` counts the maps still to be selected; -1: any number.
+    their couplings. `cardinality` counts the maps still to be selected; -1: any number. `shift`
+    is that of `convex_diagonal`.
     """
 
     linear: Float[Array, " d"]
@@ -107,7 +123,7 @@ class Subproblem:
     places: Int[Array, " d"]
     selected: Int[Array, " whole"]
     tie: float
-    shift: float
+    shift: Float[Array, " d"] | None
 
     @classmethod
     def of(cls, problem: SelectionProblem) -> Subproblem:
@@ -119,7 +135,7 @@ class Subproblem:
         k = problem.cardinality
         return cls(
             problem.linear, problem.quadratic, 0.0, -1 if k is None else k, np.arange(problem.d),
-            np.zeros(problem.d, dtype=np.int8), problem.tie, diagonal_shift(problem),
+            np.zeros(problem.d, dtype=np.int8), problem.tie, convex_diagonal(problem),
         )  # fmt: skip
 
     def whole(self, n: Int[Array, " d"]) -> Int[Array, " whole"]:
@@ -138,23 +154,41 @@ class Subproblem:
         return float(self.energy + np.minimum(self.linear, 0).sum() + couplings)
 
 
-def diagonal_shift(problem: SelectionProblem) -> float:
-    """Return delta for which Q + delta I is a Gram matrix if no map has negative values.
+def convex_diagonal(problem: SelectionProblem) -> Float[Array, " d"] | None:
+    """Return a diagonal D for which Q + diag(D) is positive semidefinite, or None.
 
-    It is slightly above 1 - beta, so that rounding cannot make the matrix indefinite.
+    It is the problem's own `diagonal`, or else 1 - beta for each map, if J + I is a Gram matrix,
+    as for maps without negative values. The matrix is checked, and D is increased as far as the
+    rounding of its entries requires, so that bounds hold for any input.
 
-    >>> bool(0.3 < diagonal_shift(SelectionProblem([1.0], [[0.0]], beta=0.7)) < 0.3001)
+    >>> convex_diagonal(SelectionProblem([1.0, 1.0], [[0.0, 0.5], [0.5, 0.0]], beta=0.5)).round(6)
+    array([0.5, 0.5])
+    >>> steep = [[0.0, -2.0], [-2.0, 0.0]]
+    >>> convex_diagonal(SelectionProblem([1.0, 1.0], steep, beta=0.5)) is None
     True
+    >>> convex_diagonal(SelectionProblem([1.0, 1.0], steep, beta=0.5, diagonal=[0.5, 2])).round(6)
+    array([0.5, 2. ])
     """
+    given = problem.diagonal is not None
+    D = problem.diagonal if given else np.full(problem.d, 1.0 - problem.beta)
     size = float(np.abs(problem.linear).max(initial=0.0))
-    return max((1.0 - problem.beta) * (1.0 + 1e-9), 1e-9 * size, 1e-12)
+    D = D + max(1e-9 * float(D.max(initial=0.0)), 1e-9 * size, 1e-12)
+    try:
+        np.linalg.cholesky(problem.quadratic + np.diag(D))
+    except np.linalg.LinAlgError:
+        if not given:
+            return None
+        least = float(np.linalg.eigvalsh(problem.quadratic + np.diag(D))[0])
+        D = D + (1e-12 * problem.scale - least)
+    return D
 
 
 class Tree:
     """A depth-first search that can be continued: one level of the stack for each decision.
 
     `best` is the best selection of the undecided maps, and the energy with the decided ones;
-    `counts` holds the depth (-1 at the end), the nodes visited, and the ties of the best.
+    `counts` holds the depth (-1 at the end), the nodes visited, and the ties of the best. Branches
+    whose bound is above the best energy less the `slack` are closed.
     """
 
     def __init__(
@@ -163,12 +197,12 @@ class Tree:
         n: Int[Array, " d"],
         lowest: float,
         *,
-        convex: bool,
         nodes: int = 0,
         bound: float = -np.inf,
+        slack: float = 0.0,
     ) -> None:
         d = len(problem.linear)
-        self.problem, self.convex = problem, convex
+        self.problem, self.slack = problem, slack
         self.best = (n.copy(), np.array([lowest]))
         self.counts = np.array([0, nodes, 0])
         self.drops = problem.cardinality < 0 and not bool((problem.quadratic < 0).any())
@@ -178,14 +212,16 @@ class Tree:
         self.bound = np.full(d + 2, problem.least_energy())
         self.bound[0] = max(self.bound[0], bound)
         self.turn, self.branched = np.zeros((2, d + 2), dtype=np.int64)
-        self.for_bound = _relaxation(problem, n) if convex else (_by_coupling(problem.quadratic),)
+        self.for_bound = (
+            (_by_coupling(problem.quadratic),) if problem.shift is None else _relaxation(problem, n)
+        )
 
     def visit(self, budget: int) -> bool:
         """Visit up to `budget` nodes; return whether the tree is done."""
         p = self.problem
-        common: tuple[Any, ...] = (p.cardinality, self.drops, p.tie)
+        common: tuple[Any, ...] = (p.cardinality, self.drops, p.tie, self.slack)
         stack = (self.field, self.energy, self.bound, self.branched, self.turn)
-        if self.convex:
+        if p.shift is not None:
             from annealcam.samplers.kernels.convex import run as run_convex
 
             stack = (self.status, *self.for_bound, *stack)
@@ -200,6 +236,13 @@ class Tree:
                               self.best, self.counts, budget)
         )  # fmt: skip
 
+    def search(self, deadline: float) -> bool:
+        """Visit nodes until the tree is done or the clock is at `deadline`; return which."""
+        done = False
+        while not done and monotonic() <= deadline:
+            done = self.visit(SLICE)
+        return done
+
     def smaller(self) -> Tree:
         """Return the tree over the maps that the root left undecided."""
         problem, free = self.problem, np.flatnonzero(self.status[0] == 0)
@@ -210,9 +253,9 @@ class Tree:
                 self.field[0, free], np.ascontiguousarray(problem.quadratic[np.ix_(free, free)]),
                 float(self.energy[0]), k if k < 0 else k - int(selected.sum()),
                 problem.places[free], problem.whole(selected.astype(np.int8)), problem.tie,
-                problem.shift,
+                None if problem.shift is None else problem.shift[free],
             ),
-            self.best[0][free], float(self.best[1][0]), convex=self.convex,
+            self.best[0][free], float(self.best[1][0]),
             nodes=int(self.counts[1]), bound=float(self.bound[0]),
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ compiled = compiler()
 
 
 @compiled
-def run(quadratic, order, k, drops, tie, stack, best, counts, budget):  # type: ignore[no-untyped-def]
+def run(quadratic, order, k, drops, tie, slack, stack, best, counts, budget):  # type: ignore[no-untyped-def]
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
     `order[p]` lists the other maps by their coupling to p, lowest first. The other arguments are
@@ -40,11 +40,11 @@ def run(quadratic, order, k, drops, tie, stack, best, counts, budget):  # type: 
             break
         if turn[depth] == 0:
             counts[1] += 1
-            _visit(quadratic, order, k, drops, tie, stack, best, counts, depth)
+            _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, depth)
             if turn[depth] < 0:
                 depth -= 1
                 continue
-        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, counts[2]):
+        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, slack, counts[2]):
             depth -= 1
             continue
         into = turn[depth] == 1
@@ -68,7 +68,7 @@ def _fix(quadratic, stack, t, p, into):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
+def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # type: ignore[no-untyped-def]
     """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
     status, field, energy, bound, chosen, turn = stack
     _, lowest = best
@@ -89,7 +89,7 @@ def _visit(quadratic, order, k, drops, tie, stack, best, counts, t):  # type: ig
         if last:
             turn[t] = -1
             return
-        limit = limit_of(lowest[0], tie, counts[2])
+        limit = limit_of(lowest[0], tie, slack, counts[2])
         low, with_p, first = _bounds(
             quadratic, order, status[t], field[t], energy[t], free, m, drops
         )

@@ -2,14 +2,14 @@
 
 A node of the tree has fixed some maps to be in or out. Let e be the energy of the maps that are in
 and field_p the energy that the free map p would add to it. Since n_p^2 = n_p for n_p in {0, 1},
-adding delta (n_p^2 - n_p) / 2 to the energy changes nothing at a selection, so that the energy of
-the node equals
+adding sum_p D_p (n_p^2 - n_p) / 2 to the energy changes nothing at a selection, so that the energy
+of the node equals
 
-    phi(y) = e + c y + y (Q + delta I) y / 2,    c = field - delta / 2,
+    phi(y) = e + c y + y (Q + diag(D)) y / 2,    c = field - D / 2,
 
-at every selection y of the free maps. For J + I positive semidefinite and delta = 1 - beta, Q +
-delta I is positive semidefinite, and phi is convex on [0, 1]^free. A convex function lies above its
-tangents: for any x with gradient g = c + (Q + delta I) x,
+at every selection y of the free maps. If Q + diag(D) is positive semidefinite (`delta` is D), phi
+is convex on [0, 1]^free. A convex function lies above its tangents: for any x with gradient
+g = c + (Q + diag(D)) x,
 
     phi(y) >= phi(x) + g (y - x) >= phi(x) - g x + sum_p min(0, g_p),
 
@@ -17,7 +17,11 @@ where the sum is over the m smallest g_p if exactly m maps are to be selected. T
 for any x, not only for the minimum, so coordinate descent can stop as soon as it decides the node.
 With L the bound, fixing map p to the other side of the minimum of the sum raises it to L + |g_p|
 (or by the difference to the m-th or (m+1)-th smallest gradient): if that exceeds the best energy,
-map p is fixed.
+map p is fixed. The smaller D, the better the bound: phi - E = sum_p D_p (y_p^2 - y_p) / 2 <= 0. For
+Q + diag(D) = 2 A'A with D_p = 2 |A_p|^2, small maps cost next to nothing, where one number for all
+maps would have to be that of the largest one.
+
+If m is 1 or 2, all selections of one or two free maps are compared, in O(free^2).
 """
 
 from __future__ import annotations
@@ -32,13 +36,15 @@ MOST_TIES = 100  # optima that are counted; there may be 2^d
 
 
 @compiled
-def limit_of(lowest, tie, ties):  # type: ignore[no-untyped-def]
-    """Return the bound above which a node is closed; ties are counted up to MOST_TIES."""
+def limit_of(lowest, tie, slack, ties):  # type: ignore[no-untyped-def]
+    """Return the bound above which a node is closed; without slack, MOST_TIES ties are counted."""
+    if slack > 0.0:
+        return lowest - slack
     return lowest + (tie if ties < MOST_TIES else -tie)
 
 
 @compiled
-def run(linear, quadratic, delta, k, drops, tie, stack, best, counts, budget):  # type: ignore[no-untyped-def]
+def run(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, budget):  # type: ignore[no-untyped-def]
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
     `stack` (status, x, g, field, energy, bound, chosen, turn) and `counts` (depth, nodes, ties)
@@ -54,11 +60,11 @@ def run(linear, quadratic, delta, k, drops, tie, stack, best, counts, budget):  
             break
         if turn[depth] == 0:  # a new node
             counts[1] += 1
-            _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, depth)
+            _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, depth)
             if turn[depth] < 0:
                 depth -= 1
                 continue
-        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, counts[2]):
+        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, slack, counts[2]):
             depth -= 1
             continue
         p = chosen[depth]
@@ -82,7 +88,7 @@ def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
     moved = (1.0 if into else 0.0) - x[t, p]
     if moved != 0.0:
         g[t] += moved * quadratic[p]
-        g[t, p] += moved * delta
+        g[t, p] += moved * delta[p]
     x[t, p] = 0.0
     status[t, p] = IN if into else OUT
     if into:
@@ -91,12 +97,12 @@ def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # type: ignore[no-untyped-def]
+def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, t):  # type: ignore[no-untyped-def]
     """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
     status, x, g, field, energy, bound, chosen, turn = stack
     _, lowest = best
     d = len(linear)
-    limit = limit_of(lowest[0], tie, counts[2])
+    limit = limit_of(lowest[0], tie, slack, counts[2])
     while True:
         if drops:
             for p in range(d):
@@ -112,6 +118,10 @@ def _visit(linear, quadratic, delta, k, drops, tie, stack, best, counts, t):  # 
             return
         if free == 0 or m == 0 or m == free:
             _leaf(quadratic, stack, best, counts, t, m > 0, tie)
+            turn[t] = -1
+            return
+        if m == 1 or m == 2:
+            _last(quadratic, stack, best, counts, t, m, tie)
             turn[t] = -1
             return
         if m > 0:
@@ -157,6 +167,32 @@ def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-unty
 
 
 @compiled
+def _last(quadratic, stack, best, counts, t, m, tie):  # type: ignore[no-untyped-def]
+    """Compare all selections of one or two more maps with the best one."""
+    status, _, _, field, energy, _, _, _ = stack
+    n, lowest = best
+    d = len(n)
+    for p in range(d):
+        if status[t, p] != FREE:
+            continue
+        for q in range(p, p + 1 if m == 1 else d):
+            if status[t, q] != FREE or (m == 2 and q == p):
+                continue
+            value = energy[t] + field[t, p]
+            if m == 2:
+                value += field[t, q] + quadratic[p, q]
+            if value > lowest[0] + tie:
+                continue
+            if value < lowest[0] - tie:
+                counts[2] = 0
+            counts[2] += 1
+            if value < lowest[0]:
+                lowest[0] = value
+                for o in range(d):
+                    n[o] = status[t, o] == IN or o in (p, q)
+
+
+@compiled
 def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
     """Move x until its sum over the free maps is m, where the gradient is smallest or largest."""
     d = len(x)
@@ -175,7 +211,7 @@ def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
         x[at] += step
         total += step
         g += step * quadratic[at]
-        g[at] += step * delta
+        g[at] += step * delta[at]
 
 
 @compiled
@@ -205,13 +241,27 @@ def _values(delta, status, x, g, field, energy, m):  # type: ignore[no-untyped-d
     value, low = energy, 0.0
     for p in range(len(x)):
         if status[p] == FREE:
-            value += 0.5 * x[p] * (field[p] - 0.5 * delta + g[p])
+            value += 0.5 * x[p] * (field[p] - 0.5 * delta[p] + g[p])
             low -= g[p] * x[p]
             if m < 0:
                 low += min(0.0, g[p])
     if m > 0:
-        low += np.sort(g[status == FREE])[:m].sum()
+        low += _smallest(g, status, m).sum()
     return value, value + low
+
+
+@compiled
+def _smallest(g, status, m):  # type: ignore[no-untyped-def]
+    """Return the m smallest gradients of free maps in ascending order."""
+    smallest = np.full(m, np.inf)
+    for p in range(len(g)):
+        if status[p] == FREE and g[p] < smallest[m - 1]:
+            i = m - 1
+            while i > 0 and smallest[i - 1] > g[p]:
+                smallest[i] = smallest[i - 1]
+                i -= 1
+            smallest[i] = g[p]
+    return smallest
 
 
 @compiled
@@ -220,15 +270,15 @@ def _single(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
     at, gain, step = -1, 1e-15, 0.0
     for p in range(len(x)):
         if status[p] == FREE:
-            s = min(max(-g[p] / delta, -x[p]), 1.0 - x[p])
-            better = -s * (g[p] + 0.5 * delta * s)
+            s = min(max(-g[p] / delta[p], -x[p]), 1.0 - x[p])
+            better = -s * (g[p] + 0.5 * delta[p] * s)
             if better > gain:
                 at, gain, step = p, better, s
     if at < 0:
         return False
     x[at] += step
     g += step * quadratic[at]
-    g[at] += step * delta
+    g[at] += step * delta[at]
     return True
 
 
@@ -244,13 +294,13 @@ def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
                 up, low = p, g[p]
     if down < 0 or up < 0 or high - low < 1e-12:
         return False
-    curvature = max(2.0 * (delta - quadratic[down, up]), 1e-12)
+    curvature = max(delta[down] + delta[up] - 2.0 * quadratic[down, up], 1e-12)
     step = min((high - low) / curvature, x[down], 1.0 - x[up])
     x[down] -= step
     x[up] += step
     g += step * (quadratic[up] - quadratic[down])
-    g[up] += step * delta
-    g[down] -= step * delta
+    g[up] += step * delta[up]
+    g[down] -= step * delta[down]
     return True
 
 
@@ -261,8 +311,7 @@ def _decide(quadratic, delta, stack, t, m, low, limit):  # type: ignore[no-untyp
     d = status.shape[1]
     last, after = 0.0, 0.0  # the m-th and the next smallest gradient
     if m > 0:
-        ordered = np.sort(g[t][status[t] == FREE])
-        last, after = ordered[m - 1], ordered[m]
+        last, after = _smallest(g[t], status[t], m + 1)[m - 1 :]
     decided = np.zeros(d, dtype=np.int8)
     any_decided = False
     for p in range(d):
