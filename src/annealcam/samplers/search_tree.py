@@ -169,17 +169,17 @@ def convex_diagonal(problem: SelectionProblem) -> Float[Array, " d"] | None:
     >>> convex_diagonal(SelectionProblem([1.0, 1.0], steep, beta=0.5, diagonal=[0.5, 2])).round(6)
     array([0.5, 2. ])
     """
-    given = problem.diagonal is not None
-    D = problem.diagonal if given else np.full(problem.d, 1.0 - problem.beta)
+    known = problem.diagonal
+    D = np.full(problem.d, 1.0 - problem.beta) if known is None else known
     size = float(np.abs(problem.linear).max(initial=0.0))
     D = D + max(1e-9 * float(D.max(initial=0.0)), 1e-9 * size, 1e-12)
     try:
         np.linalg.cholesky(problem.quadratic + np.diag(D))
     except np.linalg.LinAlgError:
-        if not given:
+        if known is None:
             return None
         least = float(np.linalg.eigvalsh(problem.quadratic + np.diag(D))[0])
-        D = D + (1e-12 * problem.scale - least)
+        return np.asarray(D + (1e-12 * problem.scale - least))
     return D
 
 
@@ -213,7 +213,9 @@ class Tree:
         self.bound[0] = max(self.bound[0], bound)
         self.turn, self.branched = np.zeros((2, d + 2), dtype=np.int64)
         self.for_bound = (
-            (_by_coupling(problem.quadratic),) if problem.shift is None else _relaxation(problem, n)
+            (_by_coupling(problem.quadratic),)
+            if problem.shift is None
+            else _relaxation(problem, problem.shift, n)
         )
 
     def visit(self, budget: int) -> bool:
@@ -267,11 +269,12 @@ class Tree:
         return float(self.bound[: depth + 1][still_open].min(initial=np.inf))
 
 
-def _relaxation(problem: Subproblem, n: Int[Array, " d"]) -> tuple[Array, Array]:
+def _relaxation(
+    problem: Subproblem, shift: Float[Array, " d"], n: Int[Array, " d"]
+) -> tuple[Array, Array]:
     """Return where the relaxation of the root begins, and its gradient there."""
     x, g = np.zeros((2, len(n) + 2, len(n)))
     x[0] = n
-    shift = problem.shift
     g[0] = problem.linear - 0.5 * shift + problem.quadratic @ x[0] + shift * x[0]
     return x, g
 
