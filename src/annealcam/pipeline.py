@@ -149,8 +149,8 @@ def explain(
             it. `relative`: relevance against redundancy, 2/3 by default; `sum`: 0.9.
         cardinality: select exactly so many maps; None leaves it to the fidelity, or for `relative`
             and `sum` to the energy (about seven).
-        fidelity: without a cardinality, `evidence` takes the fewest maps that reach this cosine
-            with the evidence, at most 10; 0.95 by default.
+        fidelity: without a cardinality, `evidence` takes the smallest selection that reaches this
+            cosine with the evidence, of 7 maps at most; 0.95 by default.
         preset: `paper` takes importance gradcam, the plain sum, beta 0.7, plain gradients and the
             map of the paper's code.
         sampler: a name in `annealcam.samplers.SAMPLERS` (docs/samplers.md): `anneal` (exact
@@ -351,7 +351,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         **settings.as_provenance(),
         **_counts(maps, result.candidates),
         **_of_path(captured, i),
-        **_of_evidence(result),
+        **_of_evidence(result, named=settings.beta is not None),
         "largest_importance": float(weight[result.candidates.channels].max())
         if problem.d
         else None,
@@ -403,7 +403,7 @@ def _of_path(captured: Capture, i: int) -> dict[str, Any]:
     }
 
 
-def _of_evidence(result: MapSelection) -> dict[str, Any]:
+def _of_evidence(result: MapSelection, *, named: bool) -> dict[str, Any]:
     """Return what the evidence problem is, and the best over all maps beside the selection."""
     found = result.candidates.evidence
     if found is None:
@@ -412,6 +412,9 @@ def _of_evidence(result: MapSelection) -> dict[str, Any]:
     return {
         "evidence": found.kind,
         "beta": problem.beta,
+        "beta_was_named": named,
+        "incoherence": found.head.incoherence if np.isfinite(found.head.incoherence) else None,
+        "reason": None if named else found.head.reason,
         "evidence_scale": problem.scale,
         "energy_unit": problem.energy_unit,
         "dust": found.dust,

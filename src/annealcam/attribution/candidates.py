@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from annealcam._internal.text import short_repr
-from annealcam.attribution.evidence import evidence_beta
 from annealcam.attribution.evidence_candidates import EvidenceCandidates, evidence_candidates
 from annealcam.errors import ArgumentError
 from annealcam.qubo.objectives import BETA, FIDELITY, TYPICAL, relative_beta
@@ -151,7 +150,7 @@ def build_problem(
         importance: of every map; for `evidence` the alignment.
         beta: trade-off of relevance against redundancy; for `evidence`, of the largest
             contributions against drawing the evidence, where None follows the head
-            (`evidence_beta`).
+            (`annealcam.attribution.evidence.Head`).
         limit: the largest number of candidates; None: all.
         objective: `sum` takes the most relevant maps, and beta as it is; `relative` takes diverse
             ones, and the beta that weighs shares (`relative_beta`) for the cardinality, or for
@@ -173,8 +172,8 @@ def build_problem(
     limit = len(maps) if limit is None else limit
     if objective == "evidence":
         found = evidence_candidates(
-            gradients * maps, importance, limit=limit, cardinality=cardinality, fidelity=fidelity,
-            beta=evidence_beta(gradients) if beta is None else beta,
+            gradients, gradients * maps, importance, limit=limit, cardinality=cardinality,
+            fidelity=fidelity, beta=beta,
         )  # fmt: skip
         candidates = _of_evidence(found, maps, importance)
         _cardinality(cardinality, candidates, fewer, image)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from jaxtyping import Float
 
 from annealcam._internal.types import Tensor
 from annealcam.errors import NumericalError
+
+CONSTANT = 1e-6  # share of a gradient's square that varies over maps, below which it is constant
+INCOHERENT = 0.5  # above it, the maps' own squares outweigh their agreement
 
 
 def evidence(contribution_maps: Float[Tensor, "*batch maps h w"]) -> Float[Tensor, "*batch h w"]:
@@ -71,6 +76,70 @@ def alignment(contribution_maps: Float[Tensor, "maps h w"]) -> Float[Tensor, " m
     return (maps @ unit) / (unit @ unit)
 
 
-def evidence_beta(gradients: Float[Tensor, "maps h w"]) -> float:
-    """Return the beta of the evidence objective that suits the head behind a layer."""
-    return 0.0 * float(gradients.shape[0])
+@dataclass(frozen=True)
+class Head:
+    """What the contributions show of the network behind a layer, and which objective suits it.
+
+    A few maps can draw the evidence G if the maps of the layer agree on its place. They do behind a
+    head that pools, which weighs all positions of a map alike, so that the place of a map is the
+    place of its evidence. Elsewhere they do if the evidence is stronger than maps of their sizes
+    would make it by chance: since ||G||^2 = sum_a ||g_a||^2 + sum_{a != b} <g_a, g_b>, the
+
+        incoherence = sum_a ||g_a||^2 / ||G||^2
+
+    is 1 on average for independent maps, and below 1/2 where their agreement counts for more than
+    they do by themselves. Behind a head that flattens it is near 1: then the few maps of largest
+    contribution say more than the few that draw a rough evidence map.
+
+    Attributes:
+        pooled: whether the gradient is constant over every map.
+        incoherence: of the contribution maps; infinite where the evidence is zero everywhere.
+
+    Source: docs/evidence.md, with measurements.
+    """
+
+    pooled: bool
+    incoherence: float
+
+    @classmethod
+    def of(
+        cls, gradients: Float[Tensor, "maps h w"], contribution_maps: Float[Tensor, "maps h w"]
+    ) -> Head:
+        """Return the head that gradients and contributions of an image show.
+
+        >>> import torch
+        >>> g = torch.tensor([[[1.0, -1.0]], [[1.0, 3.0]]])
+        >>> Head.of(torch.ones(2, 1, 2), g), Head.of(g, g)
+        (Head(pooled=True, incoherence=1.5), Head(pooled=False, incoherence=1.5))
+        """
+        gradients, g = gradients.double(), contribution_maps.double()
+        varying = (gradients - gradients.mean(dim=(-2, -1), keepdim=True)).square().sum()
+        own, together = float(g.square().sum()), float(g.sum(dim=0).square().sum())
+        return cls(
+            bool(varying <= CONSTANT * gradients.square().sum()),
+            own / together if together > 0 else float("inf"),
+        )
+
+    @property
+    def draws(self) -> bool:
+        """Whether the selection shall draw the evidence, rather than carry the logit."""
+        return self.pooled or self.incoherence < INCOHERENT
+
+    @property
+    def beta(self) -> float:
+        """The beta of the evidence objective: 0 draws, 1 takes the largest contributions."""
+        return 0.0 if self.draws else 1.0
+
+    @property
+    def reason(self) -> str:
+        """Why, as a clause for records and pages."""
+        if self.pooled:
+            return "the head pools: a map's place is the place of its evidence"
+        if self.draws:
+            return (
+                f"the maps agree on the place of the evidence (incoherence {self.incoherence:.2f})"
+            )
+        return (
+            f"the maps do not agree on the place of the evidence (incoherence "
+            f"{self.incoherence:.2f}): those of largest contribution are selected"
+        )

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam.attribution.evidence import drawn_evidence
+from annealcam.attribution.evidence import Head, drawn_evidence
 from annealcam.qubo.evidence import EvidenceProblem
+from annealcam.qubo.objectives import TYPICAL
 from annealcam.samplers.local import local_search
 
 DUST = 1e-3  # alignment below which a map is no candidate: it draws under 0.1 % of the evidence
-MOST = 10  # maps of a selection whose size follows from the fidelity: more are not a few
 KICKS = 100  # of the local search over all maps: the best known of every photo measured
 MOST_SEARCHED = 150  # most aligned maps, which held the best selection of 499 in 500 problems
 
@@ -27,6 +27,7 @@ class EvidenceCandidates:
     Attributes:
         channels: of the candidates, ascending, (d,).
         kind: the evidence that is drawn, `positive` or `signed` (see `drawn_evidence`).
+        head: what the contributions show of the network behind the layer.
         problem: over the candidates.
         best: channels of the best selection found over all maps, (k,).
         best_fidelity: its cosine with the evidence.
@@ -38,6 +39,7 @@ class EvidenceCandidates:
 
     channels: Int[Array, " d"]
     kind: str
+    head: Head
     problem: EvidenceProblem
     best: Int[Array, " k"]
     best_fidelity: float
@@ -53,32 +55,35 @@ class EvidenceCandidates:
 
 
 def evidence_candidates(
+    gradients: Float[Tensor, "maps h w"],
     contribution_maps: Float[Tensor, "maps h w"],
     alignment: Float[Tensor, " maps"],
     *,
     limit: int,
     cardinality: int | None,
     fidelity: float,
-    beta: float,
+    beta: float | None,
 ) -> EvidenceCandidates | None:
     """Return the evidence problem of an image; None where no map is aligned with the evidence.
 
     Without a cardinality, k is the smallest number of maps whose selection, by a local search over
-    all maps, reaches the fidelity, or 10 if none does. The fidelity need not grow with k, so that
+    all maps, reaches the fidelity, or 7 if none does. The fidelity need not grow with k, so that
     k = 1, 2, ... are tried in turn.
 
     Args:
+        gradients: of the score at all maps, or their mean over a path.
         contribution_maps: g of all maps of the layer.
         alignment: rho of all maps.
         limit: the largest number of candidates.
         cardinality: number of maps to select; None leaves it to the fidelity.
         fidelity: cosine with the evidence to reach, if there is no cardinality.
-        beta: 0 draws the evidence, 1 takes the largest contributions.
+        beta: 0 draws the evidence, 1 takes the largest contributions; None follows the head.
 
     >>> import torch
     >>> g = torch.tensor([[[4.0, 0.0]], [[0.0, 3.0]], [[-1.0, 0.0]]])
     >>> found = evidence_candidates(
-    ...     g, torch.tensor([0.67, 0.5, -0.17]), limit=9, cardinality=None, fidelity=0.9, beta=0.0)
+    ...     torch.ones(3, 1, 2), g, torch.tensor([0.67, 0.5, -0.17]), limit=9, cardinality=None,
+    ...     fidelity=0.9, beta=None)
     >>> found.channels.tolist(), len(found.best)
     ([0, 1], 2)
     """
@@ -88,6 +93,8 @@ def evidence_candidates(
     pool, dust = _pool(rho, cardinality or 1)
     if kind == "none" or not len(pool):
         return None
+    head = Head.of(gradients, contribution_maps)
+    beta = head.beta if beta is None else beta
     g = contribution_maps[pool].flatten(1).cpu().numpy().astype(np.float64)
     whole, n = _fewest(g, G, beta, cardinality, fidelity)
     places = _candidates(whole, n, limit)
@@ -99,6 +106,7 @@ def evidence_candidates(
     return EvidenceCandidates(
         channels=pool[places],
         kind=kind,
+        head=head,
         problem=problem,
         best=pool[np.flatnonzero(n)],
         best_fidelity=whole.fidelity(n),
@@ -128,7 +136,9 @@ def _fewest(
     fidelity: float,
 ) -> tuple[EvidenceProblem, Int[Array, " m"]]:
     """Return the problem over all maps and its best selection found, of the smallest such size."""
-    sizes = range(1, min(MOST, len(g)) + 1) if cardinality is None else [min(cardinality, len(g))]
+    sizes = (
+        range(1, min(TYPICAL, len(g)) + 1) if cardinality is None else [min(cardinality, len(g))]
+    )
     for k in sizes:
         problem = EvidenceProblem.from_maps(g, G, cardinality=k, beta=beta)
         n = local_search(problem.problem, kicks=KICKS)

@@ -11,7 +11,7 @@ from annealcam.errors import ArgumentError
 OBJECTIVES = ("evidence", "relative", "sum")
 BETA = {"evidence": None, "relative": 2 / 3, "sum": 0.9}  # defaults; docs/choosing.md
 FIDELITY = 0.95  # cosine with the evidence that a selection reaches unless its size is given
-TYPICAL = 7  # k of `relative` without a cardinality, where the energy decides how many are selected
+TYPICAL = 7  # k of `relative` where the energy decides it, and the most that a fidelity takes
 
 
 def relative_beta(
