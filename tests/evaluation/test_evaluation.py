@@ -226,7 +226,9 @@ def test_what_cannot_be(photos, network, tmp_path):
     with pytest.raises(ArgumentError, match="metrics='keep'"):
         evaluate(network, photos_in(photos), how, metrics=["keep"])
     with pytest.raises(ArgumentError, match="cardinality=17: above max_qubits=16; lower it, or"):
-        evaluate(network, photos_in(photos), resolve(sampler="exact", cardinality=17))
+        evaluate(
+            network, photos_in(photos), resolve(sampler="exact", cardinality=17, max_qubits=16)
+        )
     with pytest.raises(ArgumentError, match="at least one"):
         evaluate(network, [], how)
     with pytest.raises(ArgumentError, match="metrics='iou': needs the place of the object"):

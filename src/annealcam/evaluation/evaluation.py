@@ -156,6 +156,7 @@ def evaluate(
         ((photo, partial(load_photo, photo)) for photo in (photos if on_photos else ())),
         batch_size=batch,
         skip=lambda photo, error: skipped.setdefault(photo, str(error)),
+        integrated=settings.integrated,
     ):
         _score(network_layer, captured, settings, on_photos, used_masks, collected)
         if progress is not None:
@@ -231,7 +232,7 @@ def _score(
     results = method_maps(captured, settings, methods, seeds=seeds)
     other_results, random_results = (
         results if other is None else method_maps(other, settings, methods, seeds=seeds)
-        for other in _other_captures(network, batch, metrics, settings.seed)
+        for other in _other_captures(network, batch, settings, metrics)
     )
     evidence = captured.contribution_maps.sum(dim=1).cpu().numpy()
     images = batch.images.to(captured.logits.device)
@@ -259,17 +260,17 @@ def _score(
 
 
 def _other_captures(
-    network: NetworkLayer, batch: CapturedBatch[str], metrics: Sequence[str], seed: int
+    network: NetworkLayer, batch: CapturedBatch[str], settings: Settings, metrics: Sequence[str]
 ) -> tuple[Capture | None, Capture | None]:
     """Return the captures of the next likely classes and under a random classifier, if needed."""
     captured, of_others, of_random = batch.captured, None, None
-    targets = captured.targets.tolist()
+    targets, integrated = captured.targets.tolist(), settings.integrated
     if "sensitivity" in metrics:
         logits = captured.logits.cpu().numpy()
         others = other_classes(logits, np.array(targets), which="next").tolist()
-        of_others = network.capture(batch.images, others)
+        of_others = network.capture(batch.images, others, integrated=integrated)
     if "random_classifier" in metrics:
         classifier = find_layer(network.model, classifier_layer(network.model, batch.images))
-        with random_weights(classifier, seed=seed):
-            of_random = network.capture(batch.images, targets)
+        with random_weights(classifier, seed=settings.seed):
+            of_random = network.capture(batch.images, targets, integrated=integrated)
     return of_others, of_random

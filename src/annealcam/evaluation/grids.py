@@ -267,8 +267,9 @@ def _score_grid(
     for first in range(0, len(grid), at_once):
         cells = range(first, min(first + at_once, len(grid)))
         captured = network.capture(
-            image.repeat(len(cells), 1, 1, 1), [grid[cell].target for cell in cells]
-        )
+            image.repeat(len(cells), 1, 1, 1), [grid[cell].target for cell in cells],
+            integrated=settings.integrated,
+        )  # fmt: skip
         seeds = [settings.seed + number * len(grid) + cell for cell in cells]
         results = method_maps(captured, settings, methods, seeds=seeds)
         reference = cam_maps(captured.activations, captured.gradients, "gradcam").cpu().numpy()

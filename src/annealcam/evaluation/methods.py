@@ -50,7 +50,8 @@ def method_maps(
     """Return the map of each method, by its name, for each image of a captured batch.
 
     `topk_contribution`, `topk_alpha` and `random` take as many maps as `annealcam` selects: those
-    of largest contribution, those of largest alpha, and random live maps of positive importance.
+    of largest contribution, those of largest alpha, and random live maps of positive importance
+    (where that is the alignment: of positive contribution).
     An image with fewer candidates than the cardinality keeps all of them.
     """
     images = collect_layer_maps(
@@ -81,11 +82,14 @@ def _selections(image: LayerMaps, settings: Settings, seed: int) -> dict[str, In
     n = select(image.problem, **settings.sampling(seed=seed)).n
     selected = image.candidates[n.astype(bool)]
     k, rng = len(selected), np.random.default_rng(seed)
+    # The alignment knows where a map responds, which random maps must not.
+    aligned = settings.importance == "alignment"
+    pool = image.of_positive(image.contribution) if aligned else image.positive
     return {
         "annealcam": selected,
         "topk_contribution": image.top(image.contribution, k),
         "topk_alpha": image.top(image.alpha, k),
-        "random": np.sort(rng.choice(image.positive, size=k, replace=False)),
+        "random": np.sort(rng.choice(pool, size=min(k, len(pool)), replace=False)),
     }
 
 
