@@ -404,7 +404,11 @@ def _of_path(captured: Capture, i: int) -> dict[str, Any]:
 
 
 def _of_evidence(result: MapSelection, *, named: bool) -> dict[str, Any]:
-    """Return what the evidence problem is, and the best over all maps beside the selection."""
+    """Return what the evidence problem is, and the best over all maps beside the selection.
+
+    `loss` is the distance of the selection's energy from that of the best selection found over all
+    maps, and `gap` the distance of the latter from a lower bound, as shares of its energy.
+    """
     found = result.candidates.evidence
     if found is None:
         return {}
@@ -419,10 +423,18 @@ def _of_evidence(result: MapSelection, *, named: bool) -> dict[str, Any]:
         "energy_unit": problem.energy_unit,
         "dust": found.dust,
         "residual": problem.residual(n),
+        "loss": _relative(problem.problem.energy(n) / problem.energy_unit, found.best_value),
+        "gap": _relative(found.best_value, found.least_value, found.best_value),
         "best_residual": found.best_residual,
         "best_fidelity": found.best_fidelity,
         "best_selected": found.best.tolist(),
     }
+
+
+def _relative(value: float, lower: float, unit: float | None = None) -> float:
+    """Return how far a value is above a lower one, as a share of the lower one or of a unit."""
+    size = abs(lower if unit is None else unit)
+    return float((value - lower) / size) if size else 0.0
 
 
 def _counts(maps: Float[Tensor, "maps h w"], candidates: Candidates) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from annealcam.attribution.evidence import Head, drawn_evidence
 from annealcam.qubo.evidence import EvidenceProblem
 from annealcam.qubo.objectives import TYPICAL
 from annealcam.samplers.local import local_search
+from annealcam.samplers.relaxation import relax
 
 DUST = 1e-3  # alignment below which a map is no candidate: it draws under 0.1 % of the evidence
 KICKS = 100  # of the local search over all maps: the best known of every photo measured
@@ -32,6 +33,8 @@ class EvidenceCandidates:
         best: channels of the best selection found over all maps, (k,).
         best_fidelity: its cosine with the evidence.
         best_residual: its squared distance from the evidence, over the evidence's square.
+        best_value: what it minimises, R(n) of `EvidenceProblem`.
+        least_value: no selection of k of all maps has a lower R, by the convex relaxation.
         dust: number of maps of positive alignment that are no candidates, since they draw under
             0.1 % of the evidence or are not among the 150 most aligned.
         in_all: number of maps that could be candidates.
@@ -44,6 +47,8 @@ class EvidenceCandidates:
     best: Int[Array, " k"]
     best_fidelity: float
     best_residual: float
+    best_value: float
+    least_value: float
     dust: int
     in_all: int
 
@@ -97,7 +102,8 @@ def evidence_candidates(
     beta = head.beta if beta is None else beta
     g = contribution_maps[pool].flatten(1).cpu().numpy().astype(np.float64)
     whole, n = _fewest(g, G, beta, cardinality, fidelity)
-    places = _candidates(whole, n, limit)
+    relaxed = relax(whole.problem)
+    places = np.arange(len(pool)) if len(pool) <= limit else relaxed.most_promising(limit)
     problem = whole
     if len(places) < len(pool):
         problem = EvidenceProblem.from_maps(
@@ -111,6 +117,8 @@ def evidence_candidates(
         best=pool[np.flatnonzero(n)],
         best_fidelity=whole.fidelity(n),
         best_residual=whole.residual(n),
+        best_value=float(whole.problem.energy(n)) / whole.energy_unit,
+        least_value=relaxed.lower_bound / whole.energy_unit,
         dust=dust,
         in_all=len(pool),
     )
@@ -145,11 +153,3 @@ def _fewest(
         if problem.fidelity(n) >= fidelity:
             break
     return problem, n
-
-
-def _candidates(whole: EvidenceProblem, n: Int[Array, " m"], limit: int) -> Int[Array, " d"]:
-    """Return the places of at most `limit` maps, ascending: the most aligned ones."""
-    if len(n) <= limit:
-        return np.arange(len(n))
-    rho = whole.maps @ whole.evidence
-    return np.sort(np.argsort(-rho, kind="stable")[:limit])

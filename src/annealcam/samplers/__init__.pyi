@@ -19,6 +19,7 @@ from .paths import (
     cardinality_path as cardinality_path,
 )
 from .registry import SAMPLERS as SAMPLERS, Sampler as Sampler
+from .relaxation import Relaxation as Relaxation, relax as relax
 from .search_tree import branch_and_bound as branch_and_bound
 from .selection import BQMSampler as BQMSampler, select as select
 from .shots import best_of as best_of

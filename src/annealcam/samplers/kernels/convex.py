@@ -324,3 +324,23 @@ def _decide(quadratic, delta, stack, t, m, low, limit):  # type: ignore[no-untyp
         if decided[p] != 0:
             _fix(quadratic, delta, stack, t, p, decided[p] == IN)
     return any_decided
+
+
+@compiled
+def minimise(linear, quadratic, delta, x, g, tolerance):  # type: ignore[no-untyped-def]
+    """Minimise phi over 0 <= x <= 1 at constant sum, in place with its gradient; return the bound.
+
+    It ends when phi(x) is within `tolerance` of the bound, or when no pair of coordinates gains.
+    """
+    status, m = np.zeros(len(x), dtype=np.int8), round(x.sum())
+    best = -np.inf
+    for step in range(100 * len(x)):
+        if step % 12 == 0:
+            value, low = _values(delta, status, x, g, linear, 0.0, m)
+            best = max(best, low)
+            if value - best < tolerance:
+                return best
+        if not _pair(delta, quadratic, status, x, g):
+            break
+    _, low = _values(delta, status, x, g, linear, 0.0, m)
+    return max(best, low)
