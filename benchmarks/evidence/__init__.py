@@ -1,1 +1,1 @@
-"""What the evidence objective gains and what it does not: the figures of docs/selection.md."""
+"""What the evidence objective gains and what it does not: the figures of docs/evidence.md."""

@@ -1,4 +1,4 @@
-"""What the evidence objective gains, and what it does not: the figures of docs/selection.md.
+"""What the evidence objective gains, and what it does not: the figures of docs/evidence.md.
 
     .venv/bin/python -m benchmarks.evidence --photos FOLDER [--network NAME [--layer L]] -o OUTPUT
 

@@ -34,6 +34,7 @@ from .methods import (
     Array,
     Photo,
     explained,
+    explained_at_most,
     maps_of_methods,
     random_live,
     top,
@@ -45,6 +46,7 @@ Report: TypeAlias = Callable[[str, int, int], None]
 CELLS = 4
 CHANCE = 1 / CELLS
 RANDOM_DRAWS = 10
+DRAWING = {"objective": "evidence", "beta": 0.0}
 
 
 def own_cells(subject: Subject, grids: Sequence[Grid], k: int, report: Report) -> Table:
@@ -164,8 +166,10 @@ def heads(subject: Subject, sizes: Sequence[int], report: Report) -> dict[str, A
         photos = explained(model, images, sizes=sizes, first=first, **options)
         passed = run_forward(model, images, **options)
         paper = [e.selected for e in explain_pass(passed, resolve("paper", sampler="local"))]
+        drawing = {k: explained_at_most(model, images, passed, k, **DRAWING) for k in sizes}
         for k in sizes:
             chosen = {name: [select(p) for p in photos[k]] for name, select in SELECTORS.items()}
+            chosen["evidence, beta 0: draws it always"] = [e.selected for e in drawing[k]]
             chosen["preset paper, its own k"] = paper
             masks = np.zeros((len(images), len(chosen), len(photos[k][0].maps)), dtype=bool)
             for m, selections in enumerate(chosen.values()):
