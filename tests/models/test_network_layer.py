@@ -89,9 +89,8 @@ def test_reprs_are_short(loaded):
         layer, [("a" * 500, lambda: photo(0))], batch_size=9, skip=pytest.fail
     )
     (maps,) = collect_layer_maps(batch.captured, importance="contribution", beta=0.7, limit=9)
-    candidates, _ = build_problem(
-        batch.captured.activations[0], torch.arange(12.0), beta=0.7, limit=3
-    )
+    f, g = batch.captured.activations[0], batch.captured.gradients[0]
+    candidates, _ = build_problem(f, g, torch.arange(12.0), beta=0.7, limit=3)
     results = {
         "Candidates": candidates, "Capture": batch.captured, "CapturedBatch": batch,
         "ForwardPass": run_forward(loaded.model, batch.images, layer="3"), "LayerMaps": maps,
