@@ -121,7 +121,7 @@ def channels_figure(experiment: Experiment) -> Figure:
 def photo_figure(experiment: Experiment) -> Figure:
     """Return bundled photos with the patch, explained for the class by the networks of seed 0."""
     trials = [trial for trial in experiment.trials if trial.label is not None and trial.seed == 0]
-    names = ("annealcam", *CAM_METHODS)
+    names = METHODS[:-1]  # without top-k
     figure = empty_sheet(
         "Photos that are bundled with scikit-image, with the patch, explained for the class that "
         "had the patch in training", height=0.8 + 1.75 * len(trials) * len(PHOTOS), width=10.0,

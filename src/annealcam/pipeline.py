@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of
 from annealcam._version import __version__
 from annealcam.attribution.activations import Capture, capture
-from annealcam.attribution.cam import BESIDE, cam_maps, selection_map
+from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
+from annealcam.attribution.cam_inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
 from annealcam.attribution.evidence import drawn_evidence, evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
@@ -247,7 +249,9 @@ def cam(
         image: (3, H, W), or (n, 3, H, W) for maps (n, h, w); already normalised.
         layer: as in `explain`.
         target: a class, or one for each image; None takes the predicted class.
-        method: a name in `attribution.cam.CAM_METHODS`: `gradcam`, `gradcam++` or `hirescam`.
+        method: a name in `attribution.cam.CAM_METHODS`: `gradcam`, `gradcam++`, `hirescam`,
+            `layercam`, `xgradcam`, `eigencam`, `finercam`; or `scorecam`, `ablationcam`, which run
+            the network, or what lies behind the layer, once for each live map.
 
     Raises:
         ArgumentError: no method has that name.
@@ -257,10 +261,11 @@ def cam(
     >>> cam(net, torch.randn(3, 8, 8), layer="1").shape
     (6, 6)
     """
+    one_of("method", method, CAM_METHODS)
     images = as_batch(image)
     name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
     captured = capture(model, images, layer=name, targets=resolve_targets(target, None))
-    maps = _array(cam_maps(captured.activations, captured.gradients, method))
+    maps = _array(CAM_METHODS[method].maps(CamInputs.of(captured, model, images)))
     return maps if image.ndim == 4 else maps[0]
 
 
@@ -335,7 +340,8 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         captured = captured.plain()
     maps, gradients = captured.activations[i], captured.path_gradients[i]
     weight, drawn = captured.importance(settings.importance)[i], maps * gradients
-    alpha = gradcam_weights(captured.gradients[i : i + 1])[0]
+    inputs = CamInputs(captured.activations[i : i + 1], captured.gradients[i : i + 1])
+    alpha = gradcam_weights(inputs.gradients)[0]
     result = select_maps(maps, gradients, weight, settings, image=i)
     problem, selection, channels = result.problem, result.selection, result.channels
     channels = channels[weight[channels].argsort(descending=True, stable=True)]
@@ -375,12 +381,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         fidelity=fidelity,
         logits=_array(captured.logits[i]),
         target=target,
-        baselines={
-            cam.name: _array(
-                cam.function(captured.activations[i : i + 1], captured.gradients[i : i + 1])[0]
-            )
-            for cam in BESIDE
-        },
+        baselines={cam.name: _array(cam.maps(inputs)[0]) for cam in BESIDE},
         problem=problem,
         selection=selection,
         provenance=provenance,

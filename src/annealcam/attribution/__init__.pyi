@@ -4,16 +4,22 @@ from .cam import (
     CamMethod as CamMethod,
     cam_maps as cam_maps,
     explanation_map as explanation_map,
-    gradcam as gradcam,
-    gradcam_plus_plus as gradcam_plus_plus,
-    hirescam as hirescam,
 )
+from .cam_inputs import CamInputs as CamInputs
 from .candidates import (
     Candidates as Candidates,
     build_problem as build_problem,
     find_candidates as find_candidates,
 )
 from .forward_pass import ForwardPass as ForwardPass, run_forward as run_forward
+from .gradient_cams import (
+    eigencam as eigencam,
+    gradcam as gradcam,
+    gradcam_plus_plus as gradcam_plus_plus,
+    hirescam as hirescam,
+    layercam as layercam,
+    xgradcam as xgradcam,
+)
 from .importance import (
     IMPORTANCES as IMPORTANCES,
     contributions as contributions,

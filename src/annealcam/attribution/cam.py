@@ -14,10 +14,24 @@ from jaxtyping import Float
 
 from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
-from annealcam.attribution.importance import Importance, contributions, gradcam_weights
+from annealcam.attribution.cam_inputs import CamInputs
+from annealcam.attribution.gradient_cams import (
+    centred,
+    eigencam_weights,
+    gradcam_plus_plus_weights,
+    hirescam,
+    layercam,
+    weighted_map,
+    xgradcam_weights,
+)
+from annealcam.attribution.importance import contributions, gradcam_weights
+from annealcam.attribution.network_cams import (
+    ablationcam_weights,
+    finercam_weights,
+    scorecam_weights,
+)
 
 MAP_FORMS = ("contributions", "relu_of_sum", "sum_of_relu")
-GRADCAMPP_EPS = 1e-6
 
 
 def explanation_map(
@@ -75,85 +89,13 @@ def selection_map(
     return explanation_map(maps, alpha, form=form)
 
 
-def gradcam(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
-) -> Float[Tensor, "n h w"]:
-    """Return the maps of Grad-CAM: L = ReLU(sum_a alpha_a f^(a)), alpha_a = mean_ij g^(a)_ij.
-
-    Source: Selvaraju et al. 2017, eq. 1 and 2.
-
-    >>> import torch
-    >>> gradcam(torch.ones(1, 2, 1, 2), torch.tensor([[[[1., 3.]], [[-1., 0.]]]]))
-    tensor([[[1.5000, 1.5000]]])
-    """
-    weights = gradients.mean(dim=(-2, -1), keepdim=True)
-    return (weights * activations).sum(dim=1).relu()
+Weights: TypeAlias = Callable[[CamInputs], Float[Tensor, "n maps"]]
+Draw: TypeAlias = Callable[[CamInputs, Float[Tensor, "n maps"]], Float[Tensor, "n h w"]]
 
 
-def gradcam_plus_plus(
-    activations: Float[Tensor, "n maps h w"],
-    gradients: Float[Tensor, "n maps h w"],
-    *,
-    eps: float = GRADCAMPP_EPS,
-) -> Float[Tensor, "n h w"]:
-    """Return the maps of Grad-CAM++ (exponential link): L = ReLU(sum_a w_a f^(a)).
-
-    w_a = sum_ij q_ij ReLU(g_ij),   q = g^2 / (2 g^2 + (sum_ij f) g^3 + eps),   0/0 = 0
-
-    `eps = 1e-6` is what the package `grad-cam` adds, so that the same words give the same map; it
-    is not small against g^2 in most networks. `eps = 0` is the published formula. The derivation
-    supposes maps after a ReLU.
-
-    Source: Chattopadhay et al. 2018, eq. 5, 7 and 19.
-
-    >>> import torch
-    >>> gradcam_plus_plus(torch.ones(1, 1, 1, 2), torch.tensor([[[[1., 0.]]]]), eps=0.0)
-    tensor([[[0.2500, 0.2500]]])
-    """
-    weights = gradcam_plus_plus_weights(activations, gradients, eps=eps)
-    return (weights[:, :, None, None] * activations).sum(dim=1).relu()
-
-
-def gradcam_plus_plus_weights(
-    activations: Float[Tensor, "n maps h w"],
-    gradients: Float[Tensor, "n maps h w"],
-    *,
-    eps: float = GRADCAMPP_EPS,
-) -> Float[Tensor, "n maps"]:
-    """Return Grad-CAM++'s weight of every map, w_a = sum_ij q_ij ReLU(g_ij); q as there.
-
-    Where maps are not negative, neither are the weights, and nearly every map has a positive one
-    for every class.
-
-    >>> import torch
-    >>> gradcam_plus_plus_weights(
-    ...     torch.ones(1, 1, 1, 2), torch.tensor([[[[1., 0.]]]]), eps=0.0)
-    tensor([[0.2500]])
-    """
-    g2 = gradients.square()
-    total = activations.sum(dim=(-2, -1), keepdim=True)
-    below = g2 * (2 + total * gradients) + eps
-    q = (g2 / below).where((g2 > 0) & (below != 0), 0.0)
-    return (q * gradients.relu()).sum(dim=(-2, -1))
-
-
-def hirescam(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
-) -> Float[Tensor, "n h w"]:
-    """Return the maps of HiResCAM: L = ReLU(sum_a g^(a) * f^(a)), exact for a linear head.
-
-    Source: Draelos and Carin 2020, eq. 2.
-
-    >>> import torch
-    >>> hirescam(torch.tensor([[[[1., 2.]]]]), torch.tensor([[[[3., -1.]]]]))
-    tensor([[[3., 0.]]])
-    """
-    return (gradients * activations).sum(dim=1).relu()
-
-
-Maps: TypeAlias = Callable[
-    [Float[Tensor, "n maps h w"], Float[Tensor, "n maps h w"]], Float[Tensor, "n h w"]
-]
+def _weighted(inputs: CamInputs, weights: Tensor) -> Tensor:
+    """Draw ReLU(sum_a w_a f^(a)), as most methods do."""
+    return weighted_map(inputs.activations, weights)
 
 
 @dataclass(frozen=True)
@@ -163,18 +105,21 @@ class CamMethod:
     Attributes:
         name: the value of `method=` and the key in tables and files.
         label: how people call it.
-        colour: of its dots, lines and bars, a hex value of the palette of Okabe and Ito.
-        function: (activations, gradients) to raw maps, ReLU applied.
-        weights: (activations, gradients) to what each map counts for; those of positive weight are
-            the maps that the method rests on.
+        colour: of its dots, lines and bars, a hex value that colour-blind readers can tell from the
+            other methods'.
+        weights: what each map counts for; those of positive weight are the maps that the method
+            rests on.
+        draw: (inputs, weights) to raw maps, ReLU applied.
+        compared: whether `evaluate` and `audit` compare it where no methods are named.
         beside: whether every explanation holds its map, for pages and pictures to show beside it.
     """
 
     name: str
     label: str
     colour: str
-    function: Maps
-    weights: Importance
+    weights: Weights
+    draw: Draw = _weighted
+    compared: bool = False
     beside: bool = False
 
     @property
@@ -182,20 +127,42 @@ class CamMethod:
         """The name as pages use it for classes and colours: `gradcam-plus` for `gradcam++`."""
         return self.name.replace("++", "-plus")
 
+    def maps(self, inputs: CamInputs) -> Float[Tensor, "n h w"]:
+        """Return the raw map of each image, ReLU applied.
+
+        Raises:
+            ArgumentError: the method runs the network, which the inputs lack.
+        """
+        return self.draw(inputs, self.weights(inputs))
+
 
 CAM_METHODS: Mapping[str, CamMethod] = MappingProxyType(
     {
         method.name: method
         for method in (
-            CamMethod("gradcam", "Grad-CAM", "#E69F00", gradcam,
-                      lambda _, gradients: gradcam_weights(gradients), beside=True),
-            CamMethod("gradcam++", "Grad-CAM++", "#009E73", gradcam_plus_plus,
-                      gradcam_plus_plus_weights, beside=True),
-            CamMethod("hirescam", "HiResCAM", "#CC79A7", hirescam, contributions),
+            CamMethod("gradcam", "Grad-CAM", "#E69F00", lambda x: gradcam_weights(x.gradients),
+                      compared=True, beside=True),
+            CamMethod("gradcam++", "Grad-CAM++", "#009E73",
+                      lambda x: gradcam_plus_plus_weights(x.activations, x.gradients),
+                      compared=True, beside=True),
+            CamMethod("hirescam", "HiResCAM", "#CC79A7",
+                      lambda x: contributions(x.activations, x.gradients),
+                      lambda x, _: hirescam(x.activations, x.gradients), compared=True),
+            CamMethod("layercam", "LayerCAM", "#FFB3C7",
+                      lambda x: contributions(x.activations, x.gradients.relu()),
+                      lambda x, _: layercam(x.activations, x.gradients)),
+            CamMethod("xgradcam", "XGrad-CAM", "#882255",
+                      lambda x: xgradcam_weights(x.activations, x.gradients)),
+            CamMethod("eigencam", "Eigen-CAM", "#4B0092", lambda x: eigencam_weights(x.activations),
+                      lambda x, weights: weighted_map(centred(x.activations), weights)),
+            CamMethod("scorecam", "Score-CAM", "#AA0DFE", scorecam_weights),
+            CamMethod("ablationcam", "Ablation-CAM", "#5B3A00", ablationcam_weights),
+            CamMethod("finercam", "Finer-CAM", "#DDCC77", finercam_weights),
         )
     }
 )  # fmt: skip
 BESIDE = tuple(method for method in CAM_METHODS.values() if method.beside)
+COMPARED = tuple(method for method in CAM_METHODS.values() if method.compared)
 
 
 def cam_maps(
@@ -204,11 +171,12 @@ def cam_maps(
     """Return the raw maps of the method of that name, one of `CAM_METHODS`.
 
     Raises:
-        ArgumentError: no method has that name.
+        ArgumentError: no method has that name, or it runs the network (`scorecam`, `ablationcam`,
+            `finercam`): `annealcam.cam` draws those.
 
     >>> import torch
     >>> cam_maps(torch.ones(1, 1, 1, 2), torch.tensor([[[[2., -4.]]]]), "hirescam")
     tensor([[[2., 0.]]])
     """
     one_of("method", method, CAM_METHODS)
-    return CAM_METHODS[method].function(activations, gradients)
+    return CAM_METHODS[method].maps(CamInputs(activations, gradients))

@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam.attribution.cam import CAM_METHODS
+from annealcam.attribution.cam import BESIDE
+from annealcam.attribution.cam_inputs import CamInputs
 from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.explanation import carried_share
 from annealcam.qubo.objectives import FIDELITY
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class LayerMaps:
     """What a selector may know of one image: of all the layer's maps, and of the candidates.
 
-    `weights` holds what each map counts for in each of `CAM_METHODS`.
+    `weights` holds what each map counts for in each of the methods `BESIDE`.
     """
 
     maps: Float[Array, "maps h w"]
@@ -136,7 +137,7 @@ def collect_layer_maps(
             f, drawn, gradcam_weights(g), weight, contributions(f, captured.path_gradients)
         )
     )  # fmt: skip
-    weights = {name: cam.weights(f, g).cpu().numpy() for name, cam in CAM_METHODS.items()}
+    weights = {cam.name: cam.weights(CamInputs(f, g)).cpu().numpy() for cam in BESIDE}
     for i in range(len(f)):
         candidates, problem = build_problem(
             f[i], captured.path_gradients[i], weight[i], beta=beta, limit=limit,

@@ -17,7 +17,8 @@ from torch import Tensor
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
-from annealcam.attribution.cam import CAM_METHODS, selection_map
+from annealcam.attribution.cam import COMPARED, selection_map
+from annealcam.attribution.cam_inputs import CamInputs
 from annealcam.attribution.importance import gradcam_weights
 from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet
@@ -27,7 +28,7 @@ from annealcam.models.network_layer import NetworkLayer, capture_batches
 from annealcam.pipeline import selected_channels
 from annealcam.settings import Settings
 
-METHODS = ("annealcam", *CAM_METHODS, "topk_importance")
+METHODS = ("annealcam", *(cam.name for cam in COMPARED), "topk_importance")
 VIEW = 64  # pixels of the small views by which regions are compared
 _NAMES = ("images", "skipped")  # attributes that are stored as JSON
 
@@ -250,7 +251,7 @@ def _observations(
         means=_array(f.mean(dim=(-2, -1))),
         maps={
             "annealcam": _maps(f, alpha, drawn, selection, settings.map_form),
-            **{name: _array(cam.function(f, g)) for name, cam in CAM_METHODS.items()},
+            **{cam.name: _array(cam.maps(CamInputs(f, g))) for cam in COMPARED},
             "topk_importance": _maps(f, alpha, drawn, top, settings.map_form),
         },
         coverage=coverage,

@@ -35,7 +35,11 @@ def evaluate(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Names of methods separated by commas; docs/metrics.md.", show_default="all"
+            help="Names of methods separated by commas: annealcam, topk_contribution, topk_alpha, "
+            "random, gradcam, gradcam++, hirescam, random_map, gaussian (these by default), "
+            "layercam, xgradcam, eigencam, finercam; scorecam and ablationcam run the network once "
+            "for each map.",
+            show_default="nine",
         ),
     ] = None,
     metrics: Annotated[
@@ -78,7 +82,7 @@ def evaluate(
     from annealcam.evaluation.evaluation import evaluate as run
     from annealcam.evaluation.grids import GridChoice
     from annealcam.evaluation.masks import find_masks
-    from annealcam.evaluation.methods import METHODS
+    from annealcam.evaluation.methods import DEFAULT_METHODS
     from annealcam.models.images import photos_in
     from annealcam.models.load import load_model
     from annealcam.settings import resolve
@@ -95,7 +99,7 @@ def evaluate(
                 names,
                 settings,
                 layer=layer,
-                methods=METHODS if methods is None else methods.split(","),
+                methods=DEFAULT_METHODS if methods is None else methods.split(","),
                 metrics=None if metrics is None else metrics.split(","),
                 masks=mask_files,
                 grids=choice,

@@ -4,7 +4,7 @@ from .faithfulness import check_explanation as check_explanation, check_sentence
 from .figure import evaluation_figure as evaluation_figure
 from .grids import GridChoice as GridChoice
 from .masks import find_masks as find_masks
-from .methods import METHODS as METHODS
+from .methods import DEFAULT_METHODS as DEFAULT_METHODS, METHODS as METHODS
 from .scores import METRICS as METRICS, Metric as Metric
 from .solver_comparison import (
     compare_samplers as compare_samplers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,7 +20,13 @@ from annealcam.attribution.hooks import find_layer
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.grids import GridChoice, GridScores, score_grids
 from annealcam.evaluation.masks import Where, mask_in_view
-from annealcam.evaluation.methods import METHODS, RENAMED, method_maps
+from annealcam.evaluation.methods import (
+    DEFAULT_METHODS,
+    METHODS,
+    RENAMED,
+    MethodMap,
+    method_maps,
+)
 from annealcam.evaluation.scores import (
     LOCALISATION,
     METRICS,
@@ -89,7 +95,7 @@ def evaluate(
     settings: Settings,
     *,
     layer: str | None = None,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] = DEFAULT_METHODS,
     metrics: Sequence[str] | None = None,
     masks: Mapping[str, Where] | None = None,
     grids: GridChoice | None = None,
@@ -110,8 +116,10 @@ def evaluate(
         photos: files, or `skimage:` names; those that cannot be read are skipped and listed.
         settings: of the method `annealcam`; its seed is the seed of all random choices.
         layer: None: the default layer.
-        methods, metrics: names from `METHODS` and `METRICS`; None: the default metrics, with those
-            of localisation if there are masks.
+        methods: names from `METHODS`; those that run the network for every map are not among the
+            default ones.
+        metrics: names from `METRICS`; None: the default metrics, with those of localisation if
+            there are masks.
         masks: the object in each photo, as returned by `find_masks`: a file, boxes, or a mask of
             the whole photo. Photos without a mask have no localisation score.
         grids: which photos make grids; None: 2 x 2, as many grids as there are without using a
@@ -229,11 +237,13 @@ def _score(
     targets = captured.targets.tolist()
     methods, before = list(collected.selections), len(collected.targets)
     seeds = [settings.seed + before + i for i in range(len(batch.keys))]
-    results = method_maps(captured, settings, methods, seeds=seeds)
-    other_results, random_results = (
-        results if other is None else method_maps(other, settings, methods, seeds=seeds)
-        for other in _other_captures(network, batch, settings, metrics)
-    )
+    draw = partial(
+        method_maps, settings=settings, methods=methods, seeds=seeds, model=network.model,
+        images=batch.images,
+    )  # fmt: skip
+    results = draw(captured)
+    other_results, random_results = _other_results(network, batch, settings, metrics, draw)
+    other_results, random_results = other_results or results, random_results or results
     evidence = captured.contribution_maps.sum(dim=1).cpu().numpy()
     images = batch.images.to(captured.logits.device)
     collected.targets += targets
@@ -259,18 +269,22 @@ def _score(
             )  # fmt: skip
 
 
-def _other_captures(
-    network: NetworkLayer, batch: CapturedBatch[str], settings: Settings, metrics: Sequence[str]
-) -> tuple[Capture | None, Capture | None]:
-    """Return the captures of the next likely classes and under a random classifier, if needed."""
+def _other_results(
+    network: NetworkLayer,
+    batch: CapturedBatch[str],
+    settings: Settings,
+    metrics: Sequence[str],
+    draw: Callable[[Capture], list[dict[str, MethodMap]]],
+) -> tuple[list[dict[str, MethodMap]] | None, list[dict[str, MethodMap]] | None]:
+    """Return the results for the next likely classes and under a random classifier, if needed."""
     captured, of_others, of_random = batch.captured, None, None
     targets, integrated = captured.targets.tolist(), settings.integrated
     if "sensitivity" in metrics:
         logits = captured.logits.cpu().numpy()
         others = other_classes(logits, np.array(targets), which="next").tolist()
-        of_others = network.capture(batch.images, others, integrated=integrated)
+        of_others = draw(network.capture(batch.images, others, integrated=integrated))
     if "random_classifier" in metrics:
         classifier = find_layer(network.model, classifier_layer(network.model, batch.images))
-        with random_weights(classifier, seed=settings.seed):
-            of_random = network.capture(batch.images, targets, integrated=integrated)
+        with random_weights(classifier, seed=settings.seed):  # some methods run the network again
+            of_random = draw(network.capture(batch.images, targets, integrated=integrated))
     return of_others, of_random

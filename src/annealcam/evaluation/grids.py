@@ -266,12 +266,13 @@ def _score_grid(
     rows = []
     for first in range(0, len(grid), at_once):
         cells = range(first, min(first + at_once, len(grid)))
-        captured = network.capture(
-            image.repeat(len(cells), 1, 1, 1), [grid[cell].target for cell in cells],
-            integrated=settings.integrated,
-        )  # fmt: skip
+        images = image.repeat(len(cells), 1, 1, 1)
+        targets = [grid[cell].target for cell in cells]
+        captured = network.capture(images, targets, integrated=settings.integrated)
         seeds = [settings.seed + number * len(grid) + cell for cell in cells]
-        results = method_maps(captured, settings, methods, seeds=seeds)
+        results = method_maps(
+            captured, settings, methods, seeds=seeds, model=network.model, images=images
+        )
         reference = cam_maps(captured.activations, captured.gradients, "gradcam").cpu().numpy()
         for i, cell in enumerate(cells):
             contributions = captured.contribution_maps[i]

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam.attribution.cam import CAM_METHODS, cam_maps, selection_map
+from annealcam.attribution.cam import CAM_METHODS, COMPARED, selection_map
+from annealcam.attribution.cam_inputs import CamInputs
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.samplers.selection import select
@@ -21,10 +23,10 @@ from annealcam.settings import Settings
 if TYPE_CHECKING:
     from annealcam.attribution.activations import Capture
 
-METHODS = (
-    "annealcam", "topk_contribution", "topk_alpha", "random", *CAM_METHODS, "random_map",
-    "gaussian",
-)  # fmt: skip
+SELECTING = ("annealcam", "topk_contribution", "topk_alpha", "random")
+REFERENCES = ("random_map", "gaussian")
+METHODS = (*SELECTING, *CAM_METHODS, *REFERENCES)
+DEFAULT_METHODS = (*SELECTING, *(cam.name for cam in COMPARED), *REFERENCES)
 RENAMED = {"topk": "topk_contribution", "topk-alpha": "topk_alpha", "random-map": "random_map"}
 
 
@@ -45,28 +47,34 @@ class MethodMap:
 
 
 def method_maps(
-    captured: Capture, settings: Settings, methods: Sequence[str], *, seeds: Sequence[int]
+    captured: Capture,
+    settings: Settings,
+    methods: Sequence[str],
+    *,
+    seeds: Sequence[int],
+    model: nn.Module | None = None,
+    images: Float[Tensor, "n channels height width"] | None = None,
 ) -> list[dict[str, MethodMap]]:
     """Return the map of each method, by its name, for each image of a captured batch.
 
     `topk_contribution`, `topk_alpha` and `random` take as many maps as `annealcam` selects: those
     of largest contribution, those of largest alpha, and random live maps of positive importance
     (where that is the alignment: of positive contribution).
-    An image with fewer candidates than the cardinality keeps all of them.
+    An image with fewer candidates than the cardinality keeps all of them. Methods that run the
+    network again need it, and the images that were captured.
+
+    Raises:
+        ArgumentError: a method runs the network, and none is given.
     """
-    images = collect_layer_maps(
+    layer_maps = collect_layer_maps(
         captured, importance=settings.importance, fewer=True, **settings.weighing
     )
-    weighted = {
-        name: cam_maps(captured.activations, captured.gradients, name).cpu().numpy()
-        for name in CAM_METHODS
-        if name in methods
-    }
+    weighted = _weighted(captured, methods, model, images)
     results = []
-    for i, image in enumerate(images):
+    for i, image in enumerate(layer_maps):
         maps = {
-            name: MethodMap(values[i], image.of_positive(image.weights[name]))
-            for name, values in weighted.items()
+            name: MethodMap(maps[i], image.of_positive(weights[i]))
+            for name, (maps, weights) in weighted.items()
         }
         for name, channels in _selections(image, settings, seeds[i]).items():
             maps[name] = MethodMap(_map_of(captured, i, channels, settings), channels)
@@ -75,6 +83,21 @@ def method_maps(
         maps["gaussian"] = MethodMap(centred_gaussian(size), None)
         results.append({name: maps[name] for name in methods})
     return results
+
+
+def _weighted(
+    captured: Capture, methods: Sequence[str], model: nn.Module | None, images: Tensor | None
+) -> dict[str, tuple[Array, Array]]:
+    """Return the maps of every method that weights all feature maps, and these weights."""
+    inputs = CamInputs(captured.activations, captured.gradients)
+    if model is not None and images is not None:
+        inputs = CamInputs.of(captured, model, images)
+    found = {}
+    for name in (name for name in CAM_METHODS if name in methods):
+        weights = CAM_METHODS[name].weights(inputs)
+        maps = CAM_METHODS[name].draw(inputs, weights)
+        found[name] = maps.cpu().numpy(), weights.cpu().numpy()
+    return found
 
 
 def _selections(image: LayerMaps, settings: Settings, seed: int) -> dict[str, Int[Array, " k"]]:

@@ -21,7 +21,8 @@ from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import capture, targets_of
-from annealcam.attribution.cam import cam_maps
+from annealcam.attribution.cam import CAM_METHODS
+from annealcam.attribution.cam_inputs import CamInputs
 from annealcam.attribution.hooks import borrowed, find_layer, run
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.metrics.randomised import (
@@ -52,9 +53,11 @@ def cam_explainer(layer: str, method: str = "gradcam") -> Explainer:
     torch.Size([2, 6, 6])
     """
 
+    one_of("method", method, CAM_METHODS)
+
     def explainer(model: nn.Module, images: Tensor, targets: Sequence[int]) -> Tensor:
         captured = capture(model, images, layer=layer, targets=targets)
-        return cam_maps(captured.activations, captured.gradients, method)
+        return CAM_METHODS[method].maps(CamInputs.of(captured, model, images))
 
     return explainer
 
