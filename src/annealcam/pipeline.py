@@ -19,7 +19,7 @@ from annealcam._internal.validation import one_of
 from annealcam._version import __version__
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
-from annealcam.attribution.cam_inputs import CamInputs
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
 from annealcam.attribution.evidence import drawn_evidence, evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward

@@ -17,7 +17,7 @@ from annealcam.cli.main import app
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.evaluation import evaluate
 from annealcam.evaluation.masks import mask_in_view
-from annealcam.evaluation.methods import METHODS, method_maps
+from annealcam.evaluation.methods import DEFAULT_METHODS, method_maps
 from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS, ON_GRIDS
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
@@ -56,8 +56,8 @@ def test_every_method_by_every_metric(photos, network):
         network, photos_in(photos), resolve(sampler="exact"), metrics=ON_PHOTOS, masks={},
         batch=2,
     )  # fmt: skip
-    assert len(found.lines) == len(METHODS) * len(ON_PHOTOS)
-    assert len(found.rows) == 3 * len(METHODS)
+    assert len(found.lines) == len(DEFAULT_METHODS) * len(ON_PHOTOS)
+    assert len(found.rows) == 3 * len(DEFAULT_METHODS)
     assert len(found.skipped) == 1
     assert "broken.png" in found.skipped[0]
     for row in found.rows:

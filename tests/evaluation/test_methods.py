@@ -6,6 +6,7 @@ import torch
 
 import annealcam as ac
 from annealcam.attribution.activations import capture
+from annealcam.attribution.cam import CAM_METHODS
 from annealcam.attribution.layer_maps import collect_layer_maps
 from annealcam.evaluation.methods import METHODS, method_maps
 from annealcam.settings import resolve
@@ -17,7 +18,8 @@ def compared():
     network = small_network(maps=14)
     images = torch.randn(3, 3, 20, 20, generator=torch.Generator().manual_seed(3))
     settings = resolve(sampler="exact")
-    found = method_maps(capture(network, images, layer="3"), settings, METHODS, seeds=[0, 1, 2])
+    found = method_maps(capture(network, images, layer="3"), settings, METHODS, seeds=[0, 1, 2],
+                        model=network, images=images)
     explained = ac.explain(network, images, layer="3", sampler="exact")
     return network, images, found, explained
 
@@ -32,7 +34,7 @@ def test_the_selection_is_that_of_explain(compared):
 
 def test_baselines_are_those_of_cam(compared):
     network, images, found, _ = compared
-    for name in ("gradcam", "gradcam++", "hirescam"):
+    for name in CAM_METHODS:
         maps = ac.cam(network, images, layer="3", method=name)
         for own, map_ in zip(found, maps, strict=True):
             assert np.array_equal(own[name].map, map_)

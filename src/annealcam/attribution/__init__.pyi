@@ -5,14 +5,14 @@ from .cam import (
     cam_maps as cam_maps,
     explanation_map as explanation_map,
 )
-from .cam_inputs import CamInputs as CamInputs
+from .cams.inputs import CamInputs as CamInputs
 from .candidates import (
     Candidates as Candidates,
     build_problem as build_problem,
     find_candidates as find_candidates,
 )
 from .forward_pass import ForwardPass as ForwardPass, run_forward as run_forward
-from .gradient_cams import (
+from .cams.gradients import (
     eigencam as eigencam,
     gradcam as gradcam,
     gradcam_plus_plus as gradcam_plus_plus,

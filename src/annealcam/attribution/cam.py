@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
-from annealcam.attribution.cam_inputs import CamInputs
-from annealcam.attribution.gradient_cams import (
+from annealcam.attribution.cams.inputs import CamInputs
+from annealcam.attribution.cams.gradients import (
     centred,
     eigencam_weights,
     gradcam_plus_plus_weights,
@@ -25,7 +25,7 @@ from annealcam.attribution.gradient_cams import (
     xgradcam_weights,
 )
 from annealcam.attribution.importance import contributions, gradcam_weights
-from annealcam.attribution.network_cams import (
+from annealcam.attribution.cams.perturbation import (
     ablationcam_weights,
     finercam_weights,
     scorecam_weights,

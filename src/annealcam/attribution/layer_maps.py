@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import BESIDE
-from annealcam.attribution.cam_inputs import CamInputs
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.explanation import carried_share
 from annealcam.qubo.objectives import FIDELITY

@@ -18,7 +18,7 @@ from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
 from annealcam.attribution.cam import COMPARED, selection_map
-from annealcam.attribution.cam_inputs import CamInputs
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.importance import gradcam_weights
 from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import CAM_METHODS, COMPARED, selection_map
-from annealcam.attribution.cam_inputs import CamInputs
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.samplers.selection import select

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from jaxtyping import Float, Int
 
 from annealcam._internal.types import Tensor
-from annealcam.attribution.cam_inputs import CamInputs
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.importance import gradcam_weights
 
 if TYPE_CHECKING:
-    from annealcam.attribution.network_run import NetworkRun
+    from annealcam.attribution.cams.network_run import NetworkRun
 
 COPIES = 16  # of a layer's maps that go through the rest of the network together
 SIMILAR_CLASSES = 3  # with which Finer-CAM compares the target
@@ -41,12 +41,14 @@ def _masked_scores(
     run: NetworkRun, i: int, maps: Float[Tensor, "maps h w"]
 ) -> Float[Tensor, " maps"]:
     """Return the score of image i under the mask of each map."""
+    import torch
+
     image = run.images[i : i + 1].to(maps)
     constant = maps.amax(dim=(1, 2)) == maps.amin(dim=(1, 2))
     scores = maps.new_zeros(len(maps))
     if constant.any():
         scores[constant] = run.scores_of(image.new_zeros(image.shape), image=i)
-    for channels in (~constant).nonzero()[:, 0].split(run.at_once):
+    for channels in torch.split((~constant).nonzero()[:, 0], run.at_once):
         masks = _stretched(maps[channels], (image.shape[2], image.shape[3]))
         scores[channels] = run.scores_of(image * masks[:, None], image=i)
     return scores
@@ -83,7 +85,7 @@ def ablationcam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
         drops = maps.new_zeros(len(maps))
         alive = maps.flatten(1).any(dim=1).nonzero()[:, 0]
         with run.behind_layer(i) as scores_with:
-            for channels in alive.split(min(COPIES, run.in_memory)):
+            for channels in torch.split(alive, min(COPIES, run.in_memory)):
                 without = maps.repeat(len(channels), 1, 1, 1)
                 without[torch.arange(len(channels)), channels] = 0
                 drops[channels] = score - scores_with(without)
@@ -123,7 +125,7 @@ def contrast_weights(
 
     >>> import torch
     >>> contrast_weights(torch.tensor([[5.0, 2.0, 2.0, 0.0, -9.0]]), torch.tensor([0]))[0, :3]
-    tensor([ 1.0000, -0.5318, -0.5318])
+    tensor([ 1.0000, -0.5277, -0.5277])
     """
     own = targets[:, None]
     distances = (logits - logits.gather(1, own)).abs().scatter(1, own, float("inf"))

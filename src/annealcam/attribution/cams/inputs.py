@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from annealcam.attribution.activations import Capture
-    from annealcam.attribution.network_run import NetworkRun
+    from annealcam.attribution.cams.network_run import NetworkRun
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +48,7 @@ class CamInputs:
         >>> CamInputs.of(capture(net, images, layer="0"), net, images).activations.shape
         torch.Size([2, 4, 6, 6])
         """
-        from annealcam.attribution.network_run import NetworkRun  # needs torch itself
+        from annealcam.attribution.cams.network_run import NetworkRun  # needs torch itself
 
         run = NetworkRun(model, images, captured)
         return cls(captured.activations, captured.gradients, run)

@@ -10,11 +10,11 @@ from pytorch_grad_cam import AblationCAM, EigenCAM, FinerCAM, LayerCAM, ScoreCAM
 from torch import nn
 
 import annealcam as ac
-from annealcam.attribution import network_run
+from annealcam.attribution.cams import network_run
 from annealcam.attribution.activations import capture
 from annealcam.attribution.cam import CAM_METHODS
-from annealcam.attribution.cam_inputs import CamInputs
-from annealcam.attribution.gradient_cams import (
+from annealcam.attribution.cams.inputs import CamInputs
+from annealcam.attribution.cams.gradients import (
     eigencam,
     eigencam_weights,
     gradcam,
@@ -23,7 +23,7 @@ from annealcam.attribution.gradient_cams import (
     xgradcam,
     xgradcam_weights,
 )
-from annealcam.attribution.network_cams import (
+from annealcam.attribution.cams.perturbation import (
     ablationcam_weights,
     contrast_weights,
     finercam_weights,

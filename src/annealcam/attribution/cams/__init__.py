@@ -1,0 +1,1 @@
+"""What the CAM methods of `attribution/cam.py` compute: weights and maps."""
