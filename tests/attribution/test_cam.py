@@ -28,8 +28,8 @@ from annealcam.attribution.cam import (
     cam_maps,
     explanation_map,
 )
-from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.cams.gradients import gradcam, gradcam_plus_plus, hirescam
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.errors import ArgumentError
 from tests.networks import small_network
 

@@ -10,10 +10,9 @@ from pytorch_grad_cam import AblationCAM, EigenCAM, FinerCAM, LayerCAM, ScoreCAM
 from torch import nn
 
 import annealcam as ac
-from annealcam.attribution.cams import network_run
 from annealcam.attribution.activations import capture
 from annealcam.attribution.cam import CAM_METHODS
-from annealcam.attribution.cams.inputs import CamInputs
+from annealcam.attribution.cams import network_run
 from annealcam.attribution.cams.gradients import (
     eigencam,
     eigencam_weights,
@@ -23,6 +22,7 @@ from annealcam.attribution.cams.gradients import (
     xgradcam,
     xgradcam_weights,
 )
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.cams.perturbation import (
     ablationcam_weights,
     contrast_weights,

@@ -18,8 +18,14 @@ def compared():
     network = small_network(maps=14)
     images = torch.randn(3, 3, 20, 20, generator=torch.Generator().manual_seed(3))
     settings = resolve(sampler="exact")
-    found = method_maps(capture(network, images, layer="3"), settings, METHODS, seeds=[0, 1, 2],
-                        model=network, images=images)
+    found = method_maps(
+        capture(network, images, layer="3"),
+        settings,
+        METHODS,
+        seeds=[0, 1, 2],
+        model=network,
+        images=images,
+    )
     explained = ac.explain(network, images, layer="3", sampler="exact")
     return network, images, found, explained
 

@@ -5,13 +5,6 @@ from .cam import (
     cam_maps as cam_maps,
     explanation_map as explanation_map,
 )
-from .cams.inputs import CamInputs as CamInputs
-from .candidates import (
-    Candidates as Candidates,
-    build_problem as build_problem,
-    find_candidates as find_candidates,
-)
-from .forward_pass import ForwardPass as ForwardPass, run_forward as run_forward
 from .cams.gradients import (
     eigencam as eigencam,
     gradcam as gradcam,
@@ -20,6 +13,13 @@ from .cams.gradients import (
     layercam as layercam,
     xgradcam as xgradcam,
 )
+from .cams.inputs import CamInputs as CamInputs
+from .candidates import (
+    Candidates as Candidates,
+    build_problem as build_problem,
+    find_candidates as find_candidates,
+)
+from .forward_pass import ForwardPass as ForwardPass, run_forward as run_forward
 from .importance import (
     IMPORTANCES as IMPORTANCES,
     contributions as contributions,

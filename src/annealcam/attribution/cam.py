@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
-from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.cams.gradients import (
     centred,
     eigencam_weights,
@@ -24,12 +23,13 @@ from annealcam.attribution.cams.gradients import (
     weighted_map,
     xgradcam_weights,
 )
-from annealcam.attribution.importance import contributions, gradcam_weights
+from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.cams.perturbation import (
     ablationcam_weights,
     finercam_weights,
     scorecam_weights,
 )
+from annealcam.attribution.importance import contributions, gradcam_weights
 
 MAP_FORMS = ("contributions", "relu_of_sum", "sum_of_relu")
 
