@@ -34,6 +34,17 @@ def resolve_against(against: Any, classes: Sequence[str] | None) -> Against:
     return _class(against, classes)
 
 
+def contrasted_classes(against: Against) -> list[int]:
+    """Return the classes that a contrast names; none for None, "next" and "rest".
+
+    >>> contrasted_classes([1, 2]), contrasted_classes(3), contrasted_classes("next")
+    ([1, 2], [3], [])
+    """
+    if against is None or isinstance(against, str):
+        return []
+    return list(against) if isinstance(against, Sequence) else [against]
+
+
 def _class(against: Any, classes: Sequence[str] | None) -> int:
     if isinstance(against, bool) or not (isinstance(against, str) or hasattr(against, "__index__")):
         raise TargetError(
@@ -87,7 +98,7 @@ def _others(
         return others.softmax(dim=1)
     if against == "next":
         return torch.zeros_like(logits).scatter(1, others.argmax(dim=1, keepdim=True), 1.0)
-    classes = [against] if isinstance(against, int) else list(against)
+    classes = contrasted_classes(against)
     for j in classes:
         if not 0 <= j < logits.shape[1]:
             raise TargetError(f"against={j}: the model has classes 0 to {logits.shape[1] - 1}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,15 +13,13 @@ from torch import Tensor, nn
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import capture
 from annealcam.attribution.candidates import build_problem
-from annealcam.errors import AnnealcamWarning
+from annealcam.evaluation.calibration import DRAWS, Figure, defined, plain, random_selections
+from annealcam.evaluation.class_sensitivity import ClassCheck
 from annealcam.explanation import Explanation
-from annealcam.metrics.channels import along_beta, faithfulness_of_many
-from annealcam.metrics.sensitivity import class_sensitivity, other_classes
-from annealcam.pipeline import explain
+from annealcam.metrics.channels import ChannelFaithfulness, along_beta, faithfulness_of_many
 from annealcam.samplers.baselines import greedy
 from annealcam.settings import Settings
 
-DRAWS = 10  # of random maps
 MOST = 0.9  # of the layer's effect on the logit
 EFFECT = "the layer's effect on the logit"
 
@@ -40,47 +36,56 @@ def check_explanation(
 
     Returns plain values, ready for JSON; a number without a value is None.
 
-    `channels`: for the selection, for the maps of largest contribution, and for random maps of
-    non-zero contribution, all of one size, the shares of the layer's effect on the logit
-    that they keep alone and that are lost without them (see `channel_faithfulness`).
+    `figures`: every figure of the explanation with Grad-CAM's and those of 20 random selections of
+    as many live maps of positive contribution. It has a verdict, `better` or `worse`, only where
+    the explanation lies beyond all of these (see docs/metrics.md for how often that happens):
+    `kept` and `lost`, the shares of the layer's effect on the logit that the maps keep alone, and
+    that are lost without them (see `channel_faithfulness`; for Grad-CAM, as many maps of largest
+    alpha); `lead`, the lead over the next class, in logits, that is lost without them; `fidelity`;
+    `next_class`, `least_class` and `random_classifier`, the rank correlation of the map with that
+    for another class, and with that under random classifiers.
+    `channels`: kept and lost shares and probabilities of the selection, of the maps of largest
+    contribution, of those of largest alpha, and the means of random ones.
     `curve`: along beta, with every map a candidate and greedy selection, how many maps are
     selected and what they keep (see `along_beta`).
     `classes`: how similar the map is to that of the next class and of the least likely class (see
     `class_sensitivity`), with Grad-CAM's similarity for comparison.
 
+    >>> from annealcam.pipeline import explain
     >>> from annealcam.settings import resolve
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 3))
     >>> image, settings = torch.randn(3, 8, 8), resolve(sampler="exact")
     >>> e = explain(net, image, layer="1", sampler="exact")
     >>> check = check_explanation(net, image, e, settings)
-    >>> [row["method"] for row in check["channels"]], [row["other"] for row in check["classes"]]
-    (['selection', 'top-k by contribution', 'random'], ['next', 'least'])
+    >>> [row["method"] for row in check["channels"]]
+    ['selection', 'top-k by contribution', 'top-k by alpha', 'random']
+    >>> [row["figure"] for row in check["figures"]]
+    ['kept', 'lost', 'lead', 'fidelity', 'next_class', 'least_class', 'random_classifier']
     """
+    classes = ClassCheck(model, image, e, settings, class_names)
+    channels, figures = _channels(model, image, e, classes)
     return {
-        "channels": _channels(model, image, e),
+        "channels": channels,
         "curve": _curve(model, image, e, settings),
-        "classes": [
-            _class(model, image, e, settings, which, class_names) for which in ("next", "least")
-        ],
+        "classes": classes.rows(),
+        "figures": [figure.as_row() for figure in (*figures, *classes.figures())],
     }
 
 
 def check_sentences(check: dict[str, Any]) -> list[str]:
     """Return the result of `check_explanation` as sentences.
 
-    >>> check_sentences({"channels": [], "curve": [], "classes": []})
+    >>> check_sentences({"channels": [], "curve": [], "classes": [], "figures": []})
     []
     """
     lines = [
         f"{row['method']}: {row['maps']} maps alone keep {_percent(row['kept_share'])} of "
-        f"{EFFECT} (probability {row['probability_kept']:.3f}); without them "
-        f"{_percent(row['lost_share'])} is lost"
-        for row in check["channels"]
+        f"{EFFECT} (probability {row['probability_kept']:.3f} of {row['probability']:.3f}); "
+        f"{_percent(row['lost_share'])} is lost without them "
+        f"(probability {row['probability_dropped']:.3f})"
+        for row in check["channels"][:1]
     ]
-    lines += _fewest(check["curve"])
-    for row in check["classes"]:
-        lines.append(f"against {row['class']} ({row['other']}): {row['verdict']}")
-    return lines
+    return lines + _fewest(check["curve"]) + [row["sentence"] for row in check["figures"]]
 
 
 def _fewest(curve: list[dict[str, Any]]) -> list[str]:
@@ -134,76 +139,70 @@ def _curve(
     ]
 
 
-def _channels(model: nn.Module, image: Tensor, e: Explanation) -> list[dict[str, Any]]:
-    """Return a row for the selection and for each of the selections it is compared with."""
-    selections = _selections(e)
-    measured = faithfulness_of_many(
-        model, image, layer=e.provenance["layer"], target=e.target,
-        selections=[channels for draws in selections.values() for channels in draws],
-    )  # fmt: skip
-    rows, start = [], 0
+def _channels(
+    model: nn.Module, image: Tensor, e: Explanation, classes: ClassCheck
+) -> tuple[list[dict[str, Any]], list[Figure]]:
+    """Return a row for each kind of selection, and the figures of their effect on the logits."""
+    selections = _selections(e, classes.settings.seed)
+    every = [channels for draws in selections.values() for channels in draws]
+
+    def measured(target: int) -> ChannelFaithfulness:
+        return faithfulness_of_many(
+            model, image, layer=e.provenance["layer"], target=target, selections=every
+        )
+
+    own, rows, start = measured(e.target), [], 0
     for method, draws in selections.items():
         part = slice(start, start + len(draws))
         start += len(draws)
         rows.append(
             {
                 "method": method,
-                "maps": len(e.selected),
-                "kept_share": _mean(measured.kept_share[part]),
-                "lost_share": _mean(measured.lost_share[part]),
-                "probability": float(measured.probability[start - 1]),
-                "probability_kept": float(measured.probability_kept[part].mean()),
-                "probability_dropped": float(measured.probability_dropped[part].mean()),
+                "maps": len(draws[0]),
+                "kept_share": _mean(own.kept_share[part]),
+                "lost_share": _mean(own.lost_share[part]),
+                "probability": float(own.probability[start - 1]),
+                "probability_kept": float(own.probability_kept[part].mean()),
+                "probability_dropped": float(own.probability_dropped[part].mean()),
             }
         )
-    return rows
+    figures = [
+        _effect("kept", f"share of {EFFECT} that the maps keep alone", own.kept_share),
+        _effect("lost", f"share of {EFFECT} that is lost without the maps", own.lost_share),
+    ]
+    if classes.others:
+        next_ = measured(classes.others["next"])
+        lead = (own.logit - own.logit_dropped) - (next_.logit - next_.logit_dropped)
+        meaning = f"lead over {classes.name_of('next')} that is lost without the maps, in logits"
+        figures.append(_effect("lead", meaning, lead, is_share=False))
+    return rows, figures
 
 
-def _selections(e: Explanation) -> dict[str, list[Int[Array, " _"]]]:
-    """Return the explanation's channels, as many of largest contribution, and random draws."""
+def _effect(
+    name: str, meaning: str, values: Float[Array, " all"], *, is_share: bool = True
+) -> Figure:
+    """Return a figure from the values of all selections, in the order of `_selections`."""
+    own, _, gradcam, *random = values.tolist()
+    return Figure(
+        name, meaning, "higher", own, gradcam, defined(np.array(random)), is_share=is_share
+    )
+
+
+def _selections(e: Explanation, seed: int) -> dict[str, list[Int[Array, " _"]]]:
+    """Return the explanation's channels, as many of largest contribution or alpha, and random."""
     k = len(e.selected)
-    rng = np.random.default_rng(e.provenance["seed"])
-    pool = np.flatnonzero(e.contribution != 0)  # a dead map contributes nothing
-    pool = pool if len(pool) >= k else np.arange(len(e.contribution))
+    live = np.where(e.contribution != 0, e.alpha, -np.inf)  # a dead map contributes nothing
     return {
         "selection": [e.selected],
         "top-k by contribution": [np.argsort(-e.contribution, kind="stable")[:k]],
-        "random": [rng.choice(pool, size=k, replace=False) for _ in range(DRAWS)],
-    }
-
-
-def _class(
-    model: nn.Module,
-    image: Tensor,
-    e: Explanation,
-    settings: Settings,
-    which: str,
-    class_names: Sequence[str] | None,
-) -> dict[str, Any]:
-    """Return how similar the explanation is to that of another class."""
-    (other,) = other_classes(e.logits[None], np.array([e.target]), which=which)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AnnealcamWarning)  # this explanation is not shown
-        second = explain(
-            model, image, layer=e.provenance["layer"], target=int(other), **vars(settings)
-        )
-    assert isinstance(second, Explanation)
-    sensitivity = class_sensitivity(e.map[None], second.map[None])
-    gradcam = class_sensitivity(e.baselines["gradcam"][None], second.baselines["gradcam"][None])
-    return {
-        "other": which,
-        "class": str(other) if class_names is None else class_names[other],
-        "rank_correlation": _mean(sensitivity.rank_correlation),
-        "top_overlap": _mean(sensitivity.top_overlap),
-        "verdict": sensitivity.verdict(),
-        "gradcam_rank_correlation": _mean(gradcam.rank_correlation),
+        "top-k by alpha": [np.argsort(-live, kind="stable")[:k]],
+        "random": random_selections(e.contribution, k, draws=DRAWS, seed=seed),
     }
 
 
 def _mean(values: Float[Array, "*n"] | float) -> float | None:
     """Return the mean as a plain number, or None where it has no value."""
-    mean = float(np.mean(values))
-    return mean if math.isfinite(mean) else None
+    return plain(np.mean(values))
 
 
 def _percent(share: float | None) -> str:

@@ -77,7 +77,7 @@ def method_maps(
             for name, (maps, weights) in weighted.items()
         }
         for name, channels in _selections(image, settings, seeds[i]).items():
-            maps[name] = MethodMap(_map_of(captured, i, channels, settings), channels)
+            maps[name] = MethodMap(map_of(captured, i, channels, settings), channels)
         size = (image.maps.shape[1], image.maps.shape[2])
         maps["random_map"] = MethodMap(random_map(size, seed=seeds[i]), None)
         maps["gaussian"] = MethodMap(centred_gaussian(size), None)
@@ -116,7 +116,7 @@ def _selections(image: LayerMaps, settings: Settings, seed: int) -> dict[str, In
     }
 
 
-def _map_of(
+def map_of(
     captured: Capture, i: int, channels: Int[Array, " k"], settings: Settings
 ) -> Float[Array, "h w"]:
     """Return the explanation map of a selection."""

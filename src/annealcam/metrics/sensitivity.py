@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +71,18 @@ def class_sensitivity(maps: Float[Array, "n h w"], others: Float[Array, "..."]) 
 
 
 def other_classes(
-    logits: Float[Array, "n classes"], targets: Int[Array, " n"], *, which: str
+    logits: Float[Array, "n classes"],
+    targets: Int[Array, " n"],
+    *,
+    which: str,
+    excluded: Sequence[int] = (),
 ) -> Int[Array, " n"]:
     """Return the most likely class besides the target, or the least likely class, of each image.
 
+    Classes in `excluded` are left out.
+
     Raises:
-        ArgumentError: `which` is neither `next` nor `least`, or there is only one class.
+        ArgumentError: `which` is neither `next` nor `least`, or there is no other class.
 
     >>> other_classes(np.array([[3.0, 1.0, 2.0]]), np.array([0]), which="next")
     array([2])
@@ -87,6 +94,11 @@ def other_classes(
     sign = -1.0 if which == "next" else 1.0
     cost = sign * logits.astype(np.float64)
     cost[np.arange(len(logits)), targets] = np.inf
+    cost[:, list(excluded)] = np.inf
+    if np.isinf(cost).all(axis=1).any():
+        raise ArgumentError(
+            f"excluded={sorted(set(excluded))}: there is no other class to compare with."
+        )
     return np.argmin(cost, axis=1)
 
 
