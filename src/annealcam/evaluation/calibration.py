@@ -118,13 +118,17 @@ class Figure:
 def random_selections(
     contribution: Float[Array, " maps"], k: int, *, draws: int, seed: int
 ) -> list[Int[Array, " k"]]:
-    """Return random selections of k maps of positive contribution; all of them if they are fewer.
+    """Return random selections of k maps of positive contribution.
+
+    If these are fewer, maps that lower the logit are drawn as well; dead maps never are.
 
     >>> random_selections(np.array([1.0, 0.0, 2.0, -1.0]), 2, draws=1, seed=0)[0].tolist()
     [0, 2]
     """
     rng = np.random.default_rng(seed)
-    pool = np.flatnonzero(contribution > 0)  # a dead map contributes nothing
+    pool = np.flatnonzero(contribution > 0)
+    if len(pool) < k:
+        pool = np.flatnonzero(contribution)  # a dead map contributes nothing
     size = min(k, len(pool))
     return [np.sort(rng.choice(pool, size=size, replace=False)) for _ in range(draws)]
 
