@@ -42,7 +42,7 @@ def contrasted_classes(against: Against) -> list[int]:
     """
     if against is None or isinstance(against, str):
         return []
-    return list(against) if isinstance(against, Sequence) else [against]
+    return [against] if isinstance(against, int) else list(against)
 
 
 def _class(against: Any, classes: Sequence[str] | None) -> int:

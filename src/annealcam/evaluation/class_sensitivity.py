@@ -85,24 +85,29 @@ class ClassCheck:
 
     def figures(self) -> list[Figure]:
         """Return fidelity, and the likeness with maps of other classes and random classifiers."""
-        e = self.e
-        random = np.array([fidelity(map_, e.evidence) for map_ in self._random_maps])
-        own, gradcam = (fidelity(map_, e.evidence) for map_ in (e.map, e.baselines["gradcam"]))
+        own, gradcam, *random = self._fidelities()
         name = "cosine of the map with the positive evidence"
-        figures = [Figure("fidelity", name, "higher", own, gradcam, defined(random))]
+        figures = [Figure("fidelity", name, "higher", own, gradcam, defined(np.array(random)))]
         for row, values in self._others:
             meaning = (
                 f"rank correlation with the map for {row['class']} ({WHICH[row['other']]}), which "
                 "is low if the map depends on the class"
             )
             figures.append(self._likeness(f"{row['other']}_class", meaning, values))
-        if (values := self._random_classifiers()) is not None:
+        correlations = self._random_classifiers()
+        if correlations is not None:
             meaning = (
                 f"rank correlation with the map under random classifiers ({CLASSIFIERS} of them), "
                 "which is low if the map depends on what the classifier has learnt"
             )
-            figures.append(self._likeness("random_classifier", meaning, values))
+            figures.append(self._likeness("random_classifier", meaning, correlations))
         return figures
+
+    def _fidelities(self) -> list[float]:
+        """Return the cosine with the evidence of annealcam, Grad-CAM and random selections."""
+        evidence = self._captured.contribution_maps[0].sum(dim=0).cpu().numpy()
+        maps = [self.e.map, self.e.baselines["gradcam"], *self._random_maps]
+        return [fidelity(map_, evidence) for map_ in maps]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each other class."""
