@@ -5,6 +5,7 @@ import typer
 
 from annealcam.attribution.importance import IMPORTANCES
 from annealcam.cli.main import app
+from annealcam.evaluation.methods import METHODS
 from annealcam.evaluation.scores import METRICS
 from annealcam.models.libraries import LITE
 from annealcam.models.loaded import SHIPPED
@@ -31,6 +32,7 @@ def help_of(command, option):
         ("solve", "sampler", SAMPLERS),
         ("compare-samplers", "samplers", SAMPLERS),
         ("evaluate", "metrics", METRICS),
+        ("evaluate", "methods", METHODS),
         ("study", "preset", STUDIES),
     ],
 )

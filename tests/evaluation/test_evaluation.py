@@ -22,6 +22,7 @@ from annealcam.evaluation.scores import DEFAULT, LOCALISATION, METRICS, ON_GRIDS
 from annealcam.evaluation.set_overlap import overlap_lines
 from annealcam.metrics.localisation import best_iou, energy_inside, pointing_game
 from annealcam.metrics.pixels import resized
+from annealcam.metrics.randomised import random_weights
 from annealcam.metrics.reference_maps import centred_gaussian
 from annealcam.metrics.removal import road
 from annealcam.metrics.sensitivity import class_sensitivity
@@ -138,6 +139,21 @@ def test_a_random_classifier_changes_the_maps_and_is_restored(photos, network):
     expected = class_sensitivity(maps, others).rank_correlation
     assert column(found, "hirescam", "random_classifier") == pytest.approx(expected, abs=1e-3)
     assert column(found, "gaussian", "random_classifier") == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize("method", ["ablationcam", "finercam"])
+def test_methods_that_run_the_network_run_the_random_classifier(photos, network, method):
+    how, options = resolve(sampler="exact", seed=3), {"metrics": ["random_classifier"]}
+    found = evaluate(network, photos_in(photos), how, methods=[method], **options)
+    _, images, maps = maps_and_images(photos, network, method)
+    targets = [row["target"] for row in found.rows]
+    with random_weights(network.model[6], seed=3):
+        others = ac.cam(network.model, images, layer="3", target=targets, method=method)
+    expected = class_sensitivity(maps, others).rank_correlation
+    assert column(found, method, "random_classifier") == pytest.approx(
+        expected, abs=1e-3, nan_ok=True
+    )
+    assert (np.array(expected) < 0.99).any()
 
 
 def test_fidelity_is_the_cosine_with_the_evidence(photos, network):
