@@ -21,6 +21,7 @@ from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
+from annealcam.attribution.contrast import resolve_against
 from annealcam.attribution.evidence import drawn_evidence, evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.hooks import layer_name
@@ -240,6 +241,7 @@ def cam(
     *,
     layer: str | nn.Module | None = None,
     target: int | Sequence[int] | None = None,
+    against: int | str | Sequence[int] | None = None,
     method: str = "gradcam",
 ) -> Float[Array, "*batch h w"]:
     """Return the raw map of a method at the layer's resolution: ReLU applied, not normalised.
@@ -249,6 +251,8 @@ def cam(
         image: (3, H, W), or (n, 3, H, W) for maps (n, h, w); already normalised.
         layer: as in `explain`.
         target: a class, or one for each image; None takes the predicted class.
+        against: as in `explain`: `next`, `rest`, a class or a list of classes; None: the logit
+            of the target alone.
         method: a name in `attribution.cam.CAM_METHODS`: `gradcam`, `gradcam++`, `hirescam`,
             `layercam`, `xgradcam`, `eigencam`, `finercam`; or `scorecam`, `ablationcam`, which run
             the network, or what lies behind the layer, once for each live map.
@@ -264,7 +268,10 @@ def cam(
     one_of("method", method, CAM_METHODS)
     images = as_batch(image)
     name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
-    captured = capture(model, images, layer=name, targets=resolve_targets(target, None))
+    captured = capture(
+        model, images, layer=name, targets=resolve_targets(target, None),
+        against=resolve_against(against, None),
+    )  # fmt: skip
     maps = _array(CAM_METHODS[method].maps(CamInputs.of(captured, model, images)))
     return maps if image.ndim == 4 else maps[0]
 

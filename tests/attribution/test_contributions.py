@@ -6,6 +6,7 @@ import torch
 from captum.attr import LayerIntegratedGradients
 from torch import nn
 
+import annealcam as ac
 from annealcam.attribution.activations import STEPS, capture
 from annealcam.attribution.contrast import resolve_against, score_weights
 from annealcam.errors import TargetError
@@ -159,3 +160,15 @@ def test_bad_contrasts_have_one_clear_line(against, text):
 def test_a_single_class_has_nothing_to_contrast():
     with pytest.raises(TargetError, match="one class"):
         score_weights(torch.zeros(1, 1), torch.tensor([0]), "next")
+
+
+@pytest.mark.parametrize("method", ["gradcam", "hirescam", "layercam"])
+def test_a_contrasted_cam_is_the_cam_of_a_network_with_that_score(method):
+    """Replacing the class's weights by their difference to another class's is the same score."""
+    model, x = pooled(), images(2)
+    contrasted = ac.cam(model, x, layer="1", target=0, against=2, method=method)
+    with torch.no_grad():
+        model[4].weight[0] -= model[4].weight[2]
+    np.testing.assert_allclose(
+        contrasted, ac.cam(model, x, layer="1", target=0, method=method), atol=1e-6
+    )
