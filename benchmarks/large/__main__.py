@@ -22,7 +22,8 @@ from annealcam.samplers.search_tree import branch_and_bound
 
 from ..choosing.tradeoff import heading, row
 from ..timing import use_one_thread
-from .problems import Layer, layers_of_photos, solve_by_scip
+from .mixed_integer import solve_by_scip
+from .problems import Layer, layers_of_photos
 from .search import (
     Solved,
     table_of_annealing,
@@ -102,7 +103,11 @@ def table_of_scip(layers: list[Layer], first: int, slowest: int, beta: float = 0
     for i in [*range(min(first, len(layers))), *hard[:slowest]]:
         one = layers[i]
         ours, mine = timed_search(one, beta, SCIP_LIMIT)
-        scip = solve_by_scip(one, beta, time_limit=SCIP_LIMIT)
+        half = 0.5 * (1.0 - beta)
+        scip = solve_by_scip(
+            one.problem(beta), np.sqrt(half) * one.unit, np.full(len(one.h), 2 * half),
+            time_limit=SCIP_LIMIT,
+        )  # fmt: skip
         ratios.append(scip.seconds / mine)
         apart = scip.energy - ours.energy
         more = "" if scip.proved else "> "

@@ -1,4 +1,4 @@
-"""The selection problems of whole layers, and SCIP as the peer that proves optima.
+"""The selection problems of whole layers.
 
 The last layer (`bn2`, after its activation) has maps without negative values, `blocks.6.0.bn3` has
 maps of both signs; the importance is alpha (`gradcam`) of the predicted class; every live map of
@@ -8,7 +8,6 @@ positive importance is a candidate.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -54,51 +53,11 @@ def _layers(model: Any, images: torch.Tensor, layer: str) -> list[Layer]:
     captured = capture(model, images, layer=layer)
     layers = []
     weights = importance_of(captured.activations, captured.gradients, "gradcam")
-    for maps, weight in zip(captured.activations, weights, strict=True):
-        candidates, problem = build_problem(maps, weight, beta=0.7, limit=10**6)
+    for maps, gradients, weight in zip(
+        captured.activations, captured.gradients, weights, strict=True
+    ):
+        candidates, problem = build_problem(maps, gradients, weight, beta=0.7, limit=10**6)
         flat = maps[candidates.channels].flatten(1).double().numpy()
         unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
         layers.append(Layer(problem.h, problem.J, unit))
     return layers
-
-
-@dataclass(frozen=True)
-class Scip:
-    """The result of SCIP: energy of the best selection, bound, whether they agree, and seconds."""
-
-    energy: float
-    lower_bound: float
-    proved: bool
-    seconds: float
-
-
-def solve_by_scip(layer: Layer, beta: float, *, time_limit: float) -> Scip:
-    """Solve the problem of non-negative maps by SCIP in the formulation that is fastest for it.
-
-    E(n) = (1 - beta)/2 t - sum_p (beta h_p + (1 - beta)/2) n_p,   r = U n,   |r|^2 <= t
-
-    U has the maps of length 1 as columns, so that U' U = J + I: one convex constraint over the
-    pixels r instead of d^2 / 2 products. Default settings, one thread.
-    """
-    from pyscipopt import Model, quicksum
-
-    start = perf_counter()
-    model = Model()
-    model.hideOutput()
-    model.setParam("limits/time", time_limit)
-    model.setParam("lp/threads", 1)
-    n = [model.addVar(vtype="B") for _ in layer.h]
-    r = [model.addVar(lb=None) for _ in layer.unit.T]
-    t = model.addVar(lb=0.0)
-    for pixel, values in zip(r, layer.unit.T, strict=True):
-        model.addCons(quicksum(float(v) * x for v, x in zip(values, n, strict=True) if v) == pixel)
-    model.addCons(quicksum(pixel * pixel for pixel in r) <= t)
-    gain = beta * layer.h + 0.5 * (1.0 - beta)
-    model.setObjective(
-        0.5 * (1.0 - beta) * t - quicksum(float(g) * x for g, x in zip(gain, n, strict=True))
-    )
-    model.optimize()
-    seconds = perf_counter() - start
-    best = np.array([round(model.getVal(x)) for x in n]) if model.getNSols() else np.zeros(len(n))
-    energy = float(layer.problem(beta).energy(best))
-    return Scip(energy, model.getDualbound(), model.getStatus() == "optimal", seconds)

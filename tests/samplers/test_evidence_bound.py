@@ -167,6 +167,14 @@ def test_a_diagonal_that_is_too_small_or_too_large_costs_nodes_and_no_truth(shar
         assert found.energy == pytest.approx(ac.solve_exact(p).energy, abs=1e-12)
 
 
+def test_a_known_selection_needs_no_local_search():
+    p, _, _ = evidence_problem(40, pixels=20, cardinality=4)
+    found = branch_and_bound(p)
+    again = branch_and_bound(p, start=found.n, kicks=0)
+    assert np.array_equal(again.n, found.n)
+    assert (again.proved, again.energy, again.nodes) == (True, found.energy, found.nodes)
+
+
 def test_the_diagonal_is_what_makes_the_tree_small():
     p, _, _ = evidence_problem(40, pixels=20, cardinality=4, kind="positive")
     known, unknown = branch_and_bound(p), branch_and_bound(with_diagonal(p, None))

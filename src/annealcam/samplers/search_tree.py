@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from annealcam._internal.types import Array
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.local import local_search
+from annealcam.samplers.local import KICKS, local_search
 
 SLICE = 500  # nodes between two checks of the clock and of Ctrl-C
 FIRST = 0.2  # of the time limit: what the exact search takes before the bound is raised
@@ -25,6 +25,7 @@ def branch_and_bound(
     *,
     start: Int[Array, " d"] | None = None,
     time_limit: float | None = None,
+    kicks: int = KICKS,
     seed: int = 0,
 ) -> ExactSolution:
     """Return the optimum of a problem with its proof, or the best selection found and a bound.
@@ -48,6 +49,7 @@ def branch_and_bound(
         start: a selection to begin with, of the problem's cardinality; a better one makes a
             smaller tree.
         time_limit: seconds; None: unlimited.
+        kicks: of the local search; 0 if `start` is the result of one.
         seed: of the local search.
 
     Source: docs/large.md.
@@ -57,7 +59,7 @@ def branch_and_bound(
     """
     began = monotonic()
     limit = np.inf if time_limit is None else time_limit
-    n = local_search(problem, start=start, seed=seed)
+    n = local_search(problem, start=start, kicks=kicks, seed=seed)
     tree = Tree(Subproblem.of(problem), n, float(problem.energy(n)))
     done = problem.d == 0
     bound = -np.inf
