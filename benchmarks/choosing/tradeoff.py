@@ -249,7 +249,9 @@ def table_of_free_sizes(photos: list[Photo]) -> None:
 def _free(p: Photo, d: int) -> Bits:
     maps = torch.from_numpy(p.maps).reshape(len(p.maps), 1, -1)
     weight = torch.from_numpy(p.contribution)
-    candidates, problem = build_problem(maps, weight, beta=BETA, limit=d, objective="relative")
+    candidates, problem = build_problem(
+        maps, torch.zeros_like(maps), weight, beta=BETA, limit=d, objective="relative"
+    )
     n = np.zeros(len(p.maps), dtype=np.int8)
     n[candidates.channels.numpy()] = solve_exact(problem).n
     return n

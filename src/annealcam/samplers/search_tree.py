@@ -15,7 +15,7 @@ from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.local import KICKS, local_search
 
 SLICE = 500  # nodes between two checks of the clock and of Ctrl-C
-FIRST = 0.2  # of the time limit: what the exact search takes before the bound is raised
+FIRST = 0.5  # of the time limit: what the exact search takes before the bound is raised
 LEAST_SLACK = 2e-3  # of the best energy: where raising the bound ends and the proof continues
 IN = 1  # status of a selected map in the kernels; 0 is undecided
 
