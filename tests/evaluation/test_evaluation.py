@@ -226,6 +226,70 @@ def test_a_cardinality_is_kept(photos, network):
     assert found.sizes == dict.fromkeys(names, 3.0)
 
 
+def test_all_methods_explain_the_contrast(photos, network):
+    how = resolve(sampler="exact", cardinality=3)
+    methods, metrics = ["annealcam", "gradcam"], ["fidelity", "sensitivity", "random_classifier"]
+    options = {"methods": methods, "metrics": metrics, "batch": 2}
+    found = evaluate(network, photos_in(photos), how, against="next", **options)
+    plain = evaluate(network, photos_in(photos), how, **options)
+    assert (found.provenance["against"], plain.provenance["against"]) == ("next", None)
+    names, images, _ = maps_and_images(photos, network, "gradcam")
+    contrast = {"layer": "3", "sampler": "exact", "cardinality": 3, "against": "next"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        explained = [ac.explain(network.model, image, **contrast) for image in images]
+        others = [
+            ac.explain(network.model, image, target=int(np.argsort(e.logits)[-2]), **contrast)
+            for image, e in zip(images, explained, strict=True)
+        ]
+    assert [row["photo"] for row in found.rows if row["method"] == "gradcam"] == names
+    for method, map_of in (
+        ("annealcam", lambda e: e.map), ("gradcam", lambda e: e.baselines["gradcam"])
+    ):  # fmt: skip
+        maps = np.stack([map_of(e) for e in explained])
+        expected = class_sensitivity(maps, np.stack([map_of(e) for e in others])).rank_correlation
+        assert np.isfinite(expected).any()
+        assert column(found, method, "sensitivity") == pytest.approx(
+            expected, abs=1e-5, nan_ok=True
+        )
+        cosines = [
+            1 - cosine(map_.ravel(), np.maximum(e.evidence, 0).ravel())
+            for map_, e in zip(maps, explained, strict=True)
+        ]
+        assert column(found, method, "fidelity") == pytest.approx(cosines, abs=1e-5)
+    assert column(found, "gradcam", "sensitivity") != column(plain, "gradcam", "sensitivity")
+
+
+def test_photos_of_a_contrasted_class_are_skipped(photos, network, tmp_path):
+    red = str(tmp_path / "red.png")  # of another class
+    Image.new("RGB", (24, 24), (255, 0, 0)).save(red)
+    names = [*sorted(str(file) for file in photos.glob("[0-9].png")), red]
+    how, options = resolve(sampler="exact"), {"methods": ["gradcam"], "metrics": ["sensitivity"]}
+    targets = column(evaluate(network, names, how, **options), "gradcam", "target")
+    assert targets[0] == targets[1] == targets[2] != targets[3]
+    found = evaluate(network, names, how, against=targets[0], **options)
+    assert [row["photo"] for row in found.rows] == [red]
+    assert (
+        found.skipped[0] == f"{names[0]}: is predicted to show '{targets[0]}', a class of against"
+    )
+    assert (len(found.skipped), found.provenance["photos"]) == (3, 1)
+    assert found.provenance["against"] == targets[0]
+    image = network.preprocess(load_photo(red))
+    logits = network.model(image[None])[0].detach().numpy()
+    second = next(c for c in np.argsort(-logits) if c not in targets)
+    own, other = (
+        ac.explain(
+            network.model, image, layer="3", target=int(c), against=targets[0], cardinality=1
+        )
+        for c in (targets[3], second)
+    )
+    pair = [e.baselines["gradcam"][None] for e in (own, other)]
+    expected = class_sensitivity(*pair).rank_correlation
+    assert column(found, "gradcam", "sensitivity") == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    with pytest.raises(ArgumentError, match="every photo is predicted to show a class that it"):
+        evaluate(network, names, how, against=[targets[0], targets[3]], **options)
+
+
 def test_old_names_of_methods_are_accepted_with_a_warning(photos, network):
     names, options = photos_in(photos)[:1], {"metrics": ["kept"]}
     with pytest.warns(DeprecationWarning, match="use methods='topk_alpha'"):
@@ -283,10 +347,12 @@ def test_the_command(photos, tmp_path, own_model):
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert len(told["table"]) == 4
     assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 7
-    again = command(*options, "--metrics", "overlap", "--cardinality", 2)  # takes its place
+    again = command(  # takes its place
+        *options, "--metrics", "overlap", "--cardinality", 2, "--against", "next"
+    )
     assert again.exit_code == 0, again.output
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert (told["cardinality"], len(told["table"])) == (2, 2)
+    assert (told["cardinality"], told["against"], len(told["table"])) == (2, "next", 2)
     assert "photos each" in again.output
     wrong = command(photos, "--methods", "x", "-o", "other")
     assert wrong.exit_code == 2

@@ -50,7 +50,7 @@ def test_dots_bars_and_the_line_of_the_first_method(figure):
 def test_what_is_written(figure):
     deletion, overlap = figure.axes
     assert [label.get_text() for label in deletion.get_yticklabels()] == [
-        "annealcam (7.25 maps)", "gradcam (611 maps)", "random_map",
+        "annealcam (7.25 maps)", "Grad-CAM (611 maps)", "random map",
     ]  # fmt: skip
     assert deletion.get_title("left") == "deletion   ← better"
     assert deletion.get_xlabel() == "mean probability"

@@ -37,6 +37,7 @@ class LayerMaps:
     alpha: Float[Array, " maps"]
     importance: Float[Array, " maps"]
     contribution: Float[Array, " maps"]
+    alignment: Float[Array, " maps"]
     weights: Mapping[str, Float[Array, " maps"]]
     candidates: Int[Array, " d"]
     dead: int
@@ -131,10 +132,11 @@ def collect_layer_maps(
 
     f, g = captured.activations, captured.gradients
     weight, drawn = captured.importance(importance), captured.contribution_maps
-    maps, contribution_maps, alpha, each, contribution = (
+    maps, contribution_maps, alpha, each, contribution, alignment = (
         values.cpu().numpy()
         for values in (
-            f, drawn, gradcam_weights(g), weight, contributions(f, captured.path_gradients)
+            f, drawn, gradcam_weights(g), weight, contributions(f, captured.path_gradients),
+            captured.importance("alignment"),
         )
     )  # fmt: skip
     weights = {cam.name: cam.weights(CamInputs(f, g)).cpu().numpy() for cam in BESIDE}
@@ -149,6 +151,7 @@ def collect_layer_maps(
             alpha=alpha[i],
             importance=each[i],
             contribution=contribution[i],
+            alignment=alignment[i],
             weights={name: values[i] for name, values in weights.items()},
             candidates=candidates.channels.cpu().numpy(),
             dead=candidates.dead,

@@ -65,12 +65,14 @@ def evaluate(
         float,
         typer.Option(help="Photos make grids if their class has a probability above this."),
     ] = 0.5,
+    against: options.Against = None,
     preset: options.Preset = None,
+    objective: options.Objective = None,
     cardinality: Annotated[
         int | None,
         typer.Option(
             help="Number of selected maps; all candidates if there are fewer.",
-            show_default="the energy decides",
+            show_default="the fidelity decides",
         ),
     ] = None,
     max_qubits: options.MaxQubits = None,
@@ -87,7 +89,9 @@ def evaluate(
     from annealcam.models.load import load_model
     from annealcam.settings import resolve
 
-    settings = resolve(preset, seed=seed, cardinality=cardinality, max_qubits=max_qubits)
+    settings = resolve(
+        preset, seed=seed, objective=objective, cardinality=cardinality, max_qubits=max_qubits
+    )
     choice = GridChoice(grid_side, grids, grid_probability)
     names = photos_in(photos)
     root = photos if photos.is_dir() else photos.parent
@@ -103,6 +107,7 @@ def evaluate(
                 metrics=None if metrics is None else metrics.split(","),
                 masks=mask_files,
                 grids=choice,
+                against=options.classes_against(against),
                 model_name=model,
                 progress=update,
             )

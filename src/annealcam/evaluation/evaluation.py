@@ -16,9 +16,10 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import Capture
+from annealcam.attribution.contrast import Against, contrasted_classes, resolve_against
 from annealcam.attribution.hooks import find_layer
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.evaluation.grids import GridChoice, GridScores, score_grids
+from annealcam.evaluation.grids import GridChoice, GridScores, predictions, score_grids
 from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.evaluation.methods import (
     DEFAULT_METHODS,
@@ -99,6 +100,7 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     masks: Mapping[str, Where] | None = None,
     grids: GridChoice | None = None,
+    against: int | str | Sequence[int | str] | None = None,
     batch: int = 8,
     model_name: str = "",
     progress: Progress | None = None,
@@ -124,14 +126,18 @@ def evaluate(
             the whole photo. Photos without a mask have no localisation score.
         grids: which photos make grids; None: 2 x 2, as many grids as there are without using a
             photo twice, of photos whose predicted class has a probability above 0.5.
+        against: all methods explain why the predicted class and not another one: `next`, `rest`, a
+            class or a list of classes, as in `explain`; None: the logit alone. Photos that are
+            predicted to show a named class are skipped. `kept` and `lost` are shares of the logit
+            of the predicted class in any case, and the curves follow its probability.
         batch: photos that pass through the network together.
         model_name: for the provenance.
         progress: called with a description, the number of photos done, and of all photos.
 
     Raises:
         ArgumentError: there is no photo, a method or metric is unknown, the cardinality is above
-            max_qubits, a mask does not fit its photo, or there are too few confident photos of
-            different classes for a grid.
+            max_qubits, a mask does not fit its photo, every photo is predicted to show a class of
+            `against`, or there are too few confident photos of different classes for a grid.
         ImageError: none of the photos can be read.
         AnnealcamError: as `explain`.
     """
@@ -148,12 +154,16 @@ def evaluate(
         )
     batch = whole("batch", batch, least=1)
     skipped: dict[str, str] = {}
+    count = len(photos)
+    contrast = resolve_against(against, network.classes)
     network_layer = NetworkLayer.open(network, layer, _first_photo(photos), model_name=model_name)
+    if contrasted_classes(contrast):
+        photos = _not_predicted(network_layer, photos, contrast, batch, skipped)
     grid_scores = GridScores()
     if on_grids := [name for name in metrics if name in ON_GRIDS]:
         grid_scores = score_grids(
             network_layer, photos, settings, methods=methods, metrics=on_grids,
-            choice=grids or GridChoice(), batch=batch, progress=progress,
+            choice=grids or GridChoice(), against=contrast, batch=batch, progress=progress,
             skip=lambda photo, error: skipped.setdefault(photo, str(error)),
         )  # fmt: skip
     on_photos = [name for name in metrics if name not in ON_GRIDS]
@@ -164,19 +174,21 @@ def evaluate(
         ((photo, partial(load_photo, photo)) for photo in (photos if on_photos else ())),
         batch_size=batch,
         skip=lambda photo, error: skipped.setdefault(photo, str(error)),
+        against=contrast,
         integrated=settings.integrated,
     ):
-        _score(network_layer, captured, settings, on_photos, used_masks, collected)
+        _score(network_layer, captured, settings, contrast, on_photos, used_masks, collected)
         if progress is not None:
-            progress("evaluating", len(collected.targets) + len(skipped), len(photos))
+            progress("evaluating", len(collected.targets), len(photos))
     lines, notes = _table(collected, methods, on_photos, settings.seed)
     if used_masks:
         notes.append(
             f"masks: {collected.in_view} of {len(collected.targets)} photos have one in view"
         )
     provenance = {
-        "model": model_name, "layer": network_layer.layer, "photos": len(photos) - len(skipped),
-        "metrics": {name: str(METRICS[name]) for name in metrics}, **settings.as_provenance(),
+        "model": model_name, "layer": network_layer.layer, "photos": count - len(skipped),
+        "against": contrast, "metrics": {name: str(METRICS[name]) for name in metrics},
+        **settings.as_provenance(),
         **({"grids": grid_scores.provenance} if on_grids else {}),
     }  # fmt: skip
     lines = sorted(
@@ -198,6 +210,39 @@ def _first_photo(photos: Sequence[str]) -> Image.Image:
         except ImageError as error:
             reasons.append(error)
     raise ImageError(f"photos: none of {len(photos)} photos can be read. The first: {reasons[0]}")
+
+
+def _not_predicted(
+    network: NetworkLayer,
+    photos: Sequence[str],
+    against: Against,
+    batch: int,
+    skipped: dict[str, str],
+) -> list[str]:
+    """Return the photos whose predicted class is not one that is contrasted with.
+
+    Raises:
+        ArgumentError: there are none.
+    """
+    contrasted, names = contrasted_classes(against), network.class_names
+    targets = {
+        prediction.photo: prediction.target
+        for found in predictions(
+            network, photos, batch, lambda photo, error: skipped.setdefault(photo, str(error))
+        )
+        for prediction in found
+    }
+    for photo, target in targets.items():
+        if target in contrasted:
+            name = str(target) if names is None else names[target]
+            skipped[photo] = f"{photo}: is predicted to show {name!r}, a class of against"
+    left = [photo for photo in photos if photo in targets and photo not in skipped]
+    if not left:
+        raise ArgumentError(
+            f"against={against}: every photo is predicted to show a class that it would be "
+            "contrasted with; name other classes"
+        )
+    return left
 
 
 def _table(
@@ -223,6 +268,7 @@ def _score(
     network: NetworkLayer,
     batch: CapturedBatch[str],
     settings: Settings,
+    against: Against,
     metrics: Sequence[str],
     masks: Mapping[str, Where],
     collected: _Collected,
@@ -242,7 +288,7 @@ def _score(
         images=batch.images,
     )  # fmt: skip
     results = draw(captured)
-    other_results, random_results = _other_results(network, batch, settings, metrics, draw)
+    other_results, random_results = _other_results(network, batch, settings, against, metrics, draw)
     other_results, random_results = other_results or results, random_results or results
     evidence = captured.contribution_maps.sum(dim=1).cpu().numpy()
     images = batch.images.to(captured.logits.device)
@@ -273,18 +319,22 @@ def _other_results(
     network: NetworkLayer,
     batch: CapturedBatch[str],
     settings: Settings,
+    against: Against,
     metrics: Sequence[str],
     draw: Callable[[Capture], list[dict[str, MethodMap]]],
 ) -> tuple[list[dict[str, MethodMap]] | None, list[dict[str, MethodMap]] | None]:
     """Return the results for the next likely classes and under a random classifier, if needed."""
     captured, of_others, of_random = batch.captured, None, None
-    targets, integrated = captured.targets.tolist(), settings.integrated
+    targets = captured.targets.tolist()
+    how: Any = {"against": against, "integrated": settings.integrated}
     if "sensitivity" in metrics:
         logits = captured.logits.cpu().numpy()
-        others = other_classes(logits, np.array(targets), which="next").tolist()
-        of_others = draw(network.capture(batch.images, others, integrated=integrated))
+        others = other_classes(
+            logits, np.array(targets), which="next", excluded=contrasted_classes(against)
+        )
+        of_others = draw(network.capture(batch.images, others.tolist(), **how))
     if "random_classifier" in metrics:
         classifier = find_layer(network.model, classifier_layer(network.model, batch.images))
         with random_weights(classifier, seed=settings.seed):  # some methods run the network again
-            of_random = draw(network.capture(batch.images, targets, integrated=integrated))
+            of_random = draw(network.capture(batch.images, targets, **how))
     return of_others, of_random

@@ -63,7 +63,7 @@ def check_explanation(
     ['kept', 'lost', 'lead', 'fidelity', 'next_class', 'least_class', 'random_classifier']
     """
     classes = ClassCheck(model, image, e, settings, class_names)
-    channels, figures = _channels(model, image, e, classes)
+    channels, figures = channel_figures(model, image, e, classes)
     return {
         "channels": channels,
         "curve": _curve(model, image, e, settings),
@@ -139,7 +139,7 @@ def _curve(
     ]
 
 
-def _channels(
+def channel_figures(
     model: nn.Module, image: Tensor, e: Explanation, classes: ClassCheck
 ) -> tuple[list[dict[str, Any]], list[Figure]]:
     """Return a row for each kind of selection, and the figures of their effect on the logits."""

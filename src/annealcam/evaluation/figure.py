@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annealcam.attribution.cam import CAM_METHODS
+from annealcam.evaluation.methods import LABELS
 from annealcam.evaluation.scores import METRICS, ON_GRIDS
 from annealcam.evaluation.table import Line
 from annealcam.render.figures.sheets import BLUE, GREY, VERMILION, empty_sheet, legend, open_frame
@@ -102,7 +103,8 @@ def _kind(method: str, sizes: Mapping[str, float | None]) -> str:
 
 
 def _label(method: str, size: float | None) -> str:
-    return method if size is None else f"{method} ({size:.4g} maps)"
+    label = LABELS[method]
+    return label if size is None else f"{label} ({size:.4g} maps)"
 
 
 def _legend(
@@ -120,7 +122,7 @@ def _legend(
         for kind, (colour, mark) in KINDS.items()
         if kind in kinds
     }
-    handles[f"mean of {methods[0]}"] = Line2D([], [], color="0.55", linestyle=(0, (4, 3)))
+    handles[f"mean of {LABELS[methods[0]]}"] = Line2D([], [], color="0.55", linestyle=(0, (4, 3)))
     titles = [axes.get_title("left").split()[0] for axes in panels]
     chance = {
         "overlap of shuffled classes": "overlap" in titles,

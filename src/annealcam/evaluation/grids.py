@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import real, whole
 from annealcam.attribution.cam import cam_maps
+from annealcam.attribution.contrast import Against
 from annealcam.attribution.hooks import borrowed, run
 from annealcam.errors import ArgumentError, ImageError, ModelError
 from annealcam.evaluation.methods import method_maps
@@ -91,6 +92,7 @@ def score_grids(
     choice: GridChoice,
     batch: int,
     skip: Callable[[str, ImageError], Any],
+    against: Against = None,
     progress: Progress | None = None,
 ) -> GridScores:
     """Make grids of photos that the network is sure of, and score methods on them.
@@ -107,6 +109,7 @@ def score_grids(
         choice: which photos make grids.
         batch: photos that pass through the network together.
         skip: called for each photo that cannot be read, with the reason.
+        against: what the classes are contrasted with; it names the class of no photo.
         progress: called with a description, the number of steps done, and of all steps.
 
     Raises:
@@ -115,29 +118,29 @@ def score_grids(
         AnnealcamError: as `explain`.
     """
     report = progress or (lambda *_: None)
-    predictions: list[Prediction] = []
-    for found in _predictions(network, photos, batch, skip):
-        predictions += found
-        report("choosing photos for grids", len(predictions), len(photos))
-    grids = choose_grids(predictions, choice, seed=settings.seed)
+    predicted: list[Prediction] = []
+    for found in predictions(network, photos, batch, skip):
+        predicted += found
+        report("choosing photos for grids", len(predicted), len(photos))
+    grids = choose_grids(predicted, choice, seed=settings.seed)
     arrange, size, note = _arrangement(network, grids[0], choice.side)
     rows: list[dict[str, Any]] = []
     for number, grid in enumerate(grids):
         rows += _score_grid(
-            network, arrange(grid), grid, number, settings, methods, metrics,
+            network, arrange(grid), grid, number, settings, against, methods, metrics,
             max(1, batch // choice.cells),
         )  # fmt: skip
         report("grids", number + 1, len(grids))
-    confident = sum(p.probability > choice.probability for p in predictions)
+    confident = sum(p.probability > choice.probability for p in predicted)
     provenance = {
         "side": choice.side, "grids": len(grids), "chance": choice.chance, "grid_pixels": size,
         "photos_used": len(grids) * choice.cells, "photos_confident": confident,
-        "photos_read": len(predictions), "probability_above": choice.probability,
+        "photos_read": len(predicted), "probability_above": choice.probability,
         "chosen": "photos of different predicted classes, each in one grid", "seed": settings.seed,
     }  # fmt: skip
     text = (
         f"grids: {len(grids)} of {choice.side} x {choice.side} photos of different predicted "
-        f"classes; {confident} of {len(predictions)} photos have a probability above "
+        f"classes; {confident} of {len(predicted)} photos have a probability above "
         f"{choice.probability:g}, and none is in two grids; {note}chance {choice.chance:.3f}"
     )
     lines = _lines(rows, len(grids), methods, metrics, choice, settings.seed)
@@ -211,7 +214,7 @@ def compose_shrunk(images: Sequence[Float[Tensor, "..."]], side: int) -> Float[T
     return interpolate(compose(images, side), size=tuple(images[0].shape[1:]), mode="area")
 
 
-def _predictions(
+def predictions(
     network: NetworkLayer,
     photos: Sequence[str],
     batch: int,
@@ -257,6 +260,7 @@ def _score_grid(
     grid: Sequence[Prediction],
     number: int,
     settings: Settings,
+    against: Against,
     methods: Sequence[str],
     metrics: Sequence[str],
     at_once: int,
@@ -268,7 +272,7 @@ def _score_grid(
         cells = range(first, min(first + at_once, len(grid)))
         images = image.repeat(len(cells), 1, 1, 1)
         targets = [grid[cell].target for cell in cells]
-        captured = network.capture(images, targets, integrated=settings.integrated)
+        captured = network.capture(images, targets, against=against, integrated=settings.integrated)
         seeds = [settings.seed + number * len(grid) + cell for cell in cells]
         results = method_maps(
             captured, settings, methods, seeds=seeds, model=network.model, images=images

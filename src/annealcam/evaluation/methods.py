@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,16 +18,64 @@ from annealcam.attribution.cam import CAM_METHODS, COMPARED, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
+from annealcam.samplers.baselines import greedy
 from annealcam.samplers.selection import select
 from annealcam.settings import Settings
 
 if TYPE_CHECKING:
     from annealcam.attribution.activations import Capture
 
-SELECTING = ("annealcam", "topk_contribution", "topk_alpha", "random")
-REFERENCES = ("random_map", "gaussian")
-METHODS = (*SELECTING, *CAM_METHODS, *REFERENCES)
-DEFAULT_METHODS = (*SELECTING, *(cam.name for cam in COMPARED), *REFERENCES)
+
+@dataclass(frozen=True)
+class Selector:
+    """A baseline that selects as many maps of an image as annealcam does.
+
+    Attributes:
+        name: of the method.
+        label: how figures call it.
+        select: (image, k, random generator) to at most k channels.
+    """
+
+    name: str
+    label: str
+    select: Callable[[LayerMaps, int, np.random.Generator], Int[Array, " k"]]
+
+
+def greedy_channels(image: LayerMaps, k: int, _: np.random.Generator) -> Int[Array, " k"]:
+    """Return the k candidates that greedy selection takes for annealcam's problem."""
+    n = greedy(image.problem.with_cardinality(k)) if k else np.zeros(image.problem.d)
+    return image.candidates[n.astype(bool)]
+
+
+def random_channels(image: LayerMaps, k: int, rng: np.random.Generator) -> Int[Array, " k"]:
+    """Return k random live maps of positive contribution; all of them if they are fewer."""
+    pool = image.of_positive(image.contribution)
+    return np.sort(rng.choice(pool, size=min(k, len(pool)), replace=False))
+
+
+SELECTORS: Mapping[str, Selector] = MappingProxyType(
+    {
+        selector.name: selector
+        for selector in (
+            Selector("topk_alignment", "top k by alignment",
+                     lambda image, k, _: image.top(image.alignment, k)),
+            Selector("topk_contribution", "top k by contribution",
+                     lambda image, k, _: image.top(image.contribution, k)),
+            Selector("topk_alpha", "top k by alpha", lambda image, k, _: image.top(image.alpha, k)),
+            Selector("greedy", "greedy", greedy_channels),
+            Selector("random", "random k", random_channels),
+        )
+    }
+)  # fmt: skip
+LABELS: Mapping[str, str] = MappingProxyType({
+    "annealcam": "annealcam",
+    **{name: selector.label for name, selector in SELECTORS.items()},
+    **{name: cam.label for name, cam in CAM_METHODS.items()},
+    "random_map": "random map", "gaussian": "centred Gaussian",
+})  # fmt: skip
+METHODS = tuple(LABELS)
+REFERENCES = METHODS[-2:]
+DEFAULT_METHODS = ("annealcam", *SELECTORS, *(cam.name for cam in COMPARED), *REFERENCES)
 RENAMED = {"topk": "topk_contribution", "topk-alpha": "topk_alpha", "random-map": "random_map"}
 
 
@@ -57,9 +106,9 @@ def method_maps(
 ) -> list[dict[str, MethodMap]]:
     """Return the map of each method, by its name, for each image of a captured batch.
 
-    `topk_contribution`, `topk_alpha` and `random` take as many maps as `annealcam` selects: those
-    of largest contribution, those of largest alpha, and random live maps of positive importance
-    (where that is the alignment: of positive contribution).
+    `SELECTORS` take as many maps as `annealcam` selects: those of largest alignment, contribution
+    or alpha, those that greedy selection takes for the same problem, and random live maps of
+    positive contribution. Their maps are drawn as that of `annealcam` is, by `settings.map_form`.
     An image with fewer candidates than the cardinality keeps all of them. Methods that run the
     network again need it, and the images that were captured.
 
@@ -104,16 +153,11 @@ def _selections(image: LayerMaps, settings: Settings, seed: int) -> dict[str, In
     """Return the channels of every method that selects."""
     n = select(image.problem, **settings.sampling(seed=seed)).n
     selected = image.candidates[n.astype(bool)]
-    k, rng = len(selected), np.random.default_rng(seed)
-    # The alignment knows where a map responds, which random maps must not.
-    aligned = settings.importance == "alignment"
-    pool = image.of_positive(image.contribution) if aligned else image.positive
-    return {
-        "annealcam": selected,
-        "topk_contribution": image.top(image.contribution, k),
-        "topk_alpha": image.top(image.alpha, k),
-        "random": np.sort(rng.choice(pool, size=min(k, len(pool)), replace=False)),
+    baselines = {
+        name: selector.select(image, len(selected), np.random.default_rng(seed))
+        for name, selector in SELECTORS.items()
     }
+    return {"annealcam": selected, **baselines}
 
 
 def map_of(

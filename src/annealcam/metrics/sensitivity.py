@@ -97,7 +97,7 @@ def other_classes(
     cost[:, list(excluded)] = np.inf
     if np.isinf(cost).all(axis=1).any():
         raise ArgumentError(
-            f"excluded={sorted(set(excluded))}: there is no other class to compare with."
+            f"logits: there is no class to compare with, besides the target and {list(excluded)}."
         )
     return np.argmin(cost, axis=1)
 
