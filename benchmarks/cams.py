@@ -33,19 +33,20 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def raw_map(peer: Any, image: torch.Tensor) -> np.ndarray:
-    """The peer's map at the layer's resolution."""
+def raw_map(method: str, model: torch.nn.Module, layer: str, image: torch.Tensor) -> np.ndarray:
+    """The peer's map at the layer's resolution; its hooks, which keep all outputs, are removed."""
+    peer: Any = PEERS[method](model=model, target_layers=[model.get_submodule(layer)])
     found: list[np.ndarray] = []
     draw = type(peer).get_cam_image
     peer.get_cam_image = lambda *values: found.append(draw(peer, *values)) or found[-1]
     peer(input_tensor=image[None], targets=None)
+    peer.activations_and_grads.release()
     return np.maximum(found[0][0], 0)
 
 
 def row(method: str, model: torch.nn.Module, layer: str, image: torch.Tensor, runs: int) -> Row:
     captured = capture(model, image[None], layer=layer)
     alive = int(captured.activations.flatten(2).any(dim=2).sum())
-    peer = PEERS[method](model=model, target_layers=[model.get_submodule(layer)])
     before = peak()
     own = ac.cam(model, image, layer=layer, method=method)
     grown = peak() - before
@@ -53,14 +54,14 @@ def row(method: str, model: torch.nn.Module, layer: str, image: torch.Tensor, ru
     for _ in range(runs):
         mine.append(timed(lambda: ac.cam(model, image, layer=layer, method=method)))
         results: list[np.ndarray] = []
-        theirs.append(timed(lambda: results.append(raw_map(peer, image))))  # noqa: B023
+        theirs.append(timed(lambda: results.append(raw_map(method, model, layer, image))))  # noqa: B023
         apart = max(apart, float(np.abs(own - results[0]).max() / own.max()))
     if not apart < AGREE:
         raise SystemExit(f"{method} at {layer}: the maps differ by {apart:.1e} of their maximum")
     note = f"{alive} of {captured.activations.shape[1]} maps alive; apart {apart:.0e}; "
     note += f"peak memory +{grown:.2f} GB"
     return Row(
-        f"{method}, {layer}", Timing.of(mine), type(peer).__name__, Timing.of(theirs), None, note
+        f"{method}, {layer}", Timing.of(mine), PEERS[method].__name__, Timing.of(theirs), None, note
     )
 
 
