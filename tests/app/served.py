@@ -16,9 +16,9 @@ import pytest
 
 SHOW, ANNEAL = 0, 1  # gradio's numbers of the page's events
 DEFAULTS = {
-    "photo": "skimage:chelsea", "mode": "One class", "target": None, "other": None, "beta": 0.67,
+    "photo": "skimage:chelsea", "mode": "One class", "target": None, "other": None, "against": "",
     "tau": 100, "cardinality": 0, "network": "digits", "layer": None,
-    "importance": "contribution", "sampler": "exact",
+    "importance": "contribution", "beta": 0.67, "sampler": "exact",
 }  # fmt: skip
 
 

@@ -47,9 +47,13 @@ def same(a, b):
     ("network", "changes"),
     [
         ("efficientnet-lite0", {}),
-        ("efficientnet-lite0", {"beta": 0.4, "target": 285, "tau": 20.0, "cardinality": 5}),
+        ("efficientnet-lite0", {"against": "next", "tau": 20.0, "cardinality": 5}),
+        (
+            "efficientnet-lite0",
+            {"importance": "contribution", "beta": 0.4, "target": 285, "cardinality": 5},
+        ),
         ("efficientnet-lite0", {"importance": "gradcam", "sampler": "sa", "layer": "conv_head"}),
-        ("digits", {"beta": 0.9, "sampler": "greedy", "cardinality": 2}),
+        ("digits", {"sampler": "greedy", "cardinality": 2}),
     ],
 )
 def test_answers_equal_explain_to_the_bit(engine, network, changes):
@@ -73,14 +77,17 @@ def test_the_network_runs_only_where_photo_network_layer_or_class_change(engine,
     for beta in (0.1, 0.5, 0.9):
         for tau in (10.0, 50.0):
             for sampler in ("anneal", "exact"):
-                engine.explain(choices(beta=beta, tau=tau, sampler=sampler))
+                engine.explain(
+                    choices(importance="contribution", beta=beta, tau=tau, sampler=sampler)
+                )
     engine.explain(choices(cardinality=2))
     engine.explain(choices(importance="gradcam"))
     assert len(ran) == 1
     engine.explain(choices(target=3))
     engine.explain(choices(photo="skimage:rocket"))
     engine.explain(choices(photo="skimage:rocket"))
-    assert len(ran) == 3
+    engine.explain(choices(against="rest"))
+    assert len(ran) == 4
 
 
 def test_two_visitors_do_not_mix(engine):
@@ -119,7 +126,7 @@ def test_a_photo_that_is_not_stored_any_more_is_an_error():
         ({"network": "os:getcwd"}, ArgumentError, "network="),
         ({"layer": "nothing"}, LayerError, "digits has no such layer"),
         ({"target": 10}, TargetError, "classes 0 to 9"),
-        ({"beta": 1.5}, ArgumentError, "beta=1.5"),
+        ({"importance": "contribution", "beta": 1.5}, ArgumentError, "beta=1.5"),
         ({"tau": 1e6}, ArgumentError, "at most 500 on the page"),
         ({"tau": float("nan")}, ArgumentError, "tau"),
         ({"cardinality": 16}, ArgumentError, "candidate maps"),

@@ -107,6 +107,12 @@ def test_an_upload_is_explained_and_follows_beta_tau_and_class(page):
     plain = Choices(engine.photos.add(data, "noise.png").token, "efficientnet-lite0")
     upload(page, data, "noise.png")
     wait_for_maps(page, engine.explain(plain))
+    choose(page, "against", "and not the next likely class")
+    wait_for_maps(page, engine.explain(replace(plain, against="next")))
+    choose(page, "against", "its logit alone")
+    page.click("#importance >> text=contribution")
+    plain = replace(plain, importance="contribution")
+    wait_for_maps(page, engine.explain(plain))
     for beta in (0.3, 0.95):
         set_number(page, "beta", beta)
         wait_for_maps(page, engine.explain(replace(plain, beta=beta)))
@@ -119,6 +125,9 @@ def test_an_upload_is_explained_and_follows_beta_tau_and_class(page):
 
 
 def test_sliders_move_by_keyboard_and_the_page_follows(page):
+    before = page.inner_text("#answer")
+    page.click("#importance >> text=contribution")
+    wait_for_change(page, before)
     before = page.inner_text("#answer")
     slider = page.locator("#beta input[type=range]")
     slider.focus()

@@ -23,7 +23,7 @@ class Choices:
     """The values of all controls that an explanation of one class depends on.
 
     `layer` and `target` are None for the default layer and the predicted class. `cardinality` is 0
-    if the energy decides how many maps are selected.
+    if the fidelity, or the energy, decides how many maps are selected.
 
     >>> photo = Choices("skimage:coffee", "digits", importance="contribution", beta=0.67)
     >>> photo.settings().beta == 2 / 3
@@ -34,6 +34,7 @@ class Choices:
     network: str
     layer: str | None = None
     target: int | None = None
+    against: str | None = None
     importance: str = Settings.importance
     beta: float = DEFAULT_BETA
     cardinality: int = 0

@@ -27,7 +27,7 @@ from annealcam.qubo.problem import SelectionProblem
 
 VIEW = 448  # pixels of a photo's longer side
 Levels = tuple[MinimumGap | None, SpectrumCurve | None, str]
-PassKey = tuple[str, str, str, int | None]
+PassKey = tuple[str, str, str, int | None, str | None]
 ProblemKey = tuple[bytes, bytes, float, int | None]
 PENDING = "it is being computed"
 
@@ -90,7 +90,7 @@ class Engine:
         """
         network = self.network(choices)
         layer = network.default if choices.layer is None else network.check_layer(choices.layer)
-        key = (choices.photo, choices.network, layer, choices.target)
+        key = (choices.photo, choices.network, layer, choices.target, choices.against)
         return self._passes.get_or_make(key, lambda: self._open(network, choices))
 
     def _open(self, network: Network, choices: Choices) -> OpenedPhoto:
@@ -101,6 +101,7 @@ class Engine:
             network.preprocess(image),
             layer=choices.layer,
             target=choices.target,
+            against=choices.against,
             model_name=network.name,
             photo_name=photo.name,
             class_names=network.loaded.classes,

@@ -34,6 +34,7 @@ class Controls:
     layer: str | None
     target: int | None
     other: int | None
+    against: str
     importance: str
     beta: float
     cardinality: int
@@ -48,6 +49,7 @@ class Controls:
             network=self.network,
             layer=None if self.layer == default else self.layer,
             target=None if target == PREDICTED else target,
+            against=self.against or None,
             importance=self.importance,
             beta=self.beta,
             cardinality=int(self.cardinality or 0),

@@ -68,17 +68,18 @@ def _controls() -> dict[str, Any]:
         "mode": gr.Radio([ONE, TWO], value=ONE, label="Explain", elem_id="mode"),
         "target": gr.Dropdown([], label="Class", elem_id="target"),
         "other": gr.Dropdown([], label="Compare with", visible=False, elem_id="other"),
-        "beta": gr.Slider(
-            0, 1, DEFAULT_BETA, step=BETA_STEP, label="β: relevance against redundancy",
-            info="0: dissimilar, 1: relevant; default 0.67", elem_id="beta",
+        "against": gr.Dropdown(
+            [("its logit alone", ""), ("and not the next likely class", "next"),
+             ("and not any other class", "rest")],
+            value="", label="Why this class", elem_id="against",
         ),
         "tau": gr.Slider(
             5, MAX_TAU, Settings.tau, step=5, label="τ: annealing time", info="in 1 / energy",
             elem_id="tau",
         ),
         "cardinality": gr.Slider(
-            0, MAX_QUBITS, 0, step=1, label="Number of maps", info="0: the energy decides",
-            elem_id="cardinality",
+            0, MAX_QUBITS, 0, step=1, label="Number of maps",
+            info="0: the smallest that reaches a fidelity of 0.95", elem_id="cardinality",
         ),
     }  # fmt: skip
 
@@ -91,7 +92,12 @@ def _more_controls(engine: Engine) -> dict[str, Any]:
                              elem_id="layer"),
         "importance": gr.Radio(
             list(IMPORTANCES), value=Settings.importance, label="Importance of a map",
+            info="alignment: maps that draw the evidence; else relevance against redundancy",
             elem_id="importance",
+        ),
+        "beta": gr.Slider(
+            0, 1, DEFAULT_BETA, step=BETA_STEP, label="β: relevance against redundancy",
+            info="without effect for alignment; 0: dissimilar, 1: relevant", elem_id="beta",
         ),
         "sampler": gr.Dropdown(
             list(SAMPLERS), value="anneal", label="Sampler",
