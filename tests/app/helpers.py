@@ -22,8 +22,8 @@ def choices(**changes):
 def controls(**changes):
     defaults = {
         "photo": "skimage:coffee", "mode": ONE, "network": "digits", "layer": None, "target": None,
-        "other": None, "against": "", "importance": "contribution", "beta": 0.67, "cardinality": 0, "tau": 20.0,
-        "sampler": "exact",
+        "other": None, "against": "", "importance": "contribution", "beta": 0.67, "cardinality": 0,
+        "tau": 20.0, "sampler": "exact",
     }  # fmt: skip
     return Controls(**{**defaults, **changes})
 
