@@ -434,6 +434,7 @@ def _of_evidence(result: MapSelection, *, named: bool) -> dict[str, Any]:
         "loss": _relative(problem.problem.energy(n) / problem.energy_unit, found.best_value),
         "gap": _relative(found.best_value, found.least_value, found.best_value),
         "best_residual": found.best_residual,
+        "best_proved": found.proved,
         "best_fidelity": found.best_fidelity,
         "best_selected": found.best.tolist(),
     }

@@ -15,10 +15,11 @@ from annealcam.qubo.evidence import EvidenceProblem
 from annealcam.qubo.objectives import TYPICAL
 from annealcam.samplers.local import local_search
 from annealcam.samplers.relaxation import relax
+from annealcam.samplers.search_tree import branch_and_bound
 
 DUST = 1e-3  # alignment below which a map is no candidate: it draws under 0.1 % of the evidence
-KICKS = 100  # of the local search over all maps: the best known of every photo measured
-MOST_SEARCHED = 150  # most aligned maps, which held the best selection of 499 in 500 problems
+KICKS = 100  # of the local search over all maps, from which the proof begins
+SECONDS = 0.5  # for the proof; last layers take milliseconds, see docs/large.md
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,9 +35,10 @@ class EvidenceCandidates:
         best_fidelity: its cosine with the evidence.
         best_residual: its squared distance from the evidence, over the evidence's square.
         best_value: what it minimises, R(n) of `EvidenceProblem`.
-        least_value: no selection of k of all maps has a lower R, by the convex relaxation.
+        least_value: no selection of k of all maps has a lower R.
+        proved: whether the best selection is proved to be so, that is, `best_value` is the least.
         dust: number of maps of positive alignment that are no candidates, since they draw under
-            0.1 % of the evidence or are not among the 150 most aligned.
+            0.1 % of the evidence.
         in_all: number of maps that could be candidates.
     """
 
@@ -49,6 +51,7 @@ class EvidenceCandidates:
     best_residual: float
     best_value: float
     least_value: float
+    proved: bool
     dust: int
     in_all: int
 
@@ -102,8 +105,11 @@ def evidence_candidates(
     beta = head.beta if beta is None else beta
     g = contribution_maps[pool].flatten(1).cpu().numpy().astype(np.float64)
     whole, n = _fewest(g, G, beta, cardinality, fidelity)
-    relaxed = relax(whole.problem)
-    places = np.arange(len(pool)) if len(pool) <= limit else relaxed.most_promising(limit)
+    best = branch_and_bound(whole.problem, start=n, kicks=0, time_limit=SECONDS)
+    n = best.n
+    places = np.arange(len(pool))
+    if len(pool) > limit:
+        places = relax(whole.problem).most_promising(limit)
     problem = whole
     if len(places) < len(pool):
         problem = EvidenceProblem.from_maps(
@@ -117,8 +123,9 @@ def evidence_candidates(
         best=pool[np.flatnonzero(n)],
         best_fidelity=whole.fidelity(n),
         best_residual=whole.residual(n),
-        best_value=float(whole.problem.energy(n)) / whole.energy_unit,
-        least_value=relaxed.lower_bound / whole.energy_unit,
+        best_value=best.energy / whole.energy_unit,
+        least_value=best.lower_bound / whole.energy_unit,
+        proved=best.proved,
         dust=dust,
         in_all=len(pool),
     )
@@ -127,12 +134,12 @@ def evidence_candidates(
 def _pool(rho: Float[Array, " maps"], least: int) -> tuple[Int[Array, " m"], int]:
     """Return the maps that may be selected, ascending, and how many of positive alignment may not.
 
-    They draw 0.1 % of the evidence or more, and are the 150 most aligned at most. If these are
-    fewer than `least`, the most aligned of the others complete them.
+    They draw 0.1 % of the evidence or more. If these are fewer than `least`, the most aligned of
+    the others complete them.
     """
     positive = np.flatnonzero(rho > 0)
     order = positive[np.argsort(-rho[positive], kind="stable")]
-    enough = max(min(int((rho >= DUST).sum()), MOST_SEARCHED), min(least, len(order)))
+    enough = max(int((rho >= DUST).sum()), min(least, len(order)))
     return np.sort(order[:enough]), len(order) - enough
 
 
