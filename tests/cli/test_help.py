@@ -50,7 +50,8 @@ def test_every_option_has_a_help_text():
 
 def test_defaults_without_a_value_are_shown():
     text = run("explain", "--help", env={"COLUMNS": "200"}).stdout
-    for default in ("(d^2)", "(the predicted class)", "(0.667 for relative or 0.9 for sum)"):
+    beta = "(by the head for evidence, 0.667 for relative or 0.9 for sum)"
+    for default in ("(d^2)", "(the predicted class)", beta):
         assert f"[default: {default}]" in text
 
 

@@ -35,11 +35,11 @@ def evaluate(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Names of methods separated by commas: annealcam, topk_contribution, topk_alpha, "
-            "random, gradcam, gradcam++, hirescam, random_map, gaussian (these by default), "
-            "layercam, xgradcam, eigencam, finercam; scorecam and ablationcam run the network once "
+            help="Names of methods separated by commas: annealcam, topk_alignment, "
+            "topk_contribution, topk_alpha, greedy, random, gradcam, gradcam++, hirescam, "
+            "random_map, gaussian (these by default), layercam, xgradcam, eigencam, finercam; scorecam and ablationcam run the network once "
             "for each map.",
-            show_default="nine",
+            show_default="eleven",
         ),
     ] = None,
     metrics: Annotated[
