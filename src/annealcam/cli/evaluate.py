@@ -37,8 +37,8 @@ def evaluate(
         typer.Option(
             help="Names of methods separated by commas: annealcam, topk_alignment, "
             "topk_contribution, topk_alpha, greedy, random, gradcam, gradcam++, hirescam, "
-            "random_map, gaussian (these by default), layercam, xgradcam, eigencam, finercam; scorecam and ablationcam run the network once "
-            "for each map.",
+            "random_map, gaussian (these by default), layercam, xgradcam, eigencam, "
+            "finercam; scorecam and ablationcam run the network once for each map.",
             show_default="eleven",
         ),
     ] = None,
