@@ -250,3 +250,15 @@ def test_plain_gradients_are_an_option(images):
     assert abs(whole.provenance["completeness"] - 1.0) < 0.05
     with pytest.raises(ArgumentError, match="gradients='both'"):
         ac.explain(net, images[0], layer="1", gradients="both")
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_beta_one_selects_the_maps_of_largest_contribution(seed, k):
+    g = random_maps(seed, maps=8) + 0.1
+    contribution = g.sum(dim=(1, 2)).numpy()
+    top = np.argsort(-contribution)[:k]
+    if contribution[top].min() <= 1e-2 * contribution[contribution > 0].sum():
+        return
+    found = pose(g, cardinality=k, beta=1.0)
+    assert sorted(found.best.tolist()) == sorted(top.tolist())
+    assert found.proved

@@ -37,8 +37,8 @@ class EvidenceCandidates:
         best_value: what it minimises, R(n) of `EvidenceProblem`.
         least_value: no selection of k of all maps has a lower R.
         proved: whether the best selection is proved to be so, that is, `best_value` is the least.
-        dust: number of maps of positive alignment that are no candidates, since they draw under
-            0.1 % of the evidence.
+        dust: number of maps that are no candidates, since they draw under 0.1 % of the evidence
+            (and carry under 0.1 % of the positive contributions, if beta is above 0).
         in_all: number of maps that could be candidates.
     """
 
@@ -97,21 +97,21 @@ def evidence_candidates(
     """
     evidence, kind = drawn_evidence(contribution_maps)
     G = evidence.cpu().numpy().astype(np.float64).ravel()
-    rho = alignment.cpu().numpy().astype(np.float64)
-    pool, dust = _pool(rho, cardinality or 1)
-    if kind == "none" or not len(pool):
-        return None
     head = Head.of(gradients, contribution_maps)
     beta = head.beta if beta is None else beta
+    worth = alignment.cpu().numpy().astype(np.float64)
+    if beta > 0:
+        worth = np.maximum(worth, _shares(contribution_maps))
+    pool, dust = _pool(worth, cardinality or 1)
+    if kind == "none" or not len(pool):
+        return None
     g = contribution_maps[pool].flatten(1).cpu().numpy().astype(np.float64)
     whole, n = _fewest(g, G, beta, cardinality, fidelity)
     best = branch_and_bound(whole.problem, start=n, kicks=0, time_limit=SECONDS)
     n = best.n
-    places = np.arange(len(pool))
+    problem, places = whole, np.arange(len(pool))
     if len(pool) > limit:
         places = relax(whole.problem).most_promising(limit)
-    problem = whole
-    if len(places) < len(pool):
         problem = EvidenceProblem.from_maps(
             g[places], G, cardinality=min(int(n.sum()), len(places)), beta=beta, scale=whole.scale
         )
@@ -131,15 +131,22 @@ def evidence_candidates(
     )
 
 
-def _pool(rho: Float[Array, " maps"], least: int) -> tuple[Int[Array, " m"], int]:
-    """Return the maps that may be selected, ascending, and how many of positive alignment may not.
+def _shares(contribution_maps: Float[Tensor, "maps h w"]) -> Float[Array, " maps"]:
+    """Return the contribution of each map as a share of all positive contributions."""
+    contribution = contribution_maps.double().sum(dim=(-2, -1)).cpu().numpy()
+    positive = contribution[contribution > 0].sum()
+    return contribution / positive if positive > 0 else np.zeros_like(contribution)
 
-    They draw 0.1 % of the evidence or more. If these are fewer than `least`, the most aligned of
-    the others complete them.
+
+def _pool(worth: Float[Array, " maps"], least: int) -> tuple[Int[Array, " m"], int]:
+    """Return the maps that may be selected, ascending, and how many of positive worth may not.
+
+    They draw 0.1 % of the evidence or more, or carry as much of the positive contributions if these
+    count. If they are fewer than `least`, the best of the others complete them.
     """
-    positive = np.flatnonzero(rho > 0)
-    order = positive[np.argsort(-rho[positive], kind="stable")]
-    enough = max(int((rho >= DUST).sum()), min(least, len(order)))
+    positive = np.flatnonzero(worth > 0)
+    order = positive[np.argsort(-worth[positive], kind="stable")]
+    enough = max(int((worth >= DUST).sum()), min(least, len(order)))
     return np.sort(order[:enough]), len(order) - enough
 
 
@@ -151,10 +158,8 @@ def _fewest(
     fidelity: float,
 ) -> tuple[EvidenceProblem, Int[Array, " m"]]:
     """Return the problem over all maps and its best selection found, of the smallest such size."""
-    sizes = (
-        range(1, min(TYPICAL, len(g)) + 1) if cardinality is None else [min(cardinality, len(g))]
-    )
-    for k in sizes:
+    most = min(cardinality or TYPICAL, len(g))
+    for k in range(1 if cardinality is None else most, most + 1):
         problem = EvidenceProblem.from_maps(g, G, cardinality=k, beta=beta)
         n = local_search(problem.problem, kicks=KICKS)
         if problem.fidelity(n) >= fidelity:
