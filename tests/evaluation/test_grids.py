@@ -193,6 +193,30 @@ def test_scores_are_those_of_the_metrics_recomputed_by_hand(photos, head, method
     assert found.provenance["grids"]["grid_pixels"] == ([40, 40] if head == "pooled" else [20, 20])
 
 
+def test_grids_of_a_contrast_are_explained_against_it(photos, network):
+    options = {"methods": ["hirescam"], "metrics": ["grid_pointing"], "layer": "1"}
+    found = evaluate(network, photos_in(photos), resolve(), against="rest", **options)
+    plain = evaluate(network, photos_in(photos), resolve(), **options)
+    for number in (0, 1):
+        rows = [row for row in found.grid_rows if row["grid"] == number]
+        image = compose([network.preprocess(load_photo(row["photo"])) for row in rows], 2)
+        with torch.no_grad():
+            logits = network.model(image)[0]
+        for row in rows:
+            others = logits.clone()
+            others[row["target"]] = -torch.inf
+            weight = -others.softmax(dim=0)
+            weight[row["target"]] = 1.0
+            maps = network.model[:2](image).detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(network.model[2:](maps)[0] @ weight, maps)
+            drawn = (gradient * maps)[0].sum(dim=0).relu().detach().numpy()
+            assert row["grid_pointing"] == pytest.approx(
+                grid_pointing(drawn, row["cell"]), rel=1e-4
+            )
+    shares = [[row["grid_pointing"] for row in result.grid_rows] for result in (found, plain)]
+    assert np.mean(shares[0]) > np.mean(shares[1])
+
+
 def test_the_result_says_how_the_grids_were_made(photos, network):
     found = evaluate(
         network, photos_in(photos), resolve(sampler="exact"), methods=["gradcam", "random"],
