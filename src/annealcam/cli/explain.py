@@ -58,7 +58,10 @@ def explain(
     ] = False,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Measure faithfulness to the logit and class sensitivity."),
+        typer.Option(
+            "--check",
+            help="Measure faithfulness and class sensitivity, beside Grad-CAM and random maps.",
+        ),
     ] = False,
     html: Annotated[
         bool, typer.Option("--html", help="Write a page of all results; includes --check.")
