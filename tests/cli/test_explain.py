@@ -248,7 +248,10 @@ def test_check_is_printed_and_kept(nets, monkeypatch):
     result = run("explain", "skimage:coffee", "--model", nets, "--check", "-o", "out")
     record = json.loads(Path("out/coffee/check.json").read_text())
     assert [row["method"] for row in record["channels"]] == [
-        "selection", "top-k by contribution", "random"
+        "selection", "top-k by contribution", "top-k by alpha", "random"
     ]  # fmt: skip
     assert "of the layer's effect on the logit" in result.stdout
-    assert record["classes"][0]["verdict"] in result.stdout
+    for row in record["figures"]:
+        assert f"{row['figure']}: {row['meaning']}" in result.stdout
+        printed = [" ".join(line.split()) for line in result.stdout.splitlines()]
+        assert " ".join(row["cells"]) in printed

@@ -154,6 +154,11 @@ def test_every_finding_is_a_sentence_and_json(checked):
     for row, line in zip(found["figures"], lines[1:], strict=True):
         said = {"better": "Better than", "worse": "Worse than", None: "No verdict"}
         assert said[row["verdict"]] in line
+        assert row["cells"][0] == row["figure"]
+        assert row["cells"][-1] == (row["verdict"] or "no verdict")
+        digits = 1 if row["is_share"] else 2
+        mean = row["random"] * 100 if row["is_share"] else row["random"]
+        assert row["cells"][3].startswith(f"{mean:.{digits}f}")
 
 
 @pytest.mark.parametrize(

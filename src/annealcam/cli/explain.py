@@ -204,10 +204,17 @@ def _print_summary(photo: str, folder: Path, e: Explanation, html: bool) -> None
 
 
 def _print_check(checked: dict[str, Any]) -> None:
-    from annealcam.evaluation.faithfulness import check_sentences
+    from annealcam.evaluation.faithfulness import selection_sentences
 
-    for line in check_sentences(checked):
+    for line in selection_sentences(checked):
         print_line(f"  {line}")
+    header = ["figure", "annealcam", "Grad-CAM", "20 random selections", "verdict"]
+    print_table(header, [row["cells"] for row in checked["figures"]])
+    for row in checked["figures"]:
+        print_line(f"  {row['figure']}: {row['meaning']}")
+    print_line(
+        "  A verdict needs a value beyond all random selections of as many maps (docs: metrics)."
+    )
 
 
 def _print_comparison(rows: list[dict[str, Any]]) -> None:

@@ -75,6 +75,7 @@ class Figure:
             "figure": self.name,
             "meaning": self.meaning,
             "better": self.better,
+            "is_share": self.is_share,
             "annealcam": plain(self.annealcam),
             "gradcam": plain(self.gradcam),
             "random": plain(mean),
@@ -84,17 +85,34 @@ class Figure:
             "unrelated": plain(self.unrelated),
             "verdict": self.verdict,
             "gradcam_verdict": self.verdict_on(self.gradcam),
+            "cells": self.cells(),
             "sentence": self.sentence(),
         }
+
+    def cells(self) -> list[str]:
+        """Return the values and the verdict as the cells of a table.
+
+        >>> Figure("kept", "", "higher", 0.9, 0.5, np.linspace(0.0, 0.8, 20)).cells()
+        ['kept', '0.90', '0.50', '0.40 [0.00, 0.80]', 'better']
+        """
+        return [
+            self.name, self._written(self.annealcam), self._written(self.gradcam),
+            self._scale() or "no value", self.verdict or "no verdict",
+        ]  # fmt: skip
+
+    def _scale(self) -> str:
+        """Return mean and range of the random selections; empty without any."""
+        if not len(self.random):
+            return ""
+        low, high = self._written(self.random.min()), self._written(self.random.max())
+        return f"{self._written(self.random.mean())} [{low}, {high}]"
 
     def sentence(self) -> str:
         """Return the figure, its scale and its verdict as a sentence."""
         parts = [f"{self.meaning}: {self._written(self.annealcam)}"]
         parts.append(f"Grad-CAM {self._written(self.gradcam)}")
         if len(self.random):
-            low, high = self._written(self.random.min()), self._written(self.random.max())
-            mean = self._written(self.random.mean())
-            parts.append(f"{len(self.random)} random selections {mean} [{low}, {high}]")
+            parts.append(f"{len(self.random)} random selections {self._scale()}")
         if math.isfinite(self.unrelated):
             parts.append(f"two unrelated ones {self._written(self.unrelated)}")
         return f"{'; '.join(parts)}. {self._conclusion()}"

@@ -90,15 +90,15 @@ class ClassCheck:
         figures = [Figure("fidelity", name, "higher", own, gradcam, defined(np.array(random)))]
         for row, values in self._others:
             meaning = (
-                f"rank correlation with the map for {row['class']} ({WHICH[row['other']]}), which "
-                "is low if the map depends on the class"
+                f"rank correlation with the map for {row['class']}, the {WHICH[row['other']]}; low "
+                "if the map depends on the class"
             )
             figures.append(self._likeness(f"{row['other']}_class", meaning, values))
         correlations = self._random_classifiers()
         if correlations is not None:
             meaning = (
-                f"rank correlation with the map under random classifiers ({CLASSIFIERS} of them), "
-                "which is low if the map depends on what the classifier has learnt"
+                f"rank correlation with the map under {CLASSIFIERS} random classifiers; low if the "
+                "map depends on what the classifier has learnt"
             )
             figures.append(self._likeness("random_classifier", meaning, correlations))
         return figures

@@ -78,6 +78,15 @@ def check_sentences(check: dict[str, Any]) -> list[str]:
     >>> check_sentences({"channels": [], "curve": [], "classes": [], "figures": []})
     []
     """
+    return selection_sentences(check) + [row["sentence"] for row in check["figures"]]
+
+
+def selection_sentences(check: dict[str, Any]) -> list[str]:
+    """Return what the selected maps do, and how few maps keep most, as sentences.
+
+    >>> selection_sentences({"channels": [], "curve": []})
+    []
+    """
     lines = [
         f"{row['method']}: {row['maps']} maps alone keep {_percent(row['kept_share'])} of "
         f"{EFFECT} (probability {row['probability_kept']:.3f} of {row['probability']:.3f}); "
@@ -85,7 +94,7 @@ def check_sentences(check: dict[str, Any]) -> list[str]:
         f"(probability {row['probability_dropped']:.3f})"
         for row in check["channels"][:1]
     ]
-    return lines + _fewest(check["curve"]) + [row["sentence"] for row in check["figures"]]
+    return lines + _fewest(check["curve"])
 
 
 def _fewest(curve: list[dict[str, Any]]) -> list[str]:
