@@ -64,6 +64,15 @@ def test_the_other_class():
     targets = np.array([1, 0])
     assert other_classes(logits, targets, which="next").tolist() == [2, 3]
     assert other_classes(logits, targets, which="least").tolist() == [3, 1]
+    for excluded in ([2], [0, 2], [3, 1]):
+        for which, best in (("next", np.nanargmax), ("least", np.nanargmin)):
+            left = logits.astype(float).copy()
+            left[:, excluded] = np.nan
+            left[[0, 1], targets] = np.nan
+            found = other_classes(logits, targets, which=which, excluded=excluded)
+            assert found.tolist() == best(left, axis=1).tolist()
+    with pytest.raises(ArgumentError, match="no class to compare with, besides the target and"):
+        other_classes(logits, targets, which="next", excluded=[0, 1, 2, 3])
     with pytest.raises(ArgumentError, match="one class only"):
         other_classes(logits[:, :1], np.array([0, 0]), which="next")
     with pytest.raises(ArgumentError, match="'next' or 'least'"):
