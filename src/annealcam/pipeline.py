@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.deprecation import renamed_arguments
-from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
@@ -22,22 +21,26 @@ from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
 from annealcam.attribution.contrast import resolve_against
-from annealcam.attribution.evidence import drawn_evidence, evidence
+from annealcam.attribution.evidence import evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.importance import gradcam_weights
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.record import (
+    candidates_record,
+    doubts,
+    evidence_record,
+    fidelity_of,
+    path_record,
+)
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning, ArgumentError
-from annealcam.explanation import DOUBTFUL_SHARE, Explanation, carried_share
-from annealcam.qubo.evidence import cosine
+from annealcam.explanation import Explanation, carried_share
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.selection import select
 from annealcam.settings import Settings, resolve
 
-DOUBTFUL_FIDELITY = 0.8  # of a selection: one that draws the evidence less well has a warning
-DOUBTFUL_COMPLETENESS = 0.1  # error of the sum of all contributions that gives a warning
 Images: TypeAlias = Float[Tensor, "*batch channels height width"]
 Layers: TypeAlias = (
     list[str] | list[nn.Module] | list[str | nn.Module] | tuple[str | nn.Module, ...]
@@ -362,16 +365,16 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         "target_name": None if class_names is None else str(class_names[target]),
         "predicted": int(captured.logits[i].argmax()),
         **settings.as_provenance(),
-        **_counts(maps, result.candidates),
-        **_of_path(captured, i),
-        **_of_evidence(result, named=settings.beta is not None),
+        **candidates_record(maps, result.candidates),
+        **path_record(captured, i),
+        **evidence_record(result.candidates, selection.n, named=settings.beta is not None),
         "largest_importance": float(weight[result.candidates.channels].max())
         if problem.d
         else None,
     }
-    fidelity = _fidelity(drawn, channels)
+    fidelity = fidelity_of(drawn, channels)
     carried = carried_share(contribution, _array(channels))
-    provenance["warnings"] = _doubts(provenance, carried, fidelity)
+    provenance["warnings"] = doubts(provenance, carried, fidelity)
     if selection.info.get("instead_of"):
         provenance["warnings"] += (
             f"{problem.d} candidates are beyond the simulated annealer: selected by local search",
@@ -394,102 +397,6 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         provenance=provenance,
         view=forward_pass.views[i],
     )
-
-
-def _fidelity(contribution_maps: Float[Tensor, "maps h w"], channels: Int[Tensor, " k"]) -> float:
-    """Return the cosine of what the selected maps draw with the evidence; 0 where it is zero."""
-    drawn = contribution_maps[channels].sum(dim=0)
-    return cosine(_array(drawn), _array(drawn_evidence(contribution_maps)[0]))
-
-
-def _of_path(captured: Capture, i: int) -> dict[str, Any]:
-    """Return how the contributions were made, and how nearly they add up."""
-    whole = captured.completeness
-    return {
-        "gradient_steps": captured.steps,
-        "completeness": None if whole is None else float(whole[i]),
-    }
-
-
-def _of_evidence(result: MapSelection, *, named: bool) -> dict[str, Any]:
-    """Return what the evidence problem is, and the best over all maps beside the selection.
-
-    `loss` is the distance of the selection's energy from that of the best selection found over all
-    maps, and `gap` the distance of the latter from a lower bound, as shares of its energy.
-    """
-    found = result.candidates.evidence
-    if found is None:
-        return {}
-    problem, n = found.problem, result.selection.n
-    return {
-        "evidence": found.kind,
-        "beta": problem.beta,
-        "beta_was_named": named,
-        "incoherence": found.head.incoherence if np.isfinite(found.head.incoherence) else None,
-        "reason": None if named else found.head.reason,
-        "evidence_scale": problem.scale,
-        "energy_unit": problem.energy_unit,
-        "dust": found.dust,
-        "residual": problem.residual(n),
-        "loss": _relative(problem.problem.energy(n) / problem.energy_unit, found.best_value),
-        "gap": _relative(found.best_value, found.least_value, found.best_value),
-        "best_residual": found.best_residual,
-        "best_proved": found.proved,
-        "best_fidelity": found.best_fidelity,
-        "best_selected": found.best.tolist(),
-    }
-
-
-def _relative(value: float, lower: float, unit: float | None = None) -> float:
-    """Return how far a value is above a lower one, as a share of the lower one or of a unit."""
-    size = abs(lower if unit is None else unit)
-    return float((value - lower) / size) if size else 0.0
-
-
-def _counts(maps: Float[Tensor, "maps h w"], candidates: Candidates) -> dict[str, Any]:
-    return {
-        "channels": len(maps),
-        "dead": candidates.dead,
-        "candidates_in_all": len(candidates.channels) + candidates.left_out,
-        "left_out": candidates.left_out,
-        "left_out_relevance_share": candidates.left_out_share,
-        "negative_share": float((maps < 0).float().mean()),
-    }
-
-
-def _doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tuple[str, ...]:
-    """Return what a reader must know before trusting the result; it is stored with it."""
-    doubts = []
-    whole = provenance["completeness"]
-    if whole is not None and not abs(whole - 1.0) <= DOUBTFUL_COMPLETENESS:
-        doubts.append(
-            f"the contributions add up to {whole:.2f} of the layer's effect on the score: choose a "
-            "later layer, or read the sizes of the contributions with care"
-        )
-    if provenance["negative_share"] > 0:
-        doubts.append(
-            f"layer {provenance['layer']!r} has {signed_maps(provenance['negative_share'])}; "
-            "a layer after a ReLU is better"
-        )
-    if provenance["candidates_in_all"] == 0:
-        doubts.append("no map is alive and of positive importance: the explanation is empty")
-    elif provenance.get("evidence") == "signed":
-        doubts.append(
-            "no position speaks for the class: the selected maps draw the evidence against it, and "
-            "the explanation map is zero"
-        )
-    elif provenance["objective"] == "evidence":
-        if fidelity < DOUBTFUL_FIDELITY:
-            doubts.append(
-                f"the selected maps draw the evidence with a fidelity of {fidelity:.2f}, under "
-                f"{DOUBTFUL_FIDELITY}: the evidence is spread over more maps than were selected"
-            )
-    elif carried < DOUBTFUL_SHARE:
-        doubts.append(
-            f"the selected maps carry {carried:.1%} of the positive contributions to the logit, "
-            "under 10 %: the map shows little of what the prediction rests on"
-        )
-    return tuple(doubts)
 
 
 def _array(values: Tensor) -> Array:

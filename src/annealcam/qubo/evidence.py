@@ -127,9 +127,9 @@ class EvidenceProblem:
         """Return the cosine of the sum of the selected maps with the evidence; 0 for no map."""
         return cosine(self.drawn(n), self.evidence)
 
-    def residual_of(self, energy: float) -> float:
-        """Return the residual that belongs to an energy of `problem` if b = 0: E / unit + 1."""
-        return energy / self.energy_unit + 1.0
+    def value(self, n: Num[Array, " d"] | ArrayLike) -> float:
+        """Return R(n), the energy without its unit; where b = 0, the residual less 1."""
+        return float(self.problem.energy(n)) / self.energy_unit
 
     @cached_property
     def _norm(self) -> float:
