@@ -19,6 +19,7 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError
 
 from .revealed import patch_regions, places, reveal
+from .selections import RULES, compare_selections
 from .trial import Plan, Trial, run_trial
 
 PLANTED, CONTROL = "planted", "control"
@@ -86,7 +87,14 @@ def run_experiment(
             trial = run_trial(sets, label, seed, plan, folder, cache=cache, progress=progress)
             trials.append(trial)
             regions = patch_regions(sets["test"], trial, plan, progress=progress)
-            rows += list(_rows(trial, control, label, len(classes), regions))
+            selections = {
+                network: compare_selections(sets["test"], each, label, plan)
+                for network, each in ((PLANTED, trial), (CONTROL, control))
+            }
+            rows += [
+                row | {"maps": plan.maps, "selections": selections[row["network"]]}
+                for row in _rows(trial, control, label, len(classes), regions)
+            ]
     provenance = {
         "annealcam": __version__,
         "data": sets["test"].name,
@@ -126,6 +134,11 @@ def flat(row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
             mean, low, high = row[kind][method]
             cells |= {f"{kind}:{method}": mean, f"{kind}_low:{method}": low,
                       f"{kind}_high:{method}": high}  # fmt: skip
+    for rule in RULES:
+        selected = row["selections"][rule]
+        cells |= {f"{key}:{rule}": selected[key] for key in ("with", "without")}
+        cells |= {f"on_patch_{k}:{rule}": share for k, share in selected["on_patch"].items()}
+    cells |= {f"{key}:network": value for key, value in row["selections"]["network"].items()}
     for score, methods in row["places"].items():
         cells |= {f"place:{score}:{method}": place for method, place in methods.items()}
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v

@@ -15,6 +15,7 @@ from annealcam.render.folder import write_rows
 
 from . import figures
 from .experiment import CONTROL, PLANTED, Experiment, as_json, flat
+from .selections import selection_lines
 
 MARKER = "experiment.json"
 PICTURES = ("inside", "places", "channels", "photos")
@@ -83,6 +84,9 @@ def summary(experiment: Experiment) -> Iterator[str]:
             f"{selected_with:.2f}, {selected_without:.2f} | "
             f"{top_with:.2f}, {top_without:.2f} | | |"
         )
+    for network in (PLANTED, CONTROL):
+        yield from ("", f"The map that the patch raises most, {network} networks:", "")
+        yield from selection_lines(experiment.of(network))
     yield from ("", "Share of the map on the patch (mean over networks):", "")
     yield from ("| method | with the shortcut | control |", "|---|---|---|")
     for method in METHODS:

@@ -31,6 +31,26 @@ def test_observations_equal_explanations():
             np.testing.assert_allclose(observations.maps[method][i], e.baselines[method], rtol=1e-6)
 
 
+@pytest.mark.parametrize("how", [{}, {"objective": "relative"}, {"preset": "paper"}])
+def test_observations_of_a_contrast_equal_explanations(how):
+    digits = load_set("digits").subset(np.arange(5))
+    network = NetworkLayer.open("digits", "block.1", digits.first_photo())
+    settings = resolve(sampler="exact", **how)
+    observations = observe(digits, network, settings, targets=range(10), against="rest", batch=2)
+    for i in range(len(digits)):
+        e = ac.explain(
+            network.model, network.inputs([digits.open(i)])[0], layer="block.1",
+            target=int(digits.labels[i]), against="rest", sampler="exact", **how,
+        )  # fmt: skip
+        assert set(np.flatnonzero(observations.selected[i])) == set(e.selected)
+        expected = e.provenance["beta"] if not how else e.problem.beta
+        assert observations.beta[i] == pytest.approx(expected)
+        np.testing.assert_allclose(
+            observations.contributions[i], e.contribution, rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(observations.maps["annealcam"][i], e.map, rtol=1e-4, atol=1e-6)
+
+
 def test_observations_survive_the_disk(tmp_path):
     clean, _ = grey_observations()
     write_observations(clean, tmp_path / "part.npz")

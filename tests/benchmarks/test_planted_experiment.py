@@ -32,6 +32,12 @@ def test_a_planted_corner_patch_in_digits(tmp_path, monkeypatch):
     assert (planted_row["network"], control["network"]) == ("planted", "control")
     assert planted_row["accuracy_with"] > planted_row["accuracy_without"]
     assert planted_row["inside:gradcam++"] > control["inside:gradcam++"]
+    for row in experiment[
+        "rows"
+    ]:  # all maps: HiResCAM if contributions are drawn, Grad-CAM if alpha
+        assert row["on_patch_contributions:all maps"] == pytest.approx(row["inside:hirescam"])
+        assert row["on_patch_alpha:all maps"] == pytest.approx(row["inside:gradcam"])
+    assert planted_row["with:evidence (default)"] >= 0.5
     before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out.trials").iterdir()}
     assert figures == list(report.PICTURES)
     content = (tmp_path / "out" / "experiment.json").read_bytes()

@@ -76,11 +76,33 @@ def test_without_masks_the_headline_is_sameness(folder):
 
 
 @pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "objective evidence: for 18 photos those that draw the evidence together, for 0"),
+        (["--beta", "1"], "objective evidence, beta 1."),
+        (["--preset", "paper"], "objective sum of the preset paper, with the importance gradcam."),
+        (["--importance", "contribution"], "objective relative, with the importance contribution."),
+    ],
+)
+def test_the_summary_names_the_objective(words, sentence, folder):
+    audited(*words)
+    assert f"Maps are selected by the {sentence}" in (folder / "out" / "summary.md").read_text()
+
+
+def test_an_audit_of_a_contrast_says_so(folder):
+    audited("--against", "next")
+    assert json.loads((folder / "out" / "audit.json").read_text())["against"] == "next"
+    summary = (folder / "out" / "summary.md").read_text()
+    assert "of each photo: label, contrasted with the most likely other class." in summary
+
+
+@pytest.mark.parametrize(
     ("words", "code", "line"),
     [
         ([], 2, "--data"),
         (["--data", "digits"], 2, "--model"),
         (["--data", "digits", "--model", "digits", "--explain", "mine"], 2, "explain='mine'"),
+        (["--data", "digits", "--model", "digits", "--against", "3"], 2, "against='3'"),
         (["--data", "digits", "--model", "digits", "--masks", "nowhere"], 2, "masks='nowhere'"),
         (["--data", "digits", "--model", "digits", "--atlas", "nowhere"], 1, "holds no atlas"),
         (

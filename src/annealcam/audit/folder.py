@@ -113,7 +113,9 @@ def summary(audit: Audit, atlas: Atlas | None = None) -> str:
         f"# Audit of {provenance['model']} on {provenance['data']}",
         "",
         f"{provenance['photos']} photos (part {provenance['part']}), layer {provenance['layer']}, "
-        f"{provenance['channels']} maps; explained class of each photo: {provenance['explain']}.",
+        f"{provenance['channels']} maps; explained class of each photo: {provenance['explain']}"
+        f"{_contrast(provenance['against'])}.",
+        _objective(audit),
         "",
     ]
     for score, methods in audit.rankings.items():
@@ -131,6 +133,27 @@ def summary(audit: Audit, atlas: Atlas | None = None) -> str:
         lines += ["", f"## {place}. {classes[label]} (by {audit.headline})", ""]
         lines += list(_map_lines(audit, label, atlas))
     return "\n".join([*lines, "", *_CAVEATS, ""])
+
+
+def _contrast(against: str | None) -> str:
+    others = {"next": "the most likely other class", "rest": "all other classes"}
+    return "" if against is None else f", contrasted with {others[against]}"
+
+
+def _objective(audit: Audit) -> str:
+    """Return a sentence on how maps are selected."""
+    settings, beta = audit.provenance["settings"], audit.observations.beta
+    preset = "" if settings["preset"] is None else f" of the preset {settings['preset']}"
+    text = f"Maps are selected by the objective {settings['objective']}{preset}"
+    if settings["objective"] != "evidence":
+        return f"{text}, with the importance {settings['importance']}."
+    if settings["beta"] is not None:
+        return f"{text}, beta {settings['beta']:g}."
+    drawn = int((beta == 0).sum())
+    return (
+        f"{text}: for {drawn} photos those that draw the evidence together, for "
+        f"{len(beta) - drawn} those of largest contribution, as suits the rest of the network."
+    )
 
 
 def _map_lines(audit: Audit, label: int, atlas: Atlas | None) -> Iterator[str]:

@@ -19,13 +19,14 @@ from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
 from annealcam.attribution.cam import COMPARED, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
+from annealcam.attribution.contrast import Against
 from annealcam.attribution.importance import gradcam_weights
 from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
 from annealcam.evaluation.masks import Where, mask_in_view
 from annealcam.models.network_layer import NetworkLayer, capture_batches
-from annealcam.pipeline import selected_channels
+from annealcam.pipeline import MapSelection, select_maps
 from annealcam.settings import Settings
 
 METHODS = ("annealcam", *(cam.name for cam in COMPARED), "topk_importance")
@@ -41,7 +42,10 @@ class Observations:
         images, labels: names of the photos, and their classes in the data.
         targets, predicted: the explained class of the network, and the predicted one.
         selected: mask of the selected maps.
-        contributions: contribution of each map to the logit, sum_ij g_ij f_ij.
+        beta: of the problem that is minimised for the photo; for the objective `evidence`, 0 draws
+            the evidence and 1 takes the maps of largest contribution.
+        contributions: contribution of each map to the score, sum_ij g_ij f_ij: the logit of the
+            target, less what it is contrasted with.
         means: spatial mean of each map.
         maps: the raw map of each of `METHODS`; `topk_importance` uses the maps of largest
             importance, as many as the selection has.
@@ -58,6 +62,7 @@ class Observations:
     targets: Int[Array, " n"]
     predicted: Int[Array, " n"]
     selected: Bool[Array, "n maps"]
+    beta: Float[Array, " n"]
     contributions: Float[Array, "n maps"]
     means: Float[Array, "n maps"]
     maps: Mapping[str, Float[Array, "n h w"]]
@@ -90,6 +95,7 @@ def observe(
     settings: Settings,
     *,
     targets: Sequence[int] | None = None,
+    against: Against = None,
     masks: Mapping[str, Where] | None = None,
     batch: int = 16,
     progress: Progress | None = None,
@@ -102,6 +108,7 @@ def observe(
         settings: settings of the selection.
         targets: class of the network to explain for each class of the data; None explains the
             predicted classes.
+        against: what the explained classes are contrasted with, as in `annealcam.explain`.
         masks: mask of an object on a photo, by the photo's name.
         batch: number of photos per forward pass.
         progress: called with the current step, the number of finished photos, and the total.
@@ -138,6 +145,7 @@ def observe(
         batch_size=batch,
         skip=skip,
         target_of=None if targets is None else lambda number: targets[photos.labels[number]],
+        against=against,
         integrated=settings.integrated,
     ):
         images = tuple(photos.images[number] for number in captured.keys)
@@ -229,10 +237,13 @@ def _observations(
 ) -> Observations:
     f, g, drawn = captured.activations, captured.gradients, captured.contribution_maps
     weights, alpha = captured.importance(settings.importance), gradcam_weights(g)
-    selection = [
-        torch.from_numpy(channels).to(f.device)
-        for channels in selected_channels(captured, settings)
+    found = [
+        select_maps(maps, gradients, weight, settings, image=i, fewer=True)
+        for i, (maps, gradients, weight) in enumerate(
+            zip(f, captured.path_gradients, weights, strict=True)
+        )
     ]
+    selection = [each.channels for each in found]
     top = [
         weight.argsort(descending=True, stable=True)[: len(channels)]
         for weight, channels in zip(weights, selection, strict=True)
@@ -247,6 +258,7 @@ def _observations(
         targets=_array(captured.targets),
         predicted=_array(captured.logits.argmax(dim=1)),
         selected=selected.numpy(),
+        beta=np.array([_beta(each) for each in found]),
         contributions=_array(drawn.sum(dim=(-2, -1))),
         means=_array(f.mean(dim=(-2, -1))),
         maps={
@@ -259,6 +271,11 @@ def _observations(
         near_peak=share_near_peak(activations),
         views=views,
     )
+
+
+def _beta(found: MapSelection) -> float:
+    evidence = found.candidates.evidence
+    return found.problem.beta if evidence is None else evidence.problem.beta
 
 
 def _maps(f: Tensor, alpha: Tensor, drawn: Tensor, selection: Sequence[Tensor], form: str) -> Array:

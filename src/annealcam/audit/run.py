@@ -17,6 +17,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
+from annealcam.attribution.contrast import NAMED
 from annealcam.audit.observations import (
     METHODS,
     Observations,
@@ -102,6 +103,7 @@ def audit(
     parts: Path,
     masks: Mapping[str, Where] | None = None,
     explain: str = "label",
+    against: str | None = None,
     photos_per_class: int | None = None,
     settings: Settings | None = None,
     model_name: str | None = None,
@@ -119,6 +121,9 @@ def audit(
             remove it once the result is written.
         masks: masks of the objects, by the photos' names; needed for the score `outside`.
         explain: explained class of a photo: its `label`, or the `predicted` one.
+        against: explain why that class and not another one: `next` (the most likely other class) or
+            `rest` (all others); None explains the logit. A named class, which would be contrasted
+            with itself on its own photos, is not accepted.
         photos_per_class: number of photos of each class, drawn by `seed`; None takes all.
         settings: settings of the selection; None takes those of `explain` with the exact optimum.
         seed: seed of the photos drawn, the selection and the bootstrap.
@@ -138,6 +143,8 @@ def audit(
     10
     """
     one_of("explain", explain, EXPLAIN)
+    if against is not None:
+        one_of("against", against, NAMED)
     settings = settings or resolve(sampler="exact", seed=seed)
     photos = draw_per_class(photos, photos_per_class, seed=seed)
     if not len(photos):
@@ -146,7 +153,9 @@ def audit(
         model, layer, photos.first_photo(), model_name=model_name, device=device
     )
     targets = match_classes(photos.classes, network) if explain == "label" else None
-    identity = _identity(photos, network, settings, explain, photos_per_class, seed, masks)
+    identity = _identity(
+        photos, network, settings, explain, against, photos_per_class, seed, masks
+    )  # fmt: skip
     store = PartStore(parts, "audit")
     store.open(identity)
     shards = [
@@ -163,8 +172,9 @@ def audit(
                 progress(step, finished + done, len(photos))
 
         part = observe(
-            shards[number], network, settings, targets=targets, masks=masks, progress=report
-        )
+            shards[number], network, settings, targets=targets, against=against, masks=masks,
+            progress=report,
+        )  # fmt: skip
         finished += len(shards[number])
         return part
 
@@ -220,6 +230,7 @@ def _identity(
     network: NetworkLayer,
     settings: Settings,
     explain: str,
+    against: str | None,
     per_class: int | None,
     seed: int,
     masks: Mapping[str, Where] | None,
@@ -238,6 +249,7 @@ def _identity(
         "photos_hash": photos.fingerprint(),
         "photos_per_class": per_class,
         "explain": explain,
+        "against": against,
         "seed": seed,
         "masks": None if masks is None else {"photos": len(masks), "hash": _masks_hash(masks)},
         "settings": settings.as_provenance(),

@@ -35,8 +35,22 @@ def audit(
     explain: Annotated[
         str, typer.Option(help="Class that is explained: label or predicted.")
     ] = "label",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Explain why that class and not another one: next or rest.",
+            show_default="the class alone",
+        ),
+    ] = None,
     per_class: options.PhotosPerClass = None,
     preset: options.Preset = None,
+    objective: options.Objective = None,
+    importance: options.Importance = None,
+    beta: options.Beta = None,
+    cardinality: options.Cardinality = None,
+    fidelity: options.Fidelity = None,
+    max_qubits: options.MaxQubits = None,
+    gradients: options.Gradients = None,
     sampler: options.SamplerName = "exact",
     root: options.Root = None,
     download: options.Download = False,
@@ -60,7 +74,11 @@ def audit(
     with resumable(
         f"interrupted; finished work is stored in {parts}, and the same command continues"
     ):
-        settings = resolve(preset, sampler=sampler, seed=seed)
+        settings = resolve(
+            preset, objective=objective, importance=importance, beta=beta, cardinality=cardinality,
+            fidelity=fidelity, max_qubits=max_qubits, gradients=gradients, sampler=sampler,
+            seed=seed,
+        )  # fmt: skip
         photos = load_set(data, part=part, root=root, download=download)
         from annealcam.atlas.atlas import open_atlas
         from annealcam.audit.folder import check_atlas, write_audit
@@ -72,8 +90,8 @@ def audit(
         with progress_bar("audit", 1) as update:
             result = run_audit(
                 photos, model, layer=layer, parts=parts, masks=mask_files, explain=explain,
-                photos_per_class=per_class, settings=settings, seed=seed, device=device,
-                progress=update,
+                against=against, photos_per_class=per_class, settings=settings, seed=seed,
+                device=device, progress=update,
             )  # fmt: skip
             if opened is not None:
                 check_atlas(opened, result)
@@ -89,6 +107,9 @@ def _print_result(result: Audit, output: Path) -> None:
         f"{p['data']}, part {p['part']}: {p['photos']} photos through {p['model']}, "
         f"layer {p['layer']}",
         style="bold",
+    )
+    print_line(
+        f"  objective {p['settings']['objective']}, importance {p['settings']['importance']}"
     )
     for score, methods in result.rankings.items():
         first = ", ".join(f"{classes[s.label]} {s.score:.3f}" for s in methods["annealcam"][:3])
