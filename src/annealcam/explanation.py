@@ -258,6 +258,7 @@ class Explanation:
         comparison: Sequence[Mapping[str, Any]] | None = None,
         annealing: bool = True,
         atlas: Any = None,
+        flip: Any = None,
     ) -> Path:
         """Write the page of the explanation: one file that opens offline, in any browser.
 
@@ -268,6 +269,7 @@ class Explanation:
             comparison: the rows of `annealcam.evaluation.compare_with_explanation`.
             annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
             atlas: what the layer's maps usually respond to, as `open_atlas` returns it.
+            flip: the fewest maps without which the prediction changes, the result of `flip_set`.
 
         Raises:
             OutputError: the file cannot be written.
@@ -275,7 +277,7 @@ class Explanation:
         write_page = resolve("annealcam.render.html.explanation:write_explanation")
         write_page(
             self, Path(path), photo=photo, checked=checked, comparison=comparison,
-            annealing=annealing, atlas=atlas,
+            annealing=annealing, atlas=atlas, flip=flip,
         )  # fmt: skip
         return Path(path)
 

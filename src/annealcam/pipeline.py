@@ -20,7 +20,7 @@ from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
-from annealcam.attribution.contrast import resolve_against
+from annealcam.attribution.contrast import resolve_against, score_weights
 from annealcam.attribution.evidence import evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.hooks import layer_name
@@ -363,6 +363,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         **forward_pass.record,
         "layer": captured.layer,
         "target_name": None if class_names is None else str(class_names[target]),
+        "against_names": _contrasted(captured, i, forward_pass),
         "predicted": int(captured.logits[i].argmax()),
         **settings.as_provenance(),
         **candidates_record(maps, result.candidates),
@@ -397,6 +398,15 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         provenance=provenance,
         view=forward_pass.views[i],
     )
+
+
+def _contrasted(captured: Capture, i: int, forward_pass: ForwardPass) -> list[str] | None:
+    """Return the names of the classes that the target is contrasted with; None without names."""
+    against, names = forward_pass.record["against"], forward_pass.class_names
+    if against is None or against == "rest" or names is None:
+        return None
+    weights = score_weights(captured.logits[i : i + 1], captured.targets[i : i + 1], against)[0]
+    return [str(names[j]) for j in (weights < 0).nonzero().flatten().tolist()]
 
 
 def _array(values: Tensor) -> Array:

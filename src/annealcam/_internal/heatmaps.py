@@ -11,6 +11,7 @@ from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 
 COLOURS = "inferno"  # perceptually uniform, also for colour-blind readers
+NEGATIVE, POSITIVE = (0, 114, 178), (213, 94, 0)  # blue and vermillion of Okabe and Ito
 
 
 def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
@@ -24,16 +25,47 @@ def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "he
     >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
     array([[0., 1.]], dtype=float32)
     """
+    top = float(raw.max(initial=0.0))
+    values = np.clip(_resized(raw / top if top > 0 else np.zeros_like(raw), size), 0.0, None)
+    peak = values.max()
+    return values / peak if peak > 0 else values
+
+
+def signed_heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
+    """Return a signed map resized bilinearly to (H, W) and divided by its largest size: in [-1, 1].
+
+    Zero stays zero. A map of zeros is returned as zeros.
+
+    Raises:
+        ArgumentError: `size` is not a pair of positive whole numbers.
+
+    >>> signed_heatmap(np.array([[-4.0, 2.0]]), (1, 2))
+    array([[-1. ,  0.5]], dtype=float32)
+    """
+    largest = float(np.abs(raw).max(initial=0.0))
+    values = _resized(raw / largest if largest > 0 else np.zeros_like(raw), size)
+    peak = np.abs(values).max()
+    return values / peak if peak > 0 else values
+
+
+def _resized(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
     try:
         height, width = (whole("size", side, least=1) for side in size)
     except (TypeError, ValueError):
         raise ArgumentError(f"size={size!r}: give (height, width)") from None
-    top = float(raw.max(initial=0.0))
-    scaled = (raw / top if top > 0 else np.zeros_like(raw)).astype(np.float32)
-    resized = Image.fromarray(scaled).resize((width, height), Image.Resampling.BILINEAR)
-    values = np.clip(np.asarray(resized), 0.0, None)
-    peak = values.max()
-    return values / peak if peak > 0 else values
+    picture = Image.fromarray(raw.astype(np.float32))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def signed_cover(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return the opacity of signed values in [-1, 1]: 0 at zero and 1 at either end.
+
+    It rises steeply at zero, so that small values are visible over a photo.
+
+    >>> signed_cover(np.array([-1.0, 0.0, 0.25])).round(3).tolist()
+    [1.0, 0.0, 0.435]
+    """
+    return np.abs(values) ** 0.6
 
 
 def stretched(
@@ -60,3 +92,15 @@ def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) ->
     cover = strength * np.clip(0.35 + 0.65 * heat, 0, 1)[..., None]
     pixels = np.asarray(photo.convert("RGB")) / 255.0
     return Image.fromarray(np.round(255 * ((1 - cover) * pixels + cover * colour)).astype(np.uint8))
+
+
+def signed_overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
+    """Return a signed map over a photo in grey: vermillion where positive, blue where negative.
+
+    The opacity is `strength` times `signed_cover`: 0 where the map is zero.
+    """
+    values = signed_heatmap(raw, (photo.height, photo.width))[..., None]
+    colour = np.where(values > 0, np.array(POSITIVE), np.array(NEGATIVE))
+    cover = strength * signed_cover(values)
+    pixels = np.asarray(photo.convert("L").convert("RGB"), dtype=np.float64)
+    return Image.fromarray(np.round((1 - cover) * pixels + cover * colour).astype(np.uint8))

@@ -189,17 +189,22 @@ def _folders(photos: list[str], output: Path) -> list[Path]:
 
 
 def _print_summary(photo: str, folder: Path, e: Explanation, html: bool) -> None:
-    from annealcam.render.text import headline, selection_summary
+    from annealcam.render import explanation_text as text
 
-    print_line(f"{photo}: {headline(e)}", style="bold")
+    print_line(f"{photo}: {text.headline(e)}", style="bold")
     if not e.provenance["layer_was_named"]:
         print_line(
             f"  layer {e.provenance['layer']}: the last convolutional output after its activation"
         )
     print_line(f"  maps {' '.join(map(str, e.selected)) or 'none'}")
-    print_line(f"  {selection_summary(e)}")
-    for text in e.provenance["warnings"]:
-        print_warning(text)
+    for sentence in (
+        text.fidelity_sentence(e), text.completeness_sentence(e), text.core_sentence(e),
+        text.selection_summary(e),
+    ):  # fmt: skip
+        if sentence:
+            print_line(f"  {sentence}")
+    for warning in e.provenance["warnings"]:
+        print_warning(warning)
     print_line(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")
 
 
@@ -215,10 +220,15 @@ def _print_check(checked: dict[str, Any]) -> None:
     print_line(
         "  A verdict needs a value beyond all random selections of as many maps (docs: metrics)."
     )
+    if "flip_set" in checked:
+        print_line(f"  {checked['flip_set']['sentence']}")
 
 
 def _print_comparison(rows: list[dict[str, Any]]) -> None:
     cells = [[cell(value) for value in row.values()] for row in rows]
     print_table(list(rows[0]), cells, marked=0)
-    print_line("* this explanation. relevance: sum of h; redundancy: mean cosine of the pairs;")
+    qualities = "relevance: sum of h; redundancy: mean cosine of the pairs"
+    if "fidelity" in rows[0]:
+        qualities = "fidelity: cosine of what the maps draw with the evidence"
+    print_line(f"* this explanation. {qualities};")
     print_line("  carried: share of the positive contributions; shared: Jaccard index with *.")

@@ -27,12 +27,15 @@ from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.folder import write_folder
 from annealcam.render.html.explanation import explanation_html
+from annealcam.sets.flip import FlipSet, flip_set
 from annealcam.settings import Settings
 
 if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
 
+ADDS_UP = 1e-3  # error of the sum of contributions, by one gradient, of a linear head
 VIEW = 448  # pixels of the longer side in pictures
+FLIP_RUNS = 200  # of the search for a flip set where effects of maps do not add up
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class PhotoExplainer:
             folder: for the results.
             compare: solve the problem by the other samplers as well.
             check: measure faithfulness and class sensitivity.
-            html: write a page as well; includes the check.
+            html: write a page as well; includes the check and the flip set.
             atlas: what the maps respond to, for the page.
 
         Raises:
@@ -93,12 +96,15 @@ class PhotoExplainer:
         explanation, tensor, image = self.explain(photo)
         rows = compare_with_explanation(explanation, seed=self.settings.seed) if compare else None
         checked = self._check(tensor, explanation) if check or html else None
+        flip = self._flip(tensor, explanation) if html else None
+        if checked is not None and flip is not None:
+            checked["flip_set"] = flip.as_json()
         view = view_of(self.network.preprocess, image, VIEW)
         page = None
         if html:
             page = explanation_html(
                 explanation, photo=view, checked=checked, comparison=rows,
-                annealing=explanation_hardness(explanation), atlas=atlas,
+                annealing=explanation_hardness(explanation), atlas=atlas, flip=flip,
             )  # fmt: skip
         write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked
@@ -132,6 +138,25 @@ class PhotoExplainer:
             self.network.model, tensor, explanation, self.settings, class_names=self.network.classes
         )
 
+    def _flip(self, tensor: Tensor, explanation: Explanation) -> FlipSet | None:
+        """Return the fewest maps without which the prediction changes; None if that takes long.
+
+        It takes a fraction of a second if the effects of maps add up, and seconds otherwise.
+        """
+        if not _adds_up(explanation):
+            return None
+        flip = flip_set(
+            self.network.model,
+            tensor,
+            layer=explanation.provenance["layer"],
+            target=explanation.target,
+            against=self.against,
+            class_names=self.network.classes,
+            budget=FLIP_RUNS,
+        )
+        assert isinstance(flip, FlipSet)
+        return flip
+
     def survey(self, photo: str) -> tuple[list[Layer], str]:
         """Return all layers with their numbers for a photo, and the name of the default layer."""
         batch = self._tensor(load_photo(photo))[None]
@@ -143,3 +168,11 @@ class PhotoExplainer:
     def _tensor(self, image: Image.Image) -> Tensor:
         """Return the network's input of a photo."""
         return network_input(self.network.preprocess, image, model_name=self.name)
+
+
+def _adds_up(e: Explanation) -> bool:
+    """Return whether the head is linear, or else whether it is behind the default layer."""
+    record = e.provenance
+    if record["completeness"] is None:  # plain gradients
+        return not record["layer_was_named"]
+    return record["gradient_steps"] == 1 and abs(record["completeness"] - 1.0) < ADDS_UP

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
-from annealcam._internal.types import Progress
+from annealcam._internal.types import Array, Progress
 from annealcam.explanation import Explanation, carried_share
 from annealcam.metrics.stability import jaccard
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
@@ -69,10 +71,12 @@ def compare_with_explanation(e: Explanation, *, seed: int = 0) -> list[dict[str,
     """Solve the problem of an explanation by every sampler that takes about a second at most.
 
     Returns a row for each sampler, that of the explanation first. Columns: `k`, the number of
-    selected maps; `energy`; `optimal`; `relevance`, the sum of h over the selection; `redundancy`,
-    the mean J of its pairs (None for a single map); `carried`, its share of the positive
-    contributions to the logit; `shared`, the Jaccard index with the explanation's selection.
-    Services elsewhere (`dwave`, `leap`) are left out, and `windows`, which is for large problems.
+    selected maps; `energy`; `optimal`; for the objective `evidence` `fidelity`, the cosine of what
+    the selection draws with the evidence (None for beta 1, which does not weigh it); for others
+    `relevance`, the sum of h over the selection, and `redundancy`, the mean J of its pairs (None
+    for a single map); `carried`, its share of the positive contributions to the logit; `shared`,
+    the Jaccard index with the explanation's selection. Services elsewhere (`dwave`, `leap`) are
+    left out, and `windows`, which is for large problems.
     """
     d = e.problem.d
     others = [
@@ -102,15 +106,28 @@ def _row(
 
 def _explained_row(e: Explanation, selection: Selection) -> dict[str, Any]:
     chosen = selection.n.astype(bool)
-    k = int(chosen.sum())
-    couplings = float(np.sum(e.problem.J[np.ix_(chosen, chosen)]))
     return {
         "sampler": selection.sampler,
-        "k": k,
+        "k": int(chosen.sum()),
         "energy": selection.energy,
         "optimal": selection.optimal,
-        "relevance": float(e.problem.h[chosen].sum()),
-        "redundancy": couplings / (k * (k - 1)) if k > 1 else None,
+        **_qualities(e, chosen),
         "carried": carried_share(e.contribution, e.candidates[chosen]),
         "shared": float(jaccard(chosen, e.selection.n.astype(bool))),
     }
+
+
+def _qualities(e: Explanation, chosen: Bool[Array, " d"]) -> dict[str, float | None]:
+    """Return what the explanation's objective weighs, of a selection of its candidates."""
+    p = e.problem
+    if p.diagonal is None:
+        k, couplings = int(chosen.sum()), float(np.sum(p.J[np.ix_(chosen, chosen)]))
+        return {
+            "relevance": float(p.h[chosen].sum()),
+            "redundancy": couplings / (k * (k - 1)) if k > 1 else None,
+        }
+    record = e.provenance  # quadratic + diagonal = 2 unit (1 - beta) s^2 K
+    unit = 2.0 * record["energy_unit"] * (1.0 - record["beta"]) * record["evidence_scale"] ** 2
+    couplings = float(p.quadratic[np.ix_(chosen, chosen)].sum() + p.diagonal[chosen].sum())
+    drawn = float(e.importance[e.candidates[chosen]].sum(dtype=np.float64))
+    return {"fidelity": drawn / math.sqrt(couplings / unit) if couplings > 0 < unit else None}

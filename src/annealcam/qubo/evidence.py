@@ -140,6 +140,25 @@ class EvidenceProblem:
         return self.evidence / self._norm
 
 
+def contribution_cosines(problem: SelectionProblem) -> Float[Array, "d d"]:
+    """Return the cosines of the contribution maps of an evidence problem; 0 on the diagonal.
+
+    They are positive for maps that are redundant, which the problem keeps apart, and negative for
+    maps that complement each other. All are 0 for b = 1, whose problem has no couplings.
+
+    Raises:
+        ArgumentError: the problem has no `diagonal`, which evidence problems have.
+
+    >>> p = EvidenceProblem.from_maps([[1.0, 0.0], [1.0, 1.0]], [1.0, 1.0], cardinality=1)
+    >>> contribution_cosines(p.problem).round(3).tolist()
+    [[0.0, 0.707], [0.707, 0.0]]
+    """
+    if problem.diagonal is None:
+        raise ArgumentError("problem: has no diagonal, so that it is no evidence problem")
+    size = np.sqrt(np.where(problem.diagonal > 0, problem.diagonal, np.inf))
+    return np.clip(problem.quadratic / np.outer(size, size), -1.0, 1.0)
+
+
 def cosine(a: Float[Array, "..."], b: Float[Array, "..."]) -> float:
     """Return the cosine of two pictures; 0 where one of them is zero everywhere.
 

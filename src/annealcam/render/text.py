@@ -1,4 +1,4 @@
-"""Sentences and table rows about an explanation and about an annealed problem."""
+"""Sentences and table rows about an annealed problem."""
 
 from __future__ import annotations
 
@@ -8,70 +8,6 @@ from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
 from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import best_chance
-from annealcam.explanation import Explanation
-
-PROOFS = {
-    True: "The selection is proved optimal",
-    False: "The selection is proved not to be optimal",
-    None: "It is not known whether the selection is optimal",
-}
-
-
-def headline(e: Explanation) -> str:
-    """Return the class, its probability, the number of selected maps, network and layer."""
-    p = e.provenance
-    predicted = "" if e.target == p["predicted"] else " (not the predicted class)"
-    return (
-        f"{e.class_name}{predicted}, probability {e.probability:.2g}: "
-        f"{len(e.selected)} of {p['channels']} maps  ·  {p['model']}, layer {p['layer']}"
-    )
-
-
-def map_facts(e: Explanation, i: int) -> str:
-    """Return importance, contribution and largest cosine of the i-th selected map as lines."""
-    channel = e.selected[i]
-    lines = [
-        f"importance {number(float(e.importance[channel]))}",
-        f"contribution {e.contribution[channel]:+.3g}",
-        f"largest cosine {e.largest_cosines[i]:.2f}",
-    ]
-    if e.logits[e.target] > 0:
-        lines.insert(2, f"share of the logit {e.logit_shares[i]:.1%}")
-    return "\n".join(lines)
-
-
-def selection_summary(e: Explanation) -> str:
-    """Return sentences: the candidates, the energy, the sampler, the proof, the share."""
-    p, info = e.provenance, e.selection.info
-    relative = p.get("objective") == "relative"
-    text = (
-        f"{p['candidates_in_all']} of {p['channels']} maps are alive and have positive importance "
-        f"({p['importance']}); {p['dead']} maps are dead. "
-    )
-    if p["left_out"]:
-        kind = "most relevant and least similar" if relative else "most relevant"
-        text += (
-            f"The {e.problem.d} {kind} maps are candidates; the {p['left_out']} maps left out hold "
-            f"{p['left_out_relevance_share']:.0%} of the relevance. "
-        )
-    beta = f"beta {e.problem.beta:.3g}"
-    if relative:
-        beta = f"beta {p['beta']:.3g} ({e.problem.beta:.3g} in the energy)"
-    text += f"The sampler {e.selection.sampler} reaches energy {e.energy:.6g} at {beta}"
-    if "success_probability" in info:
-        shots = e.selection.shots
-        text += (
-            f", tau {p['tau']:g} and driver normalisation {p['normalisation']}. The probability of "
-            f"finding the optimum is F = {info['success_probability']:.3g} for one shot, "
-            f"{chance(info['best_of_shots_probability'])} for the best of {shots} shots and "
-            f"{chance(info['guess_probability'])} for the best of {shots} random guesses"
-        )
-    text += f". {PROOFS[e.optimal]}"
-    if "nodes" in info:
-        text += f" (branch and bound, {info['nodes']} nodes)"
-    elif "optimum" in info:
-        text += " (by enumeration of all selections)"
-    return f"{text}. The selected maps carry {e.carried_share:.0%} of the positive contributions."
 
 
 def ones_of(h: Hardness, n: Int[Array, " d"]) -> list[str]:

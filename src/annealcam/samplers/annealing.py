@@ -11,6 +11,8 @@ from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.shots import best_of
 
+UNIT = "E(n) as it is: h = 1 is the largest relevance, J = 1 a full redundancy"
+UNIT_OF_EVIDENCE = "E(n) as it is: 1 is the spread of the energies of random selections"
 MAX_QUBITS = 24  # seconds for each problem; `anneal` itself goes as far as memory does
 
 
@@ -55,7 +57,7 @@ def select_by_annealing(
         "best_of_shots_probability": best_of_shots(result.success_probability, shots),
         "guess_probability": guess_probability(problem, result.multiplicity, shots),
         "driver_scale": result.driver_scale,
-        "energy_unit": "E(n) as it is: h = 1 is the largest relevance, J = 1 a full redundancy",
+        "energy_unit": UNIT if problem.diagonal is None else UNIT_OF_EVIDENCE,
         "steps": result.steps,
     }
     if problem.cardinality is not None:

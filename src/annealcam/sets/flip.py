@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -60,6 +61,10 @@ class FlipSet:
             "FlipSet", k=len(self.channels), competitor=self.competitor_name or self.competitor,
             margin=self.margin, proved=self.proved,
         )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields and the sentence as plain values."""
+        return {**asdict(self), "channels": self.channels.tolist(), "sentence": self.sentence}
 
     @property
     def flipped(self) -> bool:

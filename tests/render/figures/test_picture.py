@@ -8,7 +8,7 @@ from PIL import Image
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning
 from annealcam.render.figures.picture import MOST_MAPS, report_picture, save_report
-from annealcam.render.text import map_facts
+from annealcam.render.explanation_text import map_facts
 from tests.networks import headed, small_network
 
 VIEW = Image.new("RGB", (64, 64), (120, 130, 140))

@@ -16,11 +16,35 @@ from annealcam._internal.text import chance, number
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.attribution.cam import BESIDE
-from annealcam.explanation import DOUBTFUL_SHARE, Explanation
+from annealcam.explanation import CORE, CORE_OF_EVIDENCE, DOUBTFUL_SHARE, Explanation
+from annealcam.pipeline import DOUBTFUL_FIDELITY
+from annealcam.qubo.problem import abs_cosine
 from annealcam.render.explanation_hardness import explanation_hardness
+from annealcam.render.explanation_text import (
+    completeness_sentence,
+    contrast,
+    core_sentence,
+    cut_sentence,
+    fidelity_sentence,
+    importance_name,
+    inclusion_of,
+    is_evidence,
+    price_sentence,
+    score_name,
+    selection_summary,
+    stand_in,
+    subject,
+)
 from annealcam.render.html.annealing import annealing_panel
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
-from annealcam.render.html.maps import PHOTO_SIDE, STRENGTH, colour_key, heat_uri
+from annealcam.render.html.maps import (
+    PHOTO_SIDE,
+    STRENGTH,
+    colour_key,
+    heat_uri,
+    signed_key,
+    signed_uri,
+)
 from annealcam.render.html.page import page, picture_uri, write_page
 from annealcam.render.html.trust import (
     comparison_table,
@@ -28,7 +52,7 @@ from annealcam.render.html.trust import (
     distinguishes_classes,
     optimality,
 )
-from annealcam.render.text import selection_summary
+from annealcam.sets.flip import FlipSet
 
 MOST_ANNEALED = 16  # qubits in an annealing panel
 MOST_CARDS = 24
@@ -43,6 +67,7 @@ def explanation_html(
     comparison: Sequence[Mapping[str, Any]] | None = None,
     annealing: Hardness | None = None,
     atlas: Atlas | None = None,
+    flip: FlipSet | None = None,
 ) -> str:
     """Return the page of an explanation as HTML: one file, offline, readable without scripts.
 
@@ -55,6 +80,8 @@ def explanation_html(
         annealing: the annealing of the explanation's problem.
         atlas: what the layer's maps usually respond to. An atlas of another network or layer is
             not shown, and the page contains a warning.
+        flip: the fewest maps without which the prediction changes, as `annealcam.flip_set` returns
+            them.
     """
     view = photo if photo is not None else _view(e)
     aspect = view.width / view.height if view is not None else e.map.shape[1] / e.map.shape[0]
@@ -64,12 +91,19 @@ def explanation_html(
         e=e,
         provenance=dict(e.provenance),
         name=e.class_name,
+        **_sentences(e),
+        has_evidence=e.evidence is not None,
+        is_evidence=is_evidence(e),
+        signed_key=signed_key(),
+        record=e.as_json(),
+        core_threshold=CORE_OF_EVIDENCE if is_evidence(e) else CORE,
+        flip=flip,
         photo=None if view is None else _photo_uri(view),
         aspect=f"{aspect:.4f}",
         panels=_panels(e, aspect),
         key=colour_key(),
         strength=STRENGTH,
-        tiles=tiles(e, checked, annealing),
+        tiles=tiles(e, checked, annealing, flip),
         summary=selection_summary(e),
         cards=cards(e, aspect, fitting),
         most_cards=MOST_CARDS,
@@ -99,6 +133,7 @@ def write_explanation(
     comparison: Sequence[Mapping[str, Any]] | None = None,
     annealing: bool = True,
     atlas: Atlas | None = None,
+    flip: FlipSet | None = None,
 ) -> None:
     """Write the page of an explanation; the arguments are those of `Explanation.to_html`.
 
@@ -107,8 +142,9 @@ def write_explanation(
     """
     hardness = explanation_hardness(e) if annealing else None
     html = explanation_html(
-        e, photo=photo, checked=checked, comparison=comparison, annealing=hardness, atlas=atlas
-    )
+        e, photo=photo, checked=checked, comparison=comparison, annealing=hardness, atlas=atlas,
+        flip=flip,
+    )  # fmt: skip
     write_page(html, path)
 
 
@@ -123,14 +159,20 @@ class Tile:
 
 
 def tiles(
-    e: Explanation, checked: Mapping[str, Any] | None, annealing: Hardness | None
+    e: Explanation,
+    checked: Mapping[str, Any] | None,
+    annealing: Hardness | None,
+    flip: FlipSet | None = None,
 ) -> list[Tile]:
     """Return the tiles of an explanation; a quantity that was not measured has no tile."""
     verdict, _ = optimality(e)
     by = f"sampler {e.selection.sampler}, {e.problem.d} candidates"
+    sure = f", {len(e.core) or 'none'} of them sure" if len(e.selected) else ""
     all_tiles = [
-        Tile(f"{len(e.selected)} of {e.provenance['channels']}", "maps selected", "#maps"),
+        Tile(f"{len(e.selected)} of {e.provenance['channels']}", f"maps selected{sure}", "#maps"),
+        *_fidelity_tiles(e),
         _share_tile(e, checked),
+        *_flip_tiles(flip),
         Tile(verdict, by, "#trust", e.optimal is False),
         *_class_tiles(checked),
     ]
@@ -143,14 +185,33 @@ def tiles(
     return all_tiles
 
 
+def _fidelity_tiles(e: Explanation) -> list[Tile]:
+    if e.fidelity is None or not len(e.selected):
+        return []
+    doubt = is_evidence(e) and e.fidelity < DOUBTFUL_FIDELITY
+    label = "fidelity: how closely these maps draw the evidence of all maps"
+    return [Tile(f"{e.fidelity:.2f}", label, "#map", doubt)]
+
+
 def _share_tile(e: Explanation, checked: Mapping[str, Any] | None) -> Tile:
     rows = checked["channels"] if checked else []
     share = rows[0]["kept_share"] if rows else None
+    small = 0.0 if is_evidence(e) else DOUBTFUL_SHARE  # few maps draw the evidence of many
     if share is not None:
         label = "of the layer’s effect on the logit is kept by these maps alone"
-        return Tile(f"{share:.0%}", label, "#trust", share < DOUBTFUL_SHARE)
+        return Tile(f"{share:.0%}", label, "#trust", share < small)
     share, label = e.carried_share, "of the positive contributions are carried by these maps"
-    return Tile(f"{share:.0%}", label, "#maps", share < DOUBTFUL_SHARE)
+    return Tile(f"{share:.0%}", label, "#maps", share < small)
+
+
+def _flip_tiles(flip: FlipSet | None) -> list[Tile]:
+    """Return how many maps decide between the class and the next one."""
+    if flip is None or not flip.flipped or not len(flip.channels):
+        return []
+    k = len(flip.channels)
+    other = flip.competitor_name or f"class {flip.competitor}"
+    label = f"without {'these' if k > 1 else 'it'}: {other}"
+    return [Tile(f"{k} map{'s' if k > 1 else ''}", label, "#trust")]
 
 
 def _class_tiles(checked: Mapping[str, Any] | None) -> list[Tile]:
@@ -169,7 +230,10 @@ class Card:
     """One selected map.
 
     Attributes:
-        share: share of the logit; None where the logit is not positive.
+        share: share of the logit; None where it is not positive, or where a lead is explained.
+        inclusion: probability to be part of a nearly best selection.
+        core: whether the map is sure.
+        stand_in: the map that takes its place at the least price, and the price.
         bar: absolute contribution divided by the largest one.
         like: the selected map of largest cosine with this one.
         usually: what the map responds to, from an atlas.
@@ -185,15 +249,18 @@ class Card:
     bar: float
     cosine: float
     like: int | None
+    inclusion: float
+    core: bool
+    stand_in: tuple[int, str] | None
     usually: str = ""
     crops: tuple[str, ...] = ()
 
 
 def cards(e: Explanation, aspect: float, atlas: Atlas | None) -> list[Card]:
     """Return a card for each selected map, most important first, at most `MOST_CARDS`."""
-    places = np.searchsorted(e.candidates, e.selected)
-    J = e.problem.J[np.ix_(places, places)]
-    positive = float(e.logits[e.target]) > 0
+    flat = e.selected_maps.reshape(len(e.selected), e.map.size).astype(np.float64)
+    cosines, core = abs_cosine(flat), set(e.core.tolist())
+    positive = float(e.logits[e.target]) > 0 and contrast(e) is None
     largest = float(np.abs(e.contribution[e.selected]).max(initial=0.0)) or 1.0
     all_cards = []
     for i, channel in enumerate(map(int, e.selected[:MOST_CARDS])):
@@ -209,7 +276,10 @@ def cards(e: Explanation, aspect: float, atlas: Atlas | None) -> list[Card]:
                 share=float(e.logit_shares[i]) if positive else None,
                 bar=abs(contribution) / largest,
                 cosine=float(e.largest_cosines[i]),
-                like=int(e.selected[np.argmax(J[i])]) if len(J) > 1 else None,
+                like=int(e.selected[np.argmax(cosines[i])]) if len(cosines) > 1 else None,
+                inclusion=inclusion_of(e, channel),
+                core=channel in core,
+                stand_in=stand_in(e, channel),
                 usually=usually,
                 crops=crops,
             )
@@ -240,26 +310,42 @@ def _photo_uri(view: Image.Image) -> str:
     return picture_uri(small)
 
 
-def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
-    """Return the methods in the order that all pages use: annealcam, then the other methods."""
-    k, channels = len(e.selected), len(e.alpha)
-    selection = {
-        "name": "annealcam",
-        "kind": "annealcam",
-        "about": f"{k} of {channels} maps" if k else "no map was selected",
-        "heat": heat_uri(e.map, aspect),
+def _sentences(e: Explanation) -> dict[str, Any]:
+    """Return the texts of the page that depend on the explanation alone."""
+    return {
+        "subject": subject(e),
+        "contrast": contrast(e),
+        "score_name": score_name(e),
+        "importance_name": importance_name(e),
+        "weight_name": "alignment" if is_evidence(e) else "relevance",
+        "fidelity_sentence": fidelity_sentence(e),
+        "completeness_sentence": completeness_sentence(e),
+        "core_sentence": core_sentence(e),
+        "cut_sentence": cut_sentence(e),
+        "price_sentence": price_sentence(e),
     }
-    baselines = [
-        {
-            "name": cam.label,
-            "kind": cam.css_name,
-            "about": f"all {channels} maps",
-            "heat": heat_uri(e.baselines[cam.name], aspect),
-        }
+
+
+def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
+    """Return the maps in the order of all pages: annealcam, the evidence, then other methods."""
+    k, channels = len(e.selected), len(e.alpha)
+    panels = [
+        _panel("annealcam", "annealcam", f"{k} of {channels} maps" if k else "no map was selected",
+               heat_uri(e.map, aspect))
+    ]  # fmt: skip
+    if e.evidence is not None:
+        about = f"all {channels} maps, with signs"
+        panels.append(_panel("Evidence", "ink", about, signed_uri(e.evidence, aspect), "grey"))
+    return panels + [
+        _panel(cam.label, cam.css_name, f"all {channels} maps",
+               heat_uri(e.baselines[cam.name], aspect))
         for cam in BESIDE
         if cam.name in e.baselines
-    ]
-    return [selection, *baselines]
+    ]  # fmt: skip
+
+
+def _panel(name: str, kind: str, about: str, heat: str, style: str = "") -> dict[str, str]:
+    return {"name": name, "kind": kind, "about": about, "heat": heat, "style": style}
 
 
 def _why_not_annealed(e: Explanation) -> str:

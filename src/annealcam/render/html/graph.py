@@ -1,4 +1,4 @@
-"""The selection problem as a graph: relevance of the candidates, cosines of their pairs."""
+"""The selection problem as a graph: weights of the candidates, cosines of their pairs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.types import Array
 from annealcam.explanation import Explanation
+from annealcam.qubo.evidence import contribution_cosines
 
 MOST_NODES = 48
 EDGES_A_NODE = 2  # approximate number of drawn edges; more would be illegible
@@ -22,22 +23,33 @@ CLEARANCE = 14.0  # between two nodes, for a number
 
 @dataclass(frozen=True)
 class Node:
-    """A candidate; `cost` is the change of the energy when only this map is added or removed."""
+    """A candidate.
+
+    Attributes:
+        weight: h, or for the objective `evidence` the alignment over the largest one.
+        like: the channel of largest cosine with this one.
+        cost: change of the energy when only this map is added or removed.
+        inclusion: probability to be part of a nearly best selection.
+    """
 
     channel: int
     x: float
     y: float
     radius: float
-    relevance: float
+    weight: float
     selected: bool
     like: int | None
     cosine: float
     cost: float
+    inclusion: float
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A pair of similar maps; `strength` is 0 at the threshold and 1 at a cosine of 1."""
+    """A pair of similar or of opposite maps.
+
+    `strength` is 0 where |cosine| is the threshold, and 1 where it is 1.
+    """
 
     ends: tuple[int, int]
     places: tuple[float, float, float, float]
@@ -47,7 +59,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """The drawn nodes, the edges from a cosine on, and the number of nodes that are not drawn."""
+    """The drawn nodes, the edges from a |cosine| on, and the number of nodes that are not drawn."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -56,36 +68,57 @@ class Graph:
 
 
 def selection_graph(e: Explanation) -> Graph:
-    """Return the graph of the selected and the most relevant candidates of an explanation.
+    """Return the graph of the selected and the most important candidates of an explanation.
 
-    The radius of a node is linear in its relevance h. The positions depend only on the cosines
-    (see `layout`), so that equal problems give equal graphs.
+    The radius of a node is linear in its weight: the relevance h and the |cosines| of the maps for
+    the objectives `relative` and `sum`; the alignment and the cosines of the contribution maps,
+    which have both signs, for `evidence`. The positions depend only on the cosines (see `layout`),
+    so that equal problems give equal graphs.
     """
-    shown = _shown(e.problem.h, e.selection.n.astype(bool))
-    h, J = e.problem.h[shown], e.problem.J[np.ix_(shown, shown)]
-    radii = SMALLEST + (LARGEST - SMALLEST) * np.clip(h, 0.0, 1.0)
-    places = layout(J, radii)
+    weight, cosines = _weights(e)
+    shown = _shown(weight, e.selection.n.astype(bool))
+    weight, cosines = weight[shown], cosines[np.ix_(shown, shown)]
+    radii = SMALLEST + (LARGEST - SMALLEST) * np.clip(weight, 0.0, 1.0)
+    places = layout(cosines, radii)
     cost = _costs(e)
     nodes = []
     for i, p in enumerate(shown):
-        other = int(np.argmax(J[i])) if len(shown) > 1 else None
+        other = _most_similar(cosines, i)
         nodes.append(
             Node(
                 channel=int(e.candidates[p]),
                 x=float(places[i, 0]),
                 y=float(places[i, 1]),
                 radius=float(radii[i]),
-                relevance=float(h[i]),
+                weight=float(weight[i]),
                 selected=bool(e.selection.n[p]),
                 like=None if other is None else int(e.candidates[shown[other]]),
-                cosine=0.0 if other is None else float(J[i, other]),
+                cosine=0.0 if other is None else float(cosines[i, other]),
                 cost=float(cost[p]),
+                inclusion=float(e.inclusion[p]),
             )
         )
-    threshold = threshold_of(J)
+    threshold = threshold_of(np.abs(cosines))
     return Graph(
-        tuple(nodes), tuple(_edges(nodes, J, threshold)), threshold, e.problem.d - len(shown)
+        tuple(nodes), tuple(_edges(nodes, cosines, threshold)), threshold, e.problem.d - len(shown)
     )
+
+
+def _weights(e: Explanation) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
+    """Return the weights of all candidates, at most 1, and the cosines of their pairs."""
+    if e.problem.diagonal is None:
+        return e.problem.h, e.problem.J
+    alignment = e.importance[e.candidates].astype(np.float64)
+    return alignment / alignment.max(), contribution_cosines(e.problem)
+
+
+def _most_similar(cosines: Float[Array, "d d"], i: int) -> int | None:
+    """Return the map of largest cosine with a map; None if there is no other one."""
+    if len(cosines) < 2:
+        return None
+    others = cosines[i].copy()
+    others[i] = -np.inf
+    return int(np.argmax(others))
 
 
 def threshold_of(J: Float[Array, "d d"]) -> float:
@@ -186,9 +219,9 @@ def _kept_apart(
     return places
 
 
-def _shown(h: Float[Array, " d"], selected: Bool[Array, " d"]) -> Int[Array, " shown"]:
-    """Return the selected and the most relevant candidates, in the problem's order."""
-    return np.sort(np.lexsort((np.arange(len(h)), -h, ~selected))[:MOST_NODES])
+def _shown(weight: Float[Array, " d"], selected: Bool[Array, " d"]) -> Int[Array, " shown"]:
+    """Return the selected and the most important candidates, in the problem's order."""
+    return np.sort(np.lexsort((np.arange(len(weight)), -weight, ~selected))[:MOST_NODES])
 
 
 def _costs(e: Explanation) -> Float[Array, " d"]:
@@ -200,15 +233,15 @@ def _costs(e: Explanation) -> Float[Array, " d"]:
 
 def _edges(nodes: list[Node], J: Float[Array, "d d"], threshold: float) -> list[Edge]:
     """Return the edges, the weakest first, so that strong edges lie on top."""
-    rows, columns = np.nonzero(np.triu(threshold <= J, 1))
-    pairs = sorted(zip(rows, columns, strict=True), key=lambda pair: J[pair])
+    rows, columns = np.nonzero(np.triu(threshold <= np.abs(J), 1))
+    pairs = sorted(zip(rows, columns, strict=True), key=lambda pair: abs(J[pair]))
     span = max(1.0 - threshold, 1e-9)
     return [
         Edge(
             (nodes[i].channel, nodes[j].channel),
             (nodes[i].x, nodes[i].y, nodes[j].x, nodes[j].y),
             float(J[i, j]),
-            min(1.0, max(0.0, float((J[i, j] - threshold) / span))),
+            min(1.0, max(0.0, float((abs(J[i, j]) - threshold) / span))),
         )
         for i, j in pairs
     ]
