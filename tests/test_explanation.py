@@ -251,14 +251,16 @@ class Reader(HTMLParser):
         self.texts.append(data)
 
 
-def test_a_notebook_shows_the_map_the_selected_maps_and_one_line_of_facts(e):
+def test_a_notebook_shows_map_evidence_selected_maps_and_one_line_of_facts(e):
     page = Reader(e._repr_html_())
-    assert page.tags.count("img") == 1 + len(e.selected)
+    assert page.tags.count("img") == 2 + len(e.selected)
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     text = "".join(page.texts)
     assert all(f"map {channel}" in text for channel in e.selected)
     assert f"{len(e.selected)} of {len(e.alpha)} maps" in text
     assert f"{e.carried_share:.0%} of the positive contributions" in text
+    assert f"fidelity {e.fidelity:.2f}" in text
+    assert text.count("(sure)") == len(e.core)
     first = Image.open(io.BytesIO(base64.b64decode(page.sources[0].partition(",")[2])))
     height, width = e.view.shape[:2]
     assert first.width / first.height == pytest.approx(width / height, rel=0.02)
@@ -272,4 +274,7 @@ def test_a_notebook_escapes_names_and_needs_no_view(e):
     assert "<b>" not in html
     assert "&lt;script&gt;" in html
     nothing = replace(e, selected=e.selected[:0], selected_maps=e.selected_maps[:0])
-    assert Reader(nothing._repr_html_()).tags.count("img") == 1
+    assert Reader(nothing._repr_html_()).tags.count("img") == 2
+    older = replace(nothing, evidence=None, fidelity=None)  # as version 0.1 wrote
+    assert Reader(older._repr_html_()).tags.count("img") == 1
+    assert "fidelity" not in older._repr_html_()

@@ -32,7 +32,10 @@ def test_the_page_is_in_the_folder_with_the_check(photo, tmp_path):
     page = (folder / "explanation.html").read_text(encoding="utf-8")
     record = json.loads(page.split('id="explanation-data">')[1].split("</script>")[0])
     assert record == json.loads((folder / "explanation.json").read_text())
-    assert (folder / "check.json").exists()
+    flip = json.loads((folder / "check.json").read_text())["flip_set"]
+    assert flip["sentence"] in " ".join(page.split())
+    assert flip["sentence"] in " ".join(result.stdout.split())
+    assert (flip["layer"], flip["maps"], flip["linear"]) == ("3", 12, True)
     for words in (
         "Does the map depend on the class?",
         "Other samplers on the same problem",
@@ -70,3 +73,11 @@ def test_a_stored_result_has_a_page_as_well(photo, tmp_path):
     e = ac.Explanation.load(folder)
     assert e.view is not None
     assert "grey field" not in e.to_html(tmp_path / "e.html").read_text(encoding="utf-8")
+
+
+def test_where_effects_do_not_add_up_there_is_no_search_for_a_flip_set(photo, tmp_path):
+    """Behind an earlier layer it would take seconds."""
+    run("explain", photo, "--model", NETWORK, "--layer", "1", "-o", tmp_path / "out", "--html")
+    assert "flip_set" not in json.loads((tmp_path / "out" / "photo" / "check.json").read_text())
+    page = (tmp_path / "out" / "photo" / "explanation.html").read_text(encoding="utf-8")
+    assert "What would change the prediction?" not in page

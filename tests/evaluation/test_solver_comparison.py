@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 
 import annealcam as ac
+from annealcam.attribution.activations import capture
 from annealcam.errors import ArgumentError
 from annealcam.evaluation import solver_comparison
 from annealcam.evaluation.solver_comparison import compare_samplers, compare_with_explanation
+from annealcam.qubo.evidence import cosine
 from annealcam.samplers.registry import SAMPLERS
+from annealcam.samplers.selection import select
 from tests.problems import relu_problem
 
 LOCAL = [name for name, s in SAMPLERS.items() if not s.remote and name != "windows"]
 
 
 def test_rows_are_what_they_say(network, images):
-    e = ac.explain(network, images[0], layer="3")
+    e = ac.explain(network, images[0], layer="3", objective="relative")
     rows = compare_with_explanation(e)
     assert [row["sampler"] for row in rows] == LOCAL
     own = rows[0]
@@ -33,8 +36,27 @@ def test_rows_are_what_they_say(network, images):
         assert row["optimal"] == (row["energy"] <= best.energy + e.problem.tie)
 
 
+def test_rows_of_the_evidence_objective_hold_the_fidelity(network, images):
+    """The fidelity that follows from the problem is the cosine of the drawn maps."""
+    e = ac.explain(network, images[0], layer="3", target=2, cardinality=2, beta=0.0)
+    rows = compare_with_explanation(e)
+    assert rows[0]["fidelity"] == pytest.approx(e.fidelity, abs=1e-6)
+    assert "relevance" not in rows[0]
+    maps = capture(network, images[:1], layer="3", targets=[2])
+    drawn = (maps.activations * maps.gradients)[0].double().numpy()
+    evidence = np.maximum(drawn.sum(axis=0), 0)
+    n = select(e.problem, "random", seed=0).n.astype(bool)
+    (row,) = (row for row in rows if row["sampler"] == "random")
+    assert row["fidelity"] == pytest.approx(cosine(drawn[e.candidates[n]].sum(axis=0), evidence))
+    assert 0 < row["fidelity"] < 1
+    carried = ac.explain(network, images[0], layer="3", target=2, cardinality=2, beta=1.0)
+    assert {row["fidelity"] for row in compare_with_explanation(carried)} == {None}
+
+
 def test_the_sampler_used_is_not_run_twice(network, images):
-    e = ac.explain(network, images[0], layer="3", sampler="greedy", cardinality=1)
+    e = ac.explain(
+        network, images[0], layer="3", sampler="greedy", cardinality=1, objective="relative"
+    )
     rows = compare_with_explanation(e)
     assert [row["sampler"] for row in rows] == [
         "greedy", *(name for name in LOCAL if name != "greedy"),

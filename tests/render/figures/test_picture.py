@@ -1,5 +1,7 @@
 """The picture of an explanation: everything that it must show is on it, and inside it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.errors import AnnealcamWarning
-from annealcam.render.figures.picture import MOST_MAPS, report_picture, save_report
 from annealcam.render.explanation_text import map_facts
+from annealcam.render.figures.picture import MOST_MAPS, report_picture, save_report
 from tests.networks import headed, small_network
 
 VIEW = Image.new("RGB", (64, 64), (120, 130, 140))
@@ -19,7 +21,7 @@ def texts(figure):
 
 
 def test_everything_is_on_it_and_inside_it(network, images):
-    e = ac.explain(network, images[0], layer="3", class_names=list("abcde"))
+    e = ac.explain(network, images[0], layer="3", class_names=list("abcde"), cardinality=3)
     figure = report_picture(e, VIEW)
     all_text = "\n".join(texts(figure))
     for channel in e.selected:
@@ -31,9 +33,12 @@ def test_everything_is_on_it_and_inside_it(network, images):
         "photo",
         "random guesses",
         "proved optimal",
+        "evidence: all 12 maps",
+        f"Fidelity {e.fidelity:.2f}",
+        "against",
     ):
         assert word in all_text
-    assert len(figure.axes) == 4 + len(e.selected) + 1  # panels, maps, colour key
+    assert len(figure.axes) == 5 + len(e.selected) + 2  # panels, maps, colour keys
     figure.draw_without_rendering()
     for text in figure.texts:
         box = text.get_window_extent().transformed(figure.transFigure.inverted())
@@ -66,12 +71,22 @@ def test_facts_of_a_map(network, images):
     assert f"{e.importance[e.selected[0]]:.3g}" in all_text
     assert f"cosine {e.largest_cosines[0]:.2f}" in all_text
     assert f"{e.logit_shares[0]:.1%}" in all_text or e.logits[e.target] <= 0
+    assert ("not sure" in all_text) == (e.selected[0] not in e.core)
+    assert f"alignment {e.importance[e.selected[0]]:.3g}" in all_text
+
+
+def test_results_of_version_0_1_have_no_evidence():
+    e = ac.Explanation.load(Path(__file__).parents[2] / "data_v0" / "default")
+    all_text = "\n".join(texts(report_picture(e, VIEW)))
+    assert "Grad-CAM++" in all_text
+    assert "evidence" not in all_text
+    assert "Fidelity" not in all_text
 
 
 def test_nothing_selected(tmp_path):
     model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
     with pytest.warns(AnnealcamWarning):
-        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
+        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1, objective="relative")
     save_report(e, VIEW, tmp_path / "r.png")
     assert np.asarray(Image.open(tmp_path / "r.png")).std() > 0
     assert "No feature map was selected" in texts(report_picture(e, VIEW))

@@ -22,7 +22,9 @@ from tests.networks import headed, small_network
 
 @pytest.fixture
 def e(network, images):
-    return ac.explain(network, images[0], layer="3", tau=20.0, shots=30, seed=3)
+    return ac.explain(
+        network, images[0], layer="3", objective="relative", tau=20.0, shots=30, seed=3
+    )
 
 
 def elements(chart, name, kind=None):
@@ -128,8 +130,9 @@ def test_what_is_too_large_is_not_annealed(images):
 
 def test_one_qubit():
     e = ac.explain(
-        headed(torch.abs, [1.0, -1.0, -1.0]), torch.ones(3, 4, 4), layer="maps", target=0
-    )
+        headed(torch.abs, [1.0, -1.0, -1.0]), torch.ones(3, 4, 4), layer="maps", target=0,
+        objective="relative",
+    )  # fmt: skip
     assert e.problem.d == 1
     panel = annealing_panel(explanation_hardness(e))
     assert "optimum" in panel.figures[-1].chart

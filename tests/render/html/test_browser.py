@@ -59,12 +59,12 @@ def opacities(page):
 def test_the_slider_changes_every_map(address):
     with open_browser() as tab:
         tab.page.goto(address)
-        assert opacities(tab.page) == [0.65] * 3
+        assert opacities(tab.page) == [0.65] * 4
         tab.page.get_by_label("Opacity of the maps").fill("20")
-        assert opacities(tab.page) == [0.2] * 3
+        assert opacities(tab.page) == [0.2] * 4
         assert tab.page.locator("#strength-value").inner_text() == "20 %"
         tab.page.keyboard.press("Home")
-        assert opacities(tab.page) == [0.0] * 3
+        assert opacities(tab.page) == [0.0] * 4
         assert not tab.errors
 
 
@@ -137,7 +137,7 @@ def test_without_scripts_everything_is_there(address):
     with open_browser(scripts=False) as tab:
         page = tab.page
         page.goto(address)
-        assert page.locator(".panels .heat").count() == 3
+        assert page.locator(".panels .heat").count() == 4
         for heat in page.locator(".heat:not([hidden])").all():
             assert heat.is_visible()
         assert page.locator(".node").first.is_visible()

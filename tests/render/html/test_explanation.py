@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,14 @@ from annealcam.atlas.atlas import Atlas, Portrait, Region
 from annealcam.errors import AnnealcamWarning, OutputError
 from annealcam.evaluation.faithfulness import check_explanation
 from annealcam.evaluation.solver_comparison import compare_with_explanation
+from annealcam.render.explanation_text import (
+    core_sentence,
+    cut_sentence,
+    fidelity_sentence,
+    price_sentence,
+)
 from annealcam.render.html.explanation import MOST_CARDS, explanation_html
+from annealcam.render.html.maps import signed_uri
 from annealcam.settings import resolve
 from tests.networks import headed, small_network
 
@@ -59,8 +67,9 @@ def e(network, images):
 
 
 def test_all_of_it_is_on_the_page(images, tmp_path):
-    network, settings = small_network(seed=3), resolve(tau=20.0)
-    e = ac.explain(network, images[0], layer="3", target=1, class_names=NAMES, tau=20.0)
+    how = {"objective": "relative", "tau": 20.0}
+    network, settings = small_network(seed=3), resolve(**how)
+    e = ac.explain(network, images[0], layer="3", target=1, class_names=NAMES, **how)
     checked = check_explanation(network, images[0], e, settings, class_names=NAMES)
     rows = compare_with_explanation(e)
     path = e.to_html(tmp_path / "e.html", checked=checked, comparison=rows)
@@ -78,6 +87,52 @@ def test_all_of_it_is_on_the_page(images, tmp_path):
         assert row["sampler"] in page_text
     for key in e.provenance:
         assert key == "warnings" or key.replace("_", " ") in page_text
+
+
+def test_the_evidence_the_fidelity_and_the_stand_ins_are_on_the_page(images, tmp_path):
+    network = small_network(maps=40)
+    e = ac.explain(
+        network, images[0], layer="3", class_names=NAMES, max_qubits=8, cardinality=3, beta=0.0
+    )
+    flip = ac.flip_set(network, images[0], layer="3", class_names=NAMES)
+    assert flip.flipped
+    page = Page(e.to_html(tmp_path / "e.html", flip=flip, annealing=False).read_text())
+    words = page.words()
+    assert flip.sentence in words
+    for channel in flip.channels:
+        assert str(channel) in words
+    for text in (
+        fidelity_sentence(e), core_sentence(e), cut_sentence(e), price_sentence(e),
+        f"against for {e.class_name}", "draw the evidence with few maps", "alignment",
+    ):  # fmt: skip
+        assert text in words
+    for other, _ in e.stand_ins.values():
+        assert f"stand-in {other}" in words
+    assert len(page.all("span", "sure")) == 1 + 2 * len(e.core)  # the legend, cards, table
+    assert len(page.all("div", "grey")) == 1
+    evidence = next(a for a in page.all("img") if a["alt"].startswith("Map of Evidence"))
+    assert evidence["src"] == signed_uri(e.evidence, e.view.shape[1] / e.view.shape[0])
+    assert "redundancy" not in words
+    assert "What would change the prediction?" not in Page(explanation_html(e)).words()
+
+
+@pytest.mark.parametrize(("target", "words"), [(None, "prefers"), (0, "What speaks for")])
+def test_a_contrast_is_in_the_title(network, images, target, words):
+    e = ac.explain(
+        network, images[0], layer="3", target=target, against="eel", class_names=NAMES
+    )  # fmt: skip
+    text = Page(explanation_html(e)).words()
+    assert words in text
+    assert f"{e.class_name} and not eel" in text
+    assert "lead over eel" in text
+    assert "% of the logit" not in text
+
+
+def test_results_of_version_0_1_have_a_page():
+    e = ac.Explanation.load(Path(__file__).parents[2] / "data_v0" / "default")
+    text = Page(explanation_html(e)).words()
+    assert "relevance against redundancy" in text
+    assert "Fidelity" not in text
 
 
 def test_the_numbers_for_machines_are_those_of_the_json(e):
@@ -143,7 +198,7 @@ def test_it_is_small(images, atlas):
 def test_nothing_selected(tmp_path):
     model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
     with pytest.warns(AnnealcamWarning):
-        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
+        e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1, objective="relative")
     page_text = Page(e.to_html(tmp_path / "e.html").read_text()).words()
     for words in ("No feature map was selected", "Nothing to select", "nothing to anneal",
                   "Warning. no map is alive", "does not predict"):  # fmt: skip
@@ -154,8 +209,9 @@ def test_nothing_selected(tmp_path):
 
 def test_a_single_map(tmp_path):
     e = ac.explain(
-        headed(torch.abs, [1.0, -1.0, -1.0]), torch.ones(3, 4, 4), layer="maps", target=0
-    )
+        headed(torch.abs, [1.0, -1.0, -1.0]), torch.ones(3, 4, 4), layer="maps", target=0,
+        objective="relative",
+    )  # fmt: skip
     page = Page(e.to_html(tmp_path / "e.html").read_text())
     assert len(page.all("g", "node")) == len(page.all("li", "map")) == 1
     assert len(page.all("line")) > 0  # of the charts; the graph has no edge

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import annealcam as ac
+from annealcam.attribution.activations import capture
+from annealcam.qubo.evidence import EvidenceProblem
 from annealcam.render.html.graph import (
     HEIGHT,
     LARGEST,
@@ -44,11 +46,49 @@ def test_nodes_are_the_candidates(e):
     assert [node.channel for node in graph.nodes] == e.candidates.tolist()
     assert graph.left_out == 0
     for p, node in enumerate(graph.nodes):
-        assert node.relevance == e.problem.h[p]
+        assert node.weight == e.problem.h[p]
         assert node.radius == SMALLEST + (LARGEST - SMALLEST) * e.problem.h[p]
         assert node.selected == (node.channel in e.selected)
         assert node.cosine == e.problem.J[p].max()
     assert max(node.radius for node in graph.nodes) == LARGEST
+
+
+def test_evidence_problems_are_drawn_by_alignment_and_signed_cosines(images):
+    """Redundant maps have positive cosines, complementary ones negative: those of their g_a."""
+    network = small_network(maps=40)
+    e = ac.explain(network, images[0], layer="3", max_qubits=9, target=2, beta=0.0, cardinality=3)
+    captured = capture(network, images[:1], layer="3", targets=[2])
+    g = (
+        (captured.activations * captured.gradients)[0, e.candidates.tolist()]
+        .flatten(1)
+        .double()
+        .numpy()
+    )
+    g /= np.linalg.norm(g, axis=1, keepdims=True)
+    graph = selection_graph(e)
+    alignment = e.importance[e.candidates]
+    assert [node.weight for node in graph.nodes] == pytest.approx(alignment / alignment.max())
+    assert [node.inclusion for node in graph.nodes] == e.inclusion.tolist()
+    cosines = g @ g.T - 2 * np.eye(9)
+    assert [node.cosine for node in graph.nodes] == pytest.approx(cosines.max(axis=1), abs=1e-6)
+    assert [node.like for node in graph.nodes] == e.candidates[cosines.argmax(axis=1)].tolist()
+    carried = selection_graph(replace(e, problem=e.problem, provenance={**e.provenance, "beta": 1}))
+    contribution = e.contribution[e.candidates]
+    assert [n.weight for n in carried.nodes] == pytest.approx(contribution / contribution.max())
+
+
+def test_opposite_maps_have_edges_of_negative_cosine(e):
+    g = np.array([[4.0, 1.0], [4.0, 0.5], [-0.5, 3.0], [3.0, -2.5]])
+    problem = EvidenceProblem.from_maps(g, [7.0, 4.0], cardinality=2).problem
+    changed = with_problem(e, problem, np.array([1, 0, 1, 0], dtype=np.int8))
+    importance = np.zeros(12, dtype=np.float32)
+    importance[changed.candidates] = [0.4, 0.3, 0.2, 0.1]
+    changed = replace(changed, importance=importance, provenance={**e.provenance, "beta": 0.0})
+    edges = {edge.ends: edge.cosine for edge in selection_graph(changed).edges}
+    unit = g / np.linalg.norm(g, axis=1, keepdims=True)
+    pairs = [(0, 1), (0, 3), (1, 3), (2, 3)]
+    assert edges == pytest.approx({(3 * i, 3 * j): unit[i] @ unit[j] for i, j in pairs})
+    assert [ends for ends, cosine in edges.items() if cosine < 0] == [(6, 9)]
 
 
 def test_costs_are_differences_of_energies(e):

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from annealcam._internal.heatmaps import COLOURS, heatmap, overlay
+from annealcam._internal.heatmaps import (
+    COLOURS,
+    NEGATIVE,
+    POSITIVE,
+    heatmap,
+    overlay,
+    signed_heatmap,
+    signed_overlay,
+)
 from annealcam.render.html.maps import (
     LEAST,
     SIDE,
@@ -17,6 +25,9 @@ from annealcam.render.html.maps import (
     fitted,
     heat_picture,
     heat_uri,
+    signed_key,
+    signed_picture,
+    signed_uri,
 )
 
 RAW = np.random.default_rng(0).normal(size=(7, 5))
@@ -68,3 +79,41 @@ def test_the_longer_side_is_kept(aspect):
     height, width = fitted(aspect, 100)
     assert max(height, width) == 100
     assert min(height, width) >= 1
+
+
+def test_signed_maps_keep_sign_zero_and_scale():
+    raw = np.array([[-3.0, 0.0, 1.5]])
+    assert signed_heatmap(raw, (1, 3)).tolist() == [[-1.0, 0.0, 0.5]]
+    assert np.allclose(signed_heatmap(-raw, (8, 24)), -signed_heatmap(raw, (8, 24)))
+    assert np.allclose(signed_heatmap(9 * RAW, (14, 10)), signed_heatmap(RAW, (14, 10)), atol=1e-6)
+    assert np.abs(signed_heatmap(RAW, (70, 50))).max() == 1.0
+    assert not signed_heatmap(np.zeros((2, 2)), (4, 4)).any()
+    positive = RAW.clip(min=0)  # without a negative value it is the plain heatmap
+    assert np.allclose(signed_heatmap(positive, (14, 10)), heatmap(positive, (14, 10)), atol=1e-6)
+
+
+def test_signed_pictures_have_two_colours_and_the_opacity_of_the_size():
+    pixels = np.asarray(signed_picture(RAW, (70, 50)).convert("RGBA"))
+    values = np.round(127 + 127 * signed_heatmap(RAW, (70, 50))) - 127
+    assert np.array_equal(pixels[values > 0][:, :3], np.tile(POSITIVE, ((values > 0).sum(), 1)))
+    assert np.array_equal(pixels[values < 0][:, :3], np.tile(NEGATIVE, ((values < 0).sum(), 1)))
+    assert np.allclose(pixels[..., 3], 255 * np.abs(values / 127) ** 0.6, atol=0.51)
+    assert not pixels[values == 0][:, 3].any()
+    assert decoded(signed_uri(RAW, 5 / 7)).size == (round(SIDE * 5 / 7), SIDE)
+
+
+def test_over_a_grey_photo_a_signed_map_is_its_overlay():
+    photo = Image.fromarray(np.random.default_rng(1).integers(0, 256, (56, 40, 3), dtype=np.uint8))
+    heat = np.asarray(signed_picture(RAW, (56, 40)).convert("RGBA")) / 255.0
+    cover = STRENGTH * heat[..., 3:]
+    grey = np.asarray(photo.convert("L").convert("RGB"))
+    laid = 255 * ((1 - cover) * grey / 255 + cover * heat[..., :3])
+    other = np.asarray(signed_overlay(RAW, photo, strength=STRENGTH)).astype(float)
+    assert np.abs(laid - other).max() < 8  # 127 levels of each sign
+
+
+def test_the_signed_key_goes_from_blue_over_nothing_to_vermillion():
+    stops = signed_key().split(", ")
+    assert stops[0] == "rgb(0 114 178 / 1.00)"
+    assert stops[len(stops) // 2] == "rgb(0 114 178 / 0.00)"
+    assert stops[-1] == "rgb(213 94 0 / 1.00)"

@@ -317,13 +317,19 @@ def _sentences(e: Explanation) -> dict[str, Any]:
         "contrast": contrast(e),
         "score_name": score_name(e),
         "importance_name": importance_name(e),
-        "weight_name": "alignment" if is_evidence(e) else "relevance",
+        "weight_name": _weight_name(e),
         "fidelity_sentence": fidelity_sentence(e),
         "completeness_sentence": completeness_sentence(e),
         "core_sentence": core_sentence(e),
         "cut_sentence": cut_sentence(e),
         "price_sentence": price_sentence(e),
     }
+
+
+def _weight_name(e: Explanation) -> str:
+    if not is_evidence(e):
+        return "relevance"
+    return "contribution" if e.provenance["beta"] == 1 else "alignment"
 
 
 def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:

@@ -26,7 +26,8 @@ class Node:
     """A candidate.
 
     Attributes:
-        weight: h, or for the objective `evidence` the alignment over the largest one.
+        weight: h; for the objective `evidence` the alignment, or for beta 1 the contribution, over
+            the largest one.
         like: the channel of largest cosine with this one.
         cost: change of the energy when only this map is added or removed.
         inclusion: probability to be part of a nearly best selection.
@@ -108,8 +109,9 @@ def _weights(e: Explanation) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
     """Return the weights of all candidates, at most 1, and the cosines of their pairs."""
     if e.problem.diagonal is None:
         return e.problem.h, e.problem.J
-    alignment = e.importance[e.candidates].astype(np.float64)
-    return alignment / alignment.max(), contribution_cosines(e.problem)
+    values = e.contribution if e.provenance["beta"] == 1 else e.importance
+    weight = values[e.candidates].astype(np.float64)
+    return weight / max(weight.max(), 1e-300), contribution_cosines(e.problem)
 
 
 def _most_similar(cosines: Float[Array, "d d"], i: int) -> int | None:
