@@ -38,6 +38,7 @@ def test_the_page_is_in_the_folder_with_the_check(photo, tmp_path):
     assert (flip["layer"], flip["maps"], flip["linear"]) == ("3", 12, True)
     for words in (
         "Does the map depend on the class?",
+        "Beside Grad-CAM and random selections",
         "Other samplers on the same problem",
         "tabu",
     ):

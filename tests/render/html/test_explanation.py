@@ -196,7 +196,7 @@ def test_it_is_small(images, atlas):
 
 
 def test_nothing_selected(tmp_path):
-    model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
+    model = headed(lambda x: torch.rand(len(x), 3, 4, 4), [1.0] * 3)
     with pytest.warns(AnnealcamWarning):
         e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1, objective="relative")
     page_text = Page(e.to_html(tmp_path / "e.html").read_text()).words()

@@ -49,7 +49,7 @@ from annealcam.render.html.page import page, picture_uri, write_page
 from annealcam.render.html.trust import (
     comparison_table,
     curve_chart,
-    distinguishes_classes,
+    figures_table,
     optimality,
 )
 from annealcam.sets.flip import FlipSet
@@ -114,11 +114,11 @@ def explanation_html(
         optimality=optimality(e),
         checked=checked,
         curve=curve_chart(checked["curve"], len(e.selected)) if checked else None,
+        figures=figures_table(checked["figures"]) if checked and checked.get("figures") else None,
         samplers=comparison_table(comparison) if comparison else None,
         atlas=fitting,
         atlas_fits=(atlas is None) == (fitting is None),
         data=_data(e),
-        distinguishes_classes=distinguishes_classes,
         number=number,
         chance=chance,
     )
@@ -215,14 +215,17 @@ def _flip_tiles(flip: FlipSet | None) -> list[Tile]:
 
 
 def _class_tiles(checked: Mapping[str, Any] | None) -> list[Tile]:
-    """Compare the map with the map of the second most probable class."""
-    row = checked["classes"][0] if checked and checked["classes"] else None
-    if row is None or row["rank_correlation"] is None:
+    """Compare the map with that of the second most probable class, and with random selections."""
+    figures = checked.get("figures", ()) if checked else ()
+    figure = next((row for row in figures if row["figure"] == "next_class"), None)
+    if figure is None or figure["annealcam"] is None:
         return []
-    differs = distinguishes_classes(row)
-    relation = "differs from" if differs else "is similar to"
-    label = f"rank correlation: the map {relation} the map of “{row['class']}”"
-    return [Tile(f"{row['rank_correlation']:.2f}", label, "#trust", not differs)]
+    assert checked is not None
+    label = f"rank correlation with the map for “{checked['classes'][0]['class']}”"
+    if figure["random"] is not None:
+        label += f"; random selections: {figure['random']:.2f}"
+    doubt = figure["verdict"] == "worse"
+    return [Tile(f"{figure['annealcam']:.2f}", label, "#trust", doubt)]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any
 from markupsafe import Markup
 
 from annealcam.explanation import Explanation
-from annealcam.metrics.sensitivity import ALIKE
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.render.html.svg import Chart, across, upward
 
@@ -54,13 +53,39 @@ def _proof(e: Explanation) -> str:
     return "proved by the sampler's certificate"
 
 
-def distinguishes_classes(row: Mapping[str, Any]) -> bool:
-    """Return whether the explanation's map differs from the map of the class of a check's row.
+def figures_table(
+    figures: Sequence[Mapping[str, Any]],
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the figures of a check, beside those of other selections.
 
-    >>> distinguishes_classes({"rank_correlation": 0.1})
-    True
+    >>> row = {"meaning": "share kept", "annealcam": 0.5, "gradcam": None, "random": 0.25,
+    ...        "random_low": 0.0, "random_high": 0.5, "better": "higher", "verdict": None}
+    >>> figures_table([row])[1]
+    [['share kept', 'higher', '0.50', '–', '0.25 [0.00, 0.50]', 'none']]
     """
-    return row["rank_correlation"] is None or row["rank_correlation"] <= ALIKE
+    header = ["figure", "better if", "this explanation", "Grad-CAM", "random selections", "verdict"]
+    return header, [
+        [
+            str(row["meaning"]),
+            str(row["better"]),
+            _two_digits(row["annealcam"]),
+            _two_digits(row["gradcam"]),
+            _spread(row),
+            row["verdict"] or "none",
+        ]
+        for row in figures
+    ]
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    if row["random"] is None:
+        return "–"
+    low, high = _two_digits(row["random_low"]), _two_digits(row["random_high"])
+    return f"{_two_digits(row['random'])} [{low}, {high}]"
+
+
+def _two_digits(value: float | None) -> str:
+    return "–" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no -0.00
 
 
 def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
