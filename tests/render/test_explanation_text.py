@@ -108,9 +108,16 @@ def test_the_cost_of_the_limit(e):
     assert e.provenance["left_out"] > 0
     same = changed(e, best_selected=e.selected.tolist())
     assert "the limit of 8 candidates costs nothing" in cut_sentence(same)
-    better = changed(e, best_selected=[0], best_fidelity=0.9876, best_residual=0.0123)
+    better = changed(
+        e, best_selected=[0], best_fidelity=0.9876, best_residual=0.0123, loss=0.0345,
+        best_proved=True, gap=0.0,
+    )  # fmt: skip
     assert "fidelity 0.988 and residual 0.012; this one, among 8" in cut_sentence(better)
     assert f"has {e.fidelity:.3f} and {e.provenance['residual']:.3f}" in cut_sentence(better)
+    assert cut_sentence(better).endswith("(energy higher by 3.45%).")
+    unproved = cut_sentence(changed(better, best_proved=False, gap=0.0012))
+    assert "the best selection found has" in unproved
+    assert unproved.endswith("can have an energy lower by more than 0.12%.")
     assert cut_sentence(changed(e, left_out=0)) == ""
 
 

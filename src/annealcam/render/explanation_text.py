@@ -178,12 +178,20 @@ def cut_sentence(e: Explanation) -> str:
     p = e.provenance
     if not is_evidence(e) or not p["left_out"]:
         return ""
-    start = f"Among all {p['candidates_in_all']} maps, the best selection found"
+    found = "" if p["best_proved"] else " found"
+    start = f"Among all {p['candidates_in_all']} maps, the best selection{found}"
     if sorted(p["best_selected"]) == sorted(e.selected.tolist()):
-        return f"{start} is this one: the limit of {e.problem.d} candidates costs nothing."
-    best = f"fidelity {p['best_fidelity']:.3f} and residual {p['best_residual']:.3f}"
-    own = f"{e.fidelity:.3f} and {p['residual']:.3f}"
-    return f"{start} has {best}; this one, among {e.problem.d} candidates, has {own}."
+        text = f"{start} is this one: the limit of {e.problem.d} candidates costs nothing."
+    else:
+        best = f"fidelity {p['best_fidelity']:.3f} and residual {p['best_residual']:.3f}"
+        own = f"{e.fidelity:.3f} and {p['residual']:.3f}"
+        text = (
+            f"{start} has {best}; this one, among {e.problem.d} candidates, has {own} (energy "
+            f"higher by {p['loss']:.2%})."
+        )
+    if p["best_proved"]:
+        return text
+    return f"{text} No selection of them can have an energy lower by more than {p['gap']:.2%}."
 
 
 def selection_summary(e: Explanation) -> str:
@@ -207,14 +215,15 @@ def _candidates(e: Explanation) -> str:
     p = e.provenance
     dead = f"{p['dead']} maps are dead."
     if is_evidence(e):
+        verb = "draw" if p["beta"] == 0 else "draw or carry"
         text = (
-            f"{p['candidates_in_all']} of {p['channels']} maps draw 0.1 % of the evidence or more; "
-            f"{dead}"
+            f"{p['candidates_in_all']} of {p['channels']} maps {verb} 0.1 % of the evidence or "
+            f"more; {dead}"
         )
         if p["dust"]:
-            text += f" {p['dust']} other maps of positive alignment draw less and are left aside."
+            text += f" {p['dust']} other maps {verb} less and are left aside."
         if p["left_out"]:
-            text += f" The {e.problem.d} most aligned maps are candidates."
+            text += f" The {e.problem.d} most promising maps are candidates."
         return text
     text = (
         f"{p['candidates_in_all']} of {p['channels']} maps are alive and have positive importance "

@@ -16,8 +16,8 @@ from annealcam._internal.text import chance, number
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.attribution.cam import BESIDE
+from annealcam.attribution.record import DOUBTFUL_FIDELITY
 from annealcam.explanation import CORE, CORE_OF_EVIDENCE, DOUBTFUL_SHARE, Explanation
-from annealcam.pipeline import DOUBTFUL_FIDELITY
 from annealcam.qubo.problem import abs_cosine
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.explanation_text import (
@@ -188,7 +188,8 @@ def tiles(
 def _fidelity_tiles(e: Explanation) -> list[Tile]:
     if e.fidelity is None or not len(e.selected):
         return []
-    doubt = is_evidence(e) and e.fidelity < DOUBTFUL_FIDELITY
+    draws = is_evidence(e) and e.provenance["beta"] == 0
+    doubt = draws and e.fidelity < DOUBTFUL_FIDELITY
     label = "fidelity: how closely these maps draw the evidence of all maps"
     return [Tile(f"{e.fidelity:.2f}", label, "#map", doubt)]
 

@@ -58,34 +58,13 @@ def figures_table(
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the figures of a check, beside those of other selections.
 
-    >>> row = {"meaning": "share kept", "annealcam": 0.5, "gradcam": None, "random": 0.25,
-    ...        "random_low": 0.0, "random_high": 0.5, "better": "higher", "verdict": None}
+    >>> row = {"meaning": "share kept", "better": "higher",
+    ...        "cells": ["kept", "0.50", "0.30", "0.25 [0.00, 0.50]", "no verdict"]}
     >>> figures_table([row])[1]
-    [['share kept', 'higher', '0.50', '–', '0.25 [0.00, 0.50]', 'none']]
+    [['share kept', 'higher', '0.50', '0.30', '0.25 [0.00, 0.50]', 'no verdict']]
     """
-    header = ["figure", "better if", "this explanation", "Grad-CAM", "random selections", "verdict"]
-    return header, [
-        [
-            str(row["meaning"]),
-            str(row["better"]),
-            _two_digits(row["annealcam"]),
-            _two_digits(row["gradcam"]),
-            _spread(row),
-            row["verdict"] or "none",
-        ]
-        for row in figures
-    ]
-
-
-def _spread(row: Mapping[str, Any]) -> str:
-    if row["random"] is None:
-        return "–"
-    low, high = _two_digits(row["random_low"]), _two_digits(row["random_high"])
-    return f"{_two_digits(row['random'])} [{low}, {high}]"
-
-
-def _two_digits(value: float | None) -> str:
-    return "–" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no -0.00
+    header = ["figure", "better if", "annealcam", "Grad-CAM", "random selections", "verdict"]
+    return header, [[row["meaning"], row["better"], *row["cells"][1:]] for row in figures]
 
 
 def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
