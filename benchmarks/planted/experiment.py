@@ -136,7 +136,7 @@ def flat(row: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
                       f"{kind}_high:{method}": high}  # fmt: skip
     for rule in RULES:
         selected = row["selections"][rule]
-        cells |= {f"{key}:{rule}": selected[key] for key in ("with", "without")}
+        cells |= {f"{key}:{rule}": selected[key] for key in ("with", "without", "due")}
         cells |= {f"on_patch_{k}:{rule}": share for k, share in selected["on_patch"].items()}
     cells |= {f"{key}:network": value for key, value in row["selections"]["network"].items()}
     for score, methods in row["places"].items():

@@ -5,6 +5,8 @@ most, on the mean over the class's test photos, when the patch is stamped on the
 
     argmax_a mean_i (sum_jk g_a(x_i with the patch) - sum_jk g_a(x_i))
 
+A rule that ranks maps by their contribution has an advantage there by construction. So the map of
+which the largest share is due to the patch (`compare`) stands beside it, whatever its contribution.
 All rules select five maps of every photo.
 """
 
@@ -35,6 +37,7 @@ from annealcam.pipeline import selected_channels
 from annealcam.settings import resolve
 
 from .patch import stamped
+from .revealed import compare
 from .trial import LAYER, Plan, Trial
 
 SIZE = 5  # maps of a selection
@@ -77,49 +80,67 @@ def compare_selections(
     """Return what each rule selects and draws on the photos of a class, with and without the patch.
 
     For each rule: `with` and `without`, the share of the photos with and without the patch for
-    which the map that the patch raises most is selected; and `on_patch`, for each of `DRAWN`, the
-    mean share of the map of the selection on the patch. The entry `network` holds the number of
-    that map, the logit that the patch adds through it and through all maps, the share of maps that
-    are not zero, and the share of the photos for which the default draws the evidence.
+    which the map that the patch raises most is selected; `due`, the share of those with the patch
+    for which the map with the largest share due to the patch is selected; and `on_patch`, for each
+    of `DRAWN`, the mean share of the map of the selection on the patch. The entry `network` holds
+    the numbers of these two maps, the logit that the patch adds through the first and through all
+    maps, the share of maps that are not zero, the share of the photos for which the default draws
+    the evidence, and the median incoherence.
     """
-    photos = draw_per_class(test, plan.photos_per_class)
-    photos = photos.subset(np.flatnonzero(photos.labels == label))
-    model, preprocess, classes = load_checkpoint(str(trial.file))
-    layer = NetworkLayer(model, LAYER, preprocess, classes, trial.file.stem, plan.maps)
-    clean, marked = (
-        layer.capture(
-            layer.inputs([each.open(i) for i in range(len(each))]), label, integrated=True
-        )
-        for each in (photos, stamped(photos, trial.patch).photos)
-    )
-    rise = _contributions(marked).mean(axis=0) - _contributions(clean).mean(axis=0)
-    raised = int(rise.argmax())
+    clean, marked = _captured(test, trial, label, plan)
+    facts = _network(clean, marked)
+    due = int(compare(trial.clean, trial.stamped, label).due.argmax())
     coverage = trial.stamped.coverage[trial.stamped.labels == label]
-    heads = [
-        Head.of(g, drawn)
-        for g, drawn in zip(marked.path_gradients, marked.contribution_maps, strict=True)
-    ]
-    result: dict[str, dict[str, Any]] = {
-        "network": {
-            "raised": raised,
-            "rise": float(rise[raised]),
-            "rise_of_all": float(rise.sum()),
-            "alive": float(marked.activations.flatten(2).any(dim=2).float().mean()),
-            "draws": float(np.mean([head.draws for head in heads])),
-            "incoherence": float(np.median([head.incoherence for head in heads])),
-        }
-    }
+    result: dict[str, dict[str, Any]] = {"network": facts | {"most_due": due}}
     for name, rule in RULES.items():
         selected = rule(marked)
         result[name] = {
-            "with": float(selected[:, raised].mean()),
-            "without": float(rule(clean)[:, raised].mean()),
+            "with": float(selected[:, facts["raised"]].mean()),
+            "without": float(rule(clean)[:, facts["raised"]].mean()),
+            "due": float(selected[:, due].mean()),
             "on_patch": {
-                drawn: float(np.nanmean(share_inside(maps, coverage)))
+                drawn: _finite_mean(share_inside(maps, coverage))
                 for drawn, maps in _maps(marked, selected).items()
             },
         }
     return result
+
+
+def _captured(test: LabelledSet, trial: Trial, label: int, plan: Plan) -> tuple[Capture, Capture]:
+    """Return the capture of the class's photos without and with the patch."""
+    photos = draw_per_class(test, plan.photos_per_class)
+    photos = photos.subset(np.flatnonzero(photos.labels == label))
+    model, preprocess, classes = load_checkpoint(str(trial.file))
+    layer = NetworkLayer(model, LAYER, preprocess, classes, trial.file.stem, plan.maps)
+
+    def capture(shown: LabelledSet) -> Capture:
+        images = layer.inputs([shown.open(i) for i in range(len(shown))])
+        return layer.capture(images, label, integrated=True)
+
+    return capture(photos), capture(stamped(photos, trial.patch).photos)
+
+
+def _network(clean: Capture, marked: Capture) -> dict[str, Any]:
+    """Return facts about the network: see the entry `network` of `compare_selections`."""
+    rise = _contributions(marked).mean(axis=0) - _contributions(clean).mean(axis=0)
+    heads = [
+        Head.of(g, drawn)
+        for g, drawn in zip(marked.path_gradients, marked.contribution_maps, strict=True)
+    ]
+    return {
+        "raised": int(rise.argmax()),
+        "rise": float(rise.max()),
+        "rise_of_all": float(rise.sum()),
+        "alive": float(marked.activations.flatten(2).any(dim=2).float().mean()),
+        "draws": float(np.mean([head.draws for head in heads])),
+        "incoherence": float(np.median([head.incoherence for head in heads])),
+    }
+
+
+def _finite_mean(values: Float[Array, " n"]) -> float:
+    """Return the mean over the maps that are not zero; NaN if all are."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def _contributions(captured: Capture) -> Float[Array, "n maps"]:
@@ -153,20 +174,21 @@ def selection_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """
     yield (
         "| selection of 5 | networks in which it is found | photos with the patch | without | "
-        "share of the map on the patch: contributions | alpha |"
+        "most due to it, with the patch | share of the map on the patch: contributions | alpha |"
     )
-    yield f"|{6 * '---|'}"
+    yield f"|{7 * '---|'}"
     for name in RULES:
         of_rule = [row["selections"][name] for row in rows]
         shares = [each["with"] for each in of_rule]
         cells = [
             _mean(shares),
             _mean([each["without"] for each in of_rule]),
+            _mean([each["due"] for each in of_rule]),
             *(_mean([each["on_patch"][drawn] for each in of_rule], 3) for drawn in DRAWN),
         ]
         found = _count(sum(share >= FOUND for share in shares), len(shares))
         if name == ALL:
-            found, cells[:2] = "-", ["-", "-"]
+            found, cells[:3] = "-", ["-", "-", "-"]
         yield f"| {name} | {found} | {' | '.join(cells)} |"
     drawn = np.mean([row["selections"]["network"]["draws"] for row in rows])
     alive = np.mean([row["selections"]["network"]["alive"] * row["maps"] for row in rows])
