@@ -156,6 +156,33 @@ def test_methods_that_run_the_network_run_the_random_classifier(photos, network,
     assert (np.array(expected) < 0.99).any()
 
 
+def test_a_random_selection_keeps_its_maps_for_another_class(photos, network):
+    how, metrics = resolve(sampler="exact", cardinality=3), ["sensitivity", "random_classifier"]
+    found = evaluate(network, photos_in(photos), how, methods=["random"], metrics=metrics, batch=3)
+    _, images, _ = maps_and_images(photos, network, "gradcam")
+    captured = capture(network.model, images, layer="3")
+    chosen = [
+        maps["random"].channels for maps in method_maps(captured, how, ["random"], seeds=range(3))
+    ]
+    weight = network.model[6].weight.detach().double().numpy()
+    drawn = np.random.default_rng(0).standard_normal(weight.shape) * weight.std()
+    f = captured.activations.double().numpy()
+    targets = captured.targets.tolist()
+    second = captured.logits.argsort(dim=1)[:, -2].tolist()
+
+    def maps_of(weights):
+        each = zip(weights, f, chosen, strict=True)
+        return np.stack([np.maximum(np.tensordot(w[c], g[c], 1), 0) for w, g, c in each])
+
+    own = maps_of(weight[targets])
+    for metric, others in (
+        ("sensitivity", weight[second]), ("random_classifier", drawn[targets])
+    ):  # fmt: skip
+        expected = class_sensitivity(own, maps_of(others)).rank_correlation
+        assert np.isfinite(expected).any()
+        assert column(found, "random", metric) == pytest.approx(expected, abs=1e-4, nan_ok=True)
+
+
 def test_fidelity_is_the_cosine_with_the_evidence(photos, network):
     how, options = resolve(sampler="exact"), {"metrics": ["fidelity"]}
     methods = ["hirescam", "annealcam", "gaussian"]

@@ -26,6 +26,7 @@ from annealcam.evaluation.methods import (
     METHODS,
     RENAMED,
     MethodMap,
+    map_of,
     method_maps,
 )
 from annealcam.evaluation.scores import (
@@ -288,7 +289,18 @@ def _score(
         images=batch.images,
     )  # fmt: skip
     results = draw(captured)
-    other_results, random_results = _other_results(network, batch, settings, against, metrics, draw)
+
+    def drawn_again(captured: Capture) -> list[dict[str, MethodMap]]:
+        """Return the results of another capture; a random selection keeps its maps."""
+        others = draw(captured)
+        for i, maps in enumerate(others):
+            if "random" in maps and (same := results[i]["random"].channels) is not None:
+                maps["random"] = MethodMap(map_of(captured, i, same, settings), same)
+        return others
+
+    other_results, random_results = _other_results(
+        network, batch, settings, against, metrics, drawn_again
+    )
     other_results, random_results = other_results or results, random_results or results
     evidence = captured.contribution_maps.sum(dim=1).cpu().numpy()
     images = batch.images.to(captured.logits.device)
