@@ -6,15 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from annealcam.errors import ArgumentError
 from annealcam.models.loaded import LoadedModel
 from benchmarks.evidence.__main__ import stored, without_nan
 from benchmarks.evidence.measure import own_cell
 from benchmarks.evidence.methods import Photo, maps_of_methods, top
-from benchmarks.evidence.networks import Subject, grids_of
+from benchmarks.evidence.networks import Subject, grids_of, open_network
 from benchmarks.evidence.report import report
-from benchmarks.second_family import SIDE, STORED, random_crops
+from benchmarks.second_family import SIDE, STORED, random_crops, train
 
 
 def subject(logits: torch.Tensor, folders: list[str]) -> Subject:
@@ -132,3 +133,27 @@ def test_random_crops_are_mirrored_rectangles():
     assert area.max() <= 1 + 1e-2
     assert ratio.max() <= 4 / 3 + 1e-2
     assert crops.abs().max() <= 1
+
+
+def test_training_continues_to_the_same_bits_and_refuses_another_plan(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.second_family.BATCH", 4)
+    pixels = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+    labels = torch.tensor([0, 1] * 4)
+    whole = train(pixels, labels, tmp_path / "a.pt", 2, 0).state_dict()
+    monkeypatch.setattr("builtins.print", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(pixels, labels, tmp_path / "b.pt", 2, 0)
+    monkeypatch.undo()
+    monkeypatch.setattr("benchmarks.second_family.BATCH", 4)
+    with pytest.raises(ArgumentError, match="delete the file"):
+        train(pixels, labels, tmp_path / "b.pt", 3, 0)
+    again = train(pixels, labels, tmp_path / "b.pt", 2, 0).state_dict()
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    file = tmp_path / "resnet18.safetensors"
+    save_file({name: value.contiguous() for name, value in whole.items()}, file)
+    read = open_network(str(file)).model.state_dict()
+    assert all(torch.equal(whole[name], read[name]) for name in whole)
+
+
+def interrupted(*_values, **_options):
+    raise KeyboardInterrupt
