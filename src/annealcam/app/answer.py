@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from annealcam._internal.heatmaps import overlay
+from annealcam._internal.heatmaps import overlay, signed_overlay
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
@@ -37,7 +37,10 @@ def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str
         package=PACKAGE,
         name=e.class_name,
         headline=headline(e),
-        panels=[photo_panel(photo), explanation_panel(photo, e), *baseline_panels(photo, e)],
+        panels=[
+            photo_panel(photo), explanation_panel(photo, e), evidence_panel(photo, e),
+            *baseline_panels(photo, e),
+        ],
         facts=facts(e),
         warnings=e.provenance["warnings"],
         maps=[card(photo, e, int(channel), responses) for channel in e.selected],
@@ -71,7 +74,9 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
         ("sampler", e.selection.sampler),
         *annealing,
         ("logit", f"{e.logits[e.target]:.3g}"),
+        ("fidelity", "unknown" if e.fidelity is None else f"{e.fidelity:.2f}"),
         ("share of positive contributions", f"{e.carried_share:.0%}"),
+        ("sure maps", f"{len(e.core)} of {len(e.selected)}"),
         ("candidates", f"{e.problem.d} of {e.provenance['candidates_in_all']}"),
     ]
 
@@ -99,6 +104,8 @@ def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses)
         "importance": number(float(e.importance[channel])),
         "contribution": f"{e.contribution[channel]:+.3g}{share}",
         "cosine": f"{e.largest_cosines[i]:.2f}",
+        "sure": channel in e.core,
+        "stand_in": e.stand_ins.get(channel, (None,))[0],
         "response": responses.get(channel),
     }
 
@@ -144,6 +151,19 @@ def explanation_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
     uri = _overlay_uri(e.map, photo.view)
     alt = f"Evidence for {e.class_name} in the {len(e.selected)} selected maps"
     return Panel("annealcam", f"{len(e.selected)} maps", "annealcam", uri, alt)
+
+
+def evidence_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
+    """Return the evidence of all feature maps, for and against the class."""
+
+    def draw() -> str:
+        evidence = e.map if e.evidence is None else e.evidence
+        picture = signed_overlay(evidence, photo.view, strength=STRENGTH)
+        return picture_uri(picture, quality=QUALITY)
+
+    uri = _stored(photo, "evidence", draw)
+    alt = f"Evidence for and against {e.class_name} in all maps"
+    return Panel("Evidence", "+ orange, − blue", "evidence", uri, alt)
 
 
 def baseline_panels(photo: OpenedPhoto, e: Explanation) -> list[Panel]:
