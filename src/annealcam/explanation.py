@@ -42,7 +42,7 @@ DOUBTFUL_SHARE = 0.1  # of the positive contributions: a result that carries les
 class Explanation:
     """One prediction, explained by a few feature maps of one layer. Arrays are read-only.
 
-    Notebooks show the map over the image, the selected maps and one line of facts.
+    Notebooks show the map and the evidence over the image, the selected maps and one line of facts.
 
     Attributes:
         map: raw explanation map (h, w) at the layer's resolution, in logit units per pixel.

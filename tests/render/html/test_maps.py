@@ -97,7 +97,7 @@ def test_signed_pictures_have_two_colours_and_the_opacity_of_the_size():
     values = np.round(127 + 127 * signed_heatmap(RAW, (70, 50))) - 127
     assert np.array_equal(pixels[values > 0][:, :3], np.tile(POSITIVE, ((values > 0).sum(), 1)))
     assert np.array_equal(pixels[values < 0][:, :3], np.tile(NEGATIVE, ((values < 0).sum(), 1)))
-    assert np.allclose(pixels[..., 3], 255 * np.abs(values / 127) ** 0.6, atol=0.51)
+    assert np.allclose(pixels[..., 3], 255 * np.abs(values / 127) ** 0.8, atol=0.51)
     assert not pixels[values == 0][:, 3].any()
     assert decoded(signed_uri(RAW, 5 / 7)).size == (round(SIDE * 5 / 7), SIDE)
 
