@@ -162,7 +162,8 @@ class Explanation:
     def logit_shares(self) -> Float[Array, " k"]:
         """The contribution of each selected map as a share of the class logit.
 
-        It is infinite or NaN where the logit is zero, and without meaning where it is negative.
+        It is infinite or NaN where the logit is zero, and without meaning where it is negative or
+        where a lead over other classes is explained.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.contribution[self.selected] / self.logits[self.target]
@@ -310,6 +311,7 @@ class Explanation:
             strict=True,
         )  # fmt: skip
         core, replaced = set(self.core.tolist()), self.stand_ins
+        of_logit = self.provenance.get("against") is None
         return {
             "format": FORMAT,
             "target": {
@@ -324,7 +326,7 @@ class Explanation:
                     "importance": float(self.importance[channel]),
                     "alpha": float(self.alpha[channel]),
                     "contribution": float(self.contribution[channel]),
-                    "logit_share": float(share) if np.isfinite(share) else None,
+                    "logit_share": float(share) if of_logit and np.isfinite(share) else None,
                     "largest_cosine": float(cosine),
                     "inclusion": float(included),
                     "core": int(channel) in core,

@@ -98,10 +98,14 @@ def test_the_objective_and_its_reason(network, images, beta):
 
 
 def test_the_size_follows_from_the_fidelity(e):
-    p = e.provenance
-    assert f"reaches a fidelity of {p['fidelity']:g}" in objective_sentence(e)
+    p, reached = e.provenance, changed(e, best_fidelity=0.97)
+    assert len(e.selected) > 1
+    found = objective_sentence(reached)
+    assert f"No selection found of fewer maps reaches a fidelity of {p['fidelity']:g}." in found
+    one = replace(reached, selected=e.selected[:1], selected_maps=e.selected_maps[:1])
+    assert f"One map is enough for a fidelity of {p['fidelity']:g}." in objective_sentence(one)
     out_of_reach = objective_sentence(changed(e, best_fidelity=0.5))
-    assert f"No selection of up to {len(e.selected)} maps reaches" in out_of_reach
+    assert f"No selection found of up to {len(e.selected)} maps reaches" in out_of_reach
 
 
 def test_the_cost_of_the_limit(e):

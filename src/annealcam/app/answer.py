@@ -38,7 +38,9 @@ def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str
         name=e.class_name,
         headline=headline(e),
         panels=[
-            photo_panel(photo), explanation_panel(photo, e), evidence_panel(photo, e),
+            photo_panel(photo),
+            explanation_panel(photo, e),
+            evidence_panel(photo, e),
             *baseline_panels(photo, e),
         ],
         facts=facts(e),

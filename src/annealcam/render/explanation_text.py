@@ -207,8 +207,10 @@ def _size(e: Explanation) -> str:
     if p["cardinality"] is not None:
         return f"The number of maps, {k}, was given."
     if p["best_fidelity"] >= p["fidelity"]:
-        return f"{k} is the smallest number of maps that reaches a fidelity of {p['fidelity']:g}."
-    return f"No selection of up to {k} maps reaches a fidelity of {p['fidelity']:g}."
+        if k == 1:
+            return f"One map is enough for a fidelity of {p['fidelity']:g}."
+        return f"No selection found of fewer maps reaches a fidelity of {p['fidelity']:g}."
+    return f"No selection found of up to {k} maps reaches a fidelity of {p['fidelity']:g}."
 
 
 def _candidates(e: Explanation) -> str:

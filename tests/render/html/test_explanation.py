@@ -113,7 +113,8 @@ def test_the_evidence_the_fidelity_and_the_stand_ins_are_on_the_page(images, tmp
     evidence = next(a for a in page.all("img") if a["alt"].startswith("Map of Evidence"))
     assert evidence["src"] == signed_uri(e.evidence, e.view.shape[1] / e.view.shape[0])
     assert "redundancy" not in words
-    assert "What would change the prediction?" not in Page(explanation_html(e)).words()
+    assert "This was not searched for this page" not in words
+    assert "This was not searched for this page" in Page(explanation_html(e)).words()
 
 
 @pytest.mark.parametrize(("target", "words"), [(None, "prefers"), (0, "What speaks for")])
@@ -126,6 +127,7 @@ def test_a_contrast_is_in_the_title(network, images, target, words):
     assert f"{e.class_name} and not eel" in text
     assert "lead over eel" in text
     assert "% of the logit" not in text
+    assert {row["logit_share"] for row in e.as_json()["selected"]} == {None}
 
 
 def test_results_of_version_0_1_have_a_page():
