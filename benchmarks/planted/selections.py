@@ -33,7 +33,7 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
 from annealcam.models.load import load_checkpoint
 from annealcam.models.network_layer import NetworkLayer
-from annealcam.pipeline import selected_channels
+from annealcam.pipeline import select_maps, selected_channels
 from annealcam.settings import resolve
 
 from .patch import stamped
@@ -56,6 +56,17 @@ def _solved(captured: Capture, **options: Any) -> Bool[Array, "n maps"]:
     return selected
 
 
+def _formerly(captured: Capture) -> Bool[Array, "n maps"]:
+    """Select by a former default: `relative`, with the importance mean g x mean f."""
+    settings = resolve(sampler="exact", cardinality=SIZE, objective="relative")
+    f, g = captured.activations, captured.gradients
+    weights = g.mean(dim=(-2, -1)) * f.mean(dim=(-2, -1))
+    selected = np.zeros(f.shape[:2], dtype=bool)
+    for row, *each in zip(selected, f, g, weights, strict=True):
+        row[select_maps(*each, settings, fewer=True).channels.cpu().numpy()] = True
+    return selected
+
+
 def _top(captured: Capture, importance: str) -> Bool[Array, "n maps"]:
     weights = captured.importance(importance)
     selected = torch.zeros(weights.shape, dtype=torch.bool, device=weights.device)
@@ -69,6 +80,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({
     "top 5 by contribution": partial(_top, importance="contribution"),
     "top 5 by alpha": partial(_top, importance="gradcam"),
     "relative": partial(_solved, objective="relative"),
+    "relative, mean g x mean f": _formerly,
     "paper": partial(_solved, preset="paper"),
     ALL: lambda captured: np.ones(captured.activations.shape[:2], dtype=bool),
 })  # fmt: skip
