@@ -16,6 +16,7 @@ from annealcam.attribution.cam import BESIDE
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.explanation import carried_share
+from annealcam.qubo.evidence import cosine
 from annealcam.qubo.objectives import FIDELITY
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
@@ -89,6 +90,24 @@ class LayerMaps:
             "redundancy": self._redundancy(channels),
             "carried": carried_share(self.contribution, channels),
         }
+
+    def drawn(self, channels: Int[Array, " k"]) -> Float[Array, "h w"]:
+        """Return what these maps draw: the positive part of the sum of their contribution maps."""
+        return np.maximum(self.contribution_maps[channels].sum(axis=0), 0.0)
+
+    def fidelity(self, channels: Int[Array, " k"]) -> float:
+        """Return the cosine of the sum of these contribution maps with the evidence for the class.
+
+        The evidence is the positive part of the sum of all of them, or all of it where no part is
+        positive; without any, the fidelity is 0.
+        """
+        return cosine(self.contribution_maps[channels].sum(axis=0), self._evidence)
+
+    @cached_property
+    def _evidence(self) -> Float[Array, "h w"]:
+        whole = self.contribution_maps.sum(axis=0)
+        positive = np.maximum(whole, 0.0)
+        return positive if positive.any() else whole
 
     @property
     def _largest(self) -> float:

@@ -260,6 +260,34 @@ class SelectionProblem:
             self.h, self.J, beta=self.beta, cardinality=k, diagonal=self.diagonal
         )
 
+    def centred(self) -> SelectionProblem:
+        """Return a problem that orders selections of k maps alike, with sums of couplings of zero.
+
+        Q'_pq = Q_pq - u_p - u_q,   l'_p = l_p + (k - 1) u_p - v,
+        u_p = (q_p - mean q) / (d - 2) + m / 2,   q_p = sum_q Q_pq
+
+        m is the mean coupling, and v the mean of l_p + (k - 1) u_p. The sum of u_p + u_q over the
+        pairs of a selection is (k - 1) sum_p u_p n_p, so that energies of selections of k maps
+        differ by the constant k v only. Every map's couplings now sum to zero, which needs a much
+        smaller penalty for a cardinality: annealing with a penalty depends on the form of the
+        energy, and in the subspace of k maps it does not.
+
+        Raises:
+            ArgumentError: there is no cardinality.
+
+        >>> p = SelectionProblem([1.0, 0.5, 0.2], np.ones((3, 3)) - np.eye(3), cardinality=2)
+        >>> p.centred().quadratic.sum(axis=0).round(12)
+        array([0., 0., 0.])
+        """
+        k, d = self.cardinality, self.d
+        if k is None:
+            raise ArgumentError("cardinality=None: only a problem with a cardinality is centred")
+        sums, pairs = self.quadratic.sum(axis=1), max(d * (d - 1), 1)
+        u = (sums - sums.mean()) / max(d - 2, 1) + sums.sum() / pairs / 2.0
+        Q, linear = self.quadratic - u[:, None] - u[None, :], self.linear + (k - 1) * u
+        np.fill_diagonal(Q, 0.0)
+        return SelectionProblem(-2.0 * (linear - linear.mean()), 2.0 * Q, beta=0.5, cardinality=k)
+
     def feasible(self, n: Num[Array, "*selections d"]) -> Any:
         """Return whether each selection has the required number of maps."""
         if self.cardinality is None:

@@ -4,6 +4,7 @@ from .config import (
     Annealing as Annealing,
     Baselines as Baselines,
     Data as Data,
+    Evidence as Evidence,
     Network as Network,
     Problem as Problem,
     Statistics as Statistics,

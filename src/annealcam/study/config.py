@@ -1,4 +1,4 @@
-"""The configuration of a study: data, networks, problem, annealing, baselines and statistics."""
+"""The configuration of a study: data, networks, problem, annealing, selectors and statistics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from typing import Any
 
 from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError, suggest
-from annealcam.settings import PAPER, Settings, resolve
+from annealcam.settings import GRADIENTS, PAPER, Settings, resolve
 
 PRESETS = ("digits", "imagenet-layer", "paper", "paper-imagenette")
 IMAGE_CHOICES = ("correct", "all")
 EXPLAINED_CLASSES = ("predicted", "label")
+_WITHOUT_EFFECT = {
+    "cardinality": 0, "fidelity": Settings.fidelity, "gradients": PAPER["gradients"],
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,32 @@ class Network:
 
 @dataclass(frozen=True)
 class Problem:
-    """The weights of the maps, and the class that is explained: the predicted one or the label."""
+    """The weights of the maps, and the class that is explained: the predicted one or the label.
 
-    importance: str = PAPER["importance"]
+    Omitted values are the paper's. With the objective `evidence` they are those of
+    `annealcam.explain`: alignment, integrated gradients, and the beta that suits the head.
+    `cardinality` 0 leaves the number of maps to the energy, or to the fidelity.
+    """
+
+    importance: str = ""
     objective: str = PAPER["objective"]
-    beta: float = PAPER["beta"]
+    beta: float | None = None
     max_qubits: int = 20
     explain: str = "predicted"
+    cardinality: int = 0
+    fidelity: float = Settings.fidelity
+    gradients: str = ""
+
+    def __post_init__(self) -> None:
+        evidence = self.objective == "evidence"
+        defaults = {
+            "importance": "alignment" if evidence else PAPER["importance"],
+            "gradients": "integrated" if evidence else PAPER["gradients"],
+        }
+        for name, value in defaults.items():
+            object.__setattr__(self, name, getattr(self, name) or value)
+        if self.beta is None and not evidence:
+            object.__setattr__(self, "beta", PAPER["beta"])
 
     def settings(self) -> Settings:
         """Return the settings of `annealcam.explain` that weigh and select maps in the same way.
@@ -69,8 +91,10 @@ class Problem:
         20
         """
         return resolve(
-            "paper", importance=self.importance, objective=self.objective, beta=self.beta,
-            max_qubits=self.max_qubits,
+            None if self.objective == "evidence" else "paper", importance=self.importance,
+            objective=self.objective, beta=self.beta, max_qubits=self.max_qubits,
+            cardinality=self.cardinality or None, fidelity=self.fidelity,
+            gradients=self.gradients,
         )  # fmt: skip
 
 
@@ -103,6 +127,31 @@ class Baselines:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Selectors by evidence beside the study's own, and the annealing of their problems.
+
+    Attributes:
+        enabled: whether they are part of the study.
+        cardinalities: numbers k of maps they select; none: the sizes of the baselines.
+        candidates: sizes of the annealed problems; the other selectors use the largest.
+        beta: 0 draws the evidence, 1 takes the maps of largest contribution.
+        gradients: `integrated` or `plain`; see `annealcam.explain`.
+        penalties: strengths of the penalty that replaces the subspace of k maps, as multiples of
+            the sufficient one; none: no such run.
+        grids: pairs of photos for each pair of classes, whose maps are scored by grid pointing;
+            as many photos of each class are explained with a random classifier.
+    """
+
+    enabled: bool = False
+    cardinalities: tuple[int, ...] = ()
+    candidates: tuple[int, ...] = (8, 10, 12, 14)
+    beta: float = 0.0
+    gradients: str = "integrated"
+    penalties: tuple[float, ...] = (0.1, 0.2, 0.5, 1.0, 2.0)
+    grids: int = 0
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Resamples of the bootstrap, and permutations of the null distribution."""
 
@@ -128,6 +177,7 @@ class Study:
     problem: Problem = field(default_factory=Problem)
     annealing: Annealing = field(default_factory=Annealing)
     baselines: Baselines = field(default_factory=Baselines)
+    evidence: Evidence = field(default_factory=Evidence)
     statistics: Statistics = field(default_factory=Statistics)
 
     def __post_init__(self) -> None:
@@ -146,12 +196,27 @@ class Study:
         """Return plain values, as TOML and JSON hold them."""
         return _plain(self)
 
+    @property
+    def evidence_sizes(self) -> tuple[int, ...]:
+        """The numbers k of maps that are selected by evidence; none if they are not enabled."""
+        sizes = self.evidence.cardinalities or self.baselines.sizes
+        return sizes if self.evidence.enabled else ()
+
     def identity(self) -> dict[str, Any]:
-        """Return the values that decide the bits of the table: all but paths and statistics."""
+        """Return the values that decide the bits of the table: all but paths and statistics.
+
+        Options that earlier versions lacked are left out where they have no effect, so that the
+        runs of those versions can be resumed.
+        """
         values = self.as_dict()
         for name in ("root", "download"):
             del values["data"][name]
         del values["statistics"]
+        if not self.evidence.enabled:
+            del values["evidence"]
+        for name, without_effect in _WITHOUT_EFFECT.items():
+            if values["problem"][name] == without_effect:
+                del values["problem"][name]
         return values
 
 
@@ -254,6 +319,10 @@ def _checked(key: str, value: Any, form: str) -> Any:
 
 
 def _scalar(key: str, value: Any, form: str, before: str = "") -> Any:
+    if form.endswith(" | None"):
+        if value is None:
+            return None
+        form = form.removesuffix(" | None")
     kind, description = _SCALARS[form]
     if form == "float" and type(value) is int:
         return float(value)
@@ -279,30 +348,43 @@ def _check_names(study: Study) -> None:
     one_of("problem.objective", study.problem.objective, OBJECTIVES)
     one_of("problem.importance", study.problem.importance, IMPORTANCES)
     one_of("problem.explain", study.problem.explain, EXPLAINED_CLASSES)
+    for key in ("problem.gradients", "evidence.gradients"):
+        one_of(key, _value(study, key), GRADIENTS)
     one_of("annealing.schedule", study.annealing.schedule, SCHEDULES)
 
 
 def _check_ranges(study: Study) -> None:
     from annealcam.samplers.annealing import MAX_QUBITS
 
-    for key in ("seed", "data.per_class", "annealing.shots", "baselines.random_draws"):
+    for key in ("seed", "data.per_class", "annealing.shots", "baselines.random_draws",
+                "problem.cardinality", "evidence.grids"):  # fmt: skip
         whole(key, _value(study, key))
     for key in ("shard", "network.batch", "network.epochs", "statistics.bootstrap",
                 "statistics.permutations"):  # fmt: skip
         whole(key, _value(study, key), least=1)
-    for key in ("network.maps", "baselines.sizes"):
+    for key in ("network.maps", "baselines.sizes", "evidence.cardinalities"):
         for number in _value(study, key):
             whole(key, number, least=1)
-    if not 0 <= study.problem.beta <= 1:
-        raise ArgumentError(f"problem.beta={study.problem.beta}: must lie between 0 and 1")
-    if not 1 <= study.problem.max_qubits <= MAX_QUBITS:
+    for key in ("problem.beta", "evidence.beta"):
+        beta = _value(study, key)
+        if beta is not None and not 0 <= beta <= 1:
+            raise ArgumentError(f"{key}={beta}: must lie between 0 and 1")
+    if not 0 < study.problem.fidelity <= 1:
         raise ArgumentError(
-            f"problem.max_qubits={study.problem.max_qubits}: must lie between 1 and {MAX_QUBITS}; "
-            "every optimum of a study is proved by enumeration"
+            f"problem.fidelity={study.problem.fidelity}: must be above 0, and at most 1"
         )
-    for tau in study.annealing.tau:
-        if not (math.isfinite(tau) and tau > 0):
-            raise ArgumentError(f"annealing.tau={tau}: must be above 0 and finite")
+    limits = [("problem.max_qubits", study.problem.max_qubits)]
+    limits += [("evidence.candidates", limit) for limit in study.evidence.candidates]
+    for key, limit in limits:
+        if not 1 <= limit <= MAX_QUBITS:
+            raise ArgumentError(
+                f"{key}={limit}: must lie between 1 and {MAX_QUBITS}; "
+                "every optimum of a study is proved by enumeration"
+            )
+    for key in ("annealing.tau", "evidence.penalties"):
+        for value in _value(study, key):
+            if not (math.isfinite(value) and value > 0):
+                raise ArgumentError(f"{key}={value}: must be above 0 and finite")
 
 
 def _check_contradictions(study: Study) -> None:
@@ -326,8 +408,20 @@ def _check_contradictions(study: Study) -> None:
         raise ArgumentError(
             "annealing.gaps=true: a gap needs a normalisation; give one, or set gaps to false"
         )
+    evidence = study.evidence
+    if evidence.enabled and not (study.evidence_sizes and evidence.candidates):
+        raise ArgumentError(
+            "evidence.enabled=true: needs evidence.candidates, and evidence.cardinalities or "
+            "baselines.sizes; give the numbers of maps"
+        )
+    if study.problem.objective == "evidence" and study.problem.importance != "alignment":
+        raise ArgumentError(
+            f"problem.importance={study.problem.importance!r}: the evidence objective weighs maps "
+            "by their alignment; omit the importance, or choose another objective"
+        )
     for key in ("network.models", "network.layers", "network.maps", "annealing.tau",
-                "annealing.normalisations", "baselines.sizes"):  # fmt: skip
+                "annealing.normalisations", "baselines.sizes", "evidence.cardinalities",
+                "evidence.candidates", "evidence.penalties"):  # fmt: skip
         values = _value(study, key)
         if len(set(values)) < len(values):
             raise ArgumentError(f"{key}={list(values)}: each value may appear only once")
@@ -339,7 +433,7 @@ def _value(study: Study, key: str) -> Any:
 
 
 _SECTIONS = {
-    s.__name__: s for s in (Data, Network, Problem, Annealing, Baselines, Statistics)
+    s.__name__: s for s in (Data, Network, Problem, Annealing, Baselines, Evidence, Statistics)
 }  # fmt: skip
 _SCALARS: dict[str, tuple[type, str]] = {
     "str": (str, "text"), "bool": (bool, "true or false"), "int": (int, "a whole number"),

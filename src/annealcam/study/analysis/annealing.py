@@ -53,9 +53,9 @@ def annealing_rows(rows: Rows, resamples: int, seed: int) -> dict[str, Iterable[
 
 
 def _with_gap(rows: Rows) -> Rows:
-    """The annealer's rows with a gap: one an image and driver, as no gap depends on tau."""
+    """The annealer's rows with a gap: one a problem and driver, as no gap depends on tau."""
     known = free(rows).where_known("gap")
-    keys = zip(*(known[name] for name in (*_DRIVER, "target", "image")), strict=True)
+    keys = zip(*(known[name] for name in (*_DRIVER, "target", "image", "d")), strict=True)
     first = {key: i for i, key in reversed(list(enumerate(keys)))}
     return known.where(np.array(sorted(first.values()), dtype=np.int64))
 

@@ -16,7 +16,7 @@ from annealcam._internal.types import Array
 from annealcam.metrics import overlap, resampling
 from annealcam.study.analysis.results import schema
 from annealcam.study.analysis.rows import Rows, free, known_mean
-from annealcam.study.table.columns import SELECTORS
+from annealcam.study.table.columns import EVIDENCE_SELECTORS, SELECTORS
 
 _SETTING = ("model", "layer", "selector")
 SCHEMAS = {
@@ -245,7 +245,7 @@ def _main_runs(overlaps: Iterable[Key]) -> Iterator[Key]:
 
 def _by_selector(rows: Rows, *names: str) -> Iterator[tuple[tuple[Any, ...], Rows]]:
     """The groups in the order of the selectors, then ascending."""
-    order = {name: i for i, name in enumerate(SELECTORS)}
+    order = {name: i for i, name in enumerate((*SELECTORS, *EVIDENCE_SELECTORS))}
     groups = list(rows.groups(*names))
     yield from sorted(groups, key=lambda group: order.get(group[0][0], len(order)))
 

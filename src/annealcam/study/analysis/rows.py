@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 QUARTILES = ("least", "q25", "median", "q75", "largest")
-_TEXTS = ("model", "layer", "image", "target", "selector", "normalisation")
+_TEXTS = ("model", "layer", "image", "target", "selector", "normalisation", "constraint")
 _NUMBERS = (
     "draw", "cardinality", "tau", "d", "k", "optimal", "relevance", "redundancy", "carried",
-    "success_probability", "shots", "best_of_shots", "guess", "guess_best", "gap", "gap_s",
-    "final_gap", "gap_interior", "landau_zener_applies", "landau_zener",
+    "fidelity", "success_probability", "shots", "best_of_shots", "guess", "guess_best", "gap",
+    "gap_s", "final_gap", "gap_interior", "landau_zener_applies", "landau_zener",
 )  # fmt: skip
 _LISTS = ("selected", "weights")
 
@@ -35,7 +35,7 @@ class Rows:
     @classmethod
     def from_table(cls, table: pa.Table) -> Rows:
         """Return the columns that the analysis reads, in an order independent of the shards."""
-        order = [(name, "ascending") for name in (*_TEXTS, "tau", "cardinality", "draw")]
+        order = [(name, "ascending") for name in (*_TEXTS, "tau", "cardinality", "draw", "d")]
         table = table.select([*_TEXTS, *_NUMBERS, *_LISTS]).sort_by(order)
         arrays = {name: _objects(table[name].to_pylist()) for name in (*_TEXTS, *_LISTS)}
         return cls(arrays | {name: numbers(table, name) for name in _NUMBERS})

@@ -7,7 +7,7 @@ import pyarrow as pa
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
-from annealcam.study.analysis import annealing, overlap
+from annealcam.study.analysis import annealing, evidence, overlap
 from annealcam.study.analysis.results import results_table
 from annealcam.study.analysis.rows import Rows
 
@@ -19,6 +19,7 @@ def analyse(
     permutations: int,
     seed: int,
     threshold: float = 0.005,
+    checks: pa.Table | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pa.Table]:
     """Return, by name, the tables of results that the figures of a study show.
@@ -32,6 +33,7 @@ def analyse(
         permutations: shuffles of the labels, for the null distribution.
         seed: of both.
         threshold: overlap of two classes below which it counts as zero.
+        checks: rows of `annealcam.study.table.columns.CHECKS_SCHEMA`, if the study has any.
         progress: called with the current step, the number of layers done, and their total.
 
     Raises:
@@ -60,4 +62,9 @@ def analyse(
     tables = {name: results_table(overlap.SCHEMAS[name], some) for name, some in overlaps.items()}
     for name, some in annealing.annealing_rows(rows, bootstrap, seed).items():
         tables[name] = results_table(annealing.SCHEMAS[name], some)
+    for name, some in evidence.evidence_tables(rows, bootstrap, permutations, seed).items():
+        tables[name] = results_table(evidence.SCHEMAS[name], some)
+    if checks is not None:
+        for name, found in evidence.check_tables(checks, bootstrap, seed).items():
+            tables[name] = results_table(evidence.CHECK_SCHEMAS[name], found)
     return tables

@@ -106,6 +106,8 @@ def _explanation(
             network.model, network.preprocess(picture), layer=setting[1],
             target=None if problem.explain == "predicted" else target,
             importance=problem.importance, objective=problem.objective, beta=problem.beta,
-            max_qubits=problem.max_qubits, seed=loaded.study.seed, model_name=setting[0],
-            photo_name=photo, class_names=network.classes, **run,
+            cardinality=problem.cardinality or None, fidelity=problem.fidelity,
+            gradients=problem.gradients, max_qubits=problem.max_qubits,
+            seed=loaded.study.seed, model_name=setting[0], photo_name=photo,
+            class_names=network.classes, **run,
         )  # fmt: skip

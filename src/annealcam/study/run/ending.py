@@ -61,6 +61,7 @@ def _draw(run: Path, manifest: Mapping[str, Any], report: Progress) -> None:
     results = analyse(
         store.read_table(run), bootstrap=statistics.bootstrap,
         permutations=statistics.permutations, seed=manifest["seed"],
+        checks=store.read_checks(run),
     )  # fmt: skip
     report("figures", 1, 2)
     text = summary(results, manifest)

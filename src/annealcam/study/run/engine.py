@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import ArgumentError
 from annealcam.study.config import Study
-from annealcam.study.run import store, worker
+from annealcam.study.run import checks, store, worker
+from annealcam.study.run.checks import Check
 from annealcam.study.run.cluster import task_options, worker_deaths, workers_of
 from annealcam.study.run.ending import finish
 from annealcam.study.run.networks import NetworkCard
@@ -73,7 +75,12 @@ def run_study(
         store.open_run(folder, _identity(study, cards, images.fingerprint()))
         settings = [Setting(card.name, layer) for card in cards for layer in card.layers]
         shards = shards_of(study, settings, class_sizes)
-        explained = _run_shards(client, study, shards, cards, folder, options, report)
+        tasks = _Tasks(client, study, {card.name: card for card in cards}, folder, options)
+        explained = tasks.run(worker.run_shard, shards, store.TABLE, "shards", report)
+        if study.evidence.enabled and study.evidence.grids:
+            found = checks.checks_of(study, settings, store.read_table(folder))
+            make_folder(folder / store.CHECKS)
+            tasks.run(checks.run_check, found, store.CHECKS, "checks", report)
     content = {
         "config": study.as_dict(),
         "seed": study.seed,
@@ -155,36 +162,44 @@ def _identity(study: Study, cards: Sequence[NetworkCard], data: str) -> dict[str
     }
 
 
-def _run_shards(
-    client: Client,
-    study: Study,
-    shards: Sequence[Shard],
-    cards: Sequence[NetworkCard],
-    folder: Path,
-    options: dict[str, Any],
-    report: Progress,
-) -> int:
-    """Run the missing shards and count their images; the first failure stops all."""
-    from distributed import as_completed
+@dataclass(frozen=True)
+class _Tasks:
+    """Workers, and what every task of a study needs."""
 
-    card = {c.name: c for c in cards}
-    run = folder.resolve()
-    missing = [shards[number] for number in store.part_store(run).missing(len(shards))]
-    done, images = len(shards) - len(missing), 0
-    report("shards", done, len(shards))
-    futures = [
-        client.submit(
-            worker.run_shard, study, shard, card[shard.setting.model], str(run), pure=False,
-            **options,
-        )
-        for shard in missing
-    ]  # fmt: skip
-    try:
-        with worker_deaths():
-            for future in as_completed(futures):
-                images += future.result()
-                done += 1
-                report("shards", done, len(shards))
-    finally:
-        client.cancel(futures)
-    return images
+    client: Client
+    study: Study
+    cards: Mapping[str, NetworkCard]
+    folder: Path
+    options: Mapping[str, Any]
+
+    def run(
+        self,
+        work: Callable[..., int],
+        parts: Sequence[Shard] | Sequence[Check],
+        kind: str,
+        step: str,
+        report: Progress,
+    ) -> int:
+        """Run the parts that are missing and count their images; the first failure stops all."""
+        from distributed import as_completed
+
+        run = self.folder.resolve()
+        missing = [parts[number] for number in store.part_store(run, kind).missing(len(parts))]
+        done, images = len(parts) - len(missing), 0
+        report(step, done, len(parts))
+        futures = [
+            self.client.submit(
+                work, self.study, part, self.cards[part.setting.model], str(run), pure=False,
+                **self.options,
+            )
+            for part in missing
+        ]  # fmt: skip
+        try:
+            with worker_deaths():
+                for future in as_completed(futures):
+                    images += future.result()
+                    done += 1
+                    report(step, done, len(parts))
+        finally:
+            self.client.cancel(futures)
+        return images

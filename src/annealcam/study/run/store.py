@@ -13,11 +13,12 @@ from annealcam._internal.files import file_written_aside, make_folder
 from annealcam._internal.resumable import PartStore, read_json, write_json
 from annealcam.errors import OutputError
 from annealcam.study.config import current_names
-from annealcam.study.table.columns import SCHEMA, current_table
+from annealcam.study.table.columns import CHECKS_SCHEMA, SCHEMA, current_table
 
 TABLE, LOG, FIGURES, HEADS, REPORT = "table", "log", "figures", "heads", "report"
+CHECKS = "checks"
 MANIFEST, SUMMARY = "manifest.json", "summary.md"
-OURS = frozenset((TABLE, LOG, FIGURES, HEADS, REPORT, MANIFEST, SUMMARY))
+OURS = frozenset((TABLE, LOG, CHECKS, FIGURES, HEADS, REPORT, MANIFEST, SUMMARY))
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
@@ -48,6 +49,21 @@ def read_table(run: Path) -> pa.Table:
         return pa.concat_tables([current_table(pq.read_table(part)) for part in parts])
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{run}: its table cannot be read ({error})") from error
+
+
+def read_checks(run: Path) -> pa.Table | None:
+    """Return the table of the checks of a run; None where there are none.
+
+    Raises:
+        OutputError: a part of it cannot be read.
+    """
+    parts = sorted((run / CHECKS).glob("part-*.parquet"))
+    if not parts:
+        return None
+    try:
+        return pa.concat_tables([pq.read_table(p, schema=CHECKS_SCHEMA) for p in parts])
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{run}: its checks cannot be read ({error})") from error
 
 
 def read_logs(run: Path) -> list[dict[str, Any]]:
@@ -83,8 +99,8 @@ def write_manifest(run: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def part_store(run: Path, folder: str = TABLE) -> PartStore:
-    """Return the store of the parts of a run: those of its table, or of its log."""
-    suffix = {TABLE: ".parquet", LOG: ".json"}[folder]
+    """Return the store of the parts of a run: those of its table, of its checks, or of its log."""
+    suffix = {TABLE: ".parquet", CHECKS: ".parquet", LOG: ".json"}[folder]
     return PartStore(run, "study", record=MANIFEST, parts=folder, suffix=suffix)
 
 
@@ -108,7 +124,7 @@ def tidy(run: Path) -> None:
     Raises:
         OutputError: one cannot be removed.
     """
-    for folder in (TABLE, LOG):
+    for folder in (TABLE, LOG, CHECKS):
         part_store(run, folder).remove_unfinished()
 
 

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.files import file_written_aside
-from annealcam.attribution.layer_maps import collect_layer_maps
+from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import OutputError
 from annealcam.study.config import Data, Study
 from annealcam.study.run.networks import NetworkCard, card_of, opened
-from annealcam.study.run.shards import Log, Shard
+from annealcam.study.run.shards import Log, Setting, Shard
 from annealcam.study.run.store import LOG, TABLE, table_of, write_part
 from annealcam.study.table.rows import image_rows
 
 if TYPE_CHECKING:
+    from annealcam.attribution.activations import Capture
     from annealcam.models.network_layer import CapturedBatch, NetworkLayer
 
 
@@ -57,7 +58,7 @@ def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int
         raise OutputError(
             f"{folder}: a worker cannot find it; all workers need this folder under the same path"
         )
-    _one_thread()
+    one_thread()
     log = Log(shard.label, shard.setting.model, shard.setting.layer, shard.wanted)
     rows: list[dict[str, Any]] = []
     with log.timing("network"):
@@ -72,7 +73,7 @@ def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int
     return log.used
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
     """Use one core for each worker: two workers on two cores are faster than two threads."""
     import torch
 
@@ -91,25 +92,62 @@ def _network_layer(
     )
 
 
+def network_layer(study: Study, setting: Setting, card: NetworkCard) -> NetworkLayer:
+    """Return a layer of a study's network."""
+    data = study.data
+    return _network_layer(
+        card.model, setting.layer, study.network.device, data.name, data.part, data.root
+    )
+
+
 def _batches(
     study: Study, shard: Shard, card: NetworkCard, log: Log
 ) -> Iterator[CapturedBatch[str]]:
     """Yield captured batches of the shard's photos; unreadable ones are skipped and logged."""
     from annealcam.models.network_layer import capture_batches
 
-    data, network, images = study.data, study.network, photos(study.data)
+    network, images = study.network, photos(study.data)
     indices = shard.images(images.of_class(shard.label).tolist())
     target = card.targets[shard.label]
     return capture_batches(
-        _network_layer(
-            card.model, shard.setting.layer, network.device, data.name, data.part, data.root
-        ),
+        network_layer(study, shard.setting, card),
         ((images.images[index], partial(images.open, index)) for index in indices),
         batch_size=network.batch,
         skip=lambda image, error: log.skipped.append({"image": image, "reason": str(error)}),
         target_of=(lambda _: target) if study.problem.explain == "label" else None,
-        integrated=study.problem.settings().integrated,
+        integrated=integrated(study),
     )
+
+
+def integrated(study: Study) -> bool:
+    """Return whether some selector of a study needs contributions that add up."""
+    by_evidence = study.evidence.enabled and study.evidence.gradients == "integrated"
+    return by_evidence or study.problem.settings().integrated
+
+
+def evidence_maps(study: Study, captured: Capture) -> list[list[LayerMaps]]:
+    """Return the evidence problems of each image of a captured batch.
+
+    There is one for each number k of maps and each number of candidates, those of equal k in
+    ascending order of candidates; images without k candidates have none.
+    """
+    evidence = study.evidence
+    problems: list[list[LayerMaps]] = [[] for _ in captured.activations]
+    if evidence.gradients == "plain":
+        captured = captured.plain()
+    for k in study.evidence_sizes:
+        sizes: list[set[int]] = [set() for _ in problems]
+        for limit in sorted(limit for limit in evidence.candidates if limit >= k):
+            found = collect_layer_maps(
+                captured, importance="alignment", objective="evidence", beta=evidence.beta,
+                limit=limit, cardinality=k, fewer=True,
+            )  # fmt: skip
+            for i, maps in enumerate(found):
+                d = len(maps.candidates)
+                if maps.problem.cardinality == k and d not in sizes[i]:
+                    problems[i].append(maps)
+                    sizes[i].add(d)
+    return problems
 
 
 def _rows_of_batch(
@@ -121,11 +159,13 @@ def _rows_of_batch(
         predicted = captured.logits.argmax(dim=1).tolist()
         probabilities = captured.logits.double().softmax(dim=1).cpu().numpy()
     with log.timing("problem"):
+        own = captured if problem.settings().integrated else captured.plain()
         maps = list(
             collect_layer_maps(
-                captured, importance=problem.importance, **problem.settings().weighing
+                own, importance=problem.importance, fewer=True, **problem.settings().weighing
             )
         )
+        evidence = evidence_maps(study, captured)
     for i, image in enumerate(batch.keys):
         log.looked_at += 1
         log.correct += predicted[i] == label
@@ -144,7 +184,7 @@ def _rows_of_batch(
             "target": card.names[target],
             "probability": float(probabilities[i, target]),
         }
-        yield from image_rows(study, maps[i], facts, log)
+        yield from image_rows(study, maps[i], facts, log, evidence[i])
 
 
 def _write(run: Path, shard: Shard, rows: list[dict[str, Any]], log: Log) -> None:

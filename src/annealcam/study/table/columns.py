@@ -24,6 +24,8 @@ SCHEMA = pa.schema(
         ("cardinality", pa.int32()),  # prescribed k; null: chosen by the selector
         ("tau", pa.float64()),
         ("normalisation", pa.string()),  # of the driver
+        ("constraint", pa.string()),  # of evidence_annealer: how it keeps the cardinality
+        ("strength", pa.float64()),  # of a penalty, in multiples of the sufficient one
         # the problem
         ("channels", pa.int32()),
         ("dead", pa.int32()),
@@ -39,6 +41,7 @@ SCHEMA = pa.schema(
         ("relevance", pa.float64()),  # sum of h over the selected maps
         ("redundancy", pa.float64()),  # mean |cosine| of the selected pairs; null for k < 2
         ("carried", pa.float64()),  # share of the positive contributions to the logit
+        ("fidelity", pa.float64()),  # cosine of the sum of the selected maps with the evidence
         # the annealing, in the annealer's rows
         ("success_probability", pa.float64()),  # F of one shot
         ("success_error", pa.float64()),
@@ -53,10 +56,28 @@ SCHEMA = pa.schema(
         ("gap_interior", pa.bool_()),
         ("landau_zener_applies", pa.bool_()),
         ("landau_zener", pa.float64()),  # F by that formula
-        # the problem's arrays, in the row of the selector `exact` without a cardinality
+        # the problem's arrays, in the row of the selector `exact` without a cardinality, and in
+        # those of `evidence_exact`
+        ("beta", pa.float64()),  # of the energy
         ("candidates", _INTEGERS),
         ("h", _FLOATS),
         ("J", _FLOATS),  # the pairs p < q, row by row
+    ]
+)
+
+# One row for each photo in a grid of two, or alone under a random classifier, and each selector.
+CHECKS_SCHEMA = pa.schema(
+    [
+        ("model", pa.string()),
+        ("layer", pa.string()),
+        ("class", pa.string()),  # explained
+        ("image", pa.string()),
+        ("other", pa.string()),  # class of the photo beside it; null: the photo is alone
+        ("other_image", pa.string()),
+        ("selector", pa.string()),
+        ("cardinality", pa.int32()),  # prescribed k
+        ("pointing", pa.float64()),  # share of the map in the photo's own half
+        ("rank_correlation", pa.float64()),  # with the map under a random classifier
     ]
 )
 
@@ -64,6 +85,7 @@ SELECTORS = (
     "anneal", "exact", "topk_alpha", "topk_contribution", "random", "positive", "gradcam",
     "gradcam++",
 )  # fmt: skip
+EVIDENCE_SELECTORS = ("evidence_exact", "evidence_annealer", "topk_alignment")  # at given k only
 _OLD_COLUMNS = {"convention": "normalisation"}
 _OLD_SELECTORS = {"topk": "topk_alpha", "topk-contribution": "topk_contribution"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +15,8 @@ from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.errors import NumericalError, ProblemTooLargeError
+from annealcam.qubo.energies import weights
+from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.exact import solve_exact
 from annealcam.study.config import Annealing, Study
 from annealcam.study.run.shards import Log
@@ -22,10 +24,23 @@ from annealcam.study.run.shards import Log
 Row: TypeAlias = dict[str, Any]
 
 
-def image_rows(study: Study, maps: LayerMaps, facts: Row, log: Log) -> list[Row]:
+def image_rows(
+    study: Study,
+    maps: LayerMaps,
+    facts: Row,
+    log: Log,
+    evidence: Sequence[LayerMaps] = (),
+) -> list[Row]:
     """Return the rows of an image, each of which begins with `facts`.
 
     Random numbers depend on the study's seed and the image's name only, not on other images.
+
+    Args:
+        study: its options.
+        maps: of the image, with the study's problem.
+        facts: of the image.
+        log: its times are added to.
+        evidence: the evidence problems of the image, as `evidence_rows` takes them.
     """
     facts = facts | {
         "channels": len(maps.maps),
@@ -43,6 +58,8 @@ def image_rows(study: Study, maps: LayerMaps, facts: Row, log: Log) -> list[Row]
         )
     with log.timing("annealing"):
         rows += annealer_rows(maps, study.annealing, seed=shot_seed)
+        (evidence_seed,) = seed.spawn(1)
+        rows += evidence_rows(evidence, study, seed=evidence_seed)
     return [facts | row for row in rows]
 
 
@@ -60,13 +77,40 @@ def selector_rows(
     yield _compared(maps, _row(maps, "positive", maps.positive))
     yield _compared(maps, _weighted(maps, "gradcam", maps.alpha))
     yield _weighted(maps, "gradcam++", maps.weights["gradcam++"]) | {"energy": None}
-    p = maps.problem
     for k in sizes:
         if k <= len(maps.candidates):
-            best = solve_exact(p.with_cardinality(k))
+            best = solve_exact(maps.problem.with_cardinality(k))
             exact = _row(maps, "exact", maps.candidates[best.n.astype(bool)])
             for row in (exact, *_baselines(maps, k, draws, rng)):
                 yield row | {"cardinality": k, "optimal": None}
+
+
+def evidence_rows(
+    problems: Sequence[LayerMaps], study: Study, *, seed: np.random.SeedSequence
+) -> Iterator[Row]:
+    """Yield the rows of the selectors by evidence, for each number k of maps.
+
+    The optimum and the top k by alignment belong to the problem of most candidates; the annealer
+    has rows for every problem that leaves a choice, also with a penalty in place of the subspace
+    of k maps.
+
+    Args:
+        problems: of one image, for each k in turn, and then in ascending order of candidates.
+        study: its options.
+        seed: of the shots.
+    """
+    for i, maps in enumerate(problems):
+        k, d = maps.problem.cardinality, len(maps.candidates)
+        facts = {"cardinality": k, "d": d, "candidates_in_all": maps.candidates_in_all}
+        if i + 1 == len(problems) or problems[i + 1].problem.cardinality != k:
+            optimum = maps.candidates[maps.optimum.n.astype(bool)]
+            best = _row(maps, "evidence_exact", optimum) | {"optimal": True} | _problem(maps)
+            top = _compared(maps, _row(maps, "topk_alignment", maps.top(maps.importance, k or 0)))
+            yield from (facts | best, facts | top)
+        if k is not None and k < d:
+            for row in annealer_rows(maps, study.annealing, seed=seed):
+                yield row | facts | {"selector": "evidence_annealer", "constraint": "subspace"}
+            yield from (facts | row for row in penalty_rows(maps.problem, study))
 
 
 def _baselines(maps: LayerMaps, k: int, draws: int, rng: np.random.Generator) -> Iterator[Row]:
@@ -88,14 +132,17 @@ def _weighted(maps: LayerMaps, selector: str, weight: Float[Array, " maps"]) -> 
 
 
 def _row(maps: LayerMaps, selector: str, channels: Int[Array, " k"]) -> Row:
-    return {"selector": selector, **maps.scores(channels)}
+    return {"selector": selector, **maps.scores(channels), "fidelity": maps.fidelity(channels)}
 
 
 def _compared(maps: LayerMaps, row: Row) -> Row:
-    """The row with `optimal`: whether its energy, if it has one, equals the optimum's."""
-    energy = row["energy"]
-    optimal = None if energy is None else bool(energy <= maps.optimum.energy + maps.problem.tie)
-    return row | {"optimal": optimal}
+    """The row with `optimal`: whether its energy, if it has one, equals the optimum's.
+
+    It is false for a selection of another number of maps than the problem prescribes.
+    """
+    energy, p = row["energy"], maps.problem
+    optimal = None if energy is None else bool(energy <= maps.optimum.energy + p.tie)
+    return row | {"optimal": optimal and p.cardinality in (None, row["k"])}
 
 
 def _problem(maps: LayerMaps) -> Row:
@@ -105,6 +152,7 @@ def _problem(maps: LayerMaps) -> Row:
         "candidates": maps.candidates.tolist(),
         "h": p.h.tolist(),
         "J": p.J[np.triu_indices(p.d, 1)].tolist(),
+        "beta": p.beta,
     }
 
 
@@ -140,8 +188,7 @@ def _annealed(
     n = samples[np.argmin(problem.energy(samples))]
     F, g = result.success_probability, result.multiplicity
     return {
-        "selector": "anneal",
-        **maps.scores(maps.candidates[n.astype(bool)]),
+        **_row(maps, "anneal", maps.candidates[n.astype(bool)]),
         "optimal": bool(problem.energy(n) <= maps.optimum.energy + problem.tie),
         "tau": tau,
         "normalisation": normalisation,
@@ -153,6 +200,50 @@ def _annealed(
         "guess": guess_probability(problem, g, 1),
         "guess_best": guess_probability(problem, g, shots),
     }
+
+
+def penalty_rows(problem: SelectionProblem, study: Study) -> Iterator[Row]:
+    """Yield the annealer's rows with a penalty on all 2^d states, for each driver and run time.
+
+    One row is of the problem as written, and one of its centred form, whose selections of k maps
+    have the same order. Each has the largest F of all strengths.
+    """
+    k, options = problem.cardinality, study.annealing
+    if not study.evidence.penalties:
+        return
+    energies = np.where(weights(problem.d) == k, problem.energies(), np.inf)
+    optimal = energies <= energies.min() + problem.tie
+    forms = {"penalty": problem, "centred penalty": problem.centred()}
+    for normalisation in options.normalisations:
+        for tau in options.tau:
+            run = {"tau": tau, "normalisation": normalisation, "schedule": options.schedule}
+            for constraint, form in forms.items():
+                found = {
+                    strength: anneal(penalised(form, strength), **run).probabilities
+                    for strength in study.evidence.penalties
+                }
+                F = {strength: float(p[optimal].sum()) for strength, p in found.items()}
+                best = max(F, key=F.__getitem__)
+                yield {
+                    "selector": "evidence_annealer", "constraint": constraint, "k": k,
+                    "tau": tau, "normalisation": normalisation, "strength": best,
+                    "success_probability": F[best], "multiplicity": int(optimal.sum()),
+                }  # fmt: skip
+
+
+def penalised(problem: SelectionProblem, strength: float) -> SelectionProblem:
+    """Return a problem of any number of maps, with a penalty on all but k of them.
+
+    E(n) + lambda ((sum n - k)^2 - k^2), where lambda is `strength` times the sufficient penalty.
+
+    >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.2], [0.2, 0.0]], cardinality=1)
+    >>> (penalised(p, 1.0).energies() + p.penalty - p.energies())[[1, 2]].round(12)
+    array([0., 0.])
+    """
+    k, penalty = problem.cardinality or 0, strength * problem.penalty
+    linear = problem.linear + penalty * (1 - 2 * k)
+    pairs = problem.quadratic + 2.0 * penalty * (1.0 - np.eye(problem.d))
+    return SelectionProblem(-2.0 * linear, 2.0 * pairs, beta=0.5)
 
 
 def _gap(maps: LayerMaps, normalisation: str, schedule: str) -> MinimumGap | None:
