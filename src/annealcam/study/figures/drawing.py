@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from annealcam.render.figures.sheets import save
 from annealcam.study.analysis.results import Results, filled, where, write_csv
+from annealcam.study.figures import evidence
 from annealcam.study.figures.gaps import gap_by_d_figure, gap_histogram_figure
 from annealcam.study.figures.overlap import matrices_figure, overlap_by_k_figure, overlap_figure
 from annealcam.study.figures.panels import settings_of, settle, stem
@@ -33,7 +34,16 @@ FIGURES: tuple[tuple[str, Callable[..., Any], str, str | None], ...] = (
     ("success_by_class", success_by_class_figure, "success_by_class", None),
     ("landau_zener", landau_zener_figure, "landau_zener", None),
     ("best_of_shots", best_of_shots_figure, "best_of_shots", None),
-)
+    ("evidence", evidence.fidelity_figure, "evidence", None),
+    ("evidence_overlap_matrix", evidence.evidence_overlap_figure, "evidence_overlap_matrix", None),
+    ("evidence_gap_by_d", evidence.gap_figure, "evidence_gap_by_d", "evidence_gap_summary"),
+    ("evidence_success_by_d", evidence.success_figure, "evidence_success_by_d",
+     "evidence_success_fit"),
+    ("evidence_constraints", evidence.constraints_figure, "evidence_constraints", None),
+    ("pointing", evidence.pointing_figure, "pointing", None),
+    ("pointing_matrix", evidence.pointing_matrix_figure, "pointing_matrix", None),
+    ("random_classifier", evidence.random_classifier_figure, "random_classifier", None),
+)  # fmt: skip
 
 
 def draw(results: Results, folder: Path) -> list[str]:

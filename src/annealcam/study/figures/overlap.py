@@ -166,23 +166,37 @@ def matrices_figure(table: pa.Table) -> Figure:
     return figure
 
 
-def matrix_of(table: pa.Table, classes: list[str]) -> Float[Array, "classes classes"]:
-    """Return the overlaps of one selector as a matrix; NaN where a pair has no row."""
+def matrix_of(
+    table: pa.Table, classes: list[str], value: str = "overlap"
+) -> Float[Array, "classes classes"]:
+    """Return the overlaps of one selector as a matrix; NaN where a pair has no row.
+
+    `value` names another column than the overlap.
+    """
     matrix = np.full((len(classes), len(classes)), np.nan)
     index = {name: i for i, name in enumerate(classes)}
     a, b = ([index[name] for name in table[side].to_pylist()] for side in ("class_a", "class_b"))
-    matrix[a, b] = numbers(table, "overlap")
+    matrix[a, b] = numbers(table, value)
     return matrix
 
 
 def _draw_matrix(axes: Axes, table: pa.Table, classes: list[str]) -> AxesImage:
+    image = draw_matrix(axes, table, classes)
     matrix = matrix_of(table, classes)
-    image = axes.imshow(matrix, vmin=0, vmax=1, cmap="viridis")
     different = matrix[~np.eye(len(classes), dtype=bool)]
     mean = f"mean {np.nanmean(different):.3f}" if np.isfinite(different).any() else "one class"
     row = table.slice(0, 1).to_pylist()[0]
     run = f", τ = {row['tau']:g}, {row['normalisation']}" if row["tau"] is not None else ""
     title_panel(axes, f"{selector_style(row['selector'])[0]}{run}\n{mean}")
+    return image
+
+
+def draw_matrix(
+    axes: Axes, table: pa.Table, classes: list[str], value: str = "overlap"
+) -> AxesImage:
+    """Draw a value of every pair of classes, between 0 and 1, with the names of few classes."""
+    matrix = matrix_of(table, classes, value)
+    image = axes.imshow(matrix, vmin=0, vmax=1, cmap="viridis")
     _name_classes(axes, classes)
     if len(classes) <= MOST_NUMBERED:
         _write_numbers(axes, matrix)

@@ -53,6 +53,9 @@ SELECTOR_STYLES = {
     "positive": ("all positive maps", GREEN, "D"),
     "gradcam": ("Grad-CAM's weights", PURPLE, "v"),
     "gradcam++": ("Grad-CAM++'s weights", BLACK, "*"),
+    "evidence_exact": ("evidence optimum", BLACK, "h"),
+    "evidence_annealer": ("annealer on evidence", PURPLE, "X"),
+    "topk_alignment": ("top-k by alignment", GREEN, "p"),
 }
 
 

@@ -90,9 +90,9 @@ def evidence_rows(
 ) -> Iterator[Row]:
     """Yield the rows of the selectors by evidence, for each number k of maps.
 
-    The optimum and the top k by alignment belong to the problem of most candidates; the annealer
-    has rows for every problem that leaves a choice, also with a penalty in place of the subspace
-    of k maps.
+    The annealer has rows for every problem that leaves a choice. The optimum, the top k by
+    alignment, and the annealer with a penalty in place of the subspace of k maps belong to the
+    problem of most candidates.
 
     Args:
         problems: of one image, for each k in turn, and then in ascending order of candidates.
@@ -102,14 +102,17 @@ def evidence_rows(
     for i, maps in enumerate(problems):
         k, d = maps.problem.cardinality, len(maps.candidates)
         facts = {"cardinality": k, "d": d, "candidates_in_all": maps.candidates_in_all}
-        if i + 1 == len(problems) or problems[i + 1].problem.cardinality != k:
+        largest = i + 1 == len(problems) or problems[i + 1].problem.cardinality != k
+        if largest:
             optimum = maps.candidates[maps.optimum.n.astype(bool)]
             best = _row(maps, "evidence_exact", optimum) | {"optimal": True} | _problem(maps)
             top = _compared(maps, _row(maps, "topk_alignment", maps.top(maps.importance, k or 0)))
             yield from (facts | best, facts | top)
-        if k is not None and k < d:
-            for row in annealer_rows(maps, study.annealing, seed=seed):
-                yield row | facts | {"selector": "evidence_annealer", "constraint": "subspace"}
+        if k is None or k >= d:
+            continue
+        for row in annealer_rows(maps, study.annealing, seed=seed):
+            yield row | facts | {"selector": "evidence_annealer", "constraint": "subspace"}
+        if largest:
             yield from (facts | row for row in penalty_rows(maps.problem, study))
 
 
