@@ -144,10 +144,10 @@ class Evidence:
 
     enabled: bool = False
     cardinalities: tuple[int, ...] = ()
-    candidates: tuple[int, ...] = (8, 10, 12, 14)
+    candidates: tuple[int, ...] = (6, 8, 10, 12)
     beta: float = 0.0
     gradients: str = "integrated"
-    penalties: tuple[float, ...] = (0.1, 0.2, 0.5, 1.0, 2.0)
+    penalties: tuple[float, ...] = (0.1, 0.2, 0.5, 1.0)
     grids: int = 0
 
 

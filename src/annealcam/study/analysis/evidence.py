@@ -25,7 +25,8 @@ _SMALLEST = 1e-15  # success probability below which ratios are not meaningful
 PREFIX = "evidence_"
 SCHEMAS = {
     "evidence": schema(
-        *_OF_SIZE, "images", "fidelity", "low", "high", "carried", "redundancy", k=_K
+        *_OF_SIZE, "images", "fidelity", "low", "high", "optimum_minus", "optimum_minus_low",
+        "optimum_minus_high", "carried", "redundancy", k=_K,
     ),
     "evidence_overlap_matrix": schema(*_OF_SIZE, "class_a", "class_b", "overlap", k=_K),
     "evidence_families": schema(
@@ -116,18 +117,41 @@ def _by_size(rows: Rows) -> Iterator[tuple[Row, Rows]]:
 
 
 def _fidelities(rows: Rows, resamples: int, seed: int) -> Iterator[Row]:
-    """Yield the mean fidelity of each selector and number of maps, with its interval."""
-    for about, some in _by_size(rows):
-        known = some.where_known("fidelity")
-        images = [
-            known_mean(of_image["fidelity"]) for _, of_image in known.groups("target", "image")
-        ]
-        if images:
-            low, high = mean_interval(np.array(images), seed=seed, resamples=resamples)
-            yield about | {
-                "images": len(images), "fidelity": float(np.mean(images)), "low": low,
-                "high": high, **{n: known_mean(some[n]) for n in ("carried", "redundancy")},
-            }  # fmt: skip
+    """Yield the mean fidelity of each selector and number of maps, with its interval.
+
+    `optimum_minus` is the mean difference of the evidence optimum's fidelity from it, over the
+    images that both have.
+    """
+    found = [(about, some, _by_image(some, "fidelity")) for about, some in _by_size(rows)]
+    optima = {
+        (a["model"], a["layer"], a["k"]): values
+        for a, _, values in found
+        if a["selector"] == "evidence_exact"
+    }
+    for about, some, values in found:
+        best = optima.get((about["model"], about["layer"], about["k"]), {})
+        both = sorted(values.keys() & best.keys())
+        if not both:
+            continue
+        difference = np.array([best[image] - values[image] for image in both])
+        yield about | {
+            "images": len(values), "fidelity": float(np.mean(list(values.values()))),
+            **_ends(np.array(list(values.values())), resamples, seed, ""),
+            "optimum_minus": float(difference.mean()),
+            **_ends(difference, resamples, seed, "optimum_minus_"),
+            **{name: known_mean(some[name]) for name in ("carried", "redundancy")},
+        }  # fmt: skip
+
+
+def _by_image(rows: Rows, name: str) -> dict[tuple[str, str], float]:
+    """Return the mean of a column over the draws of each image that has a value."""
+    known = rows.where_known(name)
+    return {key: known_mean(some[name]) for key, some in known.groups("target", "image")}
+
+
+def _ends(values: Float[Array, " n"], resamples: int, seed: int, prefix: str) -> Row:
+    low, high = mean_interval(values, seed=seed, resamples=resamples)
+    return {f"{prefix}low": low, f"{prefix}high": high}
 
 
 def _overlaps(rows: Rows, resamples: int, permutations: int, seed: int) -> Iterator[Row]:
@@ -177,10 +201,9 @@ def _constraints(rows: Rows, resamples: int, seed: int) -> Iterator[Row]:
     for key, some in runs.groups("model", "layer", "cardinality", "normalisation", "tau"):
         model, layer, k, normalisation, tau = key
         kinds = {
-            kind: {(r["target"][0], r["image"][0]): float(r["success_probability"][0])
-                   for _, r in of_kind.groups("target", "image")}
+            kind: _by_image(of_kind, "success_probability")
             for (kind,), of_kind in some.groups("constraint")
-        }  # fmt: skip
+        }
         inside = kinds.pop("subspace", {})
         for kind, F in kinds.items():
             images = sorted(F.keys() & inside.keys())

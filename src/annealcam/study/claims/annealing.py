@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from math import log
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,16 @@ GUESSING = log(2)  # the rate at which the success of a uniform guess falls with
 ENUMERABLE = 25  # variables whose states are enumerated in a fraction of a second
 
 
-def annealing_claims(results: Results) -> Iterator[Claim]:
-    """Yield the claims that the tables of gaps and successes decide."""
+def annealing_claims(results: Results, *, any_size: bool = True) -> Iterator[Claim]:
+    """Yield the claims that the tables of gaps and successes decide.
+
+    Args:
+        results: tables by name.
+        any_size: whether selections of every size are possible, so that guesses are among 2^d.
+    """
     makers = (
-        ("best_of_shots", _shots), ("success_fit", _success_falls), ("gap_summary", _gap_summary),
+        ("best_of_shots", _shots), ("success_fit", partial(_success_falls, any_size=any_size)),
+        ("gap_summary", _gap_summary),
         ("gaps", _depth), ("landau_zener", _formula),
     )  # fmt: skip
     for name, make in makers:
@@ -45,7 +52,8 @@ def annealing_claims(results: Results) -> Iterator[Claim]:
 
 def no_advantage(results: Results) -> str:
     """Return the statement on quantum advantage that every study carries."""
-    tables = (filled(results, name) for name in ("success_by_d", "gaps"))
+    names = ("success_by_d", "gaps", "evidence_success_by_d", "evidence_gaps")
+    tables = [filled(results, name) for name in names]
     sizes = [d for table in tables if table is not None for d in table["d"].to_pylist()]
     if sizes and max(sizes) <= ENUMERABLE:
         return (
@@ -86,7 +94,7 @@ def _image_mean(table: pa.Table, name: str) -> float | None:
     return float(np.average(values[known], weights=images[known])) if known.any() else None
 
 
-def _success_falls(table: pa.Table) -> Iterator[Claim]:
+def _success_falls(table: pa.Table, *, any_size: bool) -> Iterator[Claim]:
     """How F falls with d: in the fit to all settings together, or in that of the only one."""
     pooled = where(table, model=ALL)
     shown = pooled if pooled.num_rows else table
@@ -99,7 +107,8 @@ def _success_falls(table: pa.Table) -> Iterator[Claim]:
             cases.append(
                 Case(
                     about + run_name(row["normalisation"], row["tau"]),
-                    sign(row["b_low"], row["b_high"]), f"b = {slope} per qubit, {_speed(row)}",
+                    sign(row["b_low"], row["b_high"]),
+                    f"b = {slope} per qubit" + (f", {_speed(row)}" if any_size else ""),
                 )
             )  # fmt: skip
     yield from claim("The success probability F falls with d, as a exp(-b d)", cases)

@@ -9,7 +9,8 @@ from typing import Any
 from annealcam._internal.text import number
 from annealcam.study.analysis.results import Results, filled, where
 from annealcam.study.claims.annealing import annealing_claims, no_advantage
-from annealcam.study.claims.claims import null_spread, overlap_claims, spread
+from annealcam.study.claims.claims import Claim, null_spread, overlap_claims, spread
+from annealcam.study.claims.evidence import evidence_claims
 from annealcam.study.figures.panels import run_name, selector_style, settings_of
 
 MOST_LISTED = 20  # skipped photos
@@ -48,6 +49,7 @@ def summary(results: Results, manifest: Mapping[str, Any]) -> str:
         (f"# Study of {plain(manifest.get('data', {}).get('name', 'images'))}", []),
         ("## Set-up", [f"- {plain(name)}: {plain(text)}" for name, text in setup(manifest)]),
         ("## Overlap of classes", list(_overlaps(results))),
+        ("## Problems", list(_families(results))),
         ("## Claims", list(_claims(results))),
         ("## Notes", list(_notes(manifest))),
         ("## Throughput", list(_throughput(manifest.get("throughput") or {}))),
@@ -152,8 +154,38 @@ def _cell(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
+def _families(results: Results) -> Iterator[str]:
+    """Yield a table of the study's problems beside the evidence problems, run by run."""
+    families = filled(results, "evidence_families")
+    if families is None:
+        return
+    header = ["network, layer", "run", "problems", "images", "d", "F", "guess", "gap", "final gap"]
+    yield from table(header, map(_family_cells, families.to_pylist()))
+    yield ""
+    yield (
+        "Mean d; medians of F, of the success of one uniform guess, and of gaps. Evidence problems "
+        "are those of most candidates; their energies have the standard deviation 1 over all "
+        "selections of k maps."
+    )
+
+
+def _family_cells(row: dict[str, Any]) -> list[str]:
+    return [
+        plain(f"{row['model']}, {row['layer']}"), run_name(row["normalisation"], row["tau"]),
+        row["family"], str(row["images"]), _cell(row["d"], ".1f"),
+        *(_cell(row[name], ".3g") for name in ("success_probability", "guess", "gap", "final_gap")),
+    ]  # fmt: skip
+
+
+def all_claims(results: Results) -> list[Claim]:
+    """Return every claim that the results of a study decide."""
+    return [
+        *overlap_claims(results), *annealing_claims(results), *evidence_claims(results)
+    ]  # fmt: skip
+
+
 def _claims(results: Results) -> Iterator[str]:
-    for claim in (*overlap_claims(results), *annealing_claims(results)):
+    for claim in all_claims(results):
         yield from claim.lines()
     yield f"- {no_advantage(results)}"
 

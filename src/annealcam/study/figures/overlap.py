@@ -213,10 +213,11 @@ def _name_classes(axes: Axes, classes: list[str]) -> None:
 
 
 def _write_numbers(axes: Axes, matrix: Float[Array, "classes classes"]) -> None:
-    """Write two digits in each cell below the diagonal; the matrix is symmetric."""
+    """Write two digits in each cell, of a symmetric matrix below the diagonal only."""
     size = min(9.0, 60.0 / len(matrix))
+    symmetric = np.allclose(matrix, matrix.T, equal_nan=True)
     for (a, b), overlap in np.ndenumerate(matrix):
-        if a > b and np.isfinite(overlap):
+        if (a > b or (not symmetric and a != b)) and np.isfinite(overlap):
             text = f"{overlap:.2f}".removeprefix("0")
             colour = "black" if overlap > 0.6 else "white"
             axes.text(b, a, text, ha="center", va="center", size=size, color=colour)

@@ -53,12 +53,15 @@ def run_panels(
     return figure, list(zip(panels, tables, strict=True))
 
 
-def success_by_d_figure(table: pa.Table, fits: pa.Table | None = None) -> Figure:
+def success_by_d_figure(
+    table: pa.Table, fits: pa.Table | None = None, *, guess_each: bool = False
+) -> Figure:
     """Return F against d, a panel for each run: quartiles, guessing, and the fit a exp(-b d).
 
     Args:
         table: `success_by_d`.
         fits: `success_fit`; of several settings the fit to all of them together is drawn.
+        guess_each: draw the guess of each setting in its colour, not the mean over settings.
     """
     settings = styled(settings_of(table))
     figure, panels = run_panels(
@@ -73,7 +76,13 @@ def success_by_d_figure(table: pa.Table, fits: pa.Table | None = None) -> Figure
         for (setting, name, style), offset in zip(settings, offsets(len(settings)), strict=True):
             some = where(of_run, model=setting[0], layer=setting[1])
             draw_quartiles(axes, some, numbers(some, "d") + offset, style, label=name)
-        draw_by_d(axes, of_run, "guess", color="black", linestyle=":", label="one uniform guess")
+            if guess_each:
+                draw_by_d(axes, some, "guess", color=style["color"], linestyle=":")
+        label = {"color": "black", "linestyle": ":", "label": "one uniform guess"}
+        if guess_each:
+            axes.plot([], [], **label)
+        else:
+            draw_by_d(axes, of_run, "guess", **label)
         if fits is not None:
             _draw_fit(axes, of_run, fits)
         whole_numbers(axes)

@@ -93,8 +93,9 @@ def load_study(run: Path, *, progress: Progress | None = None) -> LoadedStudy:
     report("statistics", 0, 1)
     statistics = study.statistics
     results = analyse(
-        table, bootstrap=statistics.bootstrap, permutations=statistics.permutations, seed=study.seed
-    )
+        table, bootstrap=statistics.bootstrap, permutations=statistics.permutations,
+        seed=study.seed, checks=store.read_checks(run),
+    )  # fmt: skip
     return LoadedStudy(run, study, manifest, table, results)
 
 

@@ -33,6 +33,17 @@ CAPTIONS = {
     "landau_zener": "One mark for each problem to which the formula applies.",
     "best_of_shots": "Crosses: the share of the problems whose selection in this run was optimal. "
     "Dotted: the best of as many uniform guesses.",
+    "evidence": "The cosine of the sum of the selected contribution maps with the evidence for the "
+    "class. Bars: 95 % intervals.",
+    "evidence_overlap_matrix": "Selections of the same number of maps, by evidence and otherwise.",
+    "evidence_gap_by_d": "Median, middle half, least and largest gap; every image has a problem of "
+    "each size.",
+    "evidence_success_by_d": "Median, middle half, least and largest F; dotted: one uniform guess.",
+    "evidence_constraints": "Left of 1, the XY driver succeeds more often. A penalty has the best "
+    "of several strengths; centred energies have the same order of selections of k maps.",
+    "pointing": "Bars: 95 % intervals, for which classes are resampled. Dotted: a uniform map.",
+    "pointing_matrix": "The class of the row is explained, beside a photo of the column's class.",
+    "random_classifier": "The nearer to zero, the more a map depends on the classifier.",
 }
 LONGEST = 28  # letters of a name in a figure
 _PIXELS = 1.25  # of a page, for a point of a figure
@@ -133,7 +144,7 @@ def _adopt(element: ElementTree.Element, name: str) -> None:
     for key, value in element.attrib.items():
         if key == "id":
             element.attrib[key] = f"{name}-{value}"
-        elif key == "href":
+        elif key == "href" and value.startswith("#"):
             element.attrib[key] = f"#{name}-{value.removeprefix('#')}"
         elif key in ("style", "clip-path"):
             value = _PLACE.sub(f"url(#{name}-", value)

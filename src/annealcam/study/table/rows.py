@@ -22,6 +22,7 @@ from annealcam.study.config import Annealing, Study
 from annealcam.study.run.shards import Log
 
 Row: TypeAlias = dict[str, Any]
+PENALTY_TOL = 1e-5  # error of F with a penalty, whose large energies take many steps
 
 
 def image_rows(
@@ -219,7 +220,10 @@ def penalty_rows(problem: SelectionProblem, study: Study) -> Iterator[Row]:
     forms = {"penalty": problem, "centred penalty": problem.centred()}
     for normalisation in options.normalisations:
         for tau in options.tau:
-            run = {"tau": tau, "normalisation": normalisation, "schedule": options.schedule}
+            run: dict[str, Any] = {
+                "tau": tau, "normalisation": normalisation, "schedule": options.schedule,
+                "tol": PENALTY_TOL,
+            }  # fmt: skip
             for constraint, form in forms.items():
                 found = {
                     strength: anneal(penalised(form, strength), **run).probabilities
