@@ -16,7 +16,7 @@ from annealcam.attribution.cam import BESIDE
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.importance import contributions, gradcam_weights
 from annealcam.explanation import carried_share
-from annealcam.qubo.evidence import cosine
+from annealcam.qubo.evidence import EvidenceProblem, cosine
 from annealcam.qubo.objectives import FIDELITY
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
@@ -44,6 +44,7 @@ class LayerMaps:
     dead: int
     candidates_in_all: int
     problem: SelectionProblem
+    evidence: EvidenceProblem | None = None
 
     def __repr__(self) -> str:
         return short_repr(
@@ -59,6 +60,19 @@ class LayerMaps:
     def optimum(self) -> ExactSolution:
         """The proved optimum of the problem."""
         return solve_exact(self.problem)
+
+    def problem_of_size(self, k: int) -> SelectionProblem:
+        """Return the problem of selecting k of the candidates for the same objective.
+
+        The scale of an evidence problem depends on k; for the other objectives the energies are
+        those of `problem`.
+        """
+        found = self.evidence
+        if found is None:
+            return self.problem.with_cardinality(k)
+        return EvidenceProblem.from_maps(
+            found.maps, found.evidence, cardinality=k, beta=found.beta
+        ).problem
 
     @cached_property
     def positive(self) -> Int[Array, " k"]:
@@ -176,4 +190,5 @@ def collect_layer_maps(
             dead=candidates.dead,
             candidates_in_all=len(candidates.channels) + candidates.left_out,
             problem=problem,
+            evidence=None if candidates.evidence is None else candidates.evidence.problem,
         )

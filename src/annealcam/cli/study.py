@@ -34,7 +34,8 @@ def study(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Study to run without a file: digits, paper, paper-imagenette or imagenet-layer.",
+            help="Study to run without a file: digits, digits-evidence, paper, paper-imagenette, "
+            "imagenet-layer or imagenet-evidence.",
             show_default="digits",
         ),
     ] = None,

@@ -14,7 +14,9 @@ from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError, suggest
 from annealcam.settings import GRADIENTS, PAPER, Settings, resolve
 
-PRESETS = ("digits", "imagenet-layer", "paper", "paper-imagenette")
+PRESETS = (
+    "digits", "digits-evidence", "imagenet-evidence", "imagenet-layer", "paper", "paper-imagenette",
+)  # fmt: skip
 IMAGE_CHOICES = ("correct", "all")
 EXPLAINED_CLASSES = ("predicted", "label")
 _WITHOUT_EFFECT = {
@@ -239,7 +241,7 @@ def read_study(path: Path) -> Study:
 
 
 def preset(name: str) -> Study:
-    """Return the study of that name: digits, paper, paper-imagenette or imagenet-layer.
+    """Return the study of that name, one of `PRESETS`.
 
     >>> preset("paper-imagenette").annealing.tau
     (10.0, 50.0, 100.0)

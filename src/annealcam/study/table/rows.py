@@ -80,7 +80,7 @@ def selector_rows(
     yield _weighted(maps, "gradcam++", maps.weights["gradcam++"]) | {"energy": None}
     for k in sizes:
         if k <= len(maps.candidates):
-            best = solve_exact(maps.problem.with_cardinality(k))
+            best = solve_exact(maps.problem_of_size(k))
             exact = _row(maps, "exact", maps.candidates[best.n.astype(bool)])
             for row in (exact, *_baselines(maps, k, draws, rng)):
                 yield row | {"cardinality": k, "optimal": None}
