@@ -1,5 +1,6 @@
 """Energies against the formula, brute force and dimod."""
 
+import itertools
 import pickle
 
 import dimod
@@ -11,7 +12,7 @@ import annealcam as ac
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.files import ProblemFile, read_problem, save_problem
-from tests.problems import by_the_formula, problems, relu_problem
+from tests.problems import by_the_formula, evidence_problem, problems, relu_problem
 
 
 @given(problems())
@@ -255,3 +256,26 @@ def test_diagonal_survives_a_file_unless_another_beta_replaces_that_of_the_probl
     assert read_problem(tmp_path / "p.npz").problem == p
     assert read_problem(tmp_path / "p.npz", beta=0.7).problem.diagonal is None
     assert read_problem(tmp_path / "p.npz", cardinality=1).problem == p.with_cardinality(1)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 6])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_centred_form_shifts_all_selections_of_k_maps_alike(d, seed):
+    for k in range(1, d + 1):
+        p, *_ = evidence_problem(d, seed, cardinality=k)
+        centred = p.centred()
+        n = np.array([s for s in itertools.product((0, 1), repeat=d) if sum(s) == k])
+        shift = centred.energy(n) - p.energy(n)
+        assert shift == pytest.approx(np.full(len(n), shift[0]), abs=1e-12 * p.scale)
+        assert centred.quadratic.sum(axis=0) == pytest.approx(np.zeros(d), abs=1e-12 * p.scale)
+        assert centred.linear.sum() == pytest.approx(0, abs=1e-12 * p.scale)
+        assert centred.cardinality == k
+
+
+def test_the_centred_form_anneals_alike_on_exactly_k_maps():
+    p, *_ = evidence_problem(7, cardinality=3)
+    runs = [ac.anneal(form, tau=20.0).success_probability for form in (p, p.centred())]
+    assert runs[0] == pytest.approx(runs[1], abs=3e-6)
+    assert 0.05 < runs[0] < 0.95
+    with pytest.raises(ArgumentError, match="cardinality=None"):
+        p.with_cardinality(None).centred()

@@ -284,7 +284,7 @@ class SelectionProblem:
             raise ArgumentError("cardinality=None: only a problem with a cardinality is centred")
         sums, pairs = self.quadratic.sum(axis=1), max(d * (d - 1), 1)
         u = (sums - sums.mean()) / max(d - 2, 1) + sums.sum() / pairs / 2.0
-        Q, linear = self.quadratic - u[:, None] - u[None, :], self.linear + (k - 1) * u
+        Q, linear = self.quadratic - (u[:, None] + u[None, :]), self.linear + (k - 1) * u
         np.fill_diagonal(Q, 0.0)
         return SelectionProblem(-2.0 * (linear - linear.mean()), 2.0 * Q, beta=0.5, cardinality=k)
 

@@ -263,9 +263,9 @@ def _pointing(cells: list[Row], resamples: int, seed: int) -> Row:
         at = classes.index(cell["class_a"]), classes.index(cell["class_b"])
         matrix[at] = cell["pointing"]
     drawn = np.random.default_rng(seed).integers(0, len(classes), (resamples, len(classes)))
-    means = np.array([known_mean(matrix[np.ix_(draw, draw)]) for draw in drawn])
+    means = np.array([known_mean(matrix[np.ix_(draw, draw)].ravel()) for draw in drawn])
     low, high = np.nanquantile(means, [0.025, 0.975]).tolist()
     return {
         "classes": len(classes), "grids": sum(cell["grids"] for cell in cells),
-        "pointing": known_mean(matrix), "low": low, "high": high,
+        "pointing": known_mean(matrix.ravel()), "low": low, "high": high,
     }  # fmt: skip
