@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from annealcam.study.analysis import analyse, annealing, overlap
+from annealcam.study.analysis import analyse, annealing, evidence, overlap
 from tests.study.tables import study_table, table_of
 
 OPTIONS = {"bootstrap": 50, "permutations": 9, "seed": 5}
@@ -114,7 +114,7 @@ def test_best_of_shots_beside_guessing(table, answers):
 
 
 def test_every_table_has_its_schema(answers):
-    schemas = annealing.SCHEMAS | overlap.SCHEMAS
+    schemas = annealing.SCHEMAS | overlap.SCHEMAS | evidence.SCHEMAS
     assert {name: table.schema for name, table in answers.items()} == schemas
 
 

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from annealcam.errors import ArgumentError
+from annealcam.settings import resolve
 from annealcam.study.config import PRESETS, Study, preset, read_study, study_of
 
 
@@ -58,11 +59,35 @@ def test_where_the_data_lie_does_not_make_another_study():
         ({"network": {"trunk": "b"}}, "a trunk needs the sizes"),
         ({"network": {"models": ["a", "a"]}}, "only once"),
         ({"baselines": {"sizes": [0]}}, "baselines.sizes=0"),
+        ({"evidence": {"enabled": True}}, "evidence.enabled=true: needs evidence.candidates"),
+        ({"evidence": {"candidates": [30]}}, "evidence.candidates=30: must lie between 1 and 24"),
+        ({"evidence": {"penalties": [0]}}, "evidence.penalties=0.0: must be above 0"),
+        ({"evidence": {"beta": 2}}, "evidence.beta=2.0: must lie between 0 and 1"),
+        ({"evidence": {"gradients": "x"}}, "evidence.gradients='x': one of integrated, plain"),
+        ({"problem": {"fidelity": 0}}, "problem.fidelity=0.0: must be above 0"),
+        (
+            {"problem": {"objective": "evidence", "importance": "gradcam"}},
+            "problem.importance='gradcam': the evidence objective weighs maps by their alignment",
+        ),
     ],
 )
 def test_what_cannot_be(values, complaint):
     with pytest.raises(ArgumentError, match=complaint):
         study_of(values)
+
+
+def test_the_evidence_objective_has_the_defaults_of_explain():
+    problem = study_of({"problem": {"objective": "evidence", "max_qubits": 16}}).problem
+    assert problem.settings() == resolve(max_qubits=16)
+    with_k = study_of({"problem": {"objective": "evidence", "cardinality": 5}}).problem
+    assert with_k.settings().cardinality == 5
+
+
+def test_options_without_effect_do_not_make_another_study():
+    before = study_of({}).identity()
+    assert study_of({"evidence": {"grids": 3}}).identity() == before
+    on = {"evidence": {"enabled": True, "cardinalities": [2]}}
+    assert study_of(on).identity()["evidence"]["cardinalities"] == [2]
 
 
 def test_a_file(tmp_path):

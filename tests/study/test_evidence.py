@@ -290,6 +290,7 @@ def test_a_study_without_evidence_has_no_such_claims():
     assert not math.isnan(sum(t.num_rows for t in tables.values()))
 
 
+@pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
 def test_a_study_of_the_evidence_objective_selects_what_explain_selects(tmp_path, monkeypatch):
     monkeypatch.setattr(drawing, "draw", lambda *_: [])
     values = STUDY | {"problem": {"objective": "evidence", "max_qubits": 6, "explain": "label"}}

@@ -34,6 +34,8 @@ FIGURES: tuple[tuple[str, Callable[..., Any], str, str | None], ...] = (
     ("success_by_class", success_by_class_figure, "success_by_class", None),
     ("landau_zener", landau_zener_figure, "landau_zener", None),
     ("best_of_shots", best_of_shots_figure, "best_of_shots", None),
+)
+EVIDENCE_FIGURES: tuple[tuple[str, Callable[..., Any], str, str | None], ...] = (
     ("evidence", evidence.fidelity_figure, "evidence", None),
     ("evidence_overlap_matrix", evidence.evidence_overlap_figure, "evidence_overlap_matrix", None),
     ("evidence_gap_by_d", evidence.gap_figure, "evidence_gap_by_d", "evidence_gap_summary"),
@@ -81,7 +83,7 @@ def _figures(results: Results) -> Iterator[tuple[str, Figure, dict[str, pa.Table
     matrix = filled(results, MATRIX)
     if matrix is not None:
         yield from _matrices(matrix)
-    for name, make, table, second in FIGURES:
+    for name, make, table, second in (*FIGURES, *EVIDENCE_FIGURES):
         main, fits = filled(results, table), filled(results, second or "")
         if main is None:
             continue

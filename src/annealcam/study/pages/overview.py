@@ -14,6 +14,7 @@ from annealcam.study.analysis.rows import Rows, free, known_mean
 from annealcam.study.claims.annealing import no_advantage
 from annealcam.study.claims.claims import spread
 from annealcam.study.claims.markdown import MOST_LISTED, all_claims, setup
+from annealcam.study.figures.drawing import EVIDENCE_FIGURES
 from annealcam.study.figures.panels import run_name, setting_names
 from annealcam.study.pages import matrices, tables
 from annealcam.study.pages.loaded import LoadedStudy
@@ -22,10 +23,6 @@ from annealcam.study.pages.plots import plots_of
 from annealcam.study.pages.tables import Cell, Table, figure, word
 from annealcam.study.pages.text import UNKNOWN, cleaned, real, with_texts
 
-EVIDENCE = (
-    "evidence", "evidence_overlap_matrix", "pointing", "pointing_matrix", "random_classifier",
-    "evidence_gap_by_d", "evidence_success_by_d", "evidence_constraints",
-)  # fmt: skip
 PACKAGE = "annealcam.study.pages"
 # The thumbnails are files beside the page; browsers differ in the meaning of 'self' for a file.
 INDEX_POLICY = POLICY.replace("img-src data:", "img-src data: 'self' file:")
@@ -109,7 +106,7 @@ def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_phot
         success_plots=list(
             plots_of(results, "success_by_d", "best_of_shots", "success_by_class", "landau_zener")
         ),
-        evidence_plots=list(plots_of(results, *EVIDENCE)),
+        evidence_plots=list(plots_of(results, *(name for name, *_ in EVIDENCE_FIGURES))),
         cards=cards,
         classes=sorted({c.label for c in cards}),
         predicted=sorted({name for c in cards for name in c.predicted}),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from annealcam.study.analysis.results import Results, filled
-from annealcam.study.figures.drawing import FIGURES
+from annealcam.study.figures.drawing import EVIDENCE_FIGURES, FIGURES
 from annealcam.study.figures.panels import settle
 from annealcam.study.pages.text import cleaned, with_texts
 
@@ -74,7 +74,7 @@ class Plot:
 
 def plots_of(results: Results, *names: str) -> Iterator[Plot]:
     """Yield the figures of these names that have data, in the order of the study's figures."""
-    for name, make, table, second in FIGURES:
+    for name, make, table, second in (*FIGURES, *EVIDENCE_FIGURES):
         main, fits = filled(results, table), filled(results, second or "")
         if name not in names or main is None:
             continue
