@@ -78,7 +78,7 @@ def success_by_d_figure(
             draw_quartiles(axes, some, numbers(some, "d") + offset, style, label=name)
             if guess_each:
                 draw_by_d(axes, some, "guess", color=style["color"], linestyle=":")
-        label = {"color": "black", "linestyle": ":", "label": "one uniform guess"}
+        label: dict[str, Any] = {"color": "black", "linestyle": ":", "label": "one uniform guess"}
         if guess_each:
             axes.plot([], [], **label)
         else:
