@@ -1,6 +1,7 @@
 """The selectors by evidence in a study, the annealing of their problems, and the checks."""
 
 import math
+import re
 import shutil
 from dataclasses import replace
 
@@ -216,7 +217,11 @@ def test_the_summary_and_figures_of_a_run(run):
     assert "Evidence problems: The success probability F falls" in text
     assert "which has no strength to choose and fewer states" in text
     report = ac.study.write_report(run, photos=2)
-    assert 'id="evidence"' in report.index.read_text()
+    page = report.index.read_text()
+    assert 'id="evidence"' in page
+    pictures = re.findall(r"<image [^>]*href=\"([^\"]{12})", page)
+    assert len(pictures) >= 14
+    assert set(pictures) == {"data:image/p"}
 
 
 def made_up(**values):

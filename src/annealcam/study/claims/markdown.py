@@ -99,7 +99,8 @@ def setup(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         facts = [f"{name} {model[name]}" for name in ("layer", "channels", "hash") if name in model]
         yield "network", ", ".join([str(model.get("name", "")), *facts])
     for name, value in (manifest.get("config") or {}).items():
-        if name not in ("seed", "shard") and _setting(value):
+        unused = isinstance(value, Mapping) and value.get("enabled") is False
+        if name not in ("seed", "shard") and not unused and _setting(value):
             yield f"options, {name}", _setting(value)
     if "seed" in manifest:
         yield "seed", str(manifest["seed"])

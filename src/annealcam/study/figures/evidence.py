@@ -149,7 +149,10 @@ def matrices(table: pa.Table, value: str, title: str, label: str) -> Figure:
     """Return a matrix of pairs of classes for each setting, number of maps and selector."""
     names = setting_names(settings_of(table))
     keys = distinct(table, "model", "layer", "k", "selector")
-    figure, panels = grid(title, len(keys), 4, size=(SIDE, SIDE))
+    per_row = next((n for n in (4, 5, 6, 3) if len(keys) % n == 0), 5)
+    figure, panels = grid(title, len(keys), per_row, size=(SIDE, SIDE + 0.25))
+    for axes in panels[: (len(keys) - 1) // per_row * per_row]:
+        axes.tick_params(labelbottom=False)  # names below a panel need the room of the next row
     for axes, (model, layer, k, selector) in zip(panels, keys, strict=True):
         some = where(table, model=model, layer=layer, k=k, selector=selector)
         classes = sorted({name for side in ("class_a", "class_b") for name in
