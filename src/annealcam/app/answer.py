@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from annealcam.app.engine import OpenedPhoto
 from annealcam.app.responses import Responses
 from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
+from annealcam.render.explanation_text import best_of_shots_chance
 from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import page, picture_uri
 
@@ -67,7 +67,7 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
     if "success_probability" in info:
         annealing = [
             ("F, one shot", chance(info["success_probability"])),
-            (f"best of {shots} shots", _best_of_shots(info)),
+            (f"best of {shots} shots", best_of_shots_chance(info)),
             (f"best of {shots} guesses", chance(info["guess_probability"])),
         ]
     return [
@@ -88,12 +88,6 @@ def proof(e: Explanation) -> str:
     if e.optimal is False and "optimum" in e.selection.info:
         return f"no, the lowest energy is {e.selection.info['optimum']:.6g}"
     return PROOFS[e.optimal]
-
-
-def _best_of_shots(info: Mapping[str, Any]) -> str:
-    """Return the success probability of the best shot, never rounded up to 1."""
-    best, F = info["best_of_shots_probability"], info["success_probability"]
-    return chance(best if F == 1 else min(best, math.nextafter(1, 0)))
 
 
 def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from annealcam._internal.text import chance, number
@@ -251,7 +255,7 @@ def _sampler(e: Explanation) -> str:
         text += (
             f" at tau {p['tau']:g} and driver normalisation {p['normalisation']}. The probability "
             f"of finding the optimum is F = {info['success_probability']:.3g} for one shot, "
-            f"{chance(info['best_of_shots_probability'])} for the best of {shots} shots and "
+            f"{best_of_shots_chance(info)} for the best of {shots} shots and "
             f"{chance(info['guess_probability'])} for the best of {shots} random guesses"
         )
     text += f". {PROOFS[e.optimal]}"
@@ -260,3 +264,13 @@ def _sampler(e: Explanation) -> str:
     elif "optimum" in info:
         text += " (by enumeration of all selections)"
     return f"{text}."
+
+
+def best_of_shots_chance(info: Mapping[str, Any]) -> str:
+    """Return the success probability of the best shot as text, never rounded up to 1.
+
+    >>> best_of_shots_chance({"best_of_shots_probability": 1.0, "success_probability": 0.2})
+    'over 0.999'
+    """
+    best, F = info["best_of_shots_probability"], info["success_probability"]
+    return chance(best if F == 1 else min(best, math.nextafter(1, 0)))
