@@ -28,6 +28,7 @@ from annealcam.attribution.importance import gradcam_weights
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.record import (
     candidates_record,
+    certified_by,
     doubts,
     evidence_record,
     fidelity_of,
@@ -325,7 +326,7 @@ def select_maps(
     candidates, problem = build_problem(
         maps, gradients, importance, **settings.weighing, fewer=fewer, image=image
     )
-    selection = select(problem, **settings.sampling(seed=seed))
+    selection = certified_by(candidates, select(problem, **settings.sampling(seed=seed)))
     chosen = torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)
     return MapSelection(candidates, problem, selection, candidates.channels[chosen])
 

@@ -262,3 +262,16 @@ def test_beta_one_selects_the_maps_of_largest_contribution(seed, k):
     found = pose(g, cardinality=k, beta=1.0)
     assert sorted(found.best.tolist()) == sorted(top.tolist())
     assert found.proved
+
+
+@pytest.mark.parametrize(("sampler", "optimal"), [("local", True), ("random", False)])
+def test_the_proof_over_all_maps_certifies_any_sampler(sampler, optimal):
+    model = headed(lambda x: maps, [1.0] * 40)
+    maps = torch.rand(1, 40, 5, 5, generator=torch.Generator().manual_seed(3)) ** 4
+    options = {"layer": "maps", "target": 0, "cardinality": 4}
+    e = ac.explain(model, torch.zeros(3, 4, 4), sampler=sampler, **options)
+    exact = ac.explain(model, torch.zeros(3, 4, 4), sampler="exact", **options)
+    assert e.problem.d > 24
+    assert e.optimal is optimal
+    assert e.selection.info["optimum"] == pytest.approx(exact.energy)
+    assert (e.energy == pytest.approx(exact.energy)) is optimal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from annealcam.attribution.candidates import Candidates
 from annealcam.attribution.evidence import drawn_evidence
 from annealcam.explanation import DOUBTFUL_SHARE
 from annealcam.qubo.evidence import cosine
+from annealcam.qubo.solution import Selection
 
 DOUBTFUL_FIDELITY = 0.8  # of a selection: one that draws the evidence less well has a warning
 DOUBTFUL_COMPLETENESS = 0.1  # error of the sum of all contributions that gives a warning
@@ -78,6 +80,22 @@ def evidence_record(candidates: Candidates, n: Int[Array, " d"], *, named: bool)
         "best_fidelity": found.best_fidelity,
         "best_selected": found.best.tolist(),
     }
+
+
+def certified_by(candidates: Candidates, selection: Selection) -> Selection:
+    """Return a selection with what the proof over all maps shows of it, if its sampler proved none.
+
+    A selection as good as the proved best over all maps is optimal; a worse one is not, if no
+    candidate was left out.
+    """
+    found = candidates.evidence
+    if found is None or not found.proved or selection.optimal is not None:
+        return selection
+    best = found.best_value * found.problem.energy_unit
+    optimal = selection.energy <= best + found.problem.problem.tie
+    if not optimal and candidates.left_out:
+        return selection
+    return replace(selection, optimal=optimal, info={**selection.info, "optimum": best})
 
 
 def _share(part: float, whole: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from annealcam._internal.text import chance, number
 from annealcam.explanation import Explanation
+from annealcam.qubo.problem import MAX_ENUMERATED
 
 PROOFS = {
     True: "The selection is proved optimal",
@@ -261,8 +262,10 @@ def _sampler(e: Explanation) -> str:
     text += f". {PROOFS[e.optimal]}"
     if "nodes" in info:
         text += f" (branch and bound, {info['nodes']} nodes)"
-    elif "optimum" in info:
+    elif "optimum" in info and e.problem.d <= MAX_ENUMERATED:
         text += " (by enumeration of all selections)"
+    elif "optimum" in info:
+        text += " (by branch and bound)"
     return f"{text}."
 
 
