@@ -20,7 +20,7 @@ from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
-from annealcam.attribution.contrast import resolve_against, score_weights
+from annealcam.attribution.contrast import resolve_against
 from annealcam.attribution.evidence import evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
 from annealcam.attribution.hooks import layer_name
@@ -346,29 +346,29 @@ def selected_channels(captured: Capture, settings: Settings) -> Iterator[Int[Arr
 
 
 def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Explanation:
-    captured, class_names = forward_pass.captured, forward_pass.class_names
+    captured, class_names = forward_pass.captured.of_image(i), forward_pass.class_names
     if not settings.integrated:
         captured = captured.plain()
-    maps, gradients = captured.activations[i], captured.path_gradients[i]
-    weight, drawn = captured.importance(settings.importance)[i], maps * gradients
-    inputs = CamInputs(captured.activations[i : i + 1], captured.gradients[i : i + 1])
+    maps, gradients = captured.activations[0], captured.path_gradients[0]
+    weight, drawn = captured.importance(settings.importance)[0], captured.contribution_maps[0]
+    inputs = CamInputs(captured.activations, captured.gradients)
     alpha = gradcam_weights(inputs.gradients)[0]
     result = select_maps(maps, gradients, weight, settings, image=i)
     problem, selection, channels = result.problem, result.selection, result.channels
     channels = channels[weight[channels].argsort(descending=True, stable=True)]
     contribution = _array(drawn.sum(dim=(-2, -1)))
-    target = int(captured.targets[i])
+    target = int(captured.targets[0])
     map_ = selection_map(maps[channels], alpha[channels], drawn[channels], form=settings.map_form)
     provenance = {
         "annealcam": __version__,
         **forward_pass.record,
         "layer": captured.layer,
         "target_name": None if class_names is None else str(class_names[target]),
-        "against_names": _contrasted(captured, i, forward_pass),
-        "predicted": int(captured.logits[i].argmax()),
+        "against_names": _contrasted(captured, forward_pass),
+        "predicted": int(captured.logits[0].argmax()),
         **settings.as_provenance(),
         **candidates_record(maps, result.candidates),
-        **path_record(captured, i),
+        **path_record(captured),
         **evidence_record(result.candidates, selection.n, named=settings.beta is not None),
         "largest_importance": float(weight[result.candidates.channels].max())
         if problem.d
@@ -391,7 +391,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         contribution=contribution,
         evidence=_array(evidence(drawn)),
         fidelity=fidelity,
-        logits=_array(captured.logits[i]),
+        logits=_array(captured.logits[0]),
         target=target,
         baselines={cam.name: _array(cam.maps(inputs)[0]) for cam in BESIDE},
         problem=problem,
@@ -401,13 +401,13 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
     )
 
 
-def _contrasted(captured: Capture, i: int, forward_pass: ForwardPass) -> list[str] | None:
+def _contrasted(captured: Capture, forward_pass: ForwardPass) -> list[str] | None:
     """Return the names of the classes that the target is contrasted with; None without names."""
     against, names = forward_pass.record["against"], forward_pass.class_names
     if against is None or against == "rest" or names is None:
         return None
-    weights = score_weights(captured.logits[i : i + 1], captured.targets[i : i + 1], against)[0]
-    return [str(names[j]) for j in (weights < 0).nonzero().flatten().tolist()]
+    others = (captured.score_weights[0] < 0).nonzero().flatten()
+    return [str(names[j]) for j in others.tolist()]
 
 
 def _array(values: Tensor) -> Array:

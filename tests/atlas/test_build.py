@@ -139,7 +139,7 @@ def test_selections_are_those_of_explain_photo_by_photo(options, step, tmp_path)
     assert counted.any()
 
 
-@pytest.mark.filterwarnings("ignore:no position speaks for the class")
+@pytest.mark.filterwarnings("ignore:no position has positive evidence")
 def test_a_class_can_be_explained_that_is_not_predicted(tmp_path):
     loaded = LoadedModel(*digit_network())
     data = load_set("digits").subset(np.arange(20))

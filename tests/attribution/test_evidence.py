@@ -83,7 +83,7 @@ def test_evidence_is_gradcam_where_the_head_pools_and_hirescam_everywhere(networ
     np.testing.assert_allclose(evidence(c.contribution_maps).relu(), grad_cam, atol=1e-6)
 
 
-def test_heads_are_told_apart_by_their_gradient(network, images):
+def test_heads_are_distinguished_by_their_gradient(network, images):
     pooled = capture(network, images, layer="3")
     assert Head.of(pooled.path_gradients[0], pooled.contribution_maps[0]).pooled
     flat = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5))
@@ -198,9 +198,9 @@ def test_a_contrast_explains_the_difference_of_logits(network, images, against):
         ac.explain(network, images[0], layer="3", target=1, against=1)
 
 
-def test_a_class_that_no_position_speaks_for_falls_back_and_is_named():
+def test_a_class_without_positive_evidence_falls_back_and_is_named():
     model = headed(lambda x: torch.rand(1, 3, 4, 4), [1.0] * 3)
-    with pytest.warns(AnnealcamWarning, match="no position speaks for the class"):
+    with pytest.warns(AnnealcamWarning, match="no position has positive evidence"):
         e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1)
     assert e.provenance["evidence"] == "signed"
     assert (e.evidence < 0).all()

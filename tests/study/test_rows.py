@@ -143,7 +143,7 @@ def test_the_annealers_rows(maps):
 def test_nothing_important_is_nothing_selected():
     network = small_network(maps=6, classes=2)
     with torch.no_grad():
-        network[-1].weight.abs_().neg_()  # every map speaks against every class
+        network[-1].weight.abs_().neg_()  # every map lowers the logit of every class
     captured = capture(network, torch.randn(1, 3, 20, 20), layer="3")
     (maps,) = collect_layer_maps(captured, importance="gradcam", beta=0.7, limit=20)
     assert len(maps.candidates) == 0

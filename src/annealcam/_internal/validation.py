@@ -36,7 +36,7 @@ def real(argument: str, value: Any) -> float:
     """
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: tensors of many values
         raise ArgumentError(f"{argument}={value!r}: must be a number") from None
 
 

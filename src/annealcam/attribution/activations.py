@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from operator import index
 from typing import Any, NamedTuple, TypeAlias
 
@@ -77,6 +77,11 @@ class Capture:
     def plain(self) -> Capture:
         """Return the capture with contributions of the plain gradient, which need not add up."""
         return replace(self, path_gradients=self.gradients, steps=1, completeness=None)
+
+    def of_image(self, i: int) -> Capture:
+        """Return the capture of one image of the batch, with n = 1."""
+        batched = (f.name for f in fields(self) if isinstance(getattr(self, f.name), Tensor))
+        return replace(self, **{name: getattr(self, name)[i : i + 1] for name in batched})
 
     def importance(self, name: str) -> Float[Tensor, "n maps"]:
         """Return the importance of that name of every map, one of `IMPORTANCES`.

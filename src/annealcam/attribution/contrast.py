@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any, TypeAlias
 
 import torch
@@ -27,8 +28,9 @@ def resolve_against(against: Any, classes: Sequence[str] | None) -> Against:
     """
     if against is None or (isinstance(against, str) and against in NAMED):
         return against
-    if isinstance(against, Sequence) and not isinstance(against, str):
-        if not against:
+    several = isinstance(against, Sequence) and not isinstance(against, str)
+    if several or getattr(against, "ndim", 0) > 0:  # arrays and tensors are lists, too
+        if not len(against):
             raise TargetError("against=[]: an empty list; give at least one class, or None")
         return [_class(each, classes) for each in against]
     return _class(against, classes)
@@ -46,11 +48,14 @@ def contrasted_classes(against: Against) -> list[int]:
 
 
 def _class(against: Any, classes: Sequence[str] | None) -> int:
-    if isinstance(against, bool) or not (isinstance(against, str) or hasattr(against, "__index__")):
+    try:
+        each = against if isinstance(against, str) else index(against)
+    except TypeError:
+        each = None
+    if each is None or isinstance(against, bool):
         raise TargetError(
             f"against={against!r}: give 'next', 'rest', a class (index or name), or a list of them"
         )
-    each = against if isinstance(against, str) else against.__index__()
     try:
         found = resolve_target(each, classes)
     except TargetError as error:

@@ -33,8 +33,8 @@ def drawn_evidence(
 ) -> tuple[Float[Tensor, "h w"], str]:
     """Return the evidence that a selection shall draw, and which one it is.
 
-    It is G+ = ReLU(G), called `positive`. Where no position speaks for the class, it is G itself,
-    called `signed`; where that is zero as well, it is called `none`.
+    It is G+ = ReLU(G), called `positive`. Where no position has positive evidence, it is G
+    itself, called `signed`; where that is zero as well, it is called `none`.
 
     >>> import torch
     >>> drawn_evidence(torch.tensor([[[1.0, -2.0]]]))
@@ -89,7 +89,7 @@ class Head:
 
     is 1 on average for independent maps, and below 1/2 where their agreement counts for more than
     they do by themselves. Behind a head that flattens it is near 1: then the few maps of largest
-    contribution say more than the few that draw a rough evidence map.
+    contribution explain the prediction better than the few that draw a rough evidence map.
 
     Attributes:
         pooled: whether the gradient is constant over every map.
@@ -122,7 +122,7 @@ class Head:
 
     @property
     def draws(self) -> bool:
-        """Whether the selection shall draw the evidence, rather than carry the logit."""
+        """Whether the selection should draw the evidence, rather than carry the logit."""
         return self.pooled or self.incoherence < INCOHERENT
 
     @property

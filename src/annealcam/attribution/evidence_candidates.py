@@ -101,7 +101,9 @@ def evidence_candidates(
     beta = head.beta if beta is None else beta
     worth = alignment.cpu().numpy().astype(np.float64)
     if beta > 0:
-        worth = np.maximum(worth, _shares(contribution_maps))
+        worth = np.maximum(
+            worth, _shares(contribution_maps if kind == "positive" else -contribution_maps)
+        )
     pool, dust = _pool(worth, cardinality or 1)
     if kind == "none" or not len(pool):
         return None

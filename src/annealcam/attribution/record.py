@@ -36,12 +36,12 @@ def candidates_record(maps: Float[Tensor, "maps h w"], candidates: Candidates) -
     }
 
 
-def path_record(captured: Capture, i: int) -> dict[str, Any]:
-    """Return how the contributions of an image were made, and how nearly they add up.
+def path_record(captured: Capture) -> dict[str, Any]:
+    """Return how the contributions of a single image were made, and how nearly they add up.
 
     `completeness` is None where it was not measured, or where the layer has no effect to share.
     """
-    whole = math.inf if captured.completeness is None else float(captured.completeness[i])
+    whole = math.inf if captured.completeness is None else float(captured.completeness[0])
     return {
         "gradient_steps": captured.steps,
         "completeness": whole if math.isfinite(whole) else None,
@@ -139,8 +139,8 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
         texts.append("no map is alive and of positive importance: the explanation is empty")
     elif provenance.get("evidence") == "signed":
         texts.append(
-            "no position speaks for the class: the selected maps draw the evidence against it, and "
-            "the explanation map is zero"
+            "no position has positive evidence: the selected maps draw the evidence against the "
+            "class, and the explanation map is zero"
         )
     elif draws and fidelity < DOUBTFUL_FIDELITY:
         texts.append(

@@ -29,7 +29,6 @@ class Recording:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self.runs = 0
         self.finished: list[tuple[nn.Module, Any]] = []
         self._open: list[list[tuple[nn.Module, Any]]] = [[]]  # what each open call has called
 
@@ -41,7 +40,6 @@ class Recording:
         """Note that a call is finished."""
         self._open.pop()
         if module is self.module:
-            self.runs += 1
             self.finished = [call for calls in self._open for call in calls]
         self._open[-1].append((module, output))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,7 +113,7 @@ def _write(s: FlipSet | SufficientSet, output: Path | None, photo: str, model: s
         return
     from annealcam._internal.files import file_written_aside
 
-    record = {"photo": photo, "model": model, **asdict(s), "channels": s.channels.tolist()}
+    record = {"photo": photo, "model": model, **s.as_json()}
     with file_written_aside(output) as aside:
         aside.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

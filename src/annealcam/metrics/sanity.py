@@ -280,8 +280,8 @@ def random_classifier(
 
     The classifier is the last linear layer (or convolution) that runs; its bias stays, and so does
     the explained class. All other layers keep their weights, so that feature maps are the same:
-    only the knowledge of which of them speak for the class is lost. The network is restored to the
-    bit, also after an error.
+    only the knowledge of which of them raise the logit of the class is lost. The network is
+    restored to the bit, also after an error.
 
     Args:
         model: an image classifier.

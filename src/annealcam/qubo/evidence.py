@@ -29,8 +29,9 @@ class EvidenceProblem:
     s^2 sum_ab K_ab n_a n_b - 2 s sum_a rho_a n_a: best-subset selection as a QUBO. Its couplings
     2 s^2 K_ab have both signs, and K is positive semidefinite, of a rank of at most the number of
     positions. s = 1 / (sum of the k largest rho), so that no k maps overshoot the evidence:
-    s sum_a n_a rho_a <= 1. In the second term, c_a = sum_ij g_a is the contribution of a map, and
-    C_k the sum of the k largest; b = 0 draws the evidence, b = 1 takes the k largest contributions.
+    s sum_a n_a rho_a <= 1. In the second term, c_a = sum_ij g_a is the contribution of a map, or
+    its negative where the evidence sums to less than zero, and C_k is the sum of the k largest;
+    b = 0 draws the evidence, b = 1 takes the k largest contributions.
 
     The energy of `problem` is E = `energy_unit` R, scaled such that the energies of all selections
     of k maps have the standard deviation 1, whatever the network and the image. The success of
@@ -101,7 +102,8 @@ class EvidenceProblem:
         k = whole("cardinality", cardinality, least=1)
         rho, K = g @ G / (G @ G), g @ g.T / (G @ G)
         s = _scale(rho, k) if scale is None else real("scale", scale)
-        linear, quadratic = _coefficients(rho, K, s, g.sum(axis=1), k, check_beta(beta))
+        contribution = g.sum(axis=1) if G.sum() >= 0 else -g.sum(axis=1)
+        linear, quadratic = _coefficients(rho, K, s, contribution, k, check_beta(beta))
         unit = ENERGY_SPREAD / (_spread(linear, quadratic, k) or ENERGY_SPREAD)
         problem = SelectionProblem(
             -2.0 * unit * linear, 2.0 * unit * quadratic, beta=0.5, cardinality=k,

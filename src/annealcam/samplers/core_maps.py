@@ -123,8 +123,8 @@ def inclusion(
         seed: of the samples; equal seeds give equal bits.
 
     Raises:
-        ArgumentError: n is no selection of d maps, the temperature is not above 0, or there are
-            fewer than 16 samples.
+        ArgumentError: n is no selection of d maps, the temperature is not above 0, there are fewer
+            than 16 samples, or the seed is negative.
 
     >>> p = SelectionProblem([1.0, 0.99, 0.5], [[0, 1, 0], [1, 0, 0], [0, 0, 0]], beta=0.5)
     >>> inclusion(p, np.array([1, 0, 1])).probability.round(3)
@@ -136,7 +136,7 @@ def inclusion(
         raise ArgumentError(
             f"temperature={temperature}: must be a number above 0, in units of the lowest energy"
         )
-    samples = whole("samples", samples, least=_CHAINS)
+    samples, seed = whole("samples", samples, least=_CHAINS), whole("seed", seed)
     k = int(n.sum()) if problem.cardinality is None else problem.cardinality
     if problem.d <= _ENUMERATED or k in (0, 1, problem.d):
         return _enumerated(problem, n, k, temperature)

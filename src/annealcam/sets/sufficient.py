@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import exp
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -59,6 +60,10 @@ class SufficientSet:
             "SufficientSet", k=len(self.channels), target=self.target_name or self.target,
             probability=self.probability, bound=self.bound, proved=self.proved, kept=self.kept,
         )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields and the sentence as plain values."""
+        return {**asdict(self), "channels": self.channels.tolist(), "sentence": self.sentence}
 
     @property
     def probability(self) -> float:
