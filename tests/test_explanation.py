@@ -6,6 +6,7 @@ import json
 import pickle
 from dataclasses import FrozenInstanceError, replace
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,12 @@ def test_results_of_version_0_1_load_with_equal_numbers(name, tmp_path):
     with pytest.warns(DeprecationWarning, match="convention: renamed, use normalisation"):
         assert e.convention == e.normalisation
     assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
+    assert (e.fidelity, e.evidence) == (None, None)
+    k = len(e.selected)  # the best k maps, by the problem of 0.1 alone
+    sets = [np.isin(np.arange(e.problem.d), n) for n in combinations(range(e.problem.d), k)]
+    weight = np.exp([(e.energy - e.problem.energy(n)) / (0.01 * abs(e.energy)) for n in sets])
+    np.testing.assert_allclose(e.inclusion, weight @ sets / weight.sum(), atol=1e-9)
+    assert set(e.core) <= set(e.selected) == set(e.stand_ins)
 
 
 def test_the_repr_is_short(e):

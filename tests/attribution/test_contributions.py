@@ -44,6 +44,15 @@ def test_a_linear_head_is_complete_in_one_step(against):
     torch.testing.assert_close(c.completeness, torch.ones(3))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("against", [None, "rest"])
+def test_half_precision_does_not_make_a_linear_head_seem_curved(dtype, against):
+    for model, steps in ((pooled(), 1), (curved(), 8)):
+        x = 5 * images()  # which make the effect larger than its rounding
+        c = capture(model.to(dtype), x, layer="1", integrated=True, against=against)
+        assert c.steps == steps
+
+
 def test_a_homogeneous_rest_is_complete_in_one_step():
     torch.manual_seed(3)
     net = nn.Sequential(

@@ -275,3 +275,30 @@ def test_the_proof_over_all_maps_certifies_any_sampler(sampler, optimal):
     assert e.optimal is optimal
     assert e.selection.info["optimum"] == pytest.approx(exact.energy)
     assert (e.energy == pytest.approx(exact.energy)) is optimal
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.sampled_from([0.0, 0.5, 1.0]))
+def test_evidence_against_a_class_is_selected_as_that_for_it(seed, k, beta):
+    g = -random_maps(seed).abs() - 0.01
+    found = pose(g, cardinality=k, beta=beta)
+    reversed_ = pose(-g, cardinality=k, beta=beta)
+    assert (found.kind, reversed_.kind) == ("signed", "positive")
+    assert found.best.tolist() == reversed_.best.tolist()
+    assert found.best_value == pytest.approx(reversed_.best_value)
+
+
+def test_an_image_of_a_batch_is_explained_as_by_itself(network, images):
+    together = ac.explain(network, images, layer="3", sampler="exact", against="next")
+    for e, image in zip(together, images, strict=True):
+        alone = ac.explain(network, image, layer="3", sampler="exact", against="next")
+        assert e.selected.tolist() == alone.selected.tolist()
+        np.testing.assert_allclose(e.map, alone.map, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(e.importance, alone.importance, rtol=1e-4, atol=1e-6)
+
+
+def test_arrays_and_tensors_name_classes_as_lists_do(network, images):
+    expected = ac.explain(network, images[0], layer="3", target=0, against=[2, 3])
+    for classes in (np.array([2, 3]), torch.tensor([2, 3])):
+        e = ac.explain(network, images[0], layer="3", target=0, against=classes)
+        assert e.provenance["against"] == [2, 3]
+        assert np.array_equal(e.map, expected.map)

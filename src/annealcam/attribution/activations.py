@@ -194,13 +194,15 @@ def _path(rest: Rest, maps: Tensor, gradients: Tensor, logits: Tensor, weights: 
     """Return the gradient itself where its contributions are complete, else integrated gradients.
 
     They are complete behind a linear head, and where the rest of the network is homogeneous, as
-    ReLUs and pooling without a bias are: its gradient does not change along the path.
+    ReLUs and pooling without a bias are: its gradient does not change along the path. In half
+    precision the effect is known only as well as the two scores are rounded.
     """
     with torch.no_grad():
         none = rest.logits(torch.zeros_like(maps))
     effect = ((logits - none) * weights).double().sum(dim=1)
     contributions = (gradients * maps).flatten(1).double()
-    tolerance = COMPLETE * effect.abs() + 1e-5 * contributions.abs().sum(dim=1)
+    rounding = torch.finfo(logits.dtype).eps * ((logits.abs() + none.abs()) * weights.abs()).sum(1)
+    tolerance = COMPLETE * effect.abs() + 1e-5 * contributions.abs().sum(dim=1) + rounding.double()
     if ((contributions.sum(dim=1) - effect).abs() <= tolerance).all():
         return _Path(gradients, 1, _ratio(contributions.sum(dim=1), effect))
     total = torch.zeros_like(gradients, dtype=torch.promote_types(gradients.dtype, torch.float32))

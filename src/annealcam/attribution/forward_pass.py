@@ -67,6 +67,10 @@ def run_forward(
     '1'
     """
     images = as_batch(image)
+    if class_names is not None and not hasattr(class_names, "__len__"):
+        raise ArgumentError(
+            f"class_names: a {type(class_names).__name__}; give a list with the name of each class"
+        )
     name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
     log.info("layer %s%s", name, " (the default)" if layer is None else "")
     contrast = resolve_against(against, class_names)

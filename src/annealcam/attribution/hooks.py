@@ -25,11 +25,7 @@ def borrowed(model: nn.Module) -> Iterator[None]:
     Inside: evaluation mode, parameters frozen (so that no graph is built before a hook starts
     one), gradients on, compiled parts run as written (they would ignore new hooks).
     """
-    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
-        raise ModelError(
-            f"model: a {type(model).__name__}; give the torch.nn.Module itself "
-            "(a TorchScript module takes no hooks; torch.export files are read)"
-        )
+    _check_model(model)
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.is_cuda})
     with ExitStack() as stack:
         stack.enter_context(_BORROWING)  # before its state is read: another may hold the model
@@ -69,8 +65,21 @@ def hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
             handle.remove()
 
 
+def _check_model(model: Any) -> None:
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"model: a {type(model).__name__}; give the torch.nn.Module itself "
+            "(a TorchScript module takes no hooks; torch.export files are read)"
+        )
+
+
 def layer_names(model: nn.Module) -> dict[str, nn.Module]:
-    """Return every module by its name, without what `torch.compile` adds to names."""
+    """Return every module by its name, without what `torch.compile` adds to names.
+
+    Raises:
+        ModelError: the model is no module, or one that takes no hooks.
+    """
+    _check_model(model)
     return {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
 
 

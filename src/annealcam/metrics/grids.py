@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from annealcam._internal.types import Array
-from annealcam._internal.validation import whole
+from annealcam._internal.validation import finite_array, real, whole
 from annealcam.errors import ArgumentError
 
 LARGEST_LOG = 60.0  # of a power: e^60 separates any two numbers that are not equal
@@ -54,7 +54,7 @@ def grid_pointing(
     >>> round(grid_pointing(map_, 0, sharpness_of=np.array([[1.0, 1.0], [0.0, -1.0]])), 6)
     0.5
     """
-    cell = whole("cell", cell)
+    cell, map_ = whole("cell", cell), finite_array("map_", map_)
     shares = cell_shares(_as_sharp_as(map_, sharpness_of), side=side)
     if cell >= shares.size:
         raise ArgumentError(
@@ -103,15 +103,15 @@ def cell_shares(map_: Float[Array, "h w"], *, side: int = 2) -> Float[Array, "si
     >>> cell_shares(np.ones((3, 3))).tolist()
     [[0.25, 0.25], [0.25, 0.25]]
     """
-    side = whole("side", side, least=1)
-    if not np.isfinite(map_).all():
-        raise ArgumentError("The map holds NaN or infinity.")
+    side, map_ = whole("side", side, least=1), finite_array("map_", map_)
+    if map_.ndim != 2:
+        raise ArgumentError(f"map_: must be one map (h, w), not the shape {map_.shape}")
     if min(map_.shape) < side:
         raise ArgumentError(
             f"The map has {map_.shape[0]} x {map_.shape[1]} positions, too few for a grid of "
             f"{side} x {side} photos: explain an earlier layer, or lower side."
         )
-    positive = np.maximum(map_, 0.0).astype(np.float64)
+    positive = np.maximum(map_, 0.0)
     if not positive.any():
         return np.full((side, side), np.nan)
     positive /= positive.max()  # the sum of very large values would overflow
@@ -125,10 +125,14 @@ def effective_positions(map_: Float[Array, "..."]) -> float:
     exp(-sum p ln p) with p = ReLU(map) / sum of ReLU(map): the number of positions if these have
     equal values, and less if the map is concentrated; NaN for a map without positive values
 
+    Raises:
+        ArgumentError: the map is not finite.
+
     >>> effective_positions(np.array([[2.0, 2.0], [0.0, -1.0]]))
     2.0
     """
-    positive = map_[map_ > 0].astype(np.float64)
+    map_ = finite_array("map_", map_)
+    positive = map_[map_ > 0]
     return _positions(_log_values(positive), 1.0) if positive.size else math.nan
 
 
@@ -143,18 +147,19 @@ def sharpened(map_: Float[Array, "h w"], positions: float) -> Float[Array, "h w"
     is returned. A map without positive values is returned as zeros.
 
     Raises:
-        ArgumentError: `positions` is not above 0.
+        ArgumentError: `positions` is not above 0, or the map is not finite.
 
     >>> flatter = sharpened(np.array([[1.0, 16.0]]), effective_positions(np.array([[1.0, 4.0]])))
     >>> flatter.round(6).tolist()
     [[0.25, 1.0]]
     """
+    positions, map_ = real("positions", positions), finite_array("map_", map_)
     if not positions > 0:
         raise ArgumentError(f"positions={positions}: must be above 0")
     result = np.zeros(map_.shape)
     where = map_ > 0
     if where.any():
-        logs = _log_values(map_[where].astype(np.float64))
+        logs = _log_values(map_[where])
         result[where] = _powers(logs, _power(logs, positions))
     return result
 
@@ -165,14 +170,12 @@ def _as_sharp_as(
     """Return the map at the sharpness of a reference map, or as it is without one."""
     if reference is None:
         return map_
+    reference = finite_array("sharpness_of", reference)
     if reference.shape != map_.shape:
         raise ArgumentError(
             f"sharpness_of has shape {reference.shape} and the map {map_.shape}: give a map of the "
             "same layer."
         )
-    for values in (map_, reference):
-        if not np.isfinite(values).all():
-            raise ArgumentError("The map holds NaN or infinity.")
     positions = effective_positions(reference)
     return np.full(map_.shape, 0.0) if math.isnan(positions) else sharpened(map_, positions)
 

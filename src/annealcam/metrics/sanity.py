@@ -152,6 +152,7 @@ def parameter_randomisation(
     (('3', '0'), (2, 2))
     """
     one_of("draw", draw, ("initial", "shuffled"))
+    seed = whole("seed", seed)
     chosen = _targets(model, images, targets)
     stages = stages_of(model, images[:1], layers)
     original = _maps(explainer, model, images, chosen)
@@ -222,7 +223,7 @@ def random_logit(
     >>> random_logit(net, torch.randn(1, 3, 8, 8), cam_explainer("1"), targets=1).classes
     array([[0]])
     """
-    whole("draws", draws, least=1)
+    draws, seed = whole("draws", draws, least=1), whole("seed", seed)
     classes = _logits(model, images).shape[1]
     chosen = _targets(model, images, targets)
     if draws > classes - 1:
@@ -303,7 +304,7 @@ def random_classifier(
     >>> random_classifier(net, torch.randn(2, 3, 8, 8), cam_explainer("1")).classifier
     '3'
     """
-    whole("draws", draws, least=1)
+    draws, seed = whole("draws", draws, least=1), whole("seed", seed)
     chosen = _targets(model, images, targets)
     name = classifier_layer(model, images)
     original = _maps(explainer, model, images, chosen)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
+from annealcam._internal.validation import finite_array
 from annealcam.errors import ArgumentError
 
 ALIKE = 0.5  # rank correlation above which two maps count as the same; our own choice
@@ -125,13 +126,12 @@ def fidelity(
     >>> fidelity(np.array([[3.0, 4.0]]), np.array([[1.0, -9.0]]))
     0.6
     """
+    map_, evidence = finite_array("map_", map_), finite_array("evidence", evidence)
     if map_.shape != evidence.shape:
         raise ArgumentError(
             f"map_ and evidence have shapes {map_.shape} and {evidence.shape}: give maps of one "
             "layer."
         )
-    if not (np.isfinite(map_).all() and np.isfinite(evidence).all()):
-        raise ArgumentError("map_ and evidence: one of them holds NaN or infinity.")
     drawn, ideal = (_scaled(values) for values in (map_, evidence if signed else evidence.clip(0)))
     norms = float(np.linalg.norm(drawn) * np.linalg.norm(ideal))
     return float(np.clip((drawn * ideal).sum() / norms, -1.0, 1.0)) if norms else math.nan
@@ -140,7 +140,7 @@ def fidelity(
 def _scaled(values: Float[Array, "h w"]) -> Float[Array, "h w"]:
     """Return the map with a largest absolute value of 1, so that squares stay in range."""
     largest = float(np.abs(values).max(initial=0.0))
-    return values.astype(np.float64) / largest if largest else values.astype(np.float64)
+    return values / largest if largest else values
 
 
 def rank_correlation(a: Float[Array, "n h w"], b: Float[Array, "n h w"]) -> Float[Array, " n"]:

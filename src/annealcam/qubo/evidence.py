@@ -92,7 +92,7 @@ class EvidenceProblem:
         """
         G = finite_array("evidence", evidence, error=NumericalError).ravel()
         g = finite_array("maps", maps, error=NumericalError)
-        g = g.reshape(len(g), -1) if g.size else np.zeros((0, G.size))
+        g = g.reshape(len(g), -1) if g.size and g.ndim else np.zeros((0, G.size))
         if g.shape[1:] != G.shape:
             raise ArgumentError(f"maps: have {g.shape[1]} positions, but the evidence {G.size}")
         largest = np.abs(G).max(initial=0.0)
@@ -112,8 +112,16 @@ class EvidenceProblem:
         return cls(g * largest, G * largest, s, float(beta), unit, problem)
 
     def drawn(self, n: Num[Array, " d"] | ArrayLike) -> Float[Array, " positions"]:
-        """Return the sum of the selected contribution maps, not scaled."""
-        return np.asarray(n, dtype=np.float64) @ self.maps
+        """Return the sum of the selected contribution maps, not scaled.
+
+        Raises:
+            ArgumentError: n is no selection of d maps.
+        """
+        selection = finite_array("n", n)
+        if selection.shape != (len(self.maps),):
+            shape = (len(self.maps),)
+            raise ArgumentError(f"n: must have the shape {shape}, not {selection.shape}")
+        return selection @ self.maps
 
     def residual(self, n: Num[Array, " d"] | ArrayLike) -> float:
         """Return ||G - s sum_a n_a g_a||^2 / ||G||^2.

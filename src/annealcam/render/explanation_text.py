@@ -211,6 +211,8 @@ def _size(e: Explanation) -> str:
     p, k = e.provenance, len(e.selected)
     if p["cardinality"] is not None:
         return f"The number of maps, {k}, was given."
+    if e.problem.d < len(p["best_selected"]):
+        return f"The limit on the number of candidates allows no more than {e.problem.d} maps."
     if p["best_fidelity"] >= p["fidelity"]:
         if k == 1:
             return f"One map is enough for a fidelity of {p['fidelity']:g}."

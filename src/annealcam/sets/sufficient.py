@@ -178,4 +178,4 @@ def _best(runs: MaskedRuns, effects: MapEffects, k: int, budget: int) -> tuple[F
     best = best_subset(effects.alone, effects.none, runs.target, k)
     bound = best.log_probability if best.proved else best.bound
     # log p changes by at most twice as much as the logits
-    return Found(best.rows, best.proved), bound + 2 * effects.tolerance
+    return Found(best.rows, best.proved), min(bound + 2 * effects.tolerance, 0.0)
