@@ -302,3 +302,15 @@ def test_arrays_and_tensors_name_classes_as_lists_do(network, images):
         e = ac.explain(network, images[0], layer="3", target=0, against=classes)
         assert e.provenance["against"] == [2, 3]
         assert np.array_equal(e.map, expected.map)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_the_limit_leaves_the_objective_as_it_is_over_all_maps(beta):
+    for seed in range(5):
+        g = random_maps(seed, maps=40, side=4) + 0.1
+        cut, whole = (pose(g, cardinality=4, beta=beta, limit=limit) for limit in (6, 40))
+        for places in combinations(range(6), 4):
+            n = np.isin(np.arange(6), places)
+            value = whole.problem.value(np.isin(whole.channels, cut.channels[n]))
+            assert cut.problem.value(n) == pytest.approx(value, rel=1e-6, abs=1e-9)
+            assert cut.problem.value(n) >= cut.least_value - 1e-9

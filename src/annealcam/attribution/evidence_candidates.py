@@ -115,8 +115,9 @@ def evidence_candidates(
     if len(pool) > limit:
         places = relax(whole.problem).most_promising(limit)
         problem = EvidenceProblem.from_maps(
-            g[places], G, cardinality=min(int(n.sum()), len(places)), beta=beta, scale=whole.scale
-        )
+            g[places], G, cardinality=min(int(n.sum()), len(places)), beta=beta, scale=whole.scale,
+            largest=whole.largest,
+        )  # fmt: skip
     return EvidenceCandidates(
         channels=pool[places],
         kind=kind,

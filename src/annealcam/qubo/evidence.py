@@ -42,6 +42,7 @@ class EvidenceProblem:
         evidence: G, (positions,).
         scale: s.
         beta: b.
+        largest: C_k, or 0 where that is not positive; the second term is zero then.
         energy_unit: E / R, a positive number.
         problem: the selection problem, with the cardinality k.
 
@@ -52,6 +53,7 @@ class EvidenceProblem:
     evidence: Float[Array, " positions"]
     scale: float
     beta: float
+    largest: float
     energy_unit: float
     problem: SelectionProblem
 
@@ -71,6 +73,7 @@ class EvidenceProblem:
         cardinality: int,
         beta: float = 0.0,
         scale: float | None = None,
+        largest: float | None = None,
     ) -> EvidenceProblem:
         """Return the problem of contribution maps (d, ...) and the evidence (...) they shall draw.
 
@@ -80,6 +83,8 @@ class EvidenceProblem:
             cardinality: k.
             beta: b, in [0, 1].
             scale: s; None takes 1 / (sum of the k largest rho), or 1 where that is not positive.
+            largest: C_k; None takes the sum of the k largest c. With the `scale` and the `largest`
+                of a problem, one over some of its maps has the same R(n).
 
         Raises:
             ArgumentError: the shapes do not match, the evidence is zero everywhere, or a number is
@@ -95,21 +100,23 @@ class EvidenceProblem:
         g = g.reshape(len(g), -1) if g.size and g.ndim else np.zeros((0, G.size))
         if g.shape[1:] != G.shape:
             raise ArgumentError(f"maps: have {g.shape[1]} positions, but the evidence {G.size}")
-        largest = np.abs(G).max(initial=0.0)
-        if not largest > 0:
+        size = float(np.abs(G).max(initial=0.0))
+        if not size > 0:
             raise ArgumentError("evidence: is zero everywhere, so that no map can draw it")
-        g, G = g / largest, G / largest  # squares neither overflow nor vanish
+        g, G = g / size, G / size  # squares neither overflow nor vanish
         k = whole("cardinality", cardinality, least=1)
         rho, K = g @ G / (G @ G), g @ g.T / (G @ G)
         s = _scale(rho, k) if scale is None else real("scale", scale)
         contribution = g.sum(axis=1) if G.sum() >= 0 else -g.sum(axis=1)
-        linear, quadratic = _coefficients(rho, K, s, contribution, k, check_beta(beta))
+        C = _largest(contribution, k) if largest is None else real("largest", largest) / size
+        share = contribution / C if C > 0 else np.zeros_like(contribution)
+        linear, quadratic = _coefficients(rho, K, s, share, check_beta(beta))
         unit = ENERGY_SPREAD / (_spread(linear, quadratic, k) or ENERGY_SPREAD)
         problem = SelectionProblem(
             -2.0 * unit * linear, 2.0 * unit * quadratic, beta=0.5, cardinality=k,
             diagonal=unit * (1.0 - beta) * 2.0 * s**2 * np.diagonal(K),
         )  # fmt: skip
-        return cls(g * largest, G * largest, s, float(beta), unit, problem)
+        return cls(g * size, G * size, s, float(beta), C * size, unit, problem)
 
     def drawn(self, n: Num[Array, " d"] | ArrayLike) -> Float[Array, " positions"]:
         """Return the sum of the selected contribution maps, not scaled.
@@ -187,12 +194,12 @@ def _scale(rho: Float[Array, " d"], k: int) -> float:
     return 1.0 / largest if largest > 0 else 1.0
 
 
-def _coefficients(
-    rho: Array, K: Array, s: float, contribution: Array, k: int, beta: float
-) -> tuple[Any, Any]:
-    """Return the linear and the quadratic coefficients of R."""
-    largest = float(np.sort(contribution)[::-1][:k].sum())
-    share = contribution / largest if largest > 0 else np.zeros_like(contribution)
+def _largest(contribution: Float[Array, " d"], k: int) -> float:
+    return max(float(np.sort(contribution)[::-1][:k].sum()), 0.0)
+
+
+def _coefficients(rho: Array, K: Array, s: float, share: Array, beta: float) -> tuple[Any, Any]:
+    """Return the linear and the quadratic coefficients of R; `share` is c / C_k."""
     linear = (1.0 - beta) * (s**2 * np.diagonal(K) - 2.0 * s * rho) - beta * share
     quadratic = (1.0 - beta) * 2.0 * s**2 * K
     np.fill_diagonal(quadratic, 0.0)
