@@ -117,7 +117,7 @@ def test_the_evidence_the_fidelity_and_the_stand_ins_are_on_the_page(images, tmp
     assert "This was not searched for this page" in Page(explanation_html(e)).words()
 
 
-@pytest.mark.parametrize(("target", "words"), [(None, "prefers"), (0, "What speaks for")])
+@pytest.mark.parametrize(("target", "words"), [(None, "prefers"), (0, "Evidence for")])
 def test_a_contrast_is_in_the_title(network, images, target, words):
     e = ac.explain(
         network, images[0], layer="3", target=target, against="eel", class_names=NAMES
