@@ -314,3 +314,9 @@ def test_the_limit_leaves_the_objective_as_it_is_over_all_maps(beta):
             value = whole.problem.value(np.isin(whole.channels, cut.channels[n]))
             assert cut.problem.value(n) == pytest.approx(value, rel=1e-6, abs=1e-9)
             assert cut.problem.value(n) >= cut.least_value - 1e-9
+
+
+def test_parts_of_a_contrast_are_no_shares_of_the_logit(network, images):
+    for against, stated in ((None, True), ("next", False)):
+        rows = ac.explain(network, images[0], layer="3", against=against).as_json()["selected"]
+        assert all((row["logit_share"] is not None) is stated for row in rows)

@@ -93,7 +93,8 @@ def proof(e: Explanation) -> str:
 def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses) -> dict[str, Any]:
     """Return the picture and the numbers of one selected feature map."""
     (i,) = np.flatnonzero(e.selected == channel)
-    share = f" ({e.logit_shares[i]:.1%})" if e.logits[e.target] > 0 else ""
+    of_logit = e.logits[e.target] > 0 and e.provenance.get("against") is None
+    share = f" ({e.logit_shares[i]:.1%})" if of_logit else ""
     return {
         "channel": channel,
         "uri": map_uri(photo, e, channel),

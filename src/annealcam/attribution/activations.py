@@ -123,7 +123,7 @@ def capture(
         layer: the name of a module, as in `model.named_modules()`.
         targets: a class for all images, or one for each; None takes the predicted classes.
         against: what the target is contrasted with, as in `annealcam.explain`; None: nothing.
-        integrated: whether contributions shall add up, by integrated gradients where needed.
+        integrated: whether contributions should add up, by integrated gradients where needed.
         reshape: makes maps (n, maps, h, w) of an output that is none, a transformer's tokens; it
             only rearranges, and is applied to the output and to its gradient alike.
 

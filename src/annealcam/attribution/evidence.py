@@ -31,7 +31,7 @@ def evidence(contribution_maps: Float[Tensor, "*batch maps h w"]) -> Float[Tenso
 def drawn_evidence(
     contribution_maps: Float[Tensor, "maps h w"],
 ) -> tuple[Float[Tensor, "h w"], str]:
-    """Return the evidence that a selection shall draw, and which one it is.
+    """Return the evidence that a selection should draw, and its kind.
 
     It is G+ = ReLU(G), called `positive`. Where no position has positive evidence, it is G
     itself, called `signed`; where that is zero as well, it is called `none`.

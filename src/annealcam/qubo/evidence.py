@@ -75,7 +75,7 @@ class EvidenceProblem:
         scale: float | None = None,
         largest: float | None = None,
     ) -> EvidenceProblem:
-        """Return the problem of contribution maps (d, ...) and the evidence (...) they shall draw.
+        """Return the problem of contribution maps (d, ...) and the evidence (...) to draw.
 
         Args:
             maps: g of every candidate.

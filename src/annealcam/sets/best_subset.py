@@ -1,7 +1,7 @@
 """The k rows of a matrix that keep a class best: local search, upper bound and proof.
 
 The rows are what each map adds to the logits of all classes. The mathematics is that of
-`kernels/subsets.py`; nothing here knows a network.
+`kernels/subsets.py`; nothing here runs a network.
 """
 
 from __future__ import annotations

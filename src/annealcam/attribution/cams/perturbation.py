@@ -94,7 +94,7 @@ def ablationcam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
 
 
 def finercam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
-    """Return Finer-CAM's weight of every map: Grad-CAM's, of what tells similar classes apart.
+    """Return Finer-CAM's weight of every map: Grad-CAM's, of what separates similar classes.
 
     alpha_a = mean_ij dS / df^(a)_ij,   S = sum_j p_j (z_c - z_j) / sum_j p_j
 

@@ -1,6 +1,6 @@
 """Heat-bath sampling of selections of k maps, for `annealcam.samplers.inclusion`.
 
-Selections S of k maps shall be drawn with the weights pi(S) ~ exp(-E(S) / T). With the field
+Selections S of k maps are to be drawn with the weights pi(S) ~ exp(-E(S) / T). With the field
 linear + Q n of the other k - 1 maps, replacing map p of S by map q changes the energy by
 field_q - field_p, so that the conditional distribution of the k-th map, given the others R, is
 
