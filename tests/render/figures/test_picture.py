@@ -23,7 +23,7 @@ def texts(figure):
 def test_everything_is_on_it_and_inside_it(network, images):
     e = ac.explain(network, images[0], layer="3", class_names=list("abcde"), cardinality=3)
     figure = report_picture(e, VIEW)
-    all_text = "\n".join(texts(figure))
+    all_text = " ".join(texts(figure))  # sentences are broken into lines
     for channel in e.selected:
         assert f"map {channel}" in all_text
     for word in (
