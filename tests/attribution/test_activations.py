@@ -3,11 +3,13 @@
 import copy
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 from torch import nn
 
+import annealcam as ac
 from annealcam.attribution.activations import capture
 from annealcam.errors import (
     ArgumentError,
@@ -280,3 +282,40 @@ def test_wrong_targets(network, images, targets):
 def test_empty_batch(network):
     with pytest.raises(ArgumentError, match="n >= 1"):
         capture(network, torch.zeros(0, 3, 20, 20), layer="3")
+
+
+def test_a_model_that_overwrites_its_input_leaves_the_images_of_the_caller(network, images):
+    class Subtracts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = network
+
+        def forward(self, x):
+            x -= 0.5
+            return self.net(x)
+
+    before = images.clone()
+    model = Subtracts()
+    first, second = (capture(model, images, layer="net.3", integrated=True) for _ in range(2))
+    assert torch.equal(images, before)
+    assert torch.equal(first.logits, second.logits)
+    expected = capture(network, images - 0.5, layer="3")
+    torch.testing.assert_close(first.logits, expected.logits)
+    explained = [ac.explain(model, images[0], layer="net.3", sampler="exact") for _ in range(2)]
+    assert torch.equal(images, before)
+    assert np.array_equal(explained[0].map, explained[1].map)
+
+
+def test_a_mapping_with_logits(network, images):
+    class Mapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = network
+
+        def forward(self, x):
+            return {"features": x, "logits": self.net(x)}
+
+    expected = capture(network, images, layer="3")
+    captured = capture(Mapped(), images, layer="net.3")
+    assert torch.equal(captured.logits, expected.logits)
+    assert torch.equal(captured.gradients, expected.gradients)

@@ -122,7 +122,8 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
 def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
     """Return the logits (rows, classes) of a borrowed model.
 
-    There is a row for each image, unless hooks change their number.
+    There is a row for each image, unless hooks change their number. The model gets a copy of the
+    images, which it may overwrite. It returns the logits, or an object or a mapping with `logits`.
 
     Raises:
         ModelError: the model fails, or returns something else.
@@ -131,7 +132,7 @@ def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
     like = next((p for p in model.parameters() if p.is_floating_point()), None)
     if like is not None:
         images = images.to(device=like.device, dtype=like.dtype)
-    images = images.clone() if images.is_inference() else images
+    images = images.clone()  # as `x -= mean` in the model would change what the caller passed
     try:
         output = model(images)
     except AnnealcamError:
@@ -142,6 +143,8 @@ def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
             f"model: {type(model).__name__} fails on images of shape {tuple(images.shape)}: {first}"
         ) from error
     logits = getattr(output, "logits", output)
+    if isinstance(output, Mapping):
+        logits = output.get("logits", output)
     if (
         not isinstance(logits, Tensor)
         or logits.ndim != 2
