@@ -165,8 +165,7 @@ def parameter_randomisation(
                 randomised.append(_maps_or_nan(explainer, model, images, chosen, original))
             if progress is not None:
                 progress(number + 1, len(stages))
-    rho = np.stack([rank_correlation(original, maps) for maps in randomised])
-    top = np.stack([top_overlap(original, maps) for maps in randomised])
+    rho, top = _similarities(original, randomised)
     undefined = np.isnan(rho).sum(axis=1)
     return ParameterRandomisation(
         tuple(stages), rho, top, undefined, between_images(original), cascading
@@ -191,12 +190,9 @@ class RandomLogit:
 
     def verdict(self) -> str:
         """State in a sentence whether the map distinguishes classes."""
-        if self.undefined == self.rank_correlation.size:
-            return "every comparison involves a constant map: nothing can be compared"
-        mean = float(np.nanmean(self.rank_correlation))
-        if mean > ALIKE:
-            return f"this map hardly distinguishes the classes (rank correlation {mean:.2f})"
-        return f"this map distinguishes the classes (rank correlation {mean:.2f})"
+        return _verdict(
+            self.rank_correlation, "hardly distinguishes the classes", "distinguishes the classes"
+        )
 
 
 def random_logit(
@@ -234,8 +230,7 @@ def random_logit(
         others[:, i] = np.random.default_rng([seed, i]).choice(available, draws, replace=False)
     original = _maps(explainer, model, images, chosen)
     drawn = [_maps(explainer, model, images, row.tolist()) for row in others]
-    rho = np.stack([rank_correlation(original, maps) for maps in drawn])
-    top = np.stack([top_overlap(original, maps) for maps in drawn])
+    rho, top = _similarities(original, drawn)
     return RandomLogit(others, rho, top, int(np.isnan(rho).sum()))
 
 
@@ -258,12 +253,9 @@ class RandomClassifier:
 
     def verdict(self) -> str:
         """State in a sentence whether the map depends on the classifier."""
-        if self.undefined == self.rank_correlation.size:
-            return "every comparison involves a constant map: nothing can be compared"
-        mean = float(np.nanmean(self.rank_correlation))
-        if mean > ALIKE:
-            return f"this map hardly depends on the classifier (rank correlation {mean:.2f})"
-        return f"this map depends on the classifier (rank correlation {mean:.2f})"
+        return _verdict(
+            self.rank_correlation, "hardly depends on the classifier", "depends on the classifier"
+        )
 
 
 def random_classifier(
@@ -281,7 +273,7 @@ def random_classifier(
 
     The classifier is the last linear layer (or convolution) that runs; its bias stays, and so does
     the explained class. All other layers keep their weights, so that feature maps are the same:
-    only the knowledge of which of them raise the logit of the class is lost. The network is
+    only the learnt weights with which they raise or lower the logit are lost. The network is
     restored to the bit, also after an error.
 
     Args:
@@ -312,9 +304,22 @@ def random_classifier(
     for draw in range(draws):
         with random_weights(find_layer(model, name), seed=[seed, draw]):
             drawn.append(_maps(explainer, model, images, chosen))
-    rho = np.stack([rank_correlation(original, maps) for maps in drawn])
-    top = np.stack([top_overlap(original, maps) for maps in drawn])
+    rho, top = _similarities(original, drawn)
     return RandomClassifier(name, rho, top, int(np.isnan(rho).sum()))
+
+
+def _similarities(original: Maps, others: Sequence[Maps]) -> tuple[Array, Array]:
+    """Return rank correlations and top overlaps with the original maps, (others, n) each."""
+    rho = np.stack([rank_correlation(original, maps) for maps in others])
+    return rho, np.stack([top_overlap(original, maps) for maps in others])
+
+
+def _verdict(rho: Float[Array, "draws n"], alike: str, different: str) -> str:
+    """Return a sentence on the mean rank correlation; NaN marks comparisons of constant maps."""
+    if np.isnan(rho).all():
+        return "every comparison involves a constant map: nothing can be compared"
+    mean = float(np.nanmean(rho))
+    return f"this map {alike if mean > ALIKE else different} (rank correlation {mean:.2f})"
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:

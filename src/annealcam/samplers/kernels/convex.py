@@ -126,7 +126,7 @@ def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, 
             return
         if m > 0:
             _balance(quadratic, delta, status[t], x[t], g[t], m)
-        low = _minimise(delta, quadratic, status[t], x[t], g[t], field[t], energy[t], m, limit)
+        low = _bound_node(delta, quadratic, status[t], x[t], g[t], field[t], energy[t], m, limit)
         bound[t] = max(bound[t], low)
         if bound[t] > limit:
             turn[t] = -1
@@ -215,7 +215,7 @@ def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _minimise(delta, quadratic, status, x, g, field, energy, m, limit):  # type: ignore[no-untyped-def]
+def _bound_node(delta, quadratic, status, x, g, field, energy, m, limit):  # type: ignore[no-untyped-def]
     """Descend by coordinates, or by pairs if m maps are to be selected; return the best bound."""
     best = -np.inf
     for step in range(2000):
