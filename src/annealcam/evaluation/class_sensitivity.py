@@ -1,4 +1,4 @@
-"""Whether one explanation knows its class: its map beside those of other classes."""
+"""How much an explanation depends on its class: its map beside those of other classes."""
 
 from __future__ import annotations
 
@@ -185,9 +185,9 @@ def _verdict(figure: Figure) -> str:
     value = figure.as_row()["annealcam"]
     if value is None:
         return "a map is constant: nothing can be compared"
-    knows = {
+    words = {
         "better": "this map depends on the class more than random selections do",
         "worse": "this map depends on the class less than random selections do",
         None: "no verdict, since random selections depend on the class as much",
     }
-    return f"{knows[figure.verdict]} (rank correlation {value:.2f})"
+    return f"{words[figure.verdict]} (rank correlation {value:.2f})"

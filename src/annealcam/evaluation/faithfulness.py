@@ -1,4 +1,4 @@
-"""How faithful an explanation is: what its maps do to the logit, and whether it knows the class."""
+"""How faithful an explanation is: what its maps do to the logit, and what the class changes."""
 
 from __future__ import annotations
 

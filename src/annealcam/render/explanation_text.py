@@ -1,4 +1,4 @@
-"""What an explanation says about itself, in sentences, and the short facts of its maps."""
+"""An explanation in sentences, and the short facts of its maps."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class MaskedRuns:
     Attributes:
         layer: the module's name.
         maps: number of maps of the layer.
-        channels: the maps that masks are over, ascending: the live ones, and a few dead ones if
-            that is asked for. All others are zero everywhere, so that no mask changes them.
+        channels: the maps that masks are over, ascending: the live ones, and as many dead ones
+            as `dead` counts. All others are zero everywhere, so that no mask changes them.
         target: the class.
         class_names: of the logits; None where they have none.
         runs: number of masks that the network has run under.
