@@ -15,7 +15,7 @@ import numpy as np
 import annealcam as ac
 from annealcam.attribution.activations import capture
 from annealcam.attribution.forward_pass import run_forward
-from annealcam.attribution.hooks import find_layer
+from annealcam.attribution.network.hooks import find_layer
 from annealcam.metrics import (
     fidelity,
     grid_pointing,

@@ -23,9 +23,9 @@ from annealcam.attribution.candidates import Candidates, build_problem
 from annealcam.attribution.contrast import resolve_against
 from annealcam.attribution.evidence import evidence
 from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
-from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.importance import gradcam_weights
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.network.hooks import layer_name
 from annealcam.attribution.record import (
     candidates_record,
     certified_by,

@@ -7,8 +7,8 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.attribution.activations import capture
-from annealcam.attribution.hooks import borrowed, find_layer, hooked, run
-from annealcam.attribution.replay import Recording, behind, recording
+from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, run
+from annealcam.attribution.network.replay import Recording, behind, recording
 from annealcam.errors import LayerError
 
 NETWORKS = {

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
 from annealcam.attribution.contrast import Against, score_weights
-from annealcam.attribution.hooks import Hook, borrowed, find_layer, hooked, run
 from annealcam.attribution.importance import importance_of
-from annealcam.attribution.replay import Recording, Rest, as_maps, never_ran, recording
+from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, run
+from annealcam.attribution.network.replay import Recording, Rest, as_maps, never_ran, recording
 from annealcam.errors import (
     ArgumentError,
     LayerError,

@@ -16,8 +16,8 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import resolve_against
-from annealcam.attribution.hooks import layer_name
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.network.hooks import layer_name
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError
 

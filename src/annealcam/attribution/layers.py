@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam.attribution.activations import refuse_non_finite, targets_of
-from annealcam.attribution.hooks import Hook, borrowed, hooked, layer_names, run
 from annealcam.attribution.importance import importance_of
+from annealcam.attribution.network.hooks import Hook, borrowed, hooked, layer_names, run
 from annealcam.errors import LayerError
 
 

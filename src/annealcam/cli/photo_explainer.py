@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from annealcam.attribution.contrast import Against, resolve_against
-from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import Layer, default_layer, survey
+from annealcam.attribution.network.hooks import find_layer
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import AnnealcamWarning
 from annealcam.evaluation.faithfulness import check_explanation

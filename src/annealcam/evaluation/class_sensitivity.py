@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import contrasted_classes
-from annealcam.attribution.hooks import find_layer
+from annealcam.attribution.network.hooks import find_layer
 from annealcam.errors import ArgumentError
 from annealcam.evaluation.calibration import DRAWS, SPARE, Figure, defined, plain, random_selections
 from annealcam.evaluation.methods import map_of, method_maps

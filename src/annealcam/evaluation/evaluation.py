@@ -17,7 +17,7 @@ from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import Capture
 from annealcam.attribution.contrast import Against, contrasted_classes, resolve_against
-from annealcam.attribution.hooks import find_layer
+from annealcam.attribution.network.hooks import find_layer
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.evaluation.grids import GridChoice, GridScores, predictions, score_grids
 from annealcam.evaluation.masks import Where, mask_in_view

@@ -18,7 +18,7 @@ from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import real, whole
 from annealcam.attribution.cam import cam_maps
 from annealcam.attribution.contrast import Against
-from annealcam.attribution.hooks import borrowed, run
+from annealcam.attribution.network.hooks import borrowed, run
 from annealcam.errors import ArgumentError, ImageError, ModelError
 from annealcam.evaluation.methods import method_maps
 from annealcam.evaluation.scores import METRICS, MethodGrid

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
-from annealcam.attribution.replay import behind
+from annealcam.attribution.network.replay import behind
 from annealcam.errors import ArgumentError
 
 CHUNK = 64  # masks that go through the rest of the network together

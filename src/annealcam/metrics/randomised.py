@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam.attribution.hooks import borrowed, find_layer, layer_names, run
+from annealcam.attribution.network.hooks import borrowed, find_layer, layer_names, run
 from annealcam.errors import ArgumentError
 
 

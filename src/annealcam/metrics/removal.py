@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, real
-from annealcam.attribution.hooks import borrowed
+from annealcam.attribution.network.hooks import borrowed
 from annealcam.errors import ArgumentError
 from annealcam.metrics.pixels import (
     batched_logits,

@@ -23,7 +23,7 @@ from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import capture, targets_of
 from annealcam.attribution.cam import CAM_METHODS
 from annealcam.attribution.cams.inputs import CamInputs
-from annealcam.attribution.hooks import borrowed, find_layer, run
+from annealcam.attribution.network.hooks import borrowed, find_layer, run
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.metrics.randomised import (
     classifier_layer,

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from annealcam._internal.text import short_repr, shorten
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import Against
-from annealcam.attribution.hooks import find_layer
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.network.hooks import find_layer
 from annealcam.errors import AnnealcamError, ImageError, ModelError
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel, move

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
-from annealcam.attribution.hooks import borrowed, find_layer, hooked
+from annealcam.attribution.network.hooks import borrowed, find_layer, hooked
 from annealcam.errors import ModelError
 from annealcam.models.loaded import DEFAULT_MODEL
 from annealcam.models.preprocess import Preprocess

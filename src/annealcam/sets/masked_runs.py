@@ -15,7 +15,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.forward_pass import as_batch, run_forward
-from annealcam.attribution.replay import Rest, behind
+from annealcam.attribution.network.replay import Rest, behind
 from annealcam.metrics.masked import CHUNK
 
 ADDS_UP = 1e-5  # largest error of a sum of effects, as a share of their absolute sum

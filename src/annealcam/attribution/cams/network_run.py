@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
 from annealcam.attribution.activations import Capture
-from annealcam.attribution.hooks import borrowed, hooked, run
-from annealcam.attribution.replay import behind
+from annealcam.attribution.network.hooks import borrowed, hooked, run
+from annealcam.attribution.network.replay import behind
 
 MEMORY = 1e9  # bytes that one run may take, about
 HELD = 4  # outputs of its largest module that a network holds at a time

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from annealcam._internal.types import Array
-from annealcam.attribution.hooks import borrowed, find_layer, run
 from annealcam.attribution.layer_maps import collect_layer_maps
+from annealcam.attribution.network.hooks import borrowed, find_layer, run
 from annealcam.errors import ArgumentError, ImageError, ModelError
 from annealcam.metrics.grids import cell_shares
 from annealcam.metrics.randomised import classifier_layer, random_weights

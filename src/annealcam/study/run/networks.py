@@ -69,8 +69,8 @@ def card_of(
     """
     import torch
 
-    from annealcam.attribution.hooks import borrowed, find_layer, run
     from annealcam.attribution.layers import default_layer
+    from annealcam.attribution.network.hooks import borrowed, find_layer, run
     from annealcam.models.weights import fingerprint
 
     network, preprocess, names = opened(model, device)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from annealcam.attribution.hooks import borrowed, find_layer, hooked, run
+from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, run
 from annealcam.errors import LayerError, ModelError
 
 
