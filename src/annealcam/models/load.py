@@ -26,7 +26,22 @@ from annealcam.models.preprocess import Preprocess
 from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk
 
 
-def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
+def load_model(
+    name_or_path: Any = DEFAULT_MODEL,
+    *,
+    architecture: Any = None,
+    classes: Any = None,
+    mean: Any = None,
+    std: Any = None,
+    size: Any = None,
+    resize: Any = None,
+    crop: Any = None,
+    channels: Any = None,
+    interpolation: Any = None,
+    link: Any = None,
+    transform_input: Any = None,
+    card: Any = None,
+) -> LoadedModel:
     """Return a network in evaluation mode, its preprocessing and its class names.
 
     Names:
@@ -52,11 +67,29 @@ def load_model(name: str = DEFAULT_MODEL) -> LoadedModel:
     >>> classes[281]
     'tabby'
     """
+    choices = {
+        "classes": classes, "mean": mean, "std": std, "size": size, "resize": resize, "crop": crop,
+        "channels": channels, "interpolation": interpolation, "link": link,
+        "transform_input": transform_input, "card": card,
+    }  # fmt: skip
+    given = {option: value for option, value in choices.items() if value is not None}
+    return _loaded(name_or_path, architecture, given)
+
+
+def _loaded(name_or_path: Any, architecture: Any, choices: dict[str, Any]) -> LoadedModel:
+    """Load a network, then replace what the caller chooses: classes, preprocessing, link."""
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights
-        loaded = _load(name)
-    _check_classes(name, loaded.classes)
+        loaded = _load(name_or_path, architecture)
+    loaded = _with_choices(loaded, choices)
+    _check_classes(str(name_or_path), loaded.classes)
     for module in loaded.model.modules():
         module.training = False  # an exported network refuses eval()
+    return loaded
+
+
+def _with_choices(loaded: LoadedModel, choices: dict[str, Any]) -> LoadedModel:
+    if choices:
+        raise ArgumentError(f"{', '.join(choices)}: not supported yet")
     return loaded
 
 
@@ -103,7 +136,10 @@ def load_trunk(name: str, cut: str | None = None) -> Trunk:
     return make_trunk(name, cut, model, preprocess)
 
 
-def _load(name: str) -> LoadedModel:
+def _load(name_or_path: Any, architecture: Any = None) -> LoadedModel:
+    if architecture is not None:
+        raise ArgumentError(f"architecture={architecture!r}: not supported yet")
+    name = str(name_or_path)
     library, _, rest = name.partition(":")
     if name in LITE:
         return load_lite(name)
