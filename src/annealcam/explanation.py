@@ -45,20 +45,21 @@ class Explanation:
     Notebooks show the map and the evidence over the image, the selected maps and one line of facts.
 
     Attributes:
-        map: raw explanation map (h, w) at the layer's resolution, in logit units per pixel.
+        map: raw explanation map at the layer's resolution, in logit units per position: (h, w), or
+            (*grid) with one or three axes for signals and volumes.
         selected: channel numbers (k,) of the selected maps, most important first.
-        selected_maps: those maps (k, h, w), as they are in the network.
+        selected_maps: those maps (k, *grid), as they are in the network.
         candidates: channel numbers (d,) of the candidates, ascending; one qubit each.
         importance: importance of every map of the layer (C,).
         alpha: Grad-CAM weight of every map (C,).
         contribution: sum_ij g_a of every map (C,), its part of the explained score.
         logits: of all classes.
         target: index of the explained class.
-        baselines: raw maps (h, w) of Grad-CAM and Grad-CAM++ at the same layer.
+        baselines: raw maps (*grid) of Grad-CAM and Grad-CAM++ at the same layer.
         problem: the selection problem over the candidates.
         selection: the result of the sampler.
         provenance: version, model, layer, settings, counts and warnings; plain JSON values.
-        evidence: the evidence map G (h, w), the sum of the contribution maps of all feature maps;
+        evidence: the evidence map G (*grid), the sum of the contribution maps of all feature maps;
             its positive part is what the objective `evidence` draws. None in results of 0.1.
         fidelity: cosine of the sum of the selected contribution maps with the evidence; None in
             results of version 0.1.
@@ -66,20 +67,20 @@ class Explanation:
             at most 448 pixels wide or high; None where it has not three channels.
     """
 
-    map: Float[Array, "h w"]
+    map: Float[Array, "*grid"]
     selected: Int[Array, " k"]
-    selected_maps: Float[Array, "k h w"]
+    selected_maps: Float[Array, " k *grid"]
     candidates: Int[Array, " d"]
     importance: Float[Array, " maps"]
     alpha: Float[Array, " maps"]
     contribution: Float[Array, " maps"]
     logits: Float[Array, " classes"]
     target: int
-    baselines: Mapping[str, Float[Array, "h w"]]
+    baselines: Mapping[str, Float[Array, "*grid"]]
     problem: SelectionProblem
     selection: Selection
     provenance: Mapping[str, Any]
-    evidence: Float[Array, "h w"] | None = None
+    evidence: Float[Array, "*grid"] | None = None
     fidelity: float | None = None
     view: UInt8[Array, "height width 3"] | None = None
 

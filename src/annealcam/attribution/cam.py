@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from jaxtyping import Float
 
+from annealcam._internal.map_axes import over_grid
 from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
 from annealcam.attribution.cams.gradients import (
@@ -35,8 +36,8 @@ MAP_FORMS = ("contributions", "relu_of_sum", "sum_of_relu")
 
 
 def explanation_map(
-    maps: Float[Tensor, "k h w"], weights: Float[Tensor, " k"], *, form: str = "relu_of_sum"
-) -> Float[Tensor, "h w"]:
+    maps: Float[Tensor, " k *grid"], weights: Float[Tensor, " k"], *, form: str = "relu_of_sum"
+) -> Float[Tensor, "*grid"]:
     """Return Grad-CAM's weighted sum over the selected maps S only.
 
     relu_of_sum: ReLU(sum_{a in S} alpha_a f^(a))       (the form of Grad-CAM)
@@ -54,19 +55,19 @@ def explanation_map(
     tensor([[0., 1.]])
     """
     one_of("map_form", form, MAP_FORMS[1:])
-    weighted = weights[:, None, None] * maps
+    weighted = over_grid(weights, maps) * maps
     if form == "relu_of_sum":
         return weighted.sum(dim=0).relu()
     return weighted.relu().sum(dim=0)
 
 
 def selection_map(
-    maps: Float[Tensor, "k h w"],
+    maps: Float[Tensor, " k *grid"],
     alpha: Float[Tensor, " k"],
-    contribution_maps: Float[Tensor, "k h w"],
+    contribution_maps: Float[Tensor, " k *grid"],
     *,
     form: str = "contributions",
-) -> Float[Tensor, "h w"]:
+) -> Float[Tensor, "*grid"]:
     """Return the raw explanation map of the selected maps.
 
     contributions: ReLU(sum_{a in S} g_a), the part of the evidence that they draw
@@ -90,7 +91,7 @@ def selection_map(
 
 
 Weights: TypeAlias = Callable[[CamInputs], Float[Tensor, "n maps"]]
-Draw: TypeAlias = Callable[[CamInputs, Float[Tensor, "n maps"]], Float[Tensor, "n h w"]]
+Draw: TypeAlias = Callable[[CamInputs, Float[Tensor, "n maps"]], Float[Tensor, " n *grid"]]
 
 
 def _weighted(inputs: CamInputs, weights: Tensor) -> Tensor:
@@ -127,7 +128,7 @@ class CamMethod:
         """The name as pages use it for classes and colours: `gradcam-plus` for `gradcam++`."""
         return self.name.replace("++", "-plus")
 
-    def maps(self, inputs: CamInputs) -> Float[Tensor, "n h w"]:
+    def maps(self, inputs: CamInputs) -> Float[Tensor, " n *grid"]:
         """Return the raw map of each image, ReLU applied.
 
         Raises:
@@ -166,8 +167,10 @@ COMPARED = tuple(method for method in CAM_METHODS.values() if method.compared)
 
 
 def cam_maps(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], method: str
-) -> Float[Tensor, "n h w"]:
+    activations: Float[Tensor, "n maps *grid"],
+    gradients: Float[Tensor, "n maps *grid"],
+    method: str,
+) -> Float[Tensor, " n *grid"]:
     """Return the raw maps of the method of that name, one of `CAM_METHODS`.
 
     Raises:

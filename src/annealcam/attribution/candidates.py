@@ -44,7 +44,7 @@ class Candidates:
 
 
 def find_candidates(
-    maps: Float[Tensor, "maps h w"],
+    maps: Float[Tensor, " maps *grid"],
     importance: Float[Tensor, " maps"],
     *,
     limit: int,
@@ -70,7 +70,7 @@ def find_candidates(
 
 
 def ranked(
-    maps: Float[Tensor, "maps h w"], importance: Float[Tensor, " maps"]
+    maps: Float[Tensor, " maps *grid"], importance: Float[Tensor, " maps"]
 ) -> Int[Tensor, " m"]:
     """Return the live maps of positive importance, the most important first.
 
@@ -85,7 +85,7 @@ def ranked(
 
 
 def diverse(
-    maps: Float[Tensor, "m h w"],
+    maps: Float[Tensor, " m *grid"],
     importance: Float[Tensor, " m"],
     *,
     beta: float,
@@ -119,7 +119,7 @@ def diverse(
     return torch.stack(taken)
 
 
-def alive(maps: Float[Tensor, "maps h w"]) -> Tensor:
+def alive(maps: Float[Tensor, " maps *grid"]) -> Tensor:
     """Return whether each map is nonzero anywhere, (maps,).
 
     >>> alive(torch.tensor([[[0.0, 1.0]], [[0.0, 0.0]]]))
@@ -129,8 +129,8 @@ def alive(maps: Float[Tensor, "maps h w"]) -> Tensor:
 
 
 def build_problem(
-    maps: Float[Tensor, "maps h w"],
-    gradients: Float[Tensor, "maps h w"],
+    maps: Float[Tensor, " maps *grid"],
+    gradients: Float[Tensor, " maps *grid"],
     importance: Float[Tensor, " maps"],
     *,
     beta: float | None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Float
 
+from annealcam._internal.map_axes import grid_axes
 from annealcam._internal.types import Tensor
 from annealcam.errors import NumericalError
 
@@ -13,7 +14,7 @@ CONSTANT = 1e-6  # share of a gradient's square that varies over maps, below whi
 INCOHERENT = 0.5  # above it, the maps' own squares outweigh their agreement
 
 
-def evidence(contribution_maps: Float[Tensor, "*batch maps h w"]) -> Float[Tensor, "*batch h w"]:
+def evidence(contribution_maps: Float[Tensor, " maps *grid"]) -> Float[Tensor, "*grid"]:
     """Return the evidence map G = sum_a g_a: where the layer raises and lowers the logit.
 
     Its sum is the layer's effect on the score. Where the head pools and is linear, ReLU(G) is the
@@ -25,12 +26,12 @@ def evidence(contribution_maps: Float[Tensor, "*batch maps h w"]) -> Float[Tenso
     >>> evidence(torch.tensor([[[1.0, 2.0]], [[0.5, -3.0]]]))
     tensor([[ 1.5000, -1.0000]])
     """
-    return contribution_maps.sum(dim=-3)
+    return contribution_maps.sum(dim=0)
 
 
 def drawn_evidence(
-    contribution_maps: Float[Tensor, "maps h w"],
-) -> tuple[Float[Tensor, "h w"], str]:
+    contribution_maps: Float[Tensor, " maps *grid"],
+) -> tuple[Float[Tensor, "*grid"], str]:
     """Return the evidence that a selection should draw, and its kind.
 
     It is G+ = ReLU(G), called `positive`. Where no position has positive evidence, it is G
@@ -49,7 +50,7 @@ def drawn_evidence(
     return signed, "signed" if signed.any() else "none"
 
 
-def alignment(contribution_maps: Float[Tensor, "maps h w"]) -> Float[Tensor, " maps"]:
+def alignment(contribution_maps: Float[Tensor, " maps *grid"]) -> Float[Tensor, " maps"]:
     """Return how much of the evidence each map draws; the values sum to 1.
 
     rho_a = <g_a, G+> / ||G+||^2, with G+ = ReLU(sum_a g_a)   [dimensionless]
@@ -103,7 +104,9 @@ class Head:
 
     @classmethod
     def of(
-        cls, gradients: Float[Tensor, "maps h w"], contribution_maps: Float[Tensor, "maps h w"]
+        cls,
+        gradients: Float[Tensor, " maps *grid"],
+        contribution_maps: Float[Tensor, " maps *grid"],
     ) -> Head:
         """Return the head that gradients and contributions of an image show.
 
@@ -113,7 +116,8 @@ class Head:
         (Head(pooled=True, incoherence=1.5), Head(pooled=False, incoherence=1.5))
         """
         gradients, g = gradients.double(), contribution_maps.double()
-        varying = (gradients - gradients.mean(dim=(-2, -1), keepdim=True)).square().sum()
+        mean = gradients.mean(dim=grid_axes(gradients, first=1), keepdim=True)
+        varying = (gradients - mean).square().sum()
         own, together = float(g.square().sum()), float(g.sum(dim=0).square().sum())
         return cls(
             bool(varying <= CONSTANT * gradients.square().sum()),

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from annealcam._internal.map_axes import grid_axes
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.evidence import Head, drawn_evidence
@@ -63,8 +64,8 @@ class EvidenceCandidates:
 
 
 def evidence_candidates(
-    gradients: Float[Tensor, "maps h w"],
-    contribution_maps: Float[Tensor, "maps h w"],
+    gradients: Float[Tensor, " maps *grid"],
+    contribution_maps: Float[Tensor, " maps *grid"],
     alignment: Float[Tensor, " maps"],
     *,
     limit: int,
@@ -134,9 +135,10 @@ def evidence_candidates(
     )
 
 
-def _shares(contribution_maps: Float[Tensor, "maps h w"]) -> Float[Array, " maps"]:
+def _shares(contribution_maps: Float[Tensor, " maps *grid"]) -> Float[Array, " maps"]:
     """Return the contribution of each map as a share of all positive contributions."""
-    contribution = contribution_maps.double().sum(dim=(-2, -1)).cpu().numpy()
+    axes = grid_axes(contribution_maps, first=1)
+    contribution = contribution_maps.double().sum(dim=axes).cpu().numpy()
     positive = contribution[contribution > 0].sum()
     return contribution / positive if positive > 0 else np.zeros_like(contribution)
 

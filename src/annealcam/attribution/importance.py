@@ -8,17 +8,18 @@ from typing import TypeAlias
 
 from jaxtyping import Float
 
+from annealcam._internal.map_axes import grid_axes
 from annealcam._internal.types import Tensor
 from annealcam._internal.validation import one_of
 from annealcam.attribution.evidence import alignment, drawn_evidence
 
 Importance: TypeAlias = Callable[
-    [Float[Tensor, "n maps h w"], Float[Tensor, "n maps h w"]], Float[Tensor, "n maps"]
+    [Float[Tensor, "n maps *grid"], Float[Tensor, "n maps *grid"]], Float[Tensor, "n maps"]
 ]
 
 
-def gradcam_weights(gradients: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps"]:
-    """Return the Grad-CAM weight of every map: the spatial mean of its gradient.
+def gradcam_weights(gradients: Float[Tensor, "n maps *grid"]) -> Float[Tensor, "n maps"]:
+    """Return the Grad-CAM weight of every map: the mean of its gradient.
 
     alpha_a = 1/(H W) * sum_ij dz_c / df^(a)_ij   [logit per unit of activation]
 
@@ -28,11 +29,11 @@ def gradcam_weights(gradients: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n 
     >>> gradcam_weights(torch.full((1, 2, 3, 3), 0.5))
     tensor([[0.5000, 0.5000]])
     """
-    return gradients.mean(dim=(-2, -1))
+    return gradients.mean(dim=grid_axes(gradients))
 
 
 def contributions(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
 ) -> Float[Tensor, "n maps"]:
     """Return the first-order part of the class logit that every map carries, in logits.
 
@@ -48,11 +49,11 @@ def contributions(
     >>> contributions(torch.full((1, 2, 3, 3), 4.0), torch.full((1, 2, 3, 3), 0.5))
     tensor([[18., 18.]])
     """
-    return (activations * gradients).sum(dim=(-2, -1))
+    return (activations * gradients).sum(dim=grid_axes(activations))
 
 
 def alignments(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
 ) -> Float[Tensor, "n maps"]:
     """Return the alignment of every map with the evidence; zero for images without evidence.
 
@@ -79,7 +80,7 @@ IMPORTANCES: Mapping[str, Importance] = MappingProxyType(
 
 
 def importance_of(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], name: str
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"], name: str
 ) -> Float[Tensor, "n maps"]:
     """Return the importance of that name of every map, one of `IMPORTANCES`.
 

@@ -33,8 +33,8 @@ class LayerMaps:
     `weights` holds what each map counts for in each of the methods `BESIDE`.
     """
 
-    maps: Float[Array, "maps h w"]
-    contribution_maps: Float[Array, "maps h w"]
+    maps: Float[Array, " maps *grid"]
+    contribution_maps: Float[Array, " maps *grid"]
     alpha: Float[Array, " maps"]
     importance: Float[Array, " maps"]
     contribution: Float[Array, " maps"]
@@ -105,7 +105,7 @@ class LayerMaps:
             "carried": carried_share(self.contribution, channels),
         }
 
-    def drawn(self, channels: Int[Array, " k"]) -> Float[Array, "h w"]:
+    def drawn(self, channels: Int[Array, " k"]) -> Float[Array, "*grid"]:
         """Return what these maps draw: the positive part of the sum of their contribution maps."""
         return np.maximum(self.contribution_maps[channels].sum(axis=0), 0.0)
 
@@ -118,7 +118,7 @@ class LayerMaps:
         return cosine(self.contribution_maps[channels].sum(axis=0), self._evidence)
 
     @cached_property
-    def _evidence(self) -> Float[Array, "h w"]:
+    def _evidence(self) -> Float[Array, "*grid"]:
         whole = self.contribution_maps.sum(axis=0)
         positive = np.maximum(whole, 0.0)
         return positive if positive.any() else whole

@@ -24,7 +24,7 @@ DOUBTFUL_FIDELITY = 0.8  # of a selection: one that draws the evidence less well
 DOUBTFUL_COMPLETENESS = 0.1  # error of the sum of all contributions that gives a warning
 
 
-def candidates_record(maps: Float[Tensor, "maps h w"], candidates: Candidates) -> dict[str, Any]:
+def candidates_record(maps: Float[Tensor, " maps *grid"], candidates: Candidates) -> dict[str, Any]:
     """Return how many maps there are, and which of them were no candidates."""
     return {
         "channels": len(maps),
@@ -102,7 +102,9 @@ def _share(part: float, whole: float) -> float:
     return float(part / abs(whole)) if whole else 0.0
 
 
-def fidelity_of(contribution_maps: Float[Tensor, "maps h w"], channels: Int[Tensor, " k"]) -> float:
+def fidelity_of(
+    contribution_maps: Float[Tensor, " maps *grid"], channels: Int[Tensor, " k"]
+) -> float:
     """Return the cosine of what some maps draw with the evidence; 0 where that is zero.
 
     >>> import torch

@@ -1,5 +1,7 @@
 """Maps and weights of the CAM methods that need no more than activations and gradients.
 
+The index ij stands for a position of a map, whose grid has one, two or three axes.
+
 Nothing here needs torch itself, only its tensors, except for the singular vectors of Eigen-CAM.
 """
 
@@ -7,26 +9,27 @@ from __future__ import annotations
 
 from jaxtyping import Float
 
+from annealcam._internal.map_axes import grid_axes, over_grid
 from annealcam._internal.types import Tensor
 
 GRADCAMPP_EPS = 1e-6
 
 
 def weighted_map(
-    activations: Float[Tensor, "n maps h w"], weights: Float[Tensor, "n maps"]
-) -> Float[Tensor, "n h w"]:
+    activations: Float[Tensor, "n maps *grid"], weights: Float[Tensor, "n maps"]
+) -> Float[Tensor, " n *grid"]:
     """Return the positive part of the weighted sum of all maps: ReLU(sum_a w_a f^(a)).
 
     >>> import torch
     >>> weighted_map(torch.ones(1, 2, 1, 2), torch.tensor([[3., -1.]]))
     tensor([[[2., 2.]]])
     """
-    return (weights[:, :, None, None] * activations).sum(dim=1).relu()
+    return (over_grid(weights, activations) * activations).sum(dim=1).relu()
 
 
 def gradcam(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
-) -> Float[Tensor, "n h w"]:
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
+) -> Float[Tensor, " n *grid"]:
     """Return the maps of Grad-CAM: L = ReLU(sum_a alpha_a f^(a)), alpha_a = mean_ij g^(a)_ij.
 
     Source: Selvaraju et al. 2017, eq. 1 and 2.
@@ -35,15 +38,15 @@ def gradcam(
     >>> gradcam(torch.ones(1, 2, 1, 2), torch.tensor([[[[1., 3.]], [[-1., 0.]]]]))
     tensor([[[1.5000, 1.5000]]])
     """
-    return weighted_map(activations, gradients.mean(dim=(-2, -1)))
+    return weighted_map(activations, gradients.mean(dim=grid_axes(gradients)))
 
 
 def gradcam_plus_plus(
-    activations: Float[Tensor, "n maps h w"],
-    gradients: Float[Tensor, "n maps h w"],
+    activations: Float[Tensor, "n maps *grid"],
+    gradients: Float[Tensor, "n maps *grid"],
     *,
     eps: float = GRADCAMPP_EPS,
-) -> Float[Tensor, "n h w"]:
+) -> Float[Tensor, " n *grid"]:
     """Return the maps of Grad-CAM++ (exponential link): L = ReLU(sum_a w_a f^(a)).
 
     w_a = sum_ij q_ij ReLU(g_ij),   q = g^2 / (2 g^2 + (sum_ij f) g^3 + eps),   0/0 = 0
@@ -62,8 +65,8 @@ def gradcam_plus_plus(
 
 
 def gradcam_plus_plus_weights(
-    activations: Float[Tensor, "n maps h w"],
-    gradients: Float[Tensor, "n maps h w"],
+    activations: Float[Tensor, "n maps *grid"],
+    gradients: Float[Tensor, "n maps *grid"],
     *,
     eps: float = GRADCAMPP_EPS,
 ) -> Float[Tensor, "n maps"]:
@@ -78,15 +81,15 @@ def gradcam_plus_plus_weights(
     tensor([[0.2500]])
     """
     g2 = gradients.square()
-    total = activations.sum(dim=(-2, -1), keepdim=True)
+    total = activations.sum(dim=grid_axes(activations), keepdim=True)
     below = g2 * (2 + total * gradients) + eps
     q = (g2 / below).where((g2 > 0) & (below != 0), 0.0)
-    return (q * gradients.relu()).sum(dim=(-2, -1))
+    return (q * gradients.relu()).sum(dim=grid_axes(q))
 
 
 def hirescam(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
-) -> Float[Tensor, "n h w"]:
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
+) -> Float[Tensor, " n *grid"]:
     """Return the maps of HiResCAM: L = ReLU(sum_a g^(a) * f^(a)), exact for a linear head.
 
     Source: Draelos and Carin 2020, eq. 2.
@@ -99,8 +102,8 @@ def hirescam(
 
 
 def layercam(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
-) -> Float[Tensor, "n h w"]:
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
+) -> Float[Tensor, " n *grid"]:
     """Return the maps of LayerCAM: L = ReLU(sum_a ReLU(g^(a)) * f^(a)).
 
     It is HiResCAM without the positions at which an activation lowers the logit. Where no map is
@@ -116,8 +119,8 @@ def layercam(
 
 
 def xgradcam(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
-) -> Float[Tensor, "n h w"]:
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
+) -> Float[Tensor, " n *grid"]:
     """Return the maps of XGrad-CAM: L = ReLU(sum_a w_a f^(a)), w as `xgradcam_weights`.
 
     Source: Fu et al. 2020, eq. 8.
@@ -130,7 +133,7 @@ def xgradcam(
 
 
 def xgradcam_weights(
-    activations: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"]
+    activations: Float[Tensor, "n maps *grid"], gradients: Float[Tensor, "n maps *grid"]
 ) -> Float[Tensor, "n maps"]:
     """Return XGrad-CAM's weight of every map: its gradient, averaged with the map as the weight.
 
@@ -145,12 +148,13 @@ def xgradcam_weights(
     >>> xgradcam_weights(torch.tensor([[[[1., 3.]]]]), torch.tensor([[[[4., 0.]]]]))
     tensor([[1.]])
     """
-    total = activations.sum(dim=(-2, -1))
-    share = (gradients * activations).sum(dim=(-2, -1)) / total
+    axes = grid_axes(activations)
+    total = activations.sum(dim=axes)
+    share = (gradients * activations).sum(dim=axes) / total
     return share.where(total != 0, 0.0)
 
 
-def eigencam(activations: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n h w"]:
+def eigencam(activations: Float[Tensor, "n maps *grid"]) -> Float[Tensor, " n *grid"]:
     """Return the maps of Eigen-CAM: L = ReLU(sum_a v_a (f^(a) - mean_ij f^(a))).
 
     v is the first right singular vector of the matrix (positions x maps) of the centred maps: L is
@@ -165,7 +169,7 @@ def eigencam(activations: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n h w"]
     return weighted_map(centred(activations), eigencam_weights(activations))
 
 
-def eigencam_weights(activations: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps"]:
+def eigencam_weights(activations: Float[Tensor, "n maps *grid"]) -> Float[Tensor, "n maps"]:
     """Return the weight v of each map in its image's first principal component.
 
     A singular vector has no sign of its own. Here it points to where the maps are more active: the
@@ -187,11 +191,11 @@ def eigencam_weights(activations: Float[Tensor, "n maps h w"]) -> Float[Tensor, 
     return first.where(correlation >= 0, -first)
 
 
-def centred(activations: Float[Tensor, "n maps h w"]) -> Float[Tensor, "n maps h w"]:
+def centred(activations: Float[Tensor, "n maps *grid"]) -> Float[Tensor, "n maps *grid"]:
     """Return each map less its mean over the positions.
 
     >>> import torch
     >>> centred(torch.tensor([[[[0., 2.]]]]))
     tensor([[[[-1.,  1.]]]])
     """
-    return activations - activations.mean(dim=(-2, -1), keepdim=True)
+    return activations - activations.mean(dim=grid_axes(activations), keepdim=True)

@@ -28,8 +28,8 @@ class CamInputs:
         run: for the methods that run the network again; None where there is no network.
     """
 
-    activations: Float[Tensor, "n maps h w"]
-    gradients: Float[Tensor, "n maps h w"]
+    activations: Float[Tensor, "n maps *grid"]
+    gradients: Float[Tensor, "n maps *grid"]
     run: NetworkRun | None = None
 
     def __repr__(self) -> str:
@@ -37,7 +37,7 @@ class CamInputs:
 
     @classmethod
     def of(
-        cls, captured: Capture, model: nn.Module, images: Float[Tensor, "n channels height width"]
+        cls, captured: Capture, model: nn.Module, images: Float[Tensor, "n channels *size"]
     ) -> CamInputs:
         """Return the inputs for what a layer of a network made of images.
 

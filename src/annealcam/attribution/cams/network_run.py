@@ -21,7 +21,7 @@ MEMORY = 1e9  # bytes that one run may take, about
 HELD = 4  # outputs of its largest module that a network holds at a time
 AT_ONCE = 4  # images in a forward pass on a CPU, where larger batches are slower
 
-Scores: TypeAlias = Callable[[Float[Tensor, "m maps h w"]], Float[Tensor, " m"]]
+Scores: TypeAlias = Callable[[Float[Tensor, "m maps *grid"]], Float[Tensor, " m"]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +45,7 @@ class NetworkRun:
     """
 
     model: nn.Module
-    images: Float[Tensor, "n channels height width"]
+    images: Float[Tensor, "n channels *size"]
     captured: Capture
 
     def __repr__(self) -> str:
@@ -80,12 +80,13 @@ class NetworkRun:
         return min(self.in_memory, AT_ONCE) if self.captured.logits.is_cpu else self.in_memory
 
     def scores_of(
-        self, images: Float[Tensor, "m channels height width"], *, image: int
+        self, images: Float[Tensor, "m channels *size"], *, image: int
     ) -> Float[Tensor, " m"]:
         """Return the scores that other images have for the target of one image."""
-        ordered = images.contiguous(memory_format=torch.channels_last)  # faster on a CPU
+        if images.ndim == 4:
+            images = images.contiguous(memory_format=torch.channels_last)  # faster on a CPU
         with borrowed(self.model), torch.no_grad():
-            return self._scored(run(self.model, ordered), image)
+            return self._scored(run(self.model, images), image)
 
     @contextmanager
     def behind_layer(self, image: int) -> Iterator[Scores]:
@@ -96,7 +97,7 @@ class NetworkRun:
         with behind(self.model, self.images[image : image + 1], self.captured.layer) as (own, rest):
             yield lambda maps: self._scored(rest.logits(maps.to(own)), image)
 
-    def gradients(self, weights: Float[Tensor, "n classes"]) -> Float[Tensor, "n maps h w"]:
+    def gradients(self, weights: Float[Tensor, "n classes"]) -> Float[Tensor, "n maps *grid"]:
         """Return the gradient of sum_j weights_j z_j of each image with respect to its maps."""
         tail = behind(self.model, self.images, self.captured.layer)
         with tail as (maps, rest), torch.enable_grad():

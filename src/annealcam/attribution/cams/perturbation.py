@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from jaxtyping import Float, Int
 
+from annealcam._internal.map_axes import LINEAR, grid_axes
 from annealcam._internal.types import Tensor
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.importance import gradcam_weights
+from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
     from annealcam.attribution.cams.network_run import NetworkRun
@@ -20,13 +22,16 @@ SIMILAR_CLASSES = 3  # with which Finer-CAM compares the target
 def scorecam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
     """Return Score-CAM's weight of every map: softmax over the maps of z_c(image * mask).
 
-    The mask of a map is the map itself, resized to the image (bilinear, corners aligned) and
-    stretched over [0, 1]. A map that is constant has no mask: its image is zero everywhere. One run
-    of the network serves all of them, among which are the dead maps.
+    The mask of a map is the map itself, resized to the image (linear along each axis, corners
+    aligned) and stretched over [0, 1]. A map that is constant has no mask: its image is zero
+    everywhere. One run of the network serves all of them, among which are the dead maps.
 
     The paper subtracts the logit of a baseline image, which the softmax cancels. The package
     `grad-cam` adds 1e-8 to the range of a mask, and also stretches the rounding errors of a
     constant map that is not zero.
+
+    Raises:
+        ArgumentError: maps have more or fewer axes than the images, so that they mask none.
 
     Source: Wang et al. 2020, eq. 4 to 6 and algorithm 1.
     """
@@ -38,28 +43,36 @@ def scorecam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
 
 
 def _masked_scores(
-    run: NetworkRun, i: int, maps: Float[Tensor, "maps h w"]
+    run: NetworkRun, i: int, maps: Float[Tensor, " maps *grid"]
 ) -> Float[Tensor, " maps"]:
     """Return the score of image i under the mask of each map."""
     import torch
 
     image = run.images[i : i + 1].to(maps)
-    constant = maps.amax(dim=(1, 2)) == maps.amin(dim=(1, 2))
+    size, grid = tuple(image.shape[2:]), tuple(maps.shape[1:])
+    if len(size) != len(grid):
+        raise ArgumentError(
+            f"method='scorecam': maps {grid} cannot mask images {size}, which have other axes; "
+            "choose another layer, or another method, such as 'ablationcam'"
+        )
+    positions = maps.flatten(1)
+    constant = positions.amax(dim=1) == positions.amin(dim=1)
     scores = maps.new_zeros(len(maps))
     if constant.any():
         scores[constant] = run.scores_of(image.new_zeros(image.shape), image=i)
     for channels in torch.split((~constant).nonzero()[:, 0], run.at_once):
-        masks = _stretched(maps[channels], (image.shape[2], image.shape[3]))
+        masks = _stretched(maps[channels], size)
         scores[channels] = run.scores_of(image * masks[:, None], image=i)
     return scores
 
 
-def _stretched(maps: Float[Tensor, "m h w"], size: tuple[int, int]) -> Float[Tensor, "m H W"]:
+def _stretched(maps: Float[Tensor, " m *grid"], size: tuple[int, ...]) -> Float[Tensor, " m *size"]:
     """Return maps resized to an image and stretched over [0, 1]; zero where they are constant."""
     from torch.nn.functional import interpolate
 
-    masks = interpolate(maps[:, None], size=size, mode="bilinear", align_corners=True)[:, 0]
-    low, high = masks.amin(dim=(1, 2), keepdim=True), masks.amax(dim=(1, 2), keepdim=True)
+    masks = interpolate(maps[:, None], size=size, mode=LINEAR[len(size)], align_corners=True)[:, 0]
+    axes = grid_axes(masks, first=1)
+    low, high = masks.amin(dim=axes, keepdim=True), masks.amax(dim=axes, keepdim=True)
     return ((masks - low) / (high - low)).where(high > low, 0.0)
 
 
@@ -86,7 +99,7 @@ def ablationcam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
         alive = maps.flatten(1).any(dim=1).nonzero()[:, 0]
         with run.behind_layer(i) as scores_with:
             for channels in torch.split(alive, min(COPIES, run.in_memory)):
-                without = maps.repeat(len(channels), 1, 1, 1)
+                without = maps.repeat(len(channels), *[1] * maps.ndim)
                 without[torch.arange(len(channels)), channels] = 0
                 drops[channels] = score - scores_with(without)
         each.append(drops / score.abs() if score != 0 else drops)
