@@ -29,6 +29,8 @@ UNCHECKED = (
     "annealcam.interop.",
     "annealcam.attribution.forward_pass",
     "annealcam.attribution.targets",
+    "annealcam.models.preprocess",
+    "annealcam.models.model_card",
     "annealcam.sets.flip",
     "annealcam.sets.sufficient",
     "annealcam.cli.atlas",  # typer passes a base class of the annotated Context

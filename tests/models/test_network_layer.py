@@ -77,8 +77,8 @@ def test_a_preprocessing_that_fails_or_returns_something_else():
 
     with pytest.raises(ModelError, match=r"its preprocessing fails \(KeyError: 'mean'\)"):
         network_input(fails, photo(0), model_name="m")
-    with pytest.raises(ModelError, match=r"returns \(2, 3, 4, 4\), not a tensor \(3, H, W\)"):
-        network_input(lambda _: torch.zeros(2, 3, 4, 4), photo(0), model_name="m")
+    with pytest.raises(ModelError, match=r"returns \(1, 2, 3, 4, 4\), not a tensor \(3, H, W\)"):
+        network_input(lambda _: torch.zeros(1, 2, 3, 4, 4), photo(0), model_name="m")
     with pytest.raises(ModelError, match="returns list, not a tensor"):
         network_input(lambda _: [1], photo(0), model_name="m")
 

@@ -91,8 +91,7 @@ def mask_in_view(
         )
     mask = _mask(where, photo, size)
     whole = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
-    view = replace(preprocess, interpolation="nearest").view(whole)
-    in_view = np.asarray(view)[..., 0] > 0
+    in_view = np.asarray(replace(preprocess, interpolation="nearest").fit(whole)) > 0
     return in_view if in_view.any() else None
 
 

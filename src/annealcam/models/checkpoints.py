@@ -47,7 +47,7 @@ def write_checkpoint(
         "cut": trunk.cut,
         "trunk_hash": trunk.fingerprint(),
         "frozen": network.frozen,
-        "preprocess": vars(trunk.preprocess) if type(trunk.preprocess) is Preprocess else None,
+        "preprocess": trunk.preprocess.as_json() if type(trunk.preprocess) is Preprocess else None,
         "maps": network.block[0].out_channels,
         "classes": list(classes),
         "about": about,

@@ -17,9 +17,10 @@ from annealcam.attribution.contrast import Against
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.network.hooks import find_layer
 from annealcam.errors import AnnealcamError, ImageError, ModelError
+from annealcam.models.images import ArrayInput
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel, move
-from annealcam.models.preprocess import view_of
+from annealcam.models.preprocess import Preprocess, view_of
 from annealcam.models.weights import fingerprint
 
 Key = TypeVar("Key")
@@ -195,13 +196,17 @@ def capture_batches(
 
 
 def network_input(
-    preprocess: Callable[[Image.Image], Tensor], photo: Image.Image, *, model_name: str
-) -> Float[Tensor, "channels height width"]:
-    """Return a photo as a network takes it.
+    preprocess: Callable[..., Tensor], photo: Image.Image | ArrayInput, *, model_name: str
+) -> Float[Tensor, "channels length *more"]:
+    """Return a photo, or an array, as a network takes it: channels, then one to three axes.
+
+    An array is the network's input as it is where the preprocessing is not a `Preprocess`.
 
     Raises:
-        ModelError: the preprocessing fails, or returns something else than a tensor (3, H, W).
+        ModelError: the preprocessing fails, or returns something else.
     """
+    if isinstance(photo, ArrayInput) and not isinstance(preprocess, Preprocess):
+        preprocess = Preprocess()
     try:
         image = preprocess(photo)
     except AnnealcamError:
@@ -209,9 +214,10 @@ def network_input(
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"model={model_name!r}: its preprocessing fails ({reason})") from error
-    if not isinstance(image, Tensor) or image.ndim != 3:
+    if not isinstance(image, Tensor) or not 2 <= image.ndim <= 4:
         result = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
         raise ModelError(
-            f"model={model_name!r}: its preprocessing returns {result}, not a tensor (3, H, W)"
+            f"model={model_name!r}: its preprocessing returns {result}, not a tensor (3, H, W) "
+            "or another of channels and one to three axes"
         )
     return image

@@ -1,9 +1,10 @@
-"""From a photo to the input of a network: resize, centre crop, normalise."""
+"""From a photo or an array to the input of a network: resize, centre crop, normalise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,69 +12,267 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from annealcam._internal.validation import one_of, real, whole
-from annealcam.errors import ArgumentError
+from annealcam._internal.validation import finite_array, one_of, whole
+from annealcam.errors import ArgumentError, ImageError
+from annealcam.models.images import ArrayInput
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize the short side to `resize`, cut the central `crop` square, scale, normalise.
+    """Resize a photo, cut its central part, scale to 0 to 1, and normalise.
 
     x = (photo / 255 - mean) / std, channels first. Bit-identical to the preset that torchvision
     ships with a network's weights.
 
+    Attributes:
+        resize: pixels of the photo's short side before the crop; a pair (height, width) stretches
+            the photo to it; None stretches the whole photo to `crop`, so that nothing is cut.
+        crop: the network's input in pixels: the side of a square, or (height, width).
+        mean, std: one number for each channel. Photos become grey for one channel and RGB for
+            three.
+        interpolation: nearest, bilinear, bicubic, lanczos, box or hamming.
+        bands: which bands of a picture become the channels, counted from 0, such as (2, 1, 0) for a
+            network that takes blue first; None takes all in order.
+        normalise_arrays: also normalise arrays (`ArrayInput`), which otherwise are the network's
+            input as they are.
+
+    Raises:
+        ArgumentError: a value is outside its domain, or mean, std and bands differ in length.
+
     >>> Preprocess(resize=256, crop=224)(Image.new("RGB", (300, 400))).shape
     torch.Size([3, 224, 224])
+    >>> Preprocess(resize=None, crop=(28, 40), mean=[0.5], std=[0.5])(Image.new("L", (9, 9))).shape
+    torch.Size([1, 28, 40])
     """
 
-    resize: int = 256
-    crop: int = 224
+    resize: int | Sequence[int] | None = 256
+    crop: int | Sequence[int] = 224
     mean: Sequence[float] = IMAGENET_MEAN
     std: Sequence[float] = IMAGENET_STD
     interpolation: str = "bilinear"
+    bands: Sequence[int] | None = None
+    normalise_arrays: bool = False
 
     def __post_init__(self) -> None:
-        whole("resize", self.resize, least=1)
-        whole("crop", self.crop, least=1)
-        one_of("interpolation", self.interpolation, ("nearest", "bilinear", "bicubic", "lanczos"))
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if not isinstance(values, Sequence) or len(values) != 3:
-                raise ArgumentError(f"{name}={values!r}: one number for each of three colours")
-            for value in values:
-                real(name, value)
-        if 0 in self.std:
-            raise ArgumentError(f"std={self.std}: nothing can be divided by 0")
+        if self.resize is not None:
+            self._set("resize", side_or_sides("resize", self.resize))
+        self._set("crop", side_or_sides("crop", self.crop))
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        self._set("mean", numbers("mean", self.mean))
+        self._set("std", numbers("std", self.std))
+        if min(self.std) <= 0:
+            raise ArgumentError(f"std={self.std}: each must be above 0, since it divides")
+        if len(self.mean) != len(self.std):
+            raise ArgumentError(
+                f"mean={self.mean}, std={self.std}: must have one number for each channel, and "
+                f"have {len(self.mean)} and {len(self.std)}"
+            )
+        if self.bands is not None:
+            self._set("bands", band_numbers("bands", self.bands))
+            if len(self.bands) != self.channels:
+                raise ArgumentError(
+                    f"bands={self.bands}: must have one band for each of the {self.channels} "
+                    "numbers of mean"
+                )
 
-    def __call__(self, photo: Image.Image) -> Float[Tensor, "3 crop crop"]:
-        """Return the input of the network, a tensor (3, crop, crop)."""
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of the network's input."""
+        return len(self.mean)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The network's input in pixels, (height, width)."""
+        return _sides(self.crop)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the arguments as plain values, those later than the first five where they differ.
+
+        >>> Preprocess(mean=[0.5] * 3, std=[0.5] * 3, bands=(2, 1, 0)).as_json()["bands"]
+        [2, 1, 0]
+        """
+        plain = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+        }
+        for field in fields(self)[5:]:  # files of older versions have the first five
+            if plain[field.name] == field.default:
+                del plain[field.name]
+        return plain
+
+    def __call__(self, photo: Image.Image | ArrayInput) -> Float[Tensor, "channels length *more"]:
+        """Return the input of the network, a tensor (channels, height, width).
+
+        That of an array which is no picture has the axes of the array.
+
+        Raises:
+            ImageError: the photo or array has not the channels that the network takes.
+        """
+        if isinstance(photo, ArrayInput):
+            return self._of_array(photo)
+        if not isinstance(photo, Image.Image):
+            raise ArgumentError(
+                f"photo: a {type(photo).__name__}; give a photo of PIL (PIL.Image.open)"
+            )
         view = np.asarray(self.view(photo), dtype=np.float32) / np.float32(255)
-        pixels = torch.from_numpy(view).permute(2, 0, 1).contiguous()
-        mean = torch.tensor(self.mean, device="cpu")[:, None, None]
-        std = torch.tensor(self.std, device="cpu")[:, None, None]
-        return (pixels - mean) / std
+        pixels = torch.from_numpy(np.atleast_3d(view)).permute(2, 0, 1).contiguous()
+        return self._normalised(self._chosen(pixels, "photo"))
 
     def view(self, photo: Image.Image) -> Image.Image:
-        """Return the square of the photo that the network sees, at the network's resolution."""
-        photo = _without_far_ends(photo.convert("RGB"))
-        how = Image.Resampling[self.interpolation.upper()]
-        short = min(photo.size)
-        if short != self.resize:
-            width, height = (int(self.resize * side / short) for side in photo.size)
-            photo = photo.resize((width, height), how)
-        return self._cut(photo, self.crop)
+        """Return the part of the photo that the network sees, at the network's resolution."""
+        return self.fit(photo.convert("L" if self.is_grey else "RGB"))
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether photos become grey."""
+        return self.channels == 1 and self.bands is None
+
+    def fit(self, picture: Image.Image) -> Image.Image:
+        """Return a picture, such as a photo or a mask, resized and cropped, in its own colours.
+
+        >>> Preprocess(8, 4).fit(Image.new("L", (32, 16))).size
+        (4, 4)
+        """
+        if isinstance(self.resize, int):
+            picture = _without_far_ends(picture)
+        height, width = self._resized(picture.height, picture.width)
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        return self._cut(picture, *self.size)
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """The height and width of a picture before its crop."""
+        if isinstance(self.resize, int):
+            short = min(height, width)
+            return int(self.resize * height / short), int(self.resize * width / short)
+        return self.size if self.resize is None else _sides(self.resize)
 
     def large_view(self, photo: Image.Image, size: int) -> Image.Image:
-        """Return the same square of the photo at full resolution, resized to `size` pixels."""
-        side = max(1, round(self.crop / self.resize * min(photo.size)))
-        return self._cut(photo.convert("RGB"), side).resize((size, size), Image.Resampling.LANCZOS)
+        """Return the same part of the photo at full resolution, resized to `size` pixels wide."""
+        height, width = self._resized(photo.height, photo.width)
+        part = (
+            max(1, round(self.size[0] / height * photo.height)),
+            max(1, round(self.size[1] / width * photo.width)),
+        )
+        high = round(size * self.size[0] / self.size[1])
+        cut = self._cut(photo.convert("RGB"), *part)
+        return cut.resize((size, high), Image.Resampling.LANCZOS)
 
     @staticmethod
-    def _cut(photo: Image.Image, side: int) -> Image.Image:
-        width, height = photo.size
-        left, top = round((width - side) / 2.0), round((height - side) / 2.0)
-        return photo.crop((left, top, left + side, top + side))
+    def _cut(photo: Image.Image, height: int, width: int) -> Image.Image:
+        left, top = _start(photo.width, width), _start(photo.height, height)
+        return photo.crop((left, top, left + width, top + height))
+
+    def _of_array(self, array: ArrayInput) -> Tensor:
+        """An array, a picture resized and cropped as torchvision does it with tensors."""
+        values = torch.tensor(array.values)
+        if self.channels == 1 and values.ndim < 4 and values.shape[0] != 1 and self.bands is None:
+            values = values[None]  # an image, volume or signal without an axis of channels
+        if values.ndim < 2:
+            raise ImageError(
+                f"{array.name}: has shape {tuple(values.shape)}; the first axis must be the "
+                "channels; save values[None]"
+            )
+        if self.bands is not None or array.is_picture or self.normalise_arrays:
+            values = self._chosen(values, array.name)
+        if array.is_picture:
+            return self._normalised(self._fitted(values))
+        return self._normalised(values) if self.normalise_arrays else values
+
+    def _chosen(self, values: Tensor, name: str) -> Tensor:
+        """The bands that become the channels."""
+        count = values.shape[0]
+        if self.bands is not None and max(self.bands) < count:
+            return values[list(self.bands)]
+        if self.bands is None and count == self.channels:
+            return values
+        if self.bands is not None:
+            raise ImageError(
+                f"{name}: has {count} bands, counted from 0; the network takes bands {self.bands}"
+            )
+        last = values.shape[-1] == self.channels
+        mend = "save numpy.moveaxis(values, -1, 0)" if last else "choose them by channels"
+        if name == "photo":
+            mend = "give it an array (.npy) or a TIFF with as many bands"
+        raise ImageError(
+            f"{name}: has {count} channels (shape {tuple(values.shape)}), and the network takes "
+            f"{self.channels}; {mend}"
+        )
+
+    def _fitted(self, values: Tensor) -> Tensor:
+        from torchvision.transforms import InterpolationMode, functional as F
+
+        how = InterpolationMode(self.interpolation)
+        resized = self._resized(*values.shape[1:])
+        try:
+            values = F.resize(values, list(resized), how, antialias=True)
+        except ValueError as error:
+            raise ArgumentError(
+                f"interpolation={self.interpolation!r}: for photos only; bands of a picture take "
+                "nearest, bilinear or bicubic"
+            ) from error
+        return F.center_crop(values, list(self.size))
+
+    def _normalised(self, values: Tensor) -> Tensor:
+        shape = (-1, *[1] * (values.ndim - 1))
+        mean = torch.tensor(self.mean, device="cpu").reshape(shape)
+        std = torch.tensor(self.std, device="cpu").reshape(shape)
+        return (values - mean) / std
+
+
+def side_or_sides(argument: str, value: Any) -> int | tuple[int, int]:
+    """Return a side in pixels, or a pair (height, width).
+
+    >>> side_or_sides("size", [28, 40])
+    (28, 40)
+    """
+    if isinstance(value, bool):
+        raise ArgumentError(f"{argument}={value!r}: must be a whole number or (height, width)")
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return whole(argument, value, least=1)
+    if len(value) != 2:
+        raise ArgumentError(f"{argument}={value!r}: must be a whole number or (height, width)")
+    height, width = (whole(argument, side, least=1) for side in value)
+    return height, width
+
+
+def numbers(argument: str, values: Any) -> tuple[float, ...]:
+    """Return finite numbers, one for each channel.
+
+    >>> numbers("mean", [0, 0.5])
+    (0.0, 0.5)
+    """
+    array = finite_array(argument, values)
+    if array.ndim != 1 or not array.size:
+        raise ArgumentError(f"{argument}={values!r}: must be a list, one number for each channel")
+    return tuple(array.tolist())
+
+
+def band_numbers(argument: str, values: Any) -> tuple[int, ...]:
+    """Return the numbers of bands, counted from 0.
+
+    >>> band_numbers("channels", [3, 2, 1])
+    (3, 2, 1)
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        raise ArgumentError(f"{argument}={values!r}: must be a list of bands, counted from 0")
+    return tuple(whole(argument, band) for band in values)
+
+
+def _sides(value: int | Sequence[int]) -> tuple[int, int]:
+    height, width = (value, value) if isinstance(value, int) else value
+    return height, width
+
+
+def _start(length: int, part: int) -> int:
+    """Where the central part begins; one that is longer is padded on both sides, as torchvision."""
+    return round((length - part) / 2.0) if part <= length else -((part - length) // 2)
 
 
 def _without_far_ends(photo: Image.Image) -> Image.Image:
