@@ -64,7 +64,7 @@ class ChannelFaithfulness:
 
 def channel_faithfulness(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     *,
     layer: str,
     selected: Sequence[Int[Array, " _"]],
@@ -111,7 +111,7 @@ def channel_faithfulness(
 
 def faithfulness_of_many(
     model: nn.Module,
-    image: Float[Tensor, "channels height width"],
+    image: Float[Tensor, " channels *size"],
     *,
     layer: str,
     selections: Sequence[Int[Array, " _"]],
@@ -156,7 +156,7 @@ def _of_targets(
 
 def logits_by_size(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     *,
     layer: str,
     orders: Int[Array, "n ranked"],
@@ -246,7 +246,7 @@ class BetaCurve:
 
 def along_beta(
     model: nn.Module,
-    image: Float[Tensor, "channels height width"],
+    image: Float[Tensor, " channels *size"],
     *,
     layer: str,
     target: int,

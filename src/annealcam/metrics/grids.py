@@ -15,7 +15,7 @@ LARGEST_LOG = 60.0  # of a power: e^60 separates any two numbers that are not eq
 
 
 def grid_pointing(
-    map_: Float[Array, "h w"],
+    map_: Float[Array, "*grid"],
     cell: int,
     *,
     side: int = 2,
@@ -42,8 +42,9 @@ def grid_pointing(
             class; None compares the map as it is.
 
     Raises:
-        ArgumentError: there is no such cell, the map has fewer positions than the grid has cells
-            in a row or a column, the reference map has another shape, or a map is not finite.
+        ArgumentError: there is no such cell, the map has not two axes, it has fewer positions than
+            the grid has cells in a row or a column, the reference map has another shape, or a map
+            is not finite.
 
     Source: Boehle, Fritz and Schiele 2021, "Convolutional dynamic alignment networks for
     interpretable classifications", section 5 (localisation metric).
@@ -64,7 +65,7 @@ def grid_pointing(
 
 
 def single_map_grid_pointing(
-    contributions: Float[Array, "k h w"], cell: int, *, side: int = 2
+    contributions: Float[Array, " k *grid"], cell: int, *, side: int = 2
 ) -> float:
     """Return the mean grid pointing of single maps: of each selected map's own contribution map.
 
@@ -85,20 +86,24 @@ def single_map_grid_pointing(
     >>> single_map_grid_pointing(g, 0)
     0.625
     """
+    if contributions.ndim != 3:
+        raise ArgumentError(
+            f"contributions: must be maps (k, h, w), not the shape {contributions.shape}"
+        )
     shares = np.array([grid_pointing(map_, cell, side=side) for map_ in contributions])
     shares = shares[~np.isnan(shares)]
     return float(shares.mean()) if len(shares) else math.nan
 
 
-def cell_shares(map_: Float[Array, "h w"], *, side: int = 2) -> Float[Array, "side side"]:
+def cell_shares(map_: Float[Array, "*grid"], *, side: int = 2) -> Float[Array, "side side"]:
     """Return the share of the positive map in each cell of a grid; NaN if nothing is positive.
 
     Each position of the map is a square of the image. The part of it that lies in a cell counts
     there, so that cells need not end where positions end.
 
     Raises:
-        ArgumentError: the map has fewer positions in a row or a column than the grid has cells, or
-            is not finite.
+        ArgumentError: the map has not two axes, has fewer positions in a row or a column than the
+            grid has cells, or is not finite.
 
     >>> cell_shares(np.ones((3, 3))).tolist()
     [[0.25, 0.25], [0.25, 0.25]]
@@ -136,7 +141,7 @@ def effective_positions(map_: Float[Array, "..."]) -> float:
     return _positions(_log_values(positive), 1.0) if positive.size else math.nan
 
 
-def sharpened(map_: Float[Array, "h w"], positions: float) -> Float[Array, "h w"]:
+def sharpened(map_: Float[Array, "*grid"], positions: float) -> Float[Array, "*grid"]:
     """Return the positive map raised to the power that gives it so many effective positions.
 
     ReLU(map)^p / max, p >= 0 with effective_positions(ReLU(map)^p) = positions
@@ -165,8 +170,8 @@ def sharpened(map_: Float[Array, "h w"], positions: float) -> Float[Array, "h w"
 
 
 def _as_sharp_as(
-    map_: Float[Array, "h w"], reference: Float[Array, "..."] | None
-) -> Float[Array, "h w"]:
+    map_: Float[Array, "*grid"], reference: Float[Array, "..."] | None
+) -> Float[Array, "*grid"]:
     """Return the map at the sharpness of a reference map, or as it is without one."""
     if reference is None:
         return map_

@@ -1,4 +1,8 @@
-"""Localisation: whether a map lies on the object that a mask or a box marks."""
+"""Localisation: whether a map lies on the object that a mask or a box marks.
+
+Maps of photos have two axes; those of signals and volumes, with one or three, take masks of their
+own shape.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 
 
-def pointing_game(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
+def pointing_game(map_: Float[Array, "*grid"], mask: Bool[Array, "..."]) -> float:
     """Return the share of the map's largest pixels that lie on the object.
 
     |argmax and mask| / |argmax|, in [0, 1], higher is better; a tie of pixels counts by its share
@@ -26,7 +30,7 @@ def pointing_game(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
     return float(mask[map_ == map_.max()].mean())
 
 
-def energy_inside(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
+def energy_inside(map_: Float[Array, "*grid"], mask: Bool[Array, "..."]) -> float:
     """Return the share of a map's sum that lies on the object.
 
     sum of the map on the mask / sum of the map, in [0, 1], higher is better
@@ -49,7 +53,7 @@ def energy_inside(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
     return float(map_[mask].sum()) / total if total > 0 else float("nan")
 
 
-def best_iou(map_: Float[Array, "h w"], mask: Bool[Array, "..."]) -> float:
+def best_iou(map_: Float[Array, "*grid"], mask: Bool[Array, "..."]) -> float:
     """Return the IoU of the mask and the thresholded map at the best threshold.
 
     max over t of |{map >= t} and mask| / |{map >= t} or mask|, in (0, 1], higher is better
@@ -94,7 +98,7 @@ def box_mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> Bool[Arra
 
 
 def _check(map_: Float[Array, "..."], mask: Bool[Array, "..."]) -> None:
-    if map_.shape != mask.shape or map_.ndim != 2:
+    if map_.shape != mask.shape or not map_.ndim:
         raise ArgumentError(
             f"The mask has shape {mask.shape} and the map {map_.shape}: resize one of them."
         )

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from annealcam._internal.map_axes import over_grid
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.network.replay import behind
@@ -19,7 +20,7 @@ CHUNK = 64  # masks that go through the rest of the network together
 
 def masked_logits(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     *,
     layer: str,
     masks: Bool[Array, "n masks maps"],
@@ -50,7 +51,7 @@ def masked_logits(
 
 def logits_under(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     layer: str,
     masks_of: Callable[[int], Bool[Array, "n masks maps"]],
 ) -> Float[Array, "n masks classes"]:
@@ -69,9 +70,9 @@ def logits_under(
             masks = masks_of(maps.shape[1]) if masks is None else masks
             parts = []
             for chunk in torch.split(torch.from_numpy(masks[i]).to(maps.device), CHUNK):
-                kept = chunk[:, :, None, None]
                 # a product would turn infinite maps into NaN
-                parts.append(rest.logits(torch.where(kept, maps, 0)).double().cpu())
+                kept = torch.where(over_grid(chunk, maps), maps, 0)
+                parts.append(rest.logits(kept).double().cpu())
         each_image.append(torch.cat(parts))
     logits = torch.stack(each_image)
     refuse_non_finite("logits under a mask", logits)

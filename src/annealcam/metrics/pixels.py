@@ -47,7 +47,7 @@ class Perturbation:
 
 def perturbation(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     maps: Float[Array, "..."],
     *,
     targets: Sequence[int],
@@ -127,7 +127,7 @@ class ConfidenceChange:
 
 def confidence_change(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     maps: Float[Array, "..."],
     *,
     targets: Sequence[int],
@@ -245,8 +245,13 @@ def places(ranked: Int[Tensor, " pixels"]) -> Int[Tensor, " pixels"]:
 
 
 def check_maps(images: Tensor, maps: Float[Array, "..."], targets: Sequence[int]) -> None:
-    """Raise ArgumentError unless there is a finite map and a class for each image."""
-    fits = images.ndim == 4 and maps.ndim == 3
+    """Raise ArgumentError unless each image has rows, columns, a finite map and a class."""
+    if images.ndim != 4:
+        raise ArgumentError(
+            f"images: of shape {tuple(images.shape)}; pixels are removed from images (n, channels, "
+            "height, width) only. `channel_faithfulness` removes feature maps, whatever their axes."
+        )
+    fits = maps.ndim == 3
     if not (fits and len(images) == len(maps) == len(targets) >= 1):
         raise ArgumentError(
             f"maps of shape {maps.shape} and {len(targets)} targets for images of shape "

@@ -47,7 +47,7 @@ def restored(model: nn.Module) -> Iterator[None]:
 
 def stages_of(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     layers: Sequence[str] | None = None,
 ) -> dict[str, list[nn.Module]]:
     """Return the stages from the head downwards, each with its modules that have parameters.
@@ -154,7 +154,7 @@ def _started(model: nn.Module, images: Tensor) -> Mapping[nn.Module, int]:
     return started
 
 
-def classifier_layer(model: nn.Module, images: Float[Tensor, "n channels height width"]) -> str:
+def classifier_layer(model: nn.Module, images: Float[Tensor, "n channels *size"]) -> str:
     """Return the name of a network's classifier: the last linear layer or convolution that runs.
 
     Raises:
@@ -165,7 +165,7 @@ def classifier_layer(model: nn.Module, images: Float[Tensor, "n channels height 
     '2'
     """
     for name, modules in stages_of(model, images[:1]).items():
-        if isinstance(modules[0], nn.Linear | nn.Conv2d):
+        if isinstance(modules[0], nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             if modules[0]._parameters.get("weight") is None:
                 raise ArgumentError(
                     f"layer {name!r} computes its weights (weight norm, for example): they cannot "

@@ -67,7 +67,7 @@ class Road:
 
 def road(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     maps: Float[Array, "..."],
     *,
     targets: Sequence[int],
@@ -130,8 +130,8 @@ def road(
 
 
 def impute(
-    image: Float[Tensor, "channels height width"],
-    removed: Bool[Tensor, "masks rows columns"],
+    image: Float[Tensor, " channels *size"],
+    removed: Bool[Tensor, "..."],
     *,
     noise: float = NOISE,
     seed: int = 0,
@@ -158,6 +158,11 @@ def impute(
     """
     if not (real("noise", noise) >= 0 and math.isfinite(noise)):
         raise ArgumentError(f"noise={noise}: must be finite and 0 or more.")
+    if image.ndim != 3:
+        raise ArgumentError(
+            f"image: of shape {tuple(image.shape)}; pixels are filled in images (channels, height, "
+            "width) only."
+        )
     if removed.shape[1:] != image.shape[1:]:
         raise ArgumentError(
             f"removed has shape {tuple(removed.shape)} for an image of shape {tuple(image.shape)}: "

@@ -40,7 +40,7 @@ from annealcam.metrics.sensitivity import (
     top_overlap,
 )
 
-Maps: TypeAlias = Float[Array, "n h w"]
+Maps: TypeAlias = Float[Array, " n *grid"]
 Explainer: TypeAlias = Callable[[nn.Module, Tensor, Sequence[int]], Tensor | Array]
 
 
@@ -107,7 +107,7 @@ class ParameterRandomisation:
 
 def parameter_randomisation(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     explainer: Explainer,
     *,
     targets: int | Sequence[int] | None = None,
@@ -128,7 +128,7 @@ def parameter_randomisation(
     Args:
         model: an image classifier.
         images: already normalised; at least one.
-        explainer: a function (model, images, a class for each image) -> maps (n, h, w).
+        explainer: a function (model, images, a class for each image) -> maps (n, *grid).
         targets: a class for all images, or one for each; None takes the predicted classes.
         layers: names of the stages; None takes every module that has parameters of its own.
         cascading: whether earlier stages stay randomised (Adebayo et al.), or each stage is
@@ -197,7 +197,7 @@ class RandomLogit:
 
 def random_logit(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     explainer: Explainer,
     *,
     targets: int | Sequence[int] | None = None,
@@ -260,7 +260,7 @@ class RandomClassifier:
 
 def random_classifier(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     explainer: Explainer,
     *,
     targets: int | Sequence[int] | None = None,
@@ -279,7 +279,7 @@ def random_classifier(
     Args:
         model: an image classifier.
         images: already normalised; at least one.
-        explainer: a function (model, images, a class for each image) -> maps (n, h, w).
+        explainer: a function (model, images, a class for each image) -> maps (n, *grid).
         targets: a class for all images, or one for each; None takes the predicted classes.
         draws: how many random classifiers are compared.
         seed: equal seeds give equal bits.
@@ -323,9 +323,10 @@ def _verdict(rho: Float[Array, "draws n"], alike: str, different: str) -> str:
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
-    if images.ndim != 4 or len(images) == 0:
+    if images.ndim not in (3, 4, 5) or len(images) == 0:
         raise ArgumentError(
-            f"images has shape {tuple(images.shape)}: give a batch (n, 3, height, width), n >= 1."
+            f"images has shape {tuple(images.shape)}: give a batch (n, channels, ...), n >= 1, "
+            "such as (n, 3, height, width)."
         )
     with borrowed(model), torch.no_grad():
         return run(model, images)
@@ -341,10 +342,11 @@ def _maps(explainer: Explainer, model: nn.Module, images: Tensor, targets: Seque
     if isinstance(raw, Tensor):
         raw = raw.detach().cpu().double().numpy()
     maps = np.array(raw, dtype=np.float64)
-    if maps.ndim != 3 or len(maps) != len(images):
+    least = min(images.ndim - 1, 3)  # axes; one number each is a map of signals only
+    if not least <= maps.ndim <= 4 or len(maps) != len(images):
         raise ArgumentError(
-            f"The explainer returns maps of shape {maps.shape}: it must return a map (h, w) for "
-            f"each of {len(images)} images."
+            f"The explainer returns maps of shape {maps.shape}: it must return a map, such as "
+            f"(h, w), for each of {len(images)} images."
         )
     if not np.isfinite(maps).all():
         raise NumericalError("The explainer's maps hold NaN or infinity.")

@@ -47,7 +47,7 @@ class Sensitivity:
         return f"this map {verdict} (rank correlation {mean:.2f})"
 
 
-def class_sensitivity(maps: Float[Array, "n h w"], others: Float[Array, "..."]) -> Sensitivity:
+def class_sensitivity(maps: Float[Array, " n *grid"], others: Float[Array, "..."]) -> Sensitivity:
     """Compare the maps of one class with those of another class, for the same images.
 
     rho = Spearman(map of class c, map of class c')
@@ -66,7 +66,7 @@ def class_sensitivity(maps: Float[Array, "n h w"], others: Float[Array, "..."]) 
     if maps.shape != others.shape or len(maps) == 0:
         raise ArgumentError(
             f"maps and others have shapes {maps.shape} and {others.shape}: "
-            "give two maps (h, w) of each image, of at least one image."
+            "give two maps of each image, of at least one image."
         )
     return Sensitivity(rank_correlation(maps, others), top_overlap(maps, others))
 
@@ -104,7 +104,7 @@ def other_classes(
 
 
 def fidelity(
-    map_: Float[Array, "h w"], evidence: Float[Array, "..."], *, signed: bool = False
+    map_: Float[Array, "*grid"], evidence: Float[Array, "..."], *, signed: bool = False
 ) -> float:
     """Return the cosine of a drawn map with the positive evidence map.
 
@@ -137,13 +137,15 @@ def fidelity(
     return float(np.clip((drawn * ideal).sum() / norms, -1.0, 1.0)) if norms else math.nan
 
 
-def _scaled(values: Float[Array, "h w"]) -> Float[Array, "h w"]:
+def _scaled(values: Float[Array, "*grid"]) -> Float[Array, "*grid"]:
     """Return the map with a largest absolute value of 1, so that squares stay in range."""
     largest = float(np.abs(values).max(initial=0.0))
     return values / largest if largest else values
 
 
-def rank_correlation(a: Float[Array, "n h w"], b: Float[Array, "n h w"]) -> Float[Array, " n"]:
+def rank_correlation(
+    a: Float[Array, " n *grid"], b: Float[Array, " n *grid"]
+) -> Float[Array, " n"]:
     """Return Spearman's rank correlation of each pair of maps, with mean ranks for ties.
 
     rho = Pearson(ranks of a, ranks of b), in [-1, 1]; NaN where a map is constant or not finite
@@ -158,7 +160,7 @@ def rank_correlation(a: Float[Array, "n h w"], b: Float[Array, "n h w"]) -> Floa
 
 
 def top_overlap(
-    a: Float[Array, "n h w"], b: Float[Array, "n h w"], share: float = 0.05
+    a: Float[Array, " n *grid"], b: Float[Array, " n *grid"], share: float = 0.05
 ) -> Float[Array, " n"]:
     """Return the IoU of the top pixels of each pair of maps, a share of all pixels by stable rank.
 
@@ -175,7 +177,7 @@ def top_overlap(
     return np.where(_flat(a) | _flat(b), np.nan, both / (2 * count - both))
 
 
-def between_images(maps: Float[Array, "n h w"]) -> float | None:
+def between_images(maps: Float[Array, " n *grid"]) -> float | None:
     """Return the mean rank correlation of different images' maps; None below two defined maps.
 
     >>> between_images(np.array([[[1.0, 2.0]], [[2.0, 1.0]], [[0.0, 0.0]]]))
@@ -198,7 +200,7 @@ def mean_of_defined(values: Float[Array, "rows n"]) -> Float[Array, " rows"]:
     return np.where(defined.any(axis=1), total / np.maximum(defined.sum(axis=1), 1), np.nan)
 
 
-def _standard_ranks(maps: Float[Array, "n h w"]) -> Float[Array, "n pixels"]:
+def _standard_ranks(maps: Float[Array, " n *grid"]) -> Float[Array, "n pixels"]:
     """Ranks of the pixels, with a mean of 0 and a norm of 1."""
     from scipy.stats import rankdata
 
@@ -208,13 +210,13 @@ def _standard_ranks(maps: Float[Array, "n h w"]) -> Float[Array, "n pixels"]:
     return ranks / np.where(norm > 0, norm, 1.0)
 
 
-def _flat(maps: Float[Array, "n h w"]) -> Bool[Array, " n"]:
+def _flat(maps: Float[Array, " n *grid"]) -> Bool[Array, " n"]:
     """Whether the pixels of a map cannot be ranked."""
     pixels = maps.reshape(len(maps), -1)
     return (pixels == pixels[:, :1]).all(axis=1) | ~np.isfinite(pixels).all(axis=1)
 
 
-def _top(maps: Float[Array, "n h w"], count: int) -> Bool[Array, "n pixels"]:
+def _top(maps: Float[Array, " n *grid"], count: int) -> Bool[Array, "n pixels"]:
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")[:, :count]
     top = np.zeros((len(maps), maps[0].size), dtype=bool)
     np.put_along_axis(top, order, True, axis=1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from annealcam._internal.map_axes import grid_axes, over_grid
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
@@ -173,7 +174,7 @@ class NoiseStability:
 
 def under_noise(
     selector: Callable[[Tensor], Bool[Array, "n maps"]],
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     *,
     noise: float = 0.02,
     draws: int = 8,
@@ -210,12 +211,13 @@ def under_noise(
             f"noise={noise}: give a share of the image's range above 0, such as 0.02."
         )
     whole("draws", draws, least=1)
-    spread = noise * (images.amax(dim=(1, 2, 3)) - images.amin(dim=(1, 2, 3)))
+    axes = grid_axes(images, first=1)
+    spread = noise * (images.amax(dim=axes) - images.amin(dim=axes))
     if not bool((spread > 0).all()):
         raise ArgumentError(f"Image {int(spread.argmin())} is constant: its range gives no scale.")
     clean = selector(images)
     noisy = [
-        selector(images + spread[:, None, None, None] * _noise_like(images, seed, draw))
+        selector(images + over_grid(spread, images) * _noise_like(images, seed, draw))
         for draw in range(draws)
     ]
     every = jaccard(clean[:, None], clean[None])

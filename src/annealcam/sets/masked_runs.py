@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from annealcam._internal.map_axes import over_grid
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
@@ -39,7 +40,7 @@ class MaskedRuns:
 
     def __init__(
         self,
-        maps: Float[Tensor, "1 maps h w"],
+        maps: Float[Tensor, "1 maps *grid"],
         rest: Rest,
         *,
         layer: str,
@@ -68,7 +69,9 @@ class MaskedRuns:
         self.runs += len(masks)
         chunks = torch.split(torch.from_numpy(of_layer).to(self._maps.device), CHUNK)
         parts = [
-            self._rest.logits(torch.where(chunk[:, :, None, None], self._maps, 0)).double().cpu()
+            self._rest.logits(torch.where(over_grid(chunk, self._maps), self._maps, 0))
+            .double()
+            .cpu()
             for chunk in chunks
         ]
         logits = torch.cat(parts)
