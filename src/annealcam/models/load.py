@@ -14,6 +14,7 @@ from torch import nn
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.checkpoints import read_checkpoint
 from annealcam.models.exported import load_exported
+from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (
     LITE,
     load_lite,
@@ -54,6 +55,8 @@ def load_model(
         `paper-16`, `paper-24`, `paper-32`: the paper's network of so many maps on a frozen
             EfficientNet-Lite0, trained on Imagenette; `digits`: a small one; all work offline.
         `FILE.safetensors`: a checkpoint that `annealcam train` wrote.
+        `hf:FOLDER`: an image classifier that Hugging Face's `save_pretrained` wrote, with its image
+            processor (extra `hf`); only local files are read.
         `FILE.pt2`: a network written by `torch.export.save`.
         `MODULE:FUNCTION`: the result of the function, a network or a tuple
             (network, preprocess, classes). The working folder is searched for the module.
@@ -147,6 +150,8 @@ def _load(name_or_path: Any, architecture: Any = None) -> LoadedModel:
         return load_torchvision(*_name_and_weights(rest))
     if library == "timm" and rest:
         return load_timm(*_name_and_weights(rest))
+    if library == "hf" and rest:
+        return load_hugging_face(rest)
     if name.endswith(".pt2"):
         return _exported(Path(name))
     if name in SHIPPED or name.endswith(".safetensors"):
@@ -159,7 +164,7 @@ def _load(name_or_path: Any, architecture: Any = None) -> LoadedModel:
     raise ModelNameError(
         f"model={name!r}: unknown{near}"
         f"; give {', '.join((*LITE, *SHIPPED))}, torchvision:NAME, timm:NAME, "
-        "FILE.safetensors, FILE.pt2 or MODULE:FUNCTION"
+        "hf:FOLDER, FILE.safetensors, FILE.pt2 or MODULE:FUNCTION"
     )
 
 

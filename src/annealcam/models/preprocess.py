@@ -140,7 +140,7 @@ class Preprocess:
         (4, 4)
         """
         if isinstance(self.resize, int):
-            picture = _without_far_ends(picture)
+            picture = without_far_ends(picture)
         height, width = self._resized(picture.height, picture.width)
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
@@ -275,8 +275,8 @@ def _start(length: int, part: int) -> int:
     return round((length - part) / 2.0) if part <= length else -((part - length) // 2)
 
 
-def _without_far_ends(photo: Image.Image) -> Image.Image:
-    """A photo of more than 16 squares in a row, cut to those in its middle.
+def without_far_ends(photo: Image.Image) -> Image.Image:
+    """Return a photo, one of more than 16 squares in a row cut to those in its middle.
 
     The network sees one square; scaling up the rest of a thread of pixels would fill the memory.
     """
