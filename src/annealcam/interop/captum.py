@@ -38,8 +38,8 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
         forward_func: the model, or a function of it.
         layer: the module to explain.
         device_ids: of a DataParallel model, as in Captum.
-        reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
-            makes one for transformers.
+        reshape_transform: makes maps, such as (n, maps, h, w), of the layer's output;
+            `interop.tokens.token_grid` makes one for transformers.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
             seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 
@@ -75,8 +75,10 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
         target: Any = None,
         additional_forward_args: Any = None,
         attribute_to_layer_input: bool = False,
-    ) -> Float[Tensor, "n 1 h w"]:
-        """Return the raw maps at the layer's resolution, not negative, (n, 1, h, w).
+    ) -> Float[Tensor, "n 1 *grid"]:
+        """Return the raw maps at the layer's resolution, not negative, (n, 1, *grid).
+
+        The grid has one axis for signals, two for images and three for volumes.
 
         Args:
             inputs, additional_forward_args, attribute_to_layer_input: as in Captum.
@@ -106,7 +108,9 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
             )
         if len(maps) != 1:
             raise LayerError(f"layer: gives {len(maps)} tensors, not one of maps (n, maps, h, w)")
-        return selection_maps(self._maps(maps[0]), self._maps(gradients[0]), self.settings)[:, None]
+        signals = each[0].ndim == 3 or self.reshape_transform is not None
+        found = self._maps(maps[0]), self._maps(gradients[0])
+        return selection_maps(*found, self.settings, signals=signals)[:, None]
 
     def _maps(self, values: Tensor) -> Tensor:
         """Maps, or their gradients, without graph and in at least float32."""

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._internal.map_axes import grid_axes, over_grid
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import Reshape
 from annealcam.errors import ArgumentError, LayerError
@@ -29,21 +30,22 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
     """The map of the few feature maps that annealcam selects, as pytorch-grad-cam gives maps.
 
     L = ReLU(sum_a n_a alpha_a f^(a)), n the selection of `annealcam.explain`; resized to the
-    input and scaled to [0, 1] by the package. With every map selected it is its `GradCAM`.
+    input and scaled to [0, 1] by the package, which takes images and volumes, but no signals. With
+    every map selected it is its `GradCAM`.
 
     It keeps the package's manners, not annealcam's: the model goes into evaluation mode, hooks
     stay until the object is released (`with`, or `del`), and `.grad` is overwritten.
 
     Args:
         model, target_layers: as for every method of the package.
-        reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
-            makes one for transformers.
+        reshape_transform: makes maps, such as (n, maps, h, w), of the layer's output;
+            `interop.tokens.token_grid` makes one for transformers.
         compute_input_gradient, tta_transforms: options of the package.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
             seed, max_qubits, tau, normalisation, schedule, shots, map_form.
 
     Raises:
-        ArgumentError: an option is unknown or out of range; (when called) no image.
+        ArgumentError: an option is unknown or out of range; (when called) no image, or a signal.
         LayerError: (when called) no spatial maps, or no gradient reaches them.
 
     Source: arXiv 2604.25649; the interface is that of pytorch-grad-cam 1.5.
@@ -94,7 +96,7 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
             raise LayerError("target_layers: no gradient of the targets reaches a layer of them")
         f, g = torch.from_numpy(activations), torch.from_numpy(grads)
         chosen = selected_maps(f, g, self.settings)
-        return np.where(chosen.numpy(), grads.mean(axis=(2, 3)), np.float32(0))
+        return np.where(chosen.numpy(), grads.mean(axis=grid_axes(grads)), np.float32(0))
 
     def get_cam_image(
         self,
@@ -104,10 +106,10 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         activations: Array | None,
         grads: Array | None,
         eigen_smooth: bool = False,
-    ) -> Float[Array, "n h w"]:
+    ) -> Float[Array, " n *grid"]:
         """Return the weighted sum of the maps, in the settings' `map_form`."""
         weights = self.get_cam_weights(input_tensor, target_layer, targets, activations, grads)
-        weighted = weights[:, :, None, None] * activations
+        weighted = over_grid(weights, activations) * activations
         if self.settings.map_form == "sum_of_relu":
             weighted = np.maximum(weighted, 0)
         return get_2d_projection(weighted) if eigen_smooth else weighted.sum(axis=1)
@@ -120,9 +122,15 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         return super().compute_cam_per_layer(input_tensor, targets, eigen_smooth)
 
     def forward(self, input_tensor: Tensor, targets: Any, eigen_smooth: bool = False) -> Any:
-        """Return the maps of a batch, (n, H, W) in [0, 1]."""
+        """Return the maps of a batch, (n, H, W) or (n, D, H, W), in [0, 1]."""
         if len(input_tensor) == 0:
             raise ArgumentError("input_tensor: a batch of no images; give (n, 3, H, W), n >= 1")
+        if input_tensor.ndim not in (4, 5):
+            raise ArgumentError(
+                f"input_tensor: of shape {tuple(input_tensor.shape)}; the package grad-cam resizes "
+                "maps to images (n, channels, H, W) and volumes only. `annealcam.explain` takes "
+                "signals."
+            )
         if targets is None and input_tensor.dtype == torch.bfloat16:
             with torch.no_grad():
                 predicted = self.model(input_tensor.to(self.device)).argmax(dim=-1)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._internal.map_axes import LINEAR
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.attribution.activations import Reshape, capture
@@ -30,7 +31,7 @@ def explain_func(
     interpolation: str = "bilinear",
     device: Any = None,  # noqa: ARG001  (Quantus passes it)
     **choices: Any,
-) -> Float[Array, "n 1 height width"]:
+) -> Float[Array, "n 1 *size"]:
     """Return the maps of the few feature maps that annealcam selects, resized to the inputs.
 
     L = ReLU(sum_a n_a alpha_a f^(a)), n the selection of `annealcam.explain`; raw, not negative.
@@ -38,13 +39,13 @@ def explain_func(
 
     Args:
         model: as Quantus passes it, often a copy with new weights.
-        inputs: (n, channels, H, W), numpy or torch.
+        inputs: (n, channels, H, W), or signals (n, channels, length) or volumes; numpy or torch.
         targets: (n,) classes; None takes the predicted ones.
         layer: the module's *name*, looked up in the model of each call; None takes the last
             convolutional output after its activation.
-        reshape_transform: makes (n, maps, h, w) of the layer's output; `interop.tokens.token_grid`
-            makes one for transformers. Name the layer then.
-        interpolation: `bilinear` or `nearest`.
+        reshape_transform: makes maps, such as (n, maps, h, w), of the layer's output;
+            `interop.tokens.token_grid` makes one for transformers. Name the layer then.
+        interpolation: `bilinear` (linear along each axis) or `nearest`.
         device: accepted because Quantus passes it; the model is not moved.
         choices: keywords of `annealcam.explain`: importance, beta, cardinality, preset, sampler,
             seed, max_qubits, tau, normalisation, schedule, shots, map_form.
@@ -70,18 +71,27 @@ def explain_func(
         integrated=settings.integrated,
         reshape=reshape_transform,
     )
-    maps = selection_maps(captured.activations, captured.path_gradients, settings)[:, None]
-    corners = {"align_corners": False} if interpolation == "bilinear" else {}
-    size = images.shape[-2:]
-    resized = nn.functional.interpolate(maps, size=size, mode=interpolation, **corners)
-    return resized.cpu().numpy()
-
-
-def _as_images(inputs: Any) -> Float[Tensor, "n channels height width"]:
-    images = inputs.detach() if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
-    if images.ndim != 4 or len(images) == 0:
+    maps = selection_maps(captured.activations, captured.path_gradients, settings, signals=True)[
+        :, None
+    ]
+    size, grid = tuple(images.shape[2:]), tuple(maps.shape[2:])
+    if len(size) != len(grid):
         raise ArgumentError(
-            f"inputs: of shape {tuple(images.shape)}; a batch (n, channels, H, W), n >= 1"
+            f"layer: gives maps {grid} for inputs {size}, which have other axes; choose another "
+            "layer, or give a reshape_transform"
+        )
+    how: Any = {"mode": "nearest"}
+    if interpolation == "bilinear":
+        how = {"mode": LINEAR[len(grid)], "align_corners": False}
+    return nn.functional.interpolate(maps, size=size, **how).cpu().numpy()
+
+
+def _as_images(inputs: Any) -> Float[Tensor, "n channels *size"]:
+    images = inputs.detach() if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    if images.ndim not in (3, 4, 5) or len(images) == 0:
+        raise ArgumentError(
+            f"inputs: of shape {tuple(images.shape)}; a batch (n, channels, H, W), n >= 1, or of "
+            "signals or volumes"
         )
     return images if images.is_floating_point() else images.float()
 

@@ -39,11 +39,23 @@ def settings_of(choices: Mapping[str, Any]) -> Settings:
 
 
 def selected_maps(
-    maps: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], settings: Settings
+    maps: Float[Tensor, "n maps *grid"],
+    gradients: Float[Tensor, "n maps *grid"],
+    settings: Settings,
+    *,
+    signals: bool = False,
 ) -> Bool[Tensor, "n maps"]:
     """Return which maps of each image are selected, as `annealcam.explain` selects them.
 
     Warns where the maps take negative values, and where an image has no map to select.
+
+    Args:
+        maps: of the layer, (n, maps, *grid).
+        gradients: of the score at the maps.
+        settings: how maps are selected.
+        signals: whether maps may have a single axis. They may where the inputs have, or where a
+            `reshape_transform` made the maps; elsewhere (n, maps, length) may be a transformer's
+            tokens.
 
     Raises:
         LayerError: there are no spatial maps, or no gradient of the score reached them.
@@ -54,7 +66,7 @@ def selected_maps(
     >>> selected_maps(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
     tensor([[ True, False]])
     """
-    refuse_without_maps(maps)
+    refuse_without_maps(maps, signals=signals)
     refuse_non_finite("maps", maps)
     refuse_non_finite("gradients", gradients)
     weight = importance_of(maps, gradients, settings.importance)
@@ -65,12 +77,14 @@ def selected_maps(
     return chosen
 
 
-def refuse_without_maps(maps: Tensor) -> None:
+def refuse_without_maps(maps: Tensor, *, signals: bool = False) -> None:
     """Raise LayerError unless there are images with maps larger than 1 x 1.
 
     >>> refuse_without_maps(torch.ones(1, 2, 3, 3))
+    >>> refuse_without_maps(torch.ones(1, 2, 9), signals=True)
     """
-    if maps.ndim != 4 or maps.shape[2:].numel() < 2 or len(maps) == 0:
+    known = maps.ndim in ((3, 4, 5) if signals else (4, 5))
+    if not known or maps.shape[2:].numel() < 2 or len(maps) == 0:
         raise LayerError(
             f"layer: gives {tuple(maps.shape)}, not maps (n, maps, h, w) larger than 1 x 1; choose "
             "another layer, or give a reshape_transform that makes them (`interop.tokens`)"
@@ -78,15 +92,22 @@ def refuse_without_maps(maps: Tensor) -> None:
 
 
 def selection_maps(
-    maps: Float[Tensor, "n maps h w"], gradients: Float[Tensor, "n maps h w"], settings: Settings
-) -> Float[Tensor, "n h w"]:
+    maps: Float[Tensor, "n maps *grid"],
+    gradients: Float[Tensor, "n maps *grid"],
+    settings: Settings,
+    *,
+    signals: bool = False,
+) -> Float[Tensor, " n *grid"]:
     """Return each image's raw explanation map: that of `annealcam.explain`.
+
+    Arguments and errors are those of `selected_maps`.
 
     >>> f = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
     >>> selection_maps(f, torch.tensor([[[[3.0, 3.0]], [[-1.0, -1.0]]]]), settings_of({}))
     tensor([[[3., 0.]]])
     """
-    chosen, alpha = selected_maps(maps, gradients, settings), gradcam_weights(gradients)
+    chosen = selected_maps(maps, gradients, settings, signals=signals)
+    alpha = gradcam_weights(gradients)
     return torch.stack(
         [
             selection_map(f[n], a[n], (f * g)[n], form=settings.map_form)
