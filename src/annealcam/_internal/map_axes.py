@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from annealcam.errors import ArgumentError
+
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}  # interpolation, as torch names it
 
 
@@ -25,3 +27,16 @@ def over_grid(weights: Any, maps: Any) -> Any:
     (2, 8, 1, 1, 1)
     """
     return weights.reshape(*weights.shape, *[1] * (maps.ndim - weights.ndim))
+
+
+def refuse_other_axes(maps: Any, *, layer: str, needed_by: str) -> None:
+    """Raise ArgumentError unless maps have rows and columns, (n, maps, h, w).
+
+    >>> import numpy as np
+    >>> refuse_other_axes(np.ones((1, 8, 7, 7)), layer="conv", needed_by="an atlas")
+    """
+    if maps.ndim != 4:
+        raise ArgumentError(
+            f"layer={layer!r}: its maps have the shape {tuple(maps.shape[2:])}, and {needed_by} "
+            "needs maps with rows and columns (h, w); choose another layer"
+        )

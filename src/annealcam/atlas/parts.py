@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from annealcam._internal.map_axes import refuse_other_axes
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array
 from annealcam.atlas.peaks import StrongestPhotos
@@ -91,8 +92,13 @@ class PartBuilder:
         captured: Capture,
         settings: Settings,
     ) -> None:
-        """Add a batch: small views of its photos by number, their classes, the captured layer."""
+        """Add a batch: small views of its photos by number, their classes, the captured layer.
+
+        Raises:
+            ArgumentError: the layer's maps have no rows and columns, in which regions lie.
+        """
         maps = captured.activations
+        refuse_other_axes(maps, layer=captured.layer, needed_by="an atlas")
         means = maps.mean(dim=(-2, -1)).cpu().numpy()
         for label in np.unique(labels):
             self._keys.append((batch, int(label)))

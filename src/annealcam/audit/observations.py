@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from annealcam._internal.map_axes import refuse_other_axes
 from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
@@ -115,7 +116,7 @@ def observe(
 
     Raises:
         ImageError: no photo can be read.
-        ArgumentError: a mask does not fit its photo.
+        ArgumentError: a mask does not fit its photo, or the layer's maps have no rows and columns.
 
     >>> from annealcam.data.sets import load_set
     >>> from annealcam.settings import resolve
@@ -208,6 +209,7 @@ def _coverage(
     masks: Mapping[str, Where],
     captured: Capture,
 ) -> Float[Array, "n h w"]:
+    refuse_other_axes(captured.activations, layer=captured.layer, needed_by="an audit")
     height, width = captured.activations.shape[2:]
     coverage = []
     for image, picture in zip(images, pictures, strict=True):

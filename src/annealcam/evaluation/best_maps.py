@@ -24,7 +24,7 @@ SIZES = tuple(range(1, 21))
 
 def best_k(
     model: nn.Module,
-    image: Float[Tensor, "channels height width"],
+    image: Float[Tensor, " channels *size"],
     e: Explanation,
     settings: Settings,
     *,

@@ -44,7 +44,7 @@ class ClassCheck:
     """
 
     model: nn.Module
-    image: Float[Tensor, "channels height width"]
+    image: Float[Tensor, " channels *size"]
     e: Explanation
     settings: Settings
     class_names: Sequence[str] | None
@@ -80,7 +80,7 @@ class ClassCheck:
         return self._capture([self.e.target, *self.others.values()])
 
     @cached_property
-    def _random_maps(self) -> Float[Array, "draws h w"]:
+    def _random_maps(self) -> Float[Array, " draws *grid"]:
         return self._drawn(self._captured, 0)
 
     def figures(self) -> list[Figure]:
@@ -162,7 +162,7 @@ class ClassCheck:
 
     def _capture(self, targets: Sequence[int]) -> Capture:
         against, layer = self.e.provenance.get("against"), self.e.provenance["layer"]
-        images = self.image[None].repeat(len(targets), 1, 1, 1)
+        images = self.image[None].repeat(len(targets), *[1] * self.image.ndim)
         return capture(
             self.model, images, layer=layer, targets=targets, against=against,
             integrated=self.settings.integrated,
@@ -176,7 +176,7 @@ class ClassCheck:
         for maps in method_maps(captured, settings, ["annealcam", "gradcam"], seeds=seeds):
             yield maps["annealcam"].map, maps["gradcam"].map
 
-    def _drawn(self, captured: Capture, i: int) -> Float[Array, "draws h w"]:
+    def _drawn(self, captured: Capture, i: int) -> Float[Array, " draws *grid"]:
         """Return the maps of the random selections for one class of a capture."""
         return np.stack([map_of(captured, i, c, self.settings) for c in self.selections])
 

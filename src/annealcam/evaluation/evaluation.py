@@ -12,6 +12,7 @@ from jaxtyping import Int
 from PIL import Image
 
 from annealcam._internal.deprecation import renamed_value
+from annealcam._internal.map_axes import refuse_other_axes
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of, whole
@@ -136,9 +137,10 @@ def evaluate(
         progress: called with a description, the number of photos done, and of all photos.
 
     Raises:
-        ArgumentError: there is no photo, a method or metric is unknown, the cardinality is above
-            max_qubits, a mask does not fit its photo, every photo is predicted to show a class of
-            `against`, or there are too few confident photos of different classes for a grid.
+        ArgumentError: there is no photo, a method or metric is unknown, a metric of pixels meets
+            maps without rows and columns, the cardinality is above max_qubits, a mask does not fit
+            its photo, every photo is predicted to show a class of `against`, or there are too few
+            confident photos of different classes for a grid.
         ImageError: none of the photos can be read.
         AnnealcamError: as `explain`.
     """
@@ -276,6 +278,11 @@ def _score(
 ) -> None:
     """Add a row for each photo and method of a batch."""
     captured = batch.captured
+    for name in metrics:
+        if METRICS[name].of_pixels:
+            refuse_other_axes(
+                captured.activations, layer=captured.layer, needed_by=f"metrics={name!r}"
+            )
     in_view = [
         None if photo not in masks
         else mask_in_view(network.preprocess, masks[photo], photo, image.size)

@@ -26,7 +26,7 @@ EFFECT = "the layer's effect on the logit"
 
 def check_explanation(
     model: nn.Module,
-    image: Float[Tensor, "channels height width"],
+    image: Float[Tensor, " channels *size"],
     e: Explanation,
     settings: Settings,
     *,

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from annealcam._internal.map_axes import refuse_other_axes
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import real, whole
 from annealcam.attribution.cam import cam_maps
@@ -273,6 +274,7 @@ def _score_grid(
         images = image.repeat(len(cells), 1, 1, 1)
         targets = [grid[cell].target for cell in cells]
         captured = network.capture(images, targets, against=against, integrated=settings.integrated)
+        refuse_other_axes(captured.activations, layer=captured.layer, needed_by="a grid of photos")
         seeds = [settings.seed + number * len(grid) + cell for cell in cells]
         results = method_maps(
             captured, settings, methods, seeds=seeds, model=network.model, images=images

@@ -16,6 +16,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.cam import CAM_METHODS, COMPARED, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
+from annealcam.attribution.importance import gradcam_weights
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.metrics.reference_maps import centred_gaussian, random_map
 from annealcam.samplers.baselines import greedy
@@ -87,7 +88,7 @@ class MethodMap:
     reference maps, which do not depend on the network, it is None.
     """
 
-    map: Float[Array, "h w"]
+    map: Float[Array, "*grid"]
     channels: Int[Array, " k"] | None
 
     def __repr__(self) -> str:
@@ -102,7 +103,7 @@ def method_maps(
     *,
     seeds: Sequence[int],
     model: nn.Module | None = None,
-    images: Float[Tensor, "n channels height width"] | None = None,
+    images: Float[Tensor, "n channels *size"] | None = None,
 ) -> list[dict[str, MethodMap]]:
     """Return the map of each method, by its name, for each image of a captured batch.
 
@@ -127,7 +128,7 @@ def method_maps(
         }
         for name, channels in _selections(image, settings, seeds[i]).items():
             maps[name] = MethodMap(map_of(captured, i, channels, settings), channels)
-        size = (image.maps.shape[1], image.maps.shape[2])
+        size = image.maps.shape[1:]
         maps["random_map"] = MethodMap(random_map(size, seed=seeds[i]), None)
         maps["gaussian"] = MethodMap(centred_gaussian(size), None)
         results.append({name: maps[name] for name in methods})
@@ -162,9 +163,9 @@ def _selections(image: LayerMaps, settings: Settings, seed: int) -> dict[str, In
 
 def map_of(
     captured: Capture, i: int, channels: Int[Array, " k"], settings: Settings
-) -> Float[Array, "h w"]:
+) -> Float[Array, "*grid"]:
     """Return the explanation map of a selection."""
     index = torch.from_numpy(channels).to(captured.activations.device)
-    maps, alpha = captured.activations[i, index], captured.gradients[i, index].mean(dim=(-2, -1))
-    drawn = captured.contribution_maps[i, index]
+    maps, drawn = captured.activations[i, index], captured.contribution_maps[i, index]
+    alpha = gradcam_weights(captured.gradients[i : i + 1, index])[0]
     return selection_map(maps, alpha, drawn, form=settings.map_form).cpu().numpy()

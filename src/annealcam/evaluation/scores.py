@@ -44,12 +44,12 @@ class MethodBatch:
     results: Sequence[MethodMap]
     other_results: Sequence[MethodMap]
     random_results: Sequence[MethodMap]
-    evidence: Float[Array, "n h w"]
+    evidence: Float[Array, " n *grid"]
     masks: Sequence[Bool[Array, "height width"] | None]
     seed: int
 
     @cached_property
-    def maps(self) -> Float[Array, "n h w"]:
+    def maps(self) -> Float[Array, " n *grid"]:
         """The maps of the explained class."""
         return np.stack([result.map for result in self.results])
 
@@ -150,7 +150,7 @@ class Metric:
 
     `better` is None for a metric that cannot rank methods. `score` gives a value for each image of
     a batch, `grid_score` one for each photo of a grid; both are None for a metric that is defined
-    for all images together only.
+    for all images together only. `of_pixels` metrics need maps with rows and columns.
     """
 
     meaning: str
@@ -158,6 +158,7 @@ class Metric:
     better: Literal["higher", "lower"] | None
     score: Callable[[MethodBatch], Scores] | None = None
     grid_score: Callable[[MethodGrid], float] | None = None
+    of_pixels: bool = False
 
     def __str__(self) -> str:
         return self.meaning + (f"; {self.better} is better" if self.better else "")
@@ -169,11 +170,11 @@ METRICS: Mapping[str, Metric] = {
     "lost": Metric("share of the layer's effect on the logit that is lost without the maps",
                    "share of the effect", "higher", MethodBatch.lost),
     "insertion": Metric("area under the insertion curve", "mean probability", "higher",
-                        lambda batch: batch.curve("insertion")),
+                        lambda batch: batch.curve("insertion"), of_pixels=True),
     "deletion": Metric("area under the deletion curve", "mean probability", "lower",
-                       lambda batch: batch.curve("deletion")),
+                       lambda batch: batch.curve("deletion"), of_pixels=True),
     "road": Metric("ROAD, (least - most relevant pixels imputed) / 2, 0 for a random map",
-                   "change of probability", "higher", MethodBatch.road),
+                   "change of probability", "higher", MethodBatch.road, of_pixels=True),
     "sensitivity": Metric("rank correlation with the next class's map", "rank correlation",
                           "lower", lambda batch: batch.similarity(batch.other_results)),
     "random_classifier": Metric("rank correlation with the map under a random classifier",
@@ -182,15 +183,15 @@ METRICS: Mapping[str, Metric] = {
     "fidelity": Metric("cosine of the map with the positive evidence map", "cosine", "higher",
                        MethodBatch.fidelity),
     "drop": Metric("average drop, which cannot rank methods", "share of the probability", None,
-                   lambda batch: batch.confidence.drop),
+                   lambda batch: batch.confidence.drop, of_pixels=True),
     "increase": Metric("increase of confidence, which cannot rank methods", "share of the photos",
-                       None, lambda batch: batch.confidence.increase),
+                       None, lambda batch: batch.confidence.increase, of_pixels=True),
     "pointing": Metric("share of the map's peaks on the object", "share of the photos", "higher",
-                       lambda batch: batch.located(pointing_game)),
+                       lambda batch: batch.located(pointing_game), of_pixels=True),
     "energy": Metric("share of the map's sum on the object", "share of the map", "higher",
-                     lambda batch: batch.located(energy_inside)),
+                     lambda batch: batch.located(energy_inside), of_pixels=True),
     "iou": Metric("IoU of object and map at the best threshold", "IoU", "higher",
-                  lambda batch: batch.located(best_iou)),
+                  lambda batch: batch.located(best_iou), of_pixels=True),
     "overlap": Metric("overlap of the maps selected for two predicted classes, mean over pairs of "
                       "classes, to compare at equal numbers of maps", "Bhattacharyya coefficient",
                       "lower"),
