@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from annealcam.errors import ModelError, ModelNameError, suggest
-from annealcam.models.loaded import LoadedModel
+from annealcam.models.loaded import PREPROCESSING, LoadedModel
 from annealcam.models.preprocess import Preprocess
-from annealcam.models.weights import classes_of, read_tensors
+from annealcam.models.state_dicts.fit import FitError, blank, classes_of, fill_network
+from annealcam.models.state_dicts.recognition import nearest, nearest_text
+from annealcam.models.state_dicts.search import StateDict, read_state_dicts
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,52 @@ def torchvision_names() -> list[str]:
     return list(models.list_models(module=models))
 
 
+def timm_names() -> list[str]:
+    """Return the names of timm's networks."""
+    import timm
+
+    return list(timm.list_models())
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network without its weights, with the preprocessing and classes of its usual weights."""
+
+    name: str
+    make: Callable[[], nn.Module]
+    preprocess: Callable[..., Tensor]
+    classes: Sequence[str] | None
+
+
 def load_torchvision(name: str, weights: str) -> LoadedModel:
     """Return a classifier of torchvision; `weights` as in `load_model`.
 
     Raises:
         ModelError: no such classifier or weights, or they cannot be loaded.
+    """
+    from torchvision import models
+
+    architecture = torchvision_architecture(name, weights)
+    known = {w.name: w for w in models.get_model_weights(name)}
+    if weights == "DEFAULT" or weights in known:
+        preset = known.get(weights, models.get_model_weights(name).DEFAULT)
+        model = _downloading(lambda: models.get_model(name, weights=preset), f"torchvision:{name}")
+        return LoadedModel(model, architecture.preprocess, architecture.classes)
+    if weights.lower() == "none":
+        torch.manual_seed(0)
+        model = models.get_model(name, weights=None)
+        return LoadedModel(model, architecture.preprocess, architecture.classes)
+    return filled(architecture, _states(weights, known))
+
+
+def torchvision_architecture(name: str, weights: str = "DEFAULT") -> Architecture:
+    """Return an architecture of torchvision with the preprocessing of its weights of a name.
+
+    Raises:
+        ModelNameError: there is no such classifier.
+
+    >>> torchvision_architecture("resnet18").preprocess.crop
+    224
     """
     from torchvision import models
 
@@ -113,15 +157,14 @@ def load_torchvision(name: str, weights: str) -> LoadedModel:
             f"{suggest(name, torchvision_names())}"
         )
     known = {w.name: w for w in models.get_model_weights(name)}
-    default = models.get_model_weights(name).DEFAULT
-    preset = known.get(weights, default)
-    preprocess = _from_torchvision(preset.transforms())
-    names = tuple(preset.meta["categories"])
-    if weights == "DEFAULT" or weights in known:
-        model = _downloading(lambda: models.get_model(name, weights=preset), f"torchvision:{name}")
-        return LoadedModel(model, preprocess, names)
-    return _initialised(
-        lambda **kw: models.get_model(name, weights=None, **kw), weights, known, preprocess, names
+    preset = known.get(weights, models.get_model_weights(name).DEFAULT)
+    # Their random weights take seconds, for nothing here.
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return Architecture(
+        f"torchvision:{name}",
+        lambda: models.get_model(name, weights=None, **options),
+        _from_torchvision(preset.transforms()),
+        tuple(preset.meta["categories"]),
     )
 
 
@@ -143,11 +186,33 @@ def load_timm(name: str, weights: str) -> LoadedModel:
     """
     import timm
 
+    architecture = timm_architecture(name)
+    if weights == "DEFAULT":
+        model = _downloading(lambda: timm.create_model(name, pretrained=True), f"timm:{name}")
+        names = imagenet_classes() if getattr(model, "num_classes", None) == 1000 else None
+        return LoadedModel(model, architecture.preprocess, names)
+    if weights.lower() == "none":
+        torch.manual_seed(0)
+        return LoadedModel(architecture.make(), architecture.preprocess, architecture.classes)
+    return filled(architecture, _states(weights, {}))
+
+
+def timm_architecture(name: str) -> Architecture:
+    """Return an architecture of timm with the preprocessing of its default weights.
+
+    Raises:
+        ModelNameError: there is no such network.
+
+    >>> timm_architecture("resnet10t").preprocess.crop
+    176
+    """
+    import timm
+
     if not timm.is_model(name.split(".")[0]):
         raise ModelNameError(
             f"model='timm:{name}': timm has no such network{suggest(name, timm.list_models())}"
         )
-    config = timm.data.resolve_data_config({}, model=_blank(lambda: timm.create_model(name)))
+    config = timm.data.resolve_data_config({}, model=blank(lambda: timm.create_model(name)))
     size = config["input_size"][-1]
     preprocess = Preprocess(
         resize=int(size / config["crop_pct"]),
@@ -156,47 +221,55 @@ def load_timm(name: str, weights: str) -> LoadedModel:
         std=tuple(config["std"]),
         interpolation=config["interpolation"],
     )
-    if weights == "DEFAULT":
-        model = _downloading(lambda: timm.create_model(name, pretrained=True), f"timm:{name}")
-        names = imagenet_classes() if getattr(model, "num_classes", None) == 1000 else None
-        return LoadedModel(model, preprocess, names)
-    return _initialised(
-        lambda **kw: timm.create_model(name, **kw), weights, {}, preprocess, imagenet_classes()
+    return Architecture(
+        f"timm:{name}", lambda: timm.create_model(name), preprocess, imagenet_classes()
     )
 
 
-def _blank(make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a network without memory behind it, for its settings only."""
-    with torch.device("meta"):
-        return make()
+def library_makers() -> dict[str, Callable[[], nn.Module]]:
+    """Return functions that make the networks of torchvision and timm, by name."""
+    import timm
+    from torchvision import models
+
+    makers: dict[str, Callable[[], nn.Module]] = {}
+    for name in torchvision_names():
+        options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+        makers[f"torchvision:{name}"] = partial(models.get_model, name, weights=None, **options)
+    return makers | {f"timm:{name}": partial(timm.create_model, name) for name in timm_names()}
 
 
-def _initialised(
-    make: Callable[..., nn.Module],
-    weights: str,
-    known: dict[str, Any],
-    preprocess: Preprocess,
-    names: tuple[str, ...],
-) -> LoadedModel:
-    """Make a network with seeded random weights (`none`), or with the tensors of a file."""
-    if weights.lower() == "none":
-        torch.manual_seed(0)
-        return LoadedModel(make(), preprocess, names)
-    file = Path(weights)
-    if not file.is_file():
+def _states(weights: str, known: dict[str, Any]) -> list[StateDict]:
+    """Return the tensors of a file after a network's name."""
+    if not Path(weights).exists():
         raise ModelNameError(
             f"weights={weights!r}: neither a file nor one of none, DEFAULT{', ' if known else ''}"
             f"{', '.join(known)}"
         )
-    tensors = read_tensors(file)
-    count = classes_of(tensors, _blank(make), default=len(names))
-    model = make(num_classes=count)
+    return read_state_dicts(Path(weights))
+
+
+def filled(
+    architecture: Architecture, states: Sequence[StateDict], *, recognised: bool = False
+) -> LoadedModel:
+    """Return an architecture with the tensors of a file, and a record of what was taken.
+
+    Raises:
+        ModelError: they belong to another architecture; the nearest one is named.
+    """
     try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()[:200]
-        raise ModelError(f"weights={weights!r}: do not fit the network ({first})") from error
-    return LoadedModel(model, preprocess, names if count == len(names) else None)
+        network, record = fill_network(architecture.make, states)
+    except FitError as error:
+        near = nearest_text(nearest(states, library_makers()))
+        raise ModelError(f"{error}{near}") from error
+    names = architecture.classes
+    count = classes_of(network)
+    record |= {"architecture": architecture.name, "recognised_by_its_tensors": recognised}
+    return LoadedModel(
+        network,
+        architecture.preprocess,
+        names if names is not None and count == len(names) else None,
+        record={"weights": record, "assumed": [*PREPROCESSING, "classes", "transform_input"]},
+    )
 
 
 def _downloading(make: Callable[[], nn.Module], name: str) -> nn.Module:

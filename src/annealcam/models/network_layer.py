@@ -21,7 +21,7 @@ from annealcam.models.images import ArrayInput
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel, move
 from annealcam.models.preprocess import Preprocess, view_of
-from annealcam.models.weights import fingerprint
+from annealcam.models.state_dicts.fingerprint import fingerprint
 
 Key = TypeVar("Key")
 

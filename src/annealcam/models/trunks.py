@@ -16,7 +16,7 @@ from annealcam.attribution.network.hooks import borrowed, find_layer, hooked
 from annealcam.errors import ModelError
 from annealcam.models.loaded import DEFAULT_MODEL
 from annealcam.models.preprocess import Preprocess
-from annealcam.models.weights import fingerprint
+from annealcam.models.state_dicts.fingerprint import fingerprint
 
 PLAIN = "plain"
 _RESNETS = tuple(f"torchvision:resnet{depth}" for depth in (18, 34, 50, 101, 152))

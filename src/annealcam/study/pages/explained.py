@@ -77,7 +77,7 @@ def _network_files(loaded: LoadedStudy) -> dict[str, str]:
 
 def _network(loaded: LoadedStudy, name: str, files: Mapping[str, str]) -> Any:
     """The network, after checking that its weights are those of the study."""
-    from annealcam.models.weights import fingerprint
+    from annealcam.models.state_dicts.fingerprint import fingerprint
 
     network = opened(files.get(name, name), loaded.study.network.device)
     if fingerprint(network.model) != loaded.network_hash(name):

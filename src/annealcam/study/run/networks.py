@@ -71,7 +71,7 @@ def card_of(
 
     from annealcam.attribution.layers import default_layer
     from annealcam.attribution.network.hooks import borrowed, find_layer, run
-    from annealcam.models.weights import fingerprint
+    from annealcam.models.state_dicts.fingerprint import fingerprint
 
     network, preprocess, names = opened(model, device)
     image = preprocess(example)[None]
