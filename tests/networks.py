@@ -24,6 +24,32 @@ def small_network(maps: int = 12, classes: int = 5, seed: int = 0) -> nn.Module:
         ).eval()
 
 
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+POOLS = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
+
+
+def network_along_a_line(axes: int, maps: int = 9, classes: int = 4, seed: int = 0) -> nn.Module:
+    """A network that is the same for inputs of any axes, if all but the first have length 1."""
+    size = (3, *[1] * (axes - 1))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            CONVOLUTIONS[axes](2, 6, size),
+            nn.ReLU(),
+            CONVOLUTIONS[axes](6, maps, size),
+            nn.ReLU(),
+            POOLS[axes]((2, *[1] * (axes - 1)) if axes > 1 else 2),
+            nn.Flatten(),
+            nn.Linear(2 * maps, classes),
+        ).eval()
+
+
+def inputs_along_a_line(axes: int, n: int = 2, length: int = 16) -> torch.Tensor:
+    """The same numbers as inputs of any axes, all but the first of length 1."""
+    signals = torch.randn(n, 2, length, generator=torch.Generator().manual_seed(1))
+    return signals.reshape(n, 2, length, *[1] * (axes - 1))
+
+
 def digit_network():
     """An untrained network that takes digits, as `tests.networks:digit_network`."""
     from annealcam.models.preprocess import Preprocess

@@ -46,6 +46,26 @@ def test_round_trip_of_nothing(tmp_path):
     assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
 
 
+@pytest.mark.parametrize("grid", [(16,), (2, 2, 4)])
+def test_maps_of_one_and_three_axes(network, images, tmp_path, grid):
+    """Everything but the shape of the maps is that of the same maps of two axes."""
+    flat = ac.explain(network, images[0, :, :14, :14], layer="3", sampler="exact", cardinality=3)
+    e = replace(
+        flat,
+        map=flat.map.reshape(grid),
+        evidence=flat.evidence.reshape(grid),
+        selected_maps=flat.selected_maps.reshape(-1, *grid),
+        baselines={name: raw.reshape(grid) for name, raw in flat.baselines.items()},
+    )
+    assert e.as_json() == flat.as_json()
+    assert np.array_equal(e.largest_cosines, flat.largest_cosines)
+    for back in (ac.Explanation.load(e.save(tmp_path / "x")), pickle.loads(pickle.dumps(e))):
+        assert same(e, back)
+        assert back.map.shape == back.evidence.shape == back.baselines["gradcam"].shape == grid
+        assert not back.map.flags.writeable
+    assert repr(e) == repr(flat)
+
+
 def test_frozen(e, tmp_path):
     with pytest.raises(FrozenInstanceError):
         e.target = 3

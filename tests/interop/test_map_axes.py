@@ -7,10 +7,9 @@ from torch import nn
 
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop.selection import refuse_without_maps, selection_maps, settings_of
+from tests.networks import CONVOLUTIONS, POOLS
 
 EVERY = {"beta": 1.0, "importance": "gradcam", "max_qubits": 24, "sampler": "exact"}
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-POOLS = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
 
 
 def network_of(axes):
