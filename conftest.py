@@ -31,6 +31,7 @@ UNCHECKED = (
     "annealcam.attribution.targets",
     "annealcam.models.preprocess",
     "annealcam.models.model_card",
+    "annealcam.models.loaded",
     "annealcam.sets.flip",
     "annealcam.sets.sufficient",
     "annealcam.cli.atlas",  # typer passes a base class of the annotated Context

@@ -1,11 +1,22 @@
 from .checkpoints import read_header as read_header, write_checkpoint as write_checkpoint
-from .images import load_image as load_image, load_photo as load_photo, photos_in as photos_in
+from .images import (
+    ArrayInput as ArrayInput,
+    load_image as load_image,
+    load_input as load_input,
+    load_photo as load_photo,
+    photos_in as photos_in,
+)
 from .load import (
     load_checkpoint as load_checkpoint,
     load_model as load_model,
     load_trunk as load_trunk,
 )
 from .loaded import DEFAULT_MODEL as DEFAULT_MODEL, SHIPPED as SHIPPED, LoadedModel as LoadedModel
+from .model_card import (
+    ModelCard as ModelCard,
+    read_card as read_card,
+    write_card as write_card,
+)
 from .network_layer import (
     CapturedBatch as CapturedBatch,
     NetworkLayer as NetworkLayer,

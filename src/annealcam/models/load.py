@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import nn
 
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.checkpoints import read_checkpoint
+from annealcam.models.choices import card_for, with_choices
+from annealcam.models.class_names import class_names
 from annealcam.models.exported import load_exported
 from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (
@@ -22,7 +25,7 @@ from annealcam.models.libraries import (
     load_torchvision,
     torchvision_names,
 )
-from annealcam.models.loaded import DEFAULT_MODEL, SHIPPED, LoadedModel
+from annealcam.models.loaded import DEFAULT_MODEL, PREPROCESSING, SHIPPED, LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk
 
@@ -61,10 +64,33 @@ def load_model(
         `MODULE:FUNCTION`: the result of the function, a network or a tuple
             (network, preprocess, classes). The working folder is searched for the module.
 
-    Only tensors are ever unpickled from a weights file.
+    Only tensors are ever unpickled from a weights file. What it does not hold is given by options,
+    or by a model card (`ModelCard`): a TOML file beside the weights, `mine.pth.toml` or
+    `mine.toml`. Options go before the card. `record` of the result lists what was assumed.
+
+    Args:
+        name_or_path: as above.
+        architecture: the network that the weights of a file fill, such as `torchvision:resnet18`.
+        classes: names of the outputs: a list, a mapping from index to name or from name to index,
+            or the path of a JSON file of these or of a text file with one name a line.
+        mean, std: one number for each channel, or one for all; arrays are normalised as well then.
+        size: the network's input in pixels, a number or (height, width). Left out, `resize` keeps
+            its ratio to a square; photos are stretched to an oblong.
+        resize: pixels of a photo's short side before the central crop, or (height, width).
+        crop: False stretches the whole photo to `size`; a number is another name of `size`.
+        channels: the number of channels, 1 for grey; or the list of a picture's bands, from 0.
+        interpolation: nearest, bilinear, bicubic, lanczos, box or hamming.
+        link: softmax, sigmoid or identity: what makes probabilities of the outputs.
+        transform_input: of torchvision's Inception and GoogLeNet: True for weights fine-tuned from
+            pretrained ones, False for those trained from scratch.
+        card: the path of a model card; False ignores the one beside the weights.
 
     Raises:
-        ModelError: no such network or weights, or they cannot be loaded.
+        ModelError: no such network or weights, they cannot be loaded, or the card is not valid.
+        ArgumentError: an option is not valid, or does not fit the network.
+
+    Warns:
+        AnnealcamWarning: `transform_input` is assumed.
 
     >>> model, preprocess, classes = load_model("efficientnet-lite0")
     >>> classes[281]
@@ -81,18 +107,14 @@ def load_model(
 
 def _loaded(name_or_path: Any, architecture: Any, choices: dict[str, Any]) -> LoadedModel:
     """Load a network, then replace what the caller chooses: classes, preprocessing, link."""
+    card, path = card_for(str(name_or_path), choices)
+    architecture = card.architecture if architecture is None else architecture
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights
         loaded = _load(name_or_path, architecture)
-    loaded = _with_choices(loaded, choices)
-    _check_classes(str(name_or_path), loaded.classes)
+    loaded = loaded.changed(classes=_checked_classes(str(name_or_path), loaded.classes))
+    loaded = with_choices(loaded, card, path)
     for module in loaded.model.modules():
         module.training = False  # an exported network refuses eval()
-    return loaded
-
-
-def _with_choices(loaded: LoadedModel, choices: dict[str, Any]) -> LoadedModel:
-    if choices:
-        raise ArgumentError(f"{', '.join(choices)}: not supported yet")
     return loaded
 
 
@@ -182,13 +204,21 @@ def _exported(path: Path) -> LoadedModel:
         preprocess = Preprocess(**settings)
     except ArgumentError as error:
         raise ModelError(f"model={str(path)!r}: in its annealcam.json, {error}") from error
-    return LoadedModel(network, preprocess, about.get("classes"))
+    keys = {"size": "crop"}
+    assumed = [key for key in PREPROCESSING if keys.get(key, key) not in settings]
+    return LoadedModel(network, preprocess, about.get("classes"), record={"assumed": assumed})
 
 
-def _check_classes(name: str, classes: Any) -> None:
+def _checked_classes(name: str, classes: Any) -> Any:
+    """Return the names of a network's classes; a mapping from index to name becomes a list."""
+    try:
+        classes = class_names(classes) if isinstance(classes, Mapping) else classes
+    except ArgumentError as error:
+        raise ModelError(f"model={name!r}: its {error}") from error
     is_list = isinstance(classes, list | tuple) and all(isinstance(c, str) for c in classes)
     if classes is not None and not is_list:
         raise ModelError(f"model={name!r}: its classes are no list of names; give names, or None")
+    return classes
 
 
 def _users_own(module: str, function: str) -> LoadedModel:
@@ -208,11 +238,13 @@ def _users_own(module: str, function: str) -> LoadedModel:
     finally:
         sys.path.remove(working_folder)
     if isinstance(made, nn.Module):
-        made = (made, Preprocess(), None)
+        made = (made, None, None)
     if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
         raise ModelError(
             f"model='{module}:{function}': returned {type(made).__name__}; "
             "return a network, or a tuple (network, preprocess, classes)"
         )
     network, preprocess, classes = made
-    return LoadedModel(network, preprocess or Preprocess(), classes)
+    record = {"assumed": list(PREPROCESSING)} if preprocess is None else {}
+    link = made.link if isinstance(made, LoadedModel) else None
+    return LoadedModel(network, preprocess or Preprocess(), classes, link=link, record=record)

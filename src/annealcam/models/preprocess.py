@@ -171,7 +171,7 @@ class Preprocess:
 
     def _of_array(self, array: ArrayInput) -> Tensor:
         """An array, a picture resized and cropped as torchvision does it with tensors."""
-        values = torch.tensor(array.values)
+        values = torch.tensor(np.ascontiguousarray(array.values))
         if self.channels == 1 and values.ndim < 4 and values.shape[0] != 1 and self.bands is None:
             values = values[None]  # an image, volume or signal without an axis of channels
         if values.ndim < 2:
