@@ -30,7 +30,7 @@ UNCHECKED = (
     "annealcam.attribution.forward_pass",
     "annealcam.attribution.targets",
     "annealcam.models.preprocess",
-    "annealcam.models.model_card",
+    "annealcam.models.cards.model_card",
     "annealcam.models.loaded",
     "annealcam.sets.flip",
     "annealcam.sets.sufficient",

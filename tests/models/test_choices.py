@@ -14,7 +14,7 @@ from torch import nn
 from torchvision import transforms as T
 
 from annealcam.errors import AnnealcamWarning, ArgumentError, ModelError
-from annealcam.models.choices import assumed_sentence, input_channels
+from annealcam.models.cards.choices import assumed_sentence, input_channels
 from annealcam.models.images import ArrayInput
 from annealcam.models.load import load_model
 from annealcam.models.loaded import PREPROCESSING, LoadedModel

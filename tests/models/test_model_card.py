@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from annealcam.errors import ArgumentError, ModelError
-from annealcam.models.class_names import class_names
-from annealcam.models.model_card import LINKS, ModelCard, find_card, read_card, write_card
+from annealcam.models.cards.class_names import class_names
+from annealcam.models.cards.model_card import LINKS, ModelCard, find_card, read_card, write_card
 from annealcam.models.preprocess import INTERPOLATIONS
 
 NAMES = ["cat", "wild dog", "fox, red", "Ü\u00e9"]

@@ -1,3 +1,8 @@
+from .cards.model_card import (
+    ModelCard as ModelCard,
+    read_card as read_card,
+    write_card as write_card,
+)
 from .checkpoints import read_header as read_header, write_checkpoint as write_checkpoint
 from .images import (
     ArrayInput as ArrayInput,
@@ -12,11 +17,6 @@ from .load import (
     load_trunk as load_trunk,
 )
 from .loaded import DEFAULT_MODEL as DEFAULT_MODEL, SHIPPED as SHIPPED, LoadedModel as LoadedModel
-from .model_card import (
-    ModelCard as ModelCard,
-    read_card as read_card,
-    write_card as write_card,
-)
 from .network_layer import (
     CapturedBatch as CapturedBatch,
     NetworkLayer as NetworkLayer,

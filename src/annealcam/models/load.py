@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
+from annealcam.models.cards.choices import card_for, with_choices
+from annealcam.models.cards.class_names import class_names
 from annealcam.models.checkpoints import read_checkpoint
-from annealcam.models.choices import card_for, with_choices
-from annealcam.models.class_names import class_names
 from annealcam.models.exported import load_exported
 from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from annealcam.errors import AnnealcamWarning, ArgumentError
+from annealcam.models.cards.model_card import ModelCard, find_card, is_size, read_card
 from annealcam.models.loaded import PREPROCESSING, LoadedModel
-from annealcam.models.model_card import ModelCard, find_card, is_size, read_card
 from annealcam.models.preprocess import Preprocess
 
 _CHOSEN = (*PREPROCESSING, "crop", "channels")
@@ -135,6 +135,8 @@ def _preprocess(loaded: LoadedModel, card: ModelCard) -> tuple[Callable[..., Ten
             )
         return base, []
     channels, bands = _channels(loaded.model, base, card, by_weights="mean" in assumed)
+    if not chosen and channels == base.channels:
+        return base, assumed
     resize, crop = _sizes(base, card)
     mean, std = _mean_and_std(base, card, channels)
     preprocess = Preprocess(
