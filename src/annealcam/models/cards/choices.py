@@ -13,6 +13,7 @@ from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.models.cards.model_card import ModelCard, find_card, is_size, read_card
 from annealcam.models.loaded import PREPROCESSING, LoadedModel
 from annealcam.models.preprocess import Preprocess
+from annealcam.models.state_dicts.fit import classes_of
 
 _CHOSEN = (*PREPROCESSING, "crop", "channels")
 
@@ -229,8 +230,7 @@ def _outputs(model: nn.Module) -> int | None:
     """The number of outputs of a network of torchvision or timm, by its last layer."""
     if not type(model).__module__.startswith(("torchvision.models", "timm.models")):
         return None
-    last = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
-    return next((int(m.weight.shape[0]) for m in last), None)
+    return classes_of(model)
 
 
 def _refuse_other_count(model: nn.Module, names: Any) -> None:
