@@ -15,7 +15,7 @@ from PIL import Image
 
 import annealcam as ac
 from annealcam.errors import ModelError, ModelNameError
-from annealcam.models.hugging_face import ProcessorPreprocess, link_of, preprocess_of
+from annealcam.models.hugging_face import ProcessorPreprocess, preprocess_of
 from annealcam.models.preprocess import Preprocess
 
 transformers = pytest.importorskip("transformers")
@@ -111,9 +111,28 @@ def test_network_processor_and_classes_are_those_of_the_folder(kind, tmp_path):
         (None, 4, None),
     ],
 )
-def test_the_problem_type_gives_the_link(problem_type, outputs, link):
-    config = transformers.ViTConfig(num_labels=outputs, problem_type=problem_type)
-    assert link_of(config) == link
+def test_the_problem_type_gives_the_link(problem_type, outputs, link, tmp_path):
+    labels = {"id2label": {i: f"label {i}" for i in range(outputs)}, "label2id": {}}
+    folder = folder_of(tmp_path, problem_type=problem_type, **labels)
+    loaded = ac.load_model(f"hf:{folder}")
+    assert loaded.link == link
+    record = loaded.record["hf"]
+    assert record["problem_type"] == problem_type
+    assert record["architecture"] == "ResNetForImageClassification"
+    assert record["transformers"] == transformers.__version__
+    assert record["processor"]["size"] == {"shortest_edge": 32}
+    assert json.loads(json.dumps(loaded.record)) == loaded.record
+
+
+def test_options_replace_what_the_folder_states(tmp_path):
+    loaded = ac.load_model(
+        f"hf:{folder_of(tmp_path)}", classes=["a", "b", "c", "d"], mean=[0, 0, 0], link="sigmoid"
+    )
+    assert loaded.classes == ("a", "b", "c", "d")
+    assert loaded.link == "sigmoid"
+    assert torch.equal(
+        loaded.preprocess(PHOTO), Preprocess(36, 32, [0] * 3, [0.5] * 3, "bicubic")(PHOTO)
+    )
 
 
 @pytest.mark.parametrize("backend", ["torchvision", "pil"])
@@ -131,6 +150,7 @@ def test_settings_of_processors_are_read_off(name, size, backend):
     preprocess = preprocess_of(processor, 3)
     assert type(preprocess) is ProcessorPreprocess
     assert preprocess.size == (size, size)
+    assert preprocess.crop == size
     level = torch.tensor(preprocess.std)[:, None, None] * 255
     for photo in PHOTOS:
         pixels = processor(photo, return_tensors="pt")["pixel_values"][0]
@@ -163,7 +183,7 @@ def test_a_processor_of_another_kind_is_called_as_it_is():
 
 def test_changed_settings_leave_the_processor():
     preprocess = preprocess_of(processor_of("ViT"), 3)
-    assert preprocess.as_json() == Preprocess((32, 32), (32, 32), [0.5] * 3, [0.5] * 3).as_json()
+    assert preprocess.as_json() == Preprocess(None, 32, [0.5] * 3, [0.5] * 3).as_json()
     changed = replace(preprocess, mean=(0, 0, 0))
     assert torch.allclose(changed(PHOTO), Preprocess.__call__(preprocess, PHOTO) + 1, atol=1e-6)
 
@@ -280,3 +300,44 @@ def test_without_transformers_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ModelError, match=r"needs transformers; pip install 'annealcam\[hf\]'"):
         ac.load_model(f"hf:{folder}")
+
+
+def captured(net, layer, pixels, target):
+    """The output of a layer and its gradient, by a plain hook and autograd."""
+    kept = []
+
+    def keep(_module, _inputs, output):
+        kept.append(output.detach().requires_grad_())
+        return kept[0] * 1
+
+    handle = net.get_submodule(layer).register_forward_hook(keep)
+    logits = net(pixels).logits
+    handle.remove()
+    (output,) = kept
+    return output.detach(), torch.autograd.grad(logits[0, target], output)[0]
+
+
+def grid_of(kind, output):
+    """Maps (maps, h, w) of a layer's output; what precedes the patches of each kind is known."""
+    if kind in ("ResNet", "ConvNext"):
+        return output[0]
+    tokens = output[0, {"ViT": 1, "DeiT": 2, "Beit": 1, "Swin": 0}[kind] :]
+    side = round(len(tokens) ** 0.5)
+    return tokens.mT.reshape(-1, side, side)
+
+
+@pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")  # of signed maps
+@pytest.mark.parametrize("kind", ["ResNet", "ConvNext"])
+def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
+    model, preprocess, classes = ac.load_model(f"hf:{folder_of(tmp_path, kind)}")
+    pixels = preprocess(PHOTO)
+    e = ac.explain(model, pixels, gradients="plain", class_names=classes)
+    f, g = captured(model, e.provenance["layer"], pixels[None], e.target)
+    contributions = grid_of(kind, f * g).numpy()
+    assert e.class_name == LABELS[e.target]
+    assert e.evidence.shape == contributions.shape[1:]
+    np.testing.assert_allclose(e.evidence, contributions.sum(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(e.contribution, contributions.sum((1, 2)), rtol=1e-3, atol=1e-6)
+    drawn = contributions[e.selected].sum(0).clip(min=0)
+    np.testing.assert_allclose(e.map, drawn, rtol=1e-4, atol=1e-6)
+    assert len(e.selected) > 0

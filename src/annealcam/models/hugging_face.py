@@ -6,6 +6,7 @@ Only local files are read, and no code of a folder is run: weights are safetenso
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,13 +56,16 @@ def load_hugging_face(place: str) -> LoadedModel:
         model = _network(name, folder, config, transformers.AutoModelForImageClassification)
         processor = _processor(name, folder, transformers.AutoImageProcessor)
     preprocess = preprocess_of(processor, getattr(config, "num_channels", 3))
-    return LoadedModel(model, preprocess, _classes(config))
-
-
-def link_of(config: Any) -> str | None:
-    """Return the link that a configuration's `problem_type` means, or None."""
     kind = config.problem_type or ("regression" if config.num_labels == 1 else "")
-    return LINKS.get(kind)
+    record = {
+        "architecture": type(model).__name__,
+        "transformers": transformers.__version__,
+        "problem_type": config.problem_type,
+        "processor": json.loads(processor.to_json_string()),
+    }
+    return LoadedModel(
+        model, preprocess, _classes(config), link=LINKS.get(kind), record={"hf": record}
+    )
 
 
 def _folder(place: str, name: str) -> Path:
@@ -241,14 +245,14 @@ def _geometry(settings: dict[str, Any]) -> tuple[Any, Any]:
     """Return `resize` and `crop` of `Preprocess`."""
     size = settings["size"]
     short = size.get("shortest_edge")
-    resize = short or (size["height"], size["width"])
     if short and settings.get("crop_pct"):
-        if short >= _CROPPED_BELOW:
-            return (short, short), short
-        return int(short / settings["crop_pct"]), short
+        return (None if short >= _CROPPED_BELOW else int(short / settings["crop_pct"])), short
+    resize = short or (size["height"], size["width"])
+    crop = resize
     if settings.get("do_center_crop"):
-        return resize, (settings["crop_size"]["height"], settings["crop_size"]["width"])
-    return resize, resize
+        crop = settings["crop_size"]["height"], settings["crop_size"]["width"]
+    resize = None if resize == crop and not short else resize
+    return resize, crop[0] if isinstance(crop, tuple) and crop[0] == crop[1] else crop
 
 
 def _agree(preprocess: ProcessorPreprocess, processor: Any) -> bool:
