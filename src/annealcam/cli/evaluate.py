@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from annealcam.cli.console import (
     print_table,
     progress_bar,
 )
+from annealcam.cli.networks.options import load_network, takes_network_options
 
 if TYPE_CHECKING:
     from annealcam.evaluation.evaluation import Evaluation
@@ -28,6 +29,7 @@ MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 
 
 @one_line_errors
+@takes_network_options
 def evaluate(
     photos: Annotated[Path, typer.Argument(help="A photo, or a folder of photos.")],
     model: options.Model = options.DEFAULT_MODEL,
@@ -78,6 +80,7 @@ def evaluate(
     max_qubits: options.MaxQubits = None,
     seed: options.Seed = 0,
     output: options.Output = Path("annealcam-evaluation"),
+    network_options: Any = None,
 ) -> None:
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
     from annealcam._internal.files import written_aside
@@ -86,7 +89,6 @@ def evaluate(
     from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import DEFAULT_METHODS
     from annealcam.models.images import photos_in
-    from annealcam.models.load import load_model
     from annealcam.settings import resolve
 
     settings = resolve(
@@ -99,7 +101,7 @@ def evaluate(
     with written_aside(output, names=FILES, marker=MARKER) as aside:
         with progress_bar("evaluating", 1) as update:
             evaluation = run(
-                load_model(model),
+                load_network(model, network_options),
                 names,
                 settings,
                 layer=layer,

@@ -19,6 +19,7 @@ from annealcam.cli.console import (
     print_warning,
     progress_bar,
 )
+from annealcam.cli.networks.options import takes_network_options
 from annealcam.errors import AnnealcamError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 @one_line_errors
+@takes_network_options
 def explain(
     photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
@@ -75,6 +77,7 @@ def explain(
     seed: options.Seed = 0,
     device: options.Device = "cpu",
     output: options.Output = Path("annealcam-results"),
+    network_options: Any = None,
 ) -> None:
     """Explain photos: select the few feature maps that the prediction rests on, and draw them."""
     from annealcam.settings import resolve
@@ -91,7 +94,7 @@ def explain(
 
     explainer = PhotoExplainer.prepare(
         model, layer=layer, target=target, against=options.classes_against(against),
-        settings=settings, device=device,
+        settings=settings, device=device, network_options=network_options,
     )  # fmt: skip
     is_new = not output.exists()
     make_folder(output)
@@ -110,6 +113,7 @@ def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
 
 
 @one_line_errors
+@takes_network_options
 def layers(
     model: options.Model = options.DEFAULT_MODEL,
     photo: Annotated[
@@ -118,6 +122,7 @@ def layers(
     target: options.Target = None,
     importance: options.Importance = None,
     device: options.Device = "cpu",
+    network_options: Any = None,
 ) -> None:
     """List the layers that can be explained, with numbers for one photo."""
     from annealcam.cli.photo_explainer import PhotoExplainer
@@ -125,8 +130,9 @@ def layers(
 
     settings = resolve(importance=importance)
     explainer = PhotoExplainer.prepare(
-        model, layer=None, target=target, settings=settings, device=device
-    )
+        model, layer=None, target=target, settings=settings, device=device,
+        network_options=network_options,
+    )  # fmt: skip
     surveyed, default = explainer.survey(photo)
     rows = [
         [layer.name, layer.kind, str(layer.channels), f"{layer.size[0]} x {layer.size[1]}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,14 @@ from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.network.hooks import find_layer
 from annealcam.attribution.targets import resolve_target
+from annealcam.cli.networks.options import load_network
 from annealcam.errors import AnnealcamWarning
 from annealcam.evaluation.faithfulness import check_explanation
 from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.explanation import Explanation
-from annealcam.models.images import load_photo
-from annealcam.models.load import load_model
+from annealcam.models.images import ArrayInput
 from annealcam.models.loaded import LoadedModel, move
-from annealcam.models.network_layer import network_input
+from annealcam.models.network_layer import network_input, open_input
 from annealcam.models.preprocess import view_of
 from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
@@ -59,10 +60,15 @@ class PhotoExplainer:
         settings: Settings,
         device: str,
         against: str | list[str] | None = None,
+        network_options: Mapping[str, Any] | None = None,
     ) -> PhotoExplainer:
-        """Load the network and check layer and classes before any photo is opened."""
-        network = load_model(name)
+        """Load the network and check layer and classes before any photo is opened.
+
+        A model card may name the layer that is explained by default.
+        """
+        network = load_network(name, network_options)
         move(network.model, device)
+        layer = network.record.get("layer") if layer is None else layer
         if layer is not None:
             find_layer(network.model, layer)
         index = resolve_target(target, network.classes)
@@ -109,13 +115,13 @@ class PhotoExplainer:
         write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked
 
-    def explain(self, photo: str) -> tuple[Explanation, Tensor, Image.Image]:
-        """Explain a photo; return the explanation, the network's input and the photo.
+    def explain(self, photo: str) -> tuple[Explanation, Tensor, Any]:
+        """Explain a photo or an array; return the explanation, the network's input and the photo.
 
         Raises:
             AnnealcamError: the photo cannot be read, or the network fails.
         """
-        image = load_photo(photo)
+        image = open_input(self.network.preprocess, photo)
         tensor = self._tensor(image)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AnnealcamWarning)  # the result contains them
@@ -159,14 +165,14 @@ class PhotoExplainer:
 
     def survey(self, photo: str) -> tuple[list[Layer], str]:
         """Return all layers with their numbers for a photo, and the name of the default layer."""
-        batch = self._tensor(load_photo(photo))[None]
+        batch = self._tensor(open_input(self.network.preprocess, photo))[None]
         surveyed = survey(
             self.network.model, batch, importance=self.settings.importance, target=self.target
         )
         return surveyed, default_layer(self.network.model, batch)
 
-    def _tensor(self, image: Image.Image) -> Tensor:
-        """Return the network's input of a photo."""
+    def _tensor(self, image: Image.Image | ArrayInput) -> Tensor:
+        """Return the network's input of a photo or an array."""
         return network_input(self.network.preprocess, image, model_name=self.name)
 
 

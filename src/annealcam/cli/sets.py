@@ -15,6 +15,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import cell, one_line_errors, print_line, print_table, progress_bar
+from annealcam.cli.networks.options import load_network, takes_network_options
 
 if TYPE_CHECKING:
     from annealcam.sets.flip import FlipSet
@@ -30,6 +31,7 @@ Record = Annotated[Path | None, typer.Option("-o", "--output", help="JSON file f
 
 
 @one_line_errors
+@takes_network_options
 def flip(
     photo: options.Photo,
     model: options.Model = options.DEFAULT_MODEL,
@@ -46,14 +48,16 @@ def flip(
     budget: Budget = 4000,
     device: options.Device = "cpu",
     output: Record = None,
+    network_options: Any = None,
 ) -> None:
     """Find the fewest maps of a photo without which the prediction changes, and to which class."""
     from annealcam.sets.flip import flip_set
 
     rivals = against[0] if against and len(against) == 1 else against
     s: FlipSet = _find(
-        flip_set, photo, model, device, layer=layer, target=target, against=rivals, budget=budget
-    )
+        flip_set, photo, model, device, network_options, layer=layer, target=target,
+        against=rivals, budget=budget,
+    )  # fmt: skip
     _write(s, output, photo, model)
     _print_header(s, photo)
     print_line(f"  maps       {' '.join(map(str, s.channels)) or 'none'}")
@@ -63,6 +67,7 @@ def flip(
 
 
 @one_line_errors
+@takes_network_options
 def suffice(
     photo: options.Photo,
     cardinality: Annotated[int, typer.Option(help="Number of maps.")] = 5,
@@ -72,12 +77,13 @@ def suffice(
     budget: Budget = 4000,
     device: options.Device = "cpu",
     output: Record = None,
+    network_options: Any = None,
 ) -> None:
     """Find the k maps of a photo that keep the probability of its class best by themselves."""
     from annealcam.sets.sufficient import sufficient_set
 
     s: SufficientSet = _find(
-        sufficient_set, photo, model, device, layer=layer, target=target,
+        sufficient_set, photo, model, device, network_options, layer=layer, target=target,
         cardinality=cardinality, budget=budget,
     )  # fmt: skip
     _write(s, output, photo, model)
@@ -90,21 +96,24 @@ def suffice(
 
 
 def _find(
-    function: Callable[..., Any], photo: str, model: str, device: str, *, target: str | None,
-    **arguments: Any,
+    function: Callable[..., Any], photo: str, model: str, device: str, network_options: Any, *,
+    target: str | None, layer: str | None, **arguments: Any,
 ) -> Any:  # fmt: skip
     """Return the result of a function for a photo and a network by name."""
     from annealcam.attribution.targets import resolve_target
-    from annealcam.models.images import load_photo
-    from annealcam.models.load import load_model
     from annealcam.models.loaded import move
-    from annealcam.models.network_layer import network_input
+    from annealcam.models.network_layer import network_input, open_input
 
-    network = load_model(model)
+    network = load_network(model, network_options)
     move(network.model, device)
     index = resolve_target(target, network.classes)
-    image = network_input(network.preprocess, load_photo(photo), model_name=model)
-    return function(network.model, image, target=index, class_names=network.classes, **arguments)
+    image = network_input(
+        network.preprocess, open_input(network.preprocess, photo), model_name=model
+    )
+    return function(
+        network.model, image, target=index, class_names=network.classes,
+        layer=network.record.get("layer") if layer is None else layer, **arguments,
+    )  # fmt: skip
 
 
 def _write(s: FlipSet | SufficientSet, output: Path | None, photo: str, model: str) -> None:
@@ -130,6 +139,7 @@ def _proof(s: FlipSet | SufficientSet) -> str:
 
 
 @one_line_errors
+@takes_network_options
 def path(
     photo: options.Photo,
     model: options.Model = options.DEFAULT_MODEL,
@@ -138,6 +148,7 @@ def path(
     most: Annotated[int, typer.Option(help="Largest k.")] = 20,
     time_limit: Annotated[float, typer.Option(help="Seconds for each proof.")] = 10.0,
     output: options.Output = Path("annealcam-path"),
+    network_options: Any = None,
 ) -> None:
     """Find the certified best k maps for each k, and the share of the logit that they keep."""
     from annealcam._internal.files import written_aside
@@ -154,8 +165,9 @@ def path(
         preset, objective=None if preset else "relative", max_qubits=100_000, sampler="greedy"
     )  # every map is a candidate
     explainer = PhotoExplainer.prepare(
-        model, layer=layer, target=None, settings=settings, device="cpu"
-    )
+        model, layer=layer, target=None, settings=settings, device="cpu",
+        network_options=network_options,
+    )  # fmt: skip
     e, tensor, _ = explainer.explain(photo)
     layer_name = e.provenance["layer"]
     with written_aside(output, names=FILES, marker=MARKER) as aside:

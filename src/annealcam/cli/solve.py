@@ -12,6 +12,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import cell, one_line_errors, print_line, print_table, progress_bar
+from annealcam.cli.networks.options import takes_network_options
 from annealcam.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _solved(
 
 
 @one_line_errors
+@takes_network_options
 def compare_samplers(
     photo: options.Photo,
     model: options.Model = options.DEFAULT_MODEL,
@@ -118,6 +120,7 @@ def compare_samplers(
     ] = None,
     time_limit: options.TimeLimit = 60.0,
     seed: options.Seed = 0,
+    network_options: Any = None,
 ) -> None:
     """Solve a photo's problem by several samplers: gap to the certified optimum, and time."""
     from annealcam.cli.photo_explainer import PhotoExplainer
@@ -126,8 +129,9 @@ def compare_samplers(
 
     settings = resolve(preset, cardinality=cardinality, max_qubits=max_qubits, sampler="greedy")
     explainer = PhotoExplainer.prepare(
-        model, layer=layer, target=None, settings=settings, device="cpu"
-    )
+        model, layer=layer, target=None, settings=settings, device="cpu",
+        network_options=network_options,
+    )  # fmt: skip
     e = explainer.explain(photo)[0]
     names = DEFAULT if samplers is None else samplers.split(",")
     with progress_bar("comparing", len(names) + 1) as update:

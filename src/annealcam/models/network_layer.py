@@ -17,7 +17,7 @@ from annealcam.attribution.contrast import Against
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.network.hooks import find_layer
 from annealcam.errors import AnnealcamError, ImageError, ModelError
-from annealcam.models.images import ArrayInput
+from annealcam.models.images import ArrayInput, load_input
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel, move
 from annealcam.models.preprocess import Preprocess, view_of
@@ -193,6 +193,18 @@ def capture_batches(
             keys, opened = [], []
     if keys:
         yield captured()
+
+
+def open_input(preprocess: Callable[..., Tensor], name: str) -> Image.Image | ArrayInput:
+    """Return the photo or the array of a file, with the bands that a preprocessing takes.
+
+    Raises:
+        ImageError: the file cannot be read.
+
+    >>> open_input(Preprocess(), "skimage:chelsea").mode
+    'RGB'
+    """
+    return load_input(name, bands=isinstance(preprocess, Preprocess) and preprocess.takes_bands)
 
 
 def network_input(

@@ -133,6 +133,13 @@ class Preprocess:
         """Whether photos become grey."""
         return self.channels == 1 and self.bands is None
 
+    @property
+    def takes_bands(self) -> bool:
+        """Whether the network takes other bands than a photo has in grey or in RGB."""
+        if self.bands is not None:
+            return max(self.bands) > 2
+        return self.channels not in (1, 3)
+
     def fit(self, picture: Image.Image) -> Image.Image:
         """Return a picture, such as a photo or a mask, resized and cropped, in its own colours.
 

@@ -1,0 +1,1 @@
+"""Networks on the command line: their options, and model cards for weights files."""

@@ -1,0 +1,178 @@
+"""Options of commands that take a network: what a weights file does not hold."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from annealcam.cli.console import print_warning
+from annealcam.errors import AnnealcamWarning, ArgumentError
+
+if TYPE_CHECKING:
+    from annealcam.models.loaded import LoadedModel
+
+PANEL = "Networks of weights files"
+
+
+def _option(name: str, text: str, default: str | bool = True) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=PANEL, show_default=default)
+
+
+_ASSUMED = "that of the model card, or assumed"
+NETWORK_OPTIONS: dict[str, Any] = {
+    "architecture": Annotated[
+        str | None,
+        _option("--architecture", "Network that the file's weights fill: torchvision:NAME, ..."),
+    ],
+    "classes": Annotated[
+        str | None,
+        _option("--classes", "Class names with commas between them, or a JSON or text file."),
+    ],
+    "mean": Annotated[
+        str | None,
+        _option("--mean", "Mean of the pixels of each channel (0 to 1), as .5,.4,.4.", _ASSUMED),
+    ],
+    "std": Annotated[
+        str | None, _option("--std", "Standard deviation of each channel, as --mean.", _ASSUMED)
+    ],
+    "size": Annotated[
+        str | None,
+        _option("--size", "Pixels of the network's input: 224, or HEIGHT,WIDTH.", _ASSUMED),
+    ],
+    "resize": Annotated[
+        str | None,
+        _option("--resize", "Pixels of a photo's short side before the crop.", _ASSUMED),
+    ],
+    "crop": Annotated[
+        str | None,
+        _option("--crop", "none stretches the whole photo to --size; a number is --size."),
+    ],
+    "channels": Annotated[
+        str | None,
+        _option("--channels", "Number of channels, 1 for grey; or bands from 0, as 2,1,0."),
+    ],
+    "interpolation": Annotated[
+        str | None,
+        _option("--interpolation", "nearest, bilinear, bicubic, lanczos, ...", _ASSUMED),
+    ],
+    "link": Annotated[
+        str | None,
+        _option("--link", "softmax, sigmoid or identity: what makes probabilities of outputs."),
+    ],
+    "transform_input": Annotated[
+        bool | None,
+        _option(
+            "--transform-input/--no-transform-input",
+            "Of inception_v3 and googlenet: weights fine-tuned from pretrained ones, or not.",
+        ),
+    ],
+    "card": Annotated[
+        str | None,
+        _option("--card", "Model card; none for none.", "FILE.toml beside the weights"),
+    ],
+}
+
+
+def takes_network_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `NETWORK_OPTIONS` to a command, which gets them together as `network_options`."""
+
+    @functools.wraps(command)
+    def extended(*args: Any, **kwargs: Any) -> None:
+        texts = {name: kwargs.pop(name, None) for name in NETWORK_OPTIONS}
+        command(*args, **kwargs, network_options=parsed(texts))
+
+    # typer evaluates no annotations of `__signature__`.
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for name, p in signature.parameters.items() if name != "network_options"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in NETWORK_OPTIONS.items()
+    ]
+    extended.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    hints = {k: v for k, v in command.__annotations__.items() if k != "network_options"}
+    extended.__annotations__ = {**hints, **NETWORK_OPTIONS}
+    return extended
+
+
+def parsed(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of `load_model` in the texts of a command line; None is left out.
+
+    >>> parsed({"mean": "0.5", "size": "20,30", "classes": "cat, dog", "crop": "none"})
+    {'mean': 0.5, 'size': [20, 30], 'classes': ['cat', 'dog'], 'crop': False}
+    """
+    readers: dict[str, Callable[[str, str], Any]] = {
+        "classes": _names, "mean": _numbers, "std": _numbers, "size": _wholes, "resize": _wholes,
+        "crop": _none_or_wholes, "channels": _wholes, "card": _none_or_text,
+    }  # fmt: skip
+    return {
+        name: readers[name](name, value) if name in readers else value
+        for name, value in texts.items()
+        if value is not None
+    }
+
+
+def _names(_name: str, text: str) -> str | list[str]:
+    """Return class names, or the file that holds them."""
+    is_path = text.lower().endswith((".txt", ".json", ".csv")) or os.sep in text
+    if Path(text).is_file() or (is_path and "," not in text):
+        return text
+    return [name.strip() for name in text.split(",")]
+
+
+def _numbers(name: str, text: str) -> float | list[float]:
+    try:
+        values = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        values = []
+    if not values:
+        raise ArgumentError(f"--{name} {text}: must be numbers with commas between them")
+    return values if "," in text else values[0]
+
+
+def _wholes(name: str, text: str) -> int | list[int]:
+    try:
+        values = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        values = []
+    if not values:
+        raise ArgumentError(f"--{name} {text}: must be whole numbers with commas between them")
+    return values if "," in text else values[0]
+
+
+def _none_or_wholes(name: str, text: str) -> Any:
+    return False if text.lower() == "none" else _wholes(name, text)
+
+
+def _none_or_text(_name: str, text: str) -> Any:
+    return False if text.lower() == "none" else text
+
+
+def load_network(name: str, network_options: Mapping[str, Any] | None = None) -> LoadedModel:
+    """Load a network, and print what is assumed about it, and other doubts, as warnings.
+
+    Raises:
+        AnnealcamError: there is no such network, or an option does not fit it.
+    """
+    from annealcam.models.cards.choices import assumed_sentence
+    from annealcam.models.load import load_model
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AnnealcamWarning)
+        loaded = load_model(name, **(network_options or {}))
+    for warning in caught:
+        if issubclass(warning.category, AnnealcamWarning):
+            print_warning(warning.message)
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    if sentence := assumed_sentence(loaded, name):
+        print_warning(sentence)
+    return loaded
