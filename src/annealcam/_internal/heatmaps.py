@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
 
 from annealcam._internal.types import Array
@@ -12,15 +15,20 @@ from annealcam.errors import ArgumentError
 
 COLOURS = "inferno"  # perceptually uniform, also for colour-blind readers
 NEGATIVE, POSITIVE = (0, 114, 178), (213, 94, 0)  # blue and vermillion of Okabe and Ito
+LEAST = 0.35  # opacity where a map is zero, as a part of that where it is largest
+DIMMED = 0.45  # brightness of the part of a photo that the network did not see
+AXES = {1: "(length,)", 2: "(height, width)", 3: "(depth, height, width)"}
+Box = tuple[float, float, float, float]
 
 
-def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
-    """Return a raw map resized bilinearly to (H, W) and divided by its maximum, in [0, 1].
+def heatmap(raw: Float[Array, "*grid"], size: Sequence[int]) -> Float[Array, "*size"]:
+    """Return a raw map resized linearly along each axis and divided by its maximum, in [0, 1].
 
-    A map of zeros is returned as zeros.
+    The grid has 1, 2 or 3 axes, and `size` has as many numbers. A map of zeros is returned as
+    zeros.
 
     Raises:
-        ArgumentError: `size` is not a pair of positive whole numbers.
+        ArgumentError: `size` is not one positive whole number for each axis.
 
     >>> heatmap(np.array([[0.0, 2.0]]), (1, 2))
     array([[0., 1.]], dtype=float32)
@@ -31,13 +39,13 @@ def heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "he
     return values / peak if peak > 0 else values
 
 
-def signed_heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
-    """Return a signed map resized bilinearly to (H, W) and divided by its largest size: in [-1, 1].
+def signed_heatmap(raw: Float[Array, "*grid"], size: Sequence[int]) -> Float[Array, "*size"]:
+    """Return a signed map resized linearly and divided by its largest size, in [-1, 1].
 
     Zero stays zero. A map of zeros is returned as zeros.
 
     Raises:
-        ArgumentError: `size` is not a pair of positive whole numbers.
+        ArgumentError: `size` is not one positive whole number for each axis.
 
     >>> signed_heatmap(np.array([[-4.0, 2.0]]), (1, 2))
     array([[-1. ,  0.5]], dtype=float32)
@@ -48,13 +56,43 @@ def signed_heatmap(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Arr
     return values / peak if peak > 0 else values
 
 
-def _resized(raw: Float[Array, "h w"], size: tuple[int, int]) -> Float[Array, "height width"]:
+def _resized(raw: Float[Array, "*grid"], size: Sequence[int]) -> Float[Array, "*size"]:
     try:
-        height, width = (whole("size", side, least=1) for side in size)
+        sides = [whole("size", side, least=1) for side in size]
     except (TypeError, ValueError):
-        raise ArgumentError(f"size={size!r}: give (height, width)") from None
-    picture = Image.fromarray(raw.astype(np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+        sides = []
+    if len(sides) != raw.ndim:
+        raise ArgumentError(f"size={size!r}: give {AXES.get(raw.ndim, 'one number for each axis')}")
+    values = raw.astype(np.float32)
+    for axis in reversed(range(raw.ndim)):
+        values = resized_along(values, axis, sides[axis])
+    return values
+
+
+def resized_along(
+    values: Float[Array, "*grid"], axis: int, count: int, part: tuple[float, float] | None = None
+) -> Float[Array, "*resized"]:
+    """Return an array with one axis resized to `count` values by linear interpolation.
+
+    Args:
+        values: the array, in float32.
+        axis: the axis.
+        count: number of values that it gets.
+        part: the ends of the part of the axis that is resized, in cells from its start; they may
+            lie outside, where the outermost values continue. Default: the whole axis.
+
+    >>> resized_along(np.array([0.0, 4.0], dtype=np.float32), 0, 4).tolist()
+    [0.0, 1.0, 3.0, 4.0]
+    """
+    low, high = part if part is not None else (0.0, float(values.shape[axis]))
+    rows = np.moveaxis(values, axis, -1)
+    before, after = (max(0, math.ceil(b)) for b in (-low, high - values.shape[axis]))
+    if before or after:
+        rows = np.pad(rows, [(0, 0)] * (values.ndim - 1) + [(before, after)], mode="edge")
+    flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]))
+    box = (low + before, 0, high + before, len(flat))
+    picture = Image.fromarray(flat).resize((count, len(flat)), Image.Resampling.BILINEAR, box=box)
+    return np.moveaxis(np.asarray(picture).reshape(*rows.shape[:-1], count), -1, axis)
 
 
 def signed_cover(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -68,30 +106,61 @@ def signed_cover(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return np.abs(values) ** 0.8
 
 
-def stretched(
-    image: Float[Array, "3 height width"], *, side: int = 448
-) -> UInt8[Array, "height2 width2 3"]:
-    """Return a normalised image as a small picture, with its range stretched to 0 to 255.
+def overlay(
+    raw: Float[Array, "h w"], photo: Image.Image, *, strength: float, box: Box | None = None
+) -> Image.Image:
+    """Return a raw map in colour over a photo; high values cover more of the photo.
 
-    >>> stretched(np.array([[[-1.0, 1.0]]] * 3))[0].tolist()
-    [[0, 0, 0], [255, 255, 255]]
+    Args:
+        raw: the map.
+        photo: an image of any size.
+        strength: opacity of the colours where the map is largest, 0 to 1.
+        box: the ends (left, top, right, bottom) of the part of the photo that the map belongs to,
+            in pixels; the rest of the photo is dimmed. Default: the whole photo.
     """
-    low, high = float(image.min()), float(image.max())
-    scaled = (image - low) / (high - low) if high > low else np.zeros_like(image)
-    picture = Image.fromarray(np.round(255 * scaled.transpose(1, 2, 0)).astype(np.uint8))
-    picture.thumbnail((side, side))
-    return np.asarray(picture)
+    if box is None:
+        return coloured(heatmap(raw, (photo.height, photo.width)), photo, strength=strength)
+    return coloured(_unfolded(raw, photo, box), photo, strength=strength, outside=DIMMED)
 
 
-def overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
-    """Return a raw map in colour over a photo; high values cover more of the photo."""
+def _unfolded(
+    raw: Float[Array, "h w"], photo: Image.Image, box: Box
+) -> Float[Array, "height width"]:
+    """Return the heatmap over a whole photo: NaN where a pixel's centre lies outside the box."""
+    top = float(raw.max(initial=0.0))
+    values = (raw / top if top > 0 else np.zeros_like(raw)).clip(min=0).astype(np.float32)
+    inside: list[slice] = []
+    for axis, side in enumerate((photo.height, photo.width)):
+        low, high = box[1 - axis], box[3 - axis]
+        first, last = max(0, math.ceil(low - 0.5)), min(side, math.ceil(high - 0.5))
+        inside.append(slice(first, max(first, last)))
+        if last <= first:
+            return np.full((photo.height, photo.width), np.nan, dtype=np.float32)
+        cells = raw.shape[axis] / (high - low)
+        part = (cells * (first - low), cells * (last - low))
+        values = resized_along(values, axis, last - first, part)
+    whole_photo = np.full((photo.height, photo.width), np.nan, dtype=np.float32)
+    whole_photo[tuple(inside)] = values / values.max() if values.max() > 0 else values
+    return whole_photo
+
+
+def coloured(
+    heat: Float[Array, "height width"],
+    photo: Image.Image,
+    *,
+    strength: float,
+    outside: float = 1.0,
+) -> Image.Image:
+    """Return a heatmap in colour over a picture of its size; `outside` dims it where it is NaN."""
     import matplotlib
 
-    heat = heatmap(raw, (photo.height, photo.width))
-    colour = matplotlib.colormaps[COLOURS](heat)[..., :3]
-    cover = strength * np.clip(0.35 + 0.65 * heat, 0, 1)[..., None]
+    known = np.isfinite(heat)
+    values = np.where(known, heat, 0.0)
+    colour = matplotlib.colormaps[COLOURS](values)[..., :3]
+    cover = strength * np.clip(LEAST + (1 - LEAST) * values, 0, 1)[..., None]
     pixels = np.asarray(photo.convert("RGB")) / 255.0
-    return Image.fromarray(np.round(255 * ((1 - cover) * pixels + cover * colour)).astype(np.uint8))
+    blended = np.where(known[..., None], (1 - cover) * pixels + cover * colour, outside * pixels)
+    return Image.fromarray(np.round(255 * blended).astype(np.uint8))
 
 
 def signed_overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: float) -> Image.Image:
@@ -99,7 +168,15 @@ def signed_overlay(raw: Float[Array, "h w"], photo: Image.Image, *, strength: fl
 
     The opacity is `strength` times `signed_cover`: 0 where the map is zero.
     """
-    values = signed_heatmap(raw, (photo.height, photo.width))[..., None]
+    values = signed_heatmap(raw, (photo.height, photo.width))
+    return signed_coloured(values, photo, strength=strength)
+
+
+def signed_coloured(
+    values: Float[Array, "height width"], photo: Image.Image, *, strength: float
+) -> Image.Image:
+    """Return values in [-1, 1] over a picture of their size in grey; NaN has no colour."""
+    values = np.nan_to_num(values)[..., None]
     colour = np.where(values > 0, np.array(POSITIVE), np.array(NEGATIVE))
     cover = strength * signed_cover(values)
     pixels = np.asarray(photo.convert("L").convert("RGB"), dtype=np.float64)
