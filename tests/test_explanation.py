@@ -213,11 +213,11 @@ def test_heatmap_is_bilinear_and_peaks_at_one():
 
 
 def test_overlay_colours_most_where_the_map_is_strongest(e):
-    photo = Image.new("RGB", (120, 90), (90, 90, 90))
+    photo = Image.new("RGB", (120, 120), (90, 90, 90))
     drawn = e.overlay(photo)
     assert drawn.size == photo.size
     change = np.abs(np.asarray(drawn, dtype=int) - 90).sum(axis=-1)
-    heat = e.heatmap((90, 120))
+    heat = e.heatmap((120, 120))
     assert change[heat == 1].max() > change[heat < 0.2].max()
 
 

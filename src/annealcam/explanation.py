@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -18,12 +19,14 @@ from PIL import Image
 
 from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.files import written_aside
+from annealcam._internal.geometry import part_of_photo
 from annealcam._internal.heatmaps import heatmap, overlay
 from annealcam._internal.plug_points import resolve
+from annealcam._internal.scenes import view_of_result
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
 from annealcam.annealing.hamiltonian import OLD_NAMES
-from annealcam.errors import OutputError
+from annealcam.errors import AnnealcamWarning, ArgumentError, OutputError
 from annealcam.qubo.problem import SelectionProblem, abs_cosine
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.core_maps import inclusion, stand_ins
@@ -63,8 +66,11 @@ class Explanation:
             its positive part is what the objective `evidence` draws. None in results of 0.1.
         fidelity: cosine of the sum of the selected contribution maps with the evidence; None in
             results of version 0.1.
-        view: the image as the network saw it (height, width, 3), its range stretched over 0 to 255,
-            at most 448 pixels wide or high; None where it has not three channels.
+        view: what the network saw. An image as (height, width, 3), its range stretched over 0 to
+            255, at most 448 pixels wide or high; a volume as (depth, height, width) in grey, at
+            most 64 slices of 256 pixels; a signal as (channels, length), at most 12 channels and
+            4096 samples. `provenance["view"]` holds the input's shape and the channels that are
+            shown. None for other inputs.
     """
 
     map: Float[Array, "*grid"]
@@ -82,7 +88,7 @@ class Explanation:
     provenance: Mapping[str, Any]
     evidence: Float[Array, "*grid"] | None = None
     fidelity: float | None = None
-    view: UInt8[Array, "height width 3"] | None = None
+    view: UInt8[Array, "_ _ _"] | Float[Array, "channels few"] | None = None
 
     def __post_init__(self) -> None:
         arrays = [getattr(self, f.name) for f in fields(self)]
@@ -219,21 +225,59 @@ class Explanation:
         """Share of the positive contributions to the logit that the selected maps carry."""
         return carried_share(self.contribution, self.selected)
 
-    def heatmap(self, size: tuple[int, int]) -> Float[Array, "height width"]:
-        """Return the map resized bilinearly to (H, W) and divided by its maximum: in [0, 1]."""
+    def heatmap(self, size: Sequence[int]) -> Float[Array, "*size"]:
+        """Return the map resized linearly to `size` and divided by its maximum, in [0, 1].
+
+        `size` has one number for each axis of the map: (length,), (height, width) or (depth,
+        height, width).
+
+        Raises:
+            ArgumentError: `size` is not one positive whole number for each axis.
+        """
         return heatmap(self.map, size)
 
-    def overlay(self, photo: Image.Image, *, strength: float = 0.65) -> Image.Image:
+    def overlay(
+        self,
+        photo: Image.Image | None = None,
+        preprocess: Any = None,
+        *,
+        strength: float = 0.65,
+    ) -> Image.Image:
         """Return the map laid over a photo, in the photo's size.
 
-        Pass the part of the photo that the network saw (`preprocess.view(photo)`): the map is
-        stretched over all of it.
+        The map covers the part of the photo that the network saw, and the rest is dimmed. This part
+        is known from `preprocess`, or from `provenance["geometry"]`, which the command line and the
+        web page record. Otherwise the map is stretched over the whole photo, as is right for the
+        network's view of it (`preprocess.view(photo)`).
 
         Args:
-            photo: an image of any size.
+            photo: an image of any size. Default: the network's input as it is stored in `view`;
+                for volumes three slices through the maximum of the map, for signals curves.
+            preprocess: what made the network's input of the photo, as `load_model` returns it.
             strength: how much of the photo the colours cover where the map is strongest, 0 to 1.
+
+        Raises:
+            ArgumentError: the map has not two axes, so that it cannot lie over a photo.
+
+        Warns:
+            AnnealcamWarning: the photo is not the part that the network saw, and it is not known
+                which part it is.
         """
-        return overlay(self.map, photo, strength=strength)
+        if photo is None:
+            view = view_of_result(self.view, self.map.shape, self.provenance.get("view"))
+            return view.scene(self.map).overlay(self.map, strength=strength)
+        if self.map.ndim != 2:
+            raise ArgumentError(
+                f"photo: the map has {self.map.ndim} axes and cannot lie over a photo; call "
+                "overlay() without one"
+            )
+        recorded, seen = self.provenance.get("geometry"), self.view
+        box, doubt = part_of_photo(
+            photo.size, preprocess, recorded, None if seen is None else seen.shape
+        )
+        if doubt:
+            warnings.warn(f"overlay: {doubt}", AnnealcamWarning, stacklevel=2)
+        return overlay(self.map, photo, strength=strength, box=box)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write `explanation.json` and `maps.npz` into a folder, as a whole or not at all.

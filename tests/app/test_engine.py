@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import annealcam as ac
+from annealcam._internal.geometry import geometry_record
 from annealcam.annealing.difficulty import hardness
 from annealcam.app import engine as engine_module
 from annealcam.app.choices import SAMPLERS, Choices
@@ -65,7 +66,10 @@ def test_answers_equal_explain_to_the_bit(engine, network, changes):
             model, preprocess(load_photo("skimage:chelsea")), max_qubits=16, model_name=network,
             photo_name="skimage:chelsea", class_names=classes, **changes,
         )  # fmt: skip
-    assert same(result, expected)
+    photo = load_photo("skimage:chelsea")
+    assert result.provenance["geometry"]["box"] == list(preprocess.box(*photo.size))
+    provenance = {**expected.provenance, **geometry_record(preprocess, photo)}
+    assert same(result, dataclasses.replace(expected, provenance=provenance))
 
 
 def test_the_network_runs_only_where_photo_network_layer_or_class_change(engine, monkeypatch):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from typing import TYPE_CHECKING
+
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
 from annealcam._internal.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Box = tuple[int, int, int, int]
 LEFT, RIGHT, TOP, BOTTOM = 56, 10, 8, 40  # pixels around a plot
@@ -42,12 +48,10 @@ def curve_picture(
         bare: draw no axes.
         axis: what is counted on the horizontal axis.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     (width, height), (left, top, right, bottom) = size, box
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    canvas = FigureCanvasAgg(figure)
     figure.patch.set_alpha(0.0)
     axes = figure.add_axes(
         (left / width, 1 - bottom / height, (right - left) / width, (bottom - top) / height)
@@ -63,8 +67,9 @@ def curve_picture(
         axes.set_axis_off()
     else:
         _name_axes(axes, channels, axis)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba()))
+    stream = io.BytesIO()
+    figure.savefig(stream, format="rgba", dpi=DPI)
+    return Image.frombytes("RGBA", size, stream.getvalue())
 
 
 def _unit(curve: Float[Array, " few"]) -> Float[Array, " few"]:
@@ -74,22 +79,16 @@ def _unit(curve: Float[Array, " few"]) -> Float[Array, " few"]:
     return (curve - low) / (high - low) - 0.5 if high > low else np.zeros_like(curve)
 
 
-def _name_axes(axes: object, channels: int, axis: str) -> None:
+def _name_axes(axes: Axes, channels: int, axis: str) -> None:
     axes.tick_params(labelsize=8, color=INK, labelcolor=INK, width=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(axis, fontsize=9, color=INK, labelpad=2)
     if channels == 1:
         axes.set_ylabel("value", fontsize=9, color=INK, labelpad=1)
-        axes.yaxis.set_major_locator(_few_ticks())
+        axes.locator_params(axis="y", nbins=4)
     elif channels:
         axes.set_yticks(range(channels), [str(c) for c in reversed(range(channels))])
         axes.set_ylabel("channel", fontsize=9, color=INK, labelpad=1)
         axes.set_ylim(-0.6, channels - 0.4)
     else:
         axes.set_yticks([])
-
-
-def _few_ticks() -> object:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4)

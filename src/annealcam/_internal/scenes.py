@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from annealcam._internal.curves import curve_picture, plot_box
 from annealcam._internal.heatmaps import (
     coloured,
     heatmap,
-    resized_along,
     signed_coloured,
     signed_heatmap,
 )
@@ -90,10 +88,14 @@ class PhotoView:
     note: str = ""
     blank: bool = False
     noun = "photo"
-    columns = 5  # pictures beside each other on a sheet
+    caption = ""
 
     def scene(
-        self, _raw: Float[Array, "h w"] | None = None, *, side: int | None = None, small: bool = False
+        self,
+        _raw: Float[Array, "h w"] | None = None,
+        *,
+        side: int | None = None,
+        small: bool = False,  # noqa: ARG002 as the other views
     ) -> Scene:
         """Return the picture; with `side`, its longer side has that many pixels."""
         picture = self.picture
@@ -102,9 +104,6 @@ class PhotoView:
             picture = picture.resize(size[::-1])
         shape = (picture.height, picture.width)
         return Scene(picture, shape, lambda values: values, boxes=((0, 0, *picture.size),))
-
-    def mosaic(self, width: int) -> None:
-        """Return None: there are no slices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +118,17 @@ class VolumeView:
     note: str = ""
     blank: bool = False
     noun = "volume"
-    columns = 3
+    caption = (
+        "Three slices through the place where the explanation is largest; the lines are where they "
+        "cut each other. Slices, rows and columns are counted from 0."
+    )
 
     def scene(
-        self, raw: Float[Array, "*grid"] | None = None, *, side: int | None = None, small: bool = False
+        self,
+        raw: Float[Array, "*grid"] | None = None,
+        *,
+        side: int | None = None,
+        small: bool = False,
     ) -> Scene:
         """Return the three slices through the maximum of a map, or through the middle.
 
@@ -149,24 +155,31 @@ class VolumeView:
                 original_index(i, n, length)
                 for i, n, length in zip(at, shape, self.lengths, strict=True)
             ]
-            above = lettered(layout, counted, self.lengths)
+            above = lettered(layout, counted, named=True)
             lines_through(above, layout, at, shape)
         return Scene(picture, shape, place, above, layout.boxes)
 
     def place_of(self, raw: Float[Array, "*grid"] | None) -> tuple[int, int, int]:
-        """Return the voxel (depth, row, column) where a map is largest, or the one in the middle."""
+        """Return where a map is largest, as (depth, row, column); without a map, the middle."""
         shape = self.voxels.shape
         if raw is None or not raw.size or raw.max() <= 0:
-            return tuple(side // 2 for side in shape)  # type: ignore[return-value]
+            return tuple(side // 2 for side in shape)
         flat = int(np.argmax(heatmap(raw, shape)))
         return tuple(map(int, np.unravel_index(flat, shape)))  # type: ignore[return-value]
+
+    @property
+    def mosaic_caption(self) -> str:
+        """What the mosaic shows, in one sentence."""
+        count, depth = len(self.voxels), self.lengths[0]
+        which = f"All {count} slices" if count == depth else f"{count} of {depth} slices"
+        return f"{which} across the depth, with the explanation; each with its number."
 
     def mosaic(self, width: int) -> Scene:
         """Return all slices across the depth, row by row, each with its number."""
         depth, height, wide = self.voxels.shape
         layout = tiled_layout(depth, height, wide, width)
         numbers = [original_index(i, depth, self.lengths[0]) for i in range(depth)]
-        above = lettered(layout, numbers)
+        above = lettered(layout, numbers, named=False)
         return Scene(
             layout.filled(list(self.voxels), background=255), self.voxels.shape, layout.placed,
             above, layout.boxes,
@@ -183,10 +196,14 @@ class SignalView:
     blank: bool = False
     axis: str = "sample"
     noun = "signal"
-    columns = 2
+    caption = "The map is the background of the curve."
 
     def scene(
-        self, _raw: Float[Array, "*grid"] | None = None, *, side: int | None = None, small: bool = False
+        self,
+        _raw: Float[Array, "*grid"] | None = None,
+        *,
+        side: int | None = None,
+        small: bool = False,
     ) -> Scene:
         """Return the curves; `small` leaves out the axes."""
         width, height = side or SIDE, self._height(side or SIDE, small)
@@ -207,9 +224,6 @@ class SignalView:
         lanes = max(1, len(self.values))
         return max(round(0.42 * width), (6 if small else 22) * lanes + (0 if small else 60))
 
-    def mosaic(self, width: int) -> None:
-        """Return None: there are no slices."""
-
 
 View = PhotoView | VolumeView | SignalView
 
@@ -227,7 +241,9 @@ def view_of_result(
     axes = 0 if stored is None else _axes(stored)
     if stored is None or axes != len(grid):
         note = (
-            "" if stored is None else f"The input has {axes} axes and the maps have {len(grid)}: "
+            ""
+            if stored is None
+            else f"The input has {axes} axes and the maps have {len(grid)}: "
             "the maps are shown alone."
         )
         return _blank(grid, note)

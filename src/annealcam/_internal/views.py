@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ COLOURS = 3
 
 
 def stored_view(
-    image: Float[Array, "channels *sides"], *, bands: Sequence[int] | None = None
+    image: Float[Array, "channels length *more"], *, bands: Sequence[int] | None = None
 ) -> Array | None:
     """Return the input of a network as an array that is small enough to store.
 
@@ -89,7 +90,7 @@ def thinned(signal: Float[Array, "channels length"]) -> Float[Array, "channels f
     count = MOST_SAMPLES // 2
     ends = [length * i // count for i in range(count + 1)]
     few = np.empty((len(signal), MOST_SAMPLES), dtype=np.float32)
-    for i, (start, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for i, (start, end) in enumerate(pairwise(ends)):
         part = signal[:, start:end]
         places = np.sort(np.stack([part.argmin(axis=1), part.argmax(axis=1)]), axis=0)
         few[:, 2 * i : 2 * i + 2] = np.take_along_axis(part, places.T, axis=1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from annealcam._internal.heatmaps import resized_along
@@ -27,9 +28,7 @@ class Layout:
     size: tuple[int, int]
     boxes: tuple[Box, ...]
 
-    def filled(
-        self, slices: Sequence[UInt8[Array, "_ _"]], *, background: int
-    ) -> Image.Image:
+    def filled(self, slices: Sequence[UInt8[Array, "_ _"]], *, background: int) -> Image.Image:
         """Return the picture with a grey slice in each box; pixels are repeated, not smoothed."""
         picture = Image.new("L", self.size, background)
         for (left, top, right, bottom), part in zip(self.boxes, slices, strict=True):
@@ -85,17 +84,15 @@ def tiled_layout(count: int, height: int, width: int, room: int) -> Layout:
     return Layout((right, low), tuple(boxes))
 
 
-def lettered(
-    layout: Layout, numbers: Sequence[int], lengths: Sequence[int] | None = None
-) -> Image.Image:
+def lettered(layout: Layout, numbers: Sequence[int], *, named: bool) -> Image.Image:
     """Return the letters of a layout on a transparent picture.
 
-    With the lengths of the three axes: the places of three slices and the names of the axes.
-    Without: the number of each slice in its corner.
+    `named`: the places of three slices and the names of the axes. Otherwise the number of each
+    slice in its corner.
     """
     above = Image.new("RGBA", layout.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(above)
-    if lengths is None:
+    if not named:
         font = ImageFont.load_default(11)
         for (left, top, right, _), number in zip(layout.boxes, numbers, strict=True):
             text = str(number)
@@ -106,12 +103,14 @@ def lettered(
                 )  # fmt: skip
         return above
     font = ImageFont.load_default(LETTERS)
-    for axis, (left, top, _, bottom) in enumerate(layout.boxes):
+    ways = (("row", "column"), ("depth", "column"), ("row", "depth"))
+    for axis, ((left, top, _, bottom), (down, across)) in enumerate(
+        zip(layout.boxes, ways, strict=True)
+    ):
         title = f"{NAMES[axis]} {numbers[axis]}"
         draw.text((left, top - 3), title, fill=INK, font=font, anchor="ls")
-        down, right = [("row", "column"), ("depth", "column"), ("row", "depth")][axis]
         if axis != 0:
-            draw.text((left, bottom + 2), right, fill=INK, font=font, anchor="lt")
+            draw.text((left, bottom + 2), across, fill=INK, font=font, anchor="lt")
         if axis != 2:
             _upright(above, down, left - MARGIN + 2, top, font)
     return above
@@ -130,9 +129,7 @@ def lines_through(
         draw.line((left, y, right - 1, y), fill=QUIET)
 
 
-def _upright(
-    picture: Image.Image, text: str, left: int, top: int, font: ImageFont.ImageFont
-) -> None:
+def _upright(picture: Image.Image, text: str, left: int, top: int, font: Any) -> None:
     """Write a text from below upwards, its end at the top."""
     box = font.getbbox(text)
     letters = Image.new("RGBA", (math.ceil(box[2]) + 2, math.ceil(box[3]) + 2), (0, 0, 0, 0))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from annealcam._internal.heatmaps import overlay, signed_overlay
+from annealcam._internal.scenes import Scene, View, VolumeView
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
@@ -22,11 +21,12 @@ from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import best_of_shots_chance
 from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import page, picture_uri
+from annealcam.render.views import view_of_explanation
 
 PACKAGE = "annealcam.app"
 TOP = 5  # classes that are listed first
 PROOFS = {True: "proved", False: "no", None: "unknown"}
-SMALL = 176  # pixels of a feature map
+SIDE, SMALL = 448, 176  # pixels of a picture, and of a feature map
 QUALITY = 82  # of the pictures
 
 
@@ -38,7 +38,7 @@ def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str
         name=e.class_name,
         headline=headline(e),
         panels=[
-            photo_panel(photo),
+            photo_panel(photo, e),
             explanation_panel(photo, e),
             evidence_panel(photo, e),
             *baseline_panels(photo, e),
@@ -137,38 +137,44 @@ class Panel:
     alt: str
 
 
-def photo_panel(photo: OpenedPhoto) -> Panel:
+def photo_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
     """Return the photo as the network sees it."""
-    uri = _stored(photo, "photo", lambda: picture_uri(photo.view, quality=QUALITY))
-    return Panel("Photo", "as the network sees it", "photo", uri, "The photo")
+    view = view_of_explanation(e, photo.large)
+    uri = _stored(photo, "photo", lambda: _uri(_scene(view, e).bare()), view)
+    return Panel(view.noun.capitalize(), "as the network sees it", "photo", uri, f"The {view.noun}")
 
 
 def explanation_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
     """Return the map of the selected feature maps over the photo."""
-    uri = _overlay_uri(e.map, photo.view)
+    view = view_of_explanation(e, photo.large)
+    uri = _uri(_scene(view, e).overlay(e.map, strength=STRENGTH))
     alt = f"Evidence for {e.class_name} in the {len(e.selected)} selected maps"
     return Panel("annealcam", f"{len(e.selected)} maps", "annealcam", uri, alt)
 
 
 def evidence_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
     """Return the evidence of all feature maps, for and against the class."""
+    view = view_of_explanation(e, photo.large)
+    evidence = e.map if e.evidence is None else e.evidence
 
     def draw() -> str:
-        evidence = e.map if e.evidence is None else e.evidence
-        picture = signed_overlay(evidence, photo.view, strength=STRENGTH)
-        return picture_uri(picture, quality=QUALITY)
+        return _uri(_scene(view, e).signed_overlay(evidence, strength=STRENGTH))
 
-    uri = _stored(photo, "evidence", draw)
+    uri = _stored(photo, "evidence", draw, view)
     alt = f"Evidence for and against {e.class_name} in all maps"
     return Panel("Evidence", "+ orange, − blue", "evidence", uri, alt)
 
 
 def baseline_panels(photo: OpenedPhoto, e: Explanation) -> list[Panel]:
     """Return the baselines over the photo; they do not depend on the selection."""
-    panels = []
+    view, panels = view_of_explanation(e, photo.large), []
     for cam in BESIDE:
-        uri = _stored(photo, cam.name, partial(_overlay_uri, e.baselines[cam.name], photo.view))
+
+        def draw(raw: Float[Array, "*grid"] = e.baselines[cam.name]) -> str:
+            return _uri(_scene(view, e).overlay(raw, strength=STRENGTH))
+
         alt = f"Evidence for {e.class_name} by {cam.label}"
+        uri = _stored(photo, cam.name, draw, view)
         panels.append(Panel(cam.label, f"all {len(e.alpha)} maps", cam.css_name, uri, alt))
     return panels
 
@@ -178,18 +184,28 @@ def map_uri(photo: OpenedPhoto, e: Explanation, channel: int) -> str:
 
     def draw() -> str:
         (place,) = np.flatnonzero(e.selected == channel)
-        height = round(SMALL * photo.view.height / photo.view.width)
-        return _overlay_uri(e.selected_maps[place], photo.view.resize((SMALL, height)))
+        raw = e.selected_maps[place]
+        scene = view_of_explanation(e, photo.large).scene(raw, side=SMALL, small=True)
+        return _uri(scene.overlay(raw, strength=STRENGTH))
 
     return _stored(photo, f"map {channel}", draw)
 
 
-def _overlay_uri(raw: Float[Array, "h w"], view: Image.Image) -> str:
-    picture = overlay(raw.clip(min=0), view, strength=STRENGTH)
+def _scene(view: View, e: Explanation) -> Scene:
+    """Return the scene of the large pictures: slices go through the maximum of the explanation."""
+    return view.scene(e.map, side=SIDE)
+
+
+def _uri(picture: Image.Image) -> str:
     return picture_uri(picture, quality=QUALITY)
 
 
-def _stored(photo: OpenedPhoto, name: str, draw: Callable[[], str]) -> str:
+def _stored(
+    photo: OpenedPhoto, name: str, draw: Callable[[], str], view: View | None = None
+) -> str:
+    """Return a picture that is drawn once; slices through a maximum are drawn each time."""
+    if isinstance(view, VolumeView):
+        return draw()
     if name not in photo.drawn:
         photo.drawn[name] = draw()
     return photo.drawn[name]

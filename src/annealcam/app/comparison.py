@@ -40,7 +40,7 @@ def comparison_html(first: Side, second: Side, responses: Responses) -> str:
         package=PACKAGE,
         names=names,
         headline=_headline(e, other),
-        photo=photo_panel(photo),
+        photo=photo_panel(photo, e),
         sides=[_side(*first), _side(*second)],
         facts=_facts(e, other),
         groups=[

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from annealcam._internal.geometry import geometry_record
 from annealcam.annealing.difficulty import Hardness, hardness
 from annealcam.annealing.levels.gap import MinimumGap
 from annealcam.annealing.levels.low_spectrum import SpectrumCurve
@@ -20,7 +21,7 @@ from annealcam.app.responses import AtlasResponses
 from annealcam.atlas.atlas import open_atlas
 from annealcam.attribution.forward_pass import ForwardPass, run_forward
 from annealcam.explanation import Explanation
-from annealcam.models.preprocess import view_of
+from annealcam.models.preprocess import large_photo
 from annealcam.pipeline import explain_pass
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
@@ -34,10 +35,13 @@ PENDING = "it is being computed"
 
 @dataclass(frozen=True, eq=False)
 class OpenedPhoto:
-    """A photo after the forward pass for one network, layer and class, with drawn pictures."""
+    """A photo after the forward pass for one network, layer and class, with drawn pictures.
+
+    `large` is the part of it that the network sees, at full resolution; None if it is not known.
+    """
 
     forward_pass: ForwardPass
-    view: Image.Image
+    large: Image.Image | None
     drawn: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,6 +100,7 @@ class Engine:
     def _open(self, network: Network, choices: Choices) -> OpenedPhoto:
         photo = self.photos[choices.photo]
         image = photo.opened()
+        preprocess = network.loaded.preprocess
         forward_pass = run_forward(
             network.loaded.model,
             network.preprocess(image),
@@ -106,7 +111,9 @@ class Engine:
             photo_name=photo.name,
             class_names=network.loaded.classes,
         )
-        return OpenedPhoto(forward_pass, view_of(network.loaded.preprocess, image, VIEW))
+        record = {**forward_pass.record, **geometry_record(preprocess, image)}
+        large = large_photo(preprocess, image, VIEW)
+        return OpenedPhoto(replace(forward_pass, record=record), large)
 
     def explain(self, choices: Choices) -> Explanation:
         """Return the explanation, equal to that of `annealcam.explain` to the bit.

@@ -181,7 +181,7 @@ class Handlers:
         photo = self.engine.opened_photo(controls.choices(self.engine, controls.target))
         with tempfile.TemporaryDirectory(prefix="annealcam-report-") as folder:
             path = Path(folder) / "report.html"
-            e.to_html(path, photo=photo.view, atlas=self.engine.responses.atlas)
+            e.to_html(path, photo=photo.large, atlas=self.engine.responses.atlas)
             return path.read_text(encoding="utf-8")
 
     def _explain(self, controls: Controls) -> Explanation:

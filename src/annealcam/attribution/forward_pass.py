@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam._internal.heatmaps import stretched
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
+from annealcam._internal.views import stored_view, view_record
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import resolve_against
 from annealcam.attribution.layers import default_layer
@@ -30,13 +30,13 @@ class ForwardPass:
 
     Attributes:
         captured: activations and gradients of the layer.
-        views: each image stretched over 0 to 255; None for images without three channels.
+        views: each image as a small array to show (`annealcam._internal.views.stored_view`).
         record: what the provenance of a result holds of the pass; plain values.
         class_names: of the logits; None where they have none.
     """
 
     captured: Capture
-    views: tuple[UInt8[Array, "h w 3"] | None, ...]
+    views: tuple[Array | None, ...]
     record: Mapping[str, Any]
     class_names: Sequence[str] | None
 
@@ -88,6 +88,7 @@ def run_forward(
         "torch": torch.__version__,
         "device": str(captured.logits.device),
         "dtype": str(captured.dtype).removeprefix("torch."),
+        "view": view_record(images.shape[1:]),
     }
     return ForwardPass(captured, tuple(_view(each) for each in images), record, class_names)
 
@@ -117,5 +118,5 @@ def _check_names(class_names: Sequence[str] | None, classes: int) -> None:
         )
 
 
-def _view(image: Float[Tensor, "channels height width"]) -> UInt8[Array, "h w 3"] | None:
-    return stretched(image.detach().float().cpu().numpy()) if len(image) == 3 else None
+def _view(image: Float[Tensor, "channels length *more"]) -> Array | None:
+    return stored_view(image.detach().float().cpu().numpy())

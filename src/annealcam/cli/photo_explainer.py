@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from torch import Tensor
 
+from annealcam._internal.geometry import geometry_record
 from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.network.hooks import find_layer
@@ -23,7 +24,7 @@ from annealcam.explanation import Explanation
 from annealcam.models.images import ArrayInput
 from annealcam.models.loaded import LoadedModel, move
 from annealcam.models.network_layer import network_input, open_input
-from annealcam.models.preprocess import view_of
+from annealcam.models.preprocess import large_photo
 from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.folder import write_folder
@@ -105,7 +106,7 @@ class PhotoExplainer:
         flip = self._flip(tensor, explanation) if html else None
         if checked is not None and flip is not None:
             checked["flip_set"] = flip.as_json()
-        view = view_of(self.network.preprocess, image, VIEW)
+        view = large_photo(self.network.preprocess, image, VIEW)
         page = None
         if html:
             page = explanation_html(
@@ -137,7 +138,9 @@ class PhotoExplainer:
                 **vars(self.settings),
             )
         assert isinstance(explanation, Explanation)
-        return explanation, tensor, image
+        geometry = geometry_record(self.network.preprocess, image)
+        provenance = {**explanation.provenance, **geometry}
+        return replace(explanation, provenance=provenance), tensor, image
 
     def _check(self, tensor: Tensor, explanation: Explanation) -> dict[str, Any]:
         return check_explanation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
+from annealcam._internal.scenes import view_of_result
 from annealcam._internal.validation import finite_array, one_of, whole
+from annealcam._internal.views import stored_view, view_record
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import ArrayInput
 
@@ -160,16 +163,36 @@ class Preprocess:
             return int(self.resize * height / short), int(self.resize * width / short)
         return self.size if self.resize is None else _sides(self.resize)
 
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Return the part of a photo that the network sees: (left, top, right, bottom) in pixels.
+
+        It follows from the sides of the resized photo, which are whole numbers, and may lie between
+        two pixels. It reaches beyond the photo where `crop` exceeds `resize`.
+
+        >>> Preprocess(resize=256, crop=224).box(512, 1024)
+        (32.0, 288.0, 480.0, 736.0)
+        """
+        left, top, right, bottom = 0, 0, width, height
+        if isinstance(self.resize, int):
+            left, top, right, bottom = _middle(width, height)
+        high, wide = self._resized(bottom - top, right - left)
+        x, y = (right - left) / wide, (bottom - top) / high
+        first, second = _start(wide, self.size[1]), _start(high, self.size[0])
+        return (
+            left + x * first, top + y * second,
+            left + x * (first + self.size[1]), top + y * (second + self.size[0]),
+        )  # fmt: skip
+
     def large_view(self, photo: Image.Image, size: int) -> Image.Image:
         """Return the same part of the photo at full resolution, resized to `size` pixels wide."""
-        height, width = self._resized(photo.height, photo.width)
-        part = (
-            max(1, round(self.size[0] / height * photo.height)),
-            max(1, round(self.size[1] / width * photo.width)),
-        )
-        high = round(size * self.size[0] / self.size[1])
-        cut = self._cut(photo.convert("RGB"), *part)
-        return cut.resize((size, high), Image.Resampling.LANCZOS)
+        photo = photo.convert("L" if self.is_grey else "RGB")
+        left, top, right, bottom = self.box(*photo.size)
+        edge = max(0, *map(math.ceil, (-left, -top, right - photo.width, bottom - photo.height)))
+        if edge:  # black, as in the network's view
+            photo = ImageOps.expand(photo, edge)
+        box = (left + edge, top + edge, right + edge, bottom + edge)
+        high = max(1, round(size * self.size[0] / self.size[1]))
+        return photo.resize((size, high), Image.Resampling.LANCZOS, box=box).convert("RGB")
 
     @staticmethod
     def _cut(photo: Image.Image, height: int, width: int) -> Image.Image:
@@ -287,24 +310,35 @@ def without_far_ends(photo: Image.Image) -> Image.Image:
 
     The network sees one square; scaling up the rest of a thread of pixels would fill the memory.
     """
-    width, height = photo.size
-    most = 16 * min(photo.size)
+    return photo.crop(_middle(*photo.size))
+
+
+def _middle(width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the box of the middle of a photo, at most 16 squares in a row."""
+    most = 16 * min(width, height)
     cut_x, cut_y = max(0, width - most) // 2, max(0, height - most) // 2
-    return photo.crop((cut_x, cut_y, width - cut_x, height - cut_y))
+    return cut_x, cut_y, width - cut_x, height - cut_y
 
 
-def view_of(
-    preprocess: Callable[[Image.Image], Tensor], photo: Image.Image, size: int
-) -> Image.Image:
+def large_photo(preprocess: Any, photo: Any, size: int) -> Image.Image | None:
+    """Return the part of a photo that a network sees at full resolution; None if it is not known.
+
+    It is known for photos and `Preprocess`; another preprocessing may cut away anything.
+    """
+    if isinstance(preprocess, Preprocess) and isinstance(photo, Image.Image):
+        return preprocess.large_view(photo, size)
+    return None
+
+
+def view_of(preprocess: Callable[[Any], Tensor], photo: Any, size: int) -> Image.Image:
     """Return what the network sees of a photo as a picture `size` pixels wide.
 
-    For a preprocessing other than `Preprocess` it is not known what is cut away. The picture is
-    then its tensor, stretched over the grey levels.
+    Where `large_photo` does not know it, the picture shows the network's input: images with their
+    range stretched, volumes as three slices, signals as curves.
     """
-    if isinstance(preprocess, Preprocess):
-        return preprocess.large_view(photo, size)
-    pixels = preprocess(photo).float()
-    low, high = pixels.min(), pixels.max()
-    levels = ((pixels - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
-    shown = Image.fromarray(levels.permute(1, 2, 0).numpy())
+    if (large := large_photo(preprocess, photo, size)) is not None:
+        return large
+    values = preprocess(photo).detach().float().cpu().numpy()
+    view = view_of_result(stored_view(values), values.shape[1:], view_record(values.shape))
+    shown = view.scene().bare()
     return shown.resize((size, round(size * shown.height / shown.width)), Image.Resampling.LANCZOS)

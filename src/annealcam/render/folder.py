@@ -19,9 +19,11 @@ from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import diagnosis
 from annealcam.explanation import FILES, MARKER, PAGE, Explanation
 from annealcam.render.figures.annealing import annealing_figures
-from annealcam.render.figures.picture import save_report
+from annealcam.render.figures.picture import STRENGTH, save_report
 from annealcam.render.figures.sheets import save
+from annealcam.render.views import view_of_explanation
 
+SIDE = 448  # pixels of the longer side of overlay.png
 ANNEALING_MARKER, ARRAYS = "result.json", "arrays.npz"
 FIGURES = tuple(
     f"{name}.{form}" for name in ("spectrum", "success", "distribution") for form in ("png", "svg")
@@ -31,7 +33,7 @@ ANNEALING_FILES = (ANNEALING_MARKER, ARRAYS, *FIGURES)
 
 def write_folder(
     explanation: Explanation,
-    view: Image.Image,
+    photo: Image.Image | None,
     folder: Path,
     *,
     comparison: list[dict[str, Any]] | None = None,
@@ -42,7 +44,7 @@ def write_folder(
 
     Args:
         explanation: the result.
-        view: the part of the photo that the network sees.
+        photo: the part of the photo that the network sees; None takes the explanation's view.
         folder: where the files go.
         comparison: rows for comparison.csv.
         checked: values for check.json.
@@ -53,8 +55,9 @@ def write_folder(
     """
     with written_aside(folder, names=FILES, marker=MARKER) as aside:
         explanation.write(aside)
-        explanation.overlay(view).save(aside / "overlay.png")
-        save_report(explanation, view, aside / "report.png")
+        scene = view_of_explanation(explanation, photo).scene(explanation.map, side=SIDE)
+        scene.overlay(explanation.map, strength=STRENGTH).save(aside / "overlay.png")
+        save_report(explanation, photo, aside / "report.png")
         if comparison:
             write_rows(comparison, aside / "comparison.csv")
         if checked:

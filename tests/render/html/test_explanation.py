@@ -22,7 +22,8 @@ from annealcam.render.explanation_text import (
     price_sentence,
 )
 from annealcam.render.html.explanation import MOST_CARDS, explanation_html
-from annealcam.render.html.maps import signed_uri
+from annealcam.render.html.maps import page_scene, signed_uri
+from annealcam.render.views import view_of_explanation
 from annealcam.settings import resolve
 from tests.networks import headed, small_network
 
@@ -111,7 +112,7 @@ def test_the_evidence_the_fidelity_and_the_stand_ins_are_on_the_page(images, tmp
     assert len(page.all("span", "sure")) == 1 + 2 * len(e.core)  # the legend, cards, table
     assert len(page.all("div", "grey")) == 1
     evidence = next(a for a in page.all("img") if a["alt"].startswith("Map of Evidence"))
-    assert evidence["src"] == signed_uri(e.evidence, e.view.shape[1] / e.view.shape[0])
+    assert evidence["src"] == signed_uri(page_scene(view_of_explanation(e)), e.evidence)
     assert "redundancy" not in words
     assert "This was not searched for this page" not in words
     assert "This was not searched for this page" in Page(explanation_html(e)).words()

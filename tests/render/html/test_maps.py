@@ -10,6 +10,7 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import (
     COLOURS,
+    LEAST,
     NEGATIVE,
     POSITIVE,
     heatmap,
@@ -17,16 +18,16 @@ from annealcam._internal.heatmaps import (
     signed_heatmap,
     signed_overlay,
 )
+from annealcam._internal.scenes import PhotoView, fitted
 from annealcam.render.html.maps import (
-    LEAST,
     SIDE,
     STRENGTH,
     colour_key,
-    fitted,
-    heat_picture,
+    heat_layer,
     heat_uri,
+    page_scene,
     signed_key,
-    signed_picture,
+    signed_layer,
     signed_uri,
 )
 
@@ -40,7 +41,7 @@ def decoded(uri):
 
 
 def test_pixels_are_the_colour_map_of_the_heatmap():
-    pixels = np.asarray(heat_picture(RAW, (70, 50)).convert("RGBA"))
+    pixels = np.asarray(heat_layer(heatmap(RAW.clip(min=0), (70, 50))).convert("RGBA"))
     level = np.round(255 * heatmap(RAW.clip(min=0), (70, 50))).astype(np.float64) / 255
     colours = np.round(255 * matplotlib.colormaps[COLOURS](level)[..., :3])
     assert np.array_equal(pixels[..., :3], colours)
@@ -48,15 +49,16 @@ def test_pixels_are_the_colour_map_of_the_heatmap():
 
 
 def test_the_data_uri_holds_the_same_pixels():
-    picture = decoded(heat_uri(RAW, 5 / 7))
+    scene = page_scene(PhotoView(Image.new("RGB", (50, 70))))
+    picture = decoded(heat_uri(scene, RAW))
     assert picture.size == (round(SIDE * 5 / 7), SIDE)
-    own = heat_picture(RAW, picture.size[::-1]).convert("RGBA")
+    own = heat_layer(heatmap(RAW.clip(min=0), picture.size[::-1])).convert("RGBA")
     assert np.array_equal(np.asarray(picture.convert("RGBA")), np.asarray(own))
 
 
 def test_over_a_photo_it_is_the_overlay_of_the_other_reports():
     photo = Image.fromarray(np.random.default_rng(1).integers(0, 256, (56, 40, 3), dtype=np.uint8))
-    heat = np.asarray(heat_picture(RAW, (56, 40)).convert("RGBA")) / 255.0
+    heat = np.asarray(heat_layer(heatmap(RAW.clip(min=0), (56, 40))).convert("RGBA")) / 255.0
     cover = STRENGTH * heat[..., 3:]
     laid = 255 * ((1 - cover) * np.asarray(photo) / 255 + cover * heat[..., :3])
     other = np.asarray(overlay(RAW.clip(min=0), photo, strength=STRENGTH)).astype(float)
@@ -65,7 +67,7 @@ def test_over_a_photo_it_is_the_overlay_of_the_other_reports():
 
 def test_a_map_of_nothing_has_one_colour():
     for raw in (np.zeros((3, 3)), -np.ones((3, 3))):
-        assert len(np.unique(np.asarray(heat_picture(raw, (6, 6))))) == 1
+        assert len(np.unique(np.asarray(heat_layer(heatmap(raw.clip(min=0), (6, 6)))))) == 1
 
 
 def test_the_key_goes_from_zero_to_the_maximum():
@@ -93,18 +95,19 @@ def test_signed_maps_keep_sign_zero_and_scale():
 
 
 def test_signed_pictures_have_two_colours_and_the_opacity_of_the_size():
-    pixels = np.asarray(signed_picture(RAW, (70, 50)).convert("RGBA"))
+    pixels = np.asarray(signed_layer(signed_heatmap(RAW, (70, 50))).convert("RGBA"))
     values = np.round(127 + 127 * signed_heatmap(RAW, (70, 50))) - 127
     assert np.array_equal(pixels[values > 0][:, :3], np.tile(POSITIVE, ((values > 0).sum(), 1)))
     assert np.array_equal(pixels[values < 0][:, :3], np.tile(NEGATIVE, ((values < 0).sum(), 1)))
     assert np.allclose(pixels[..., 3], 255 * np.abs(values / 127) ** 0.8, atol=0.51)
     assert not pixels[values == 0][:, 3].any()
-    assert decoded(signed_uri(RAW, 5 / 7)).size == (round(SIDE * 5 / 7), SIDE)
+    scene = page_scene(PhotoView(Image.new("RGB", (50, 70))))
+    assert decoded(signed_uri(scene, RAW)).size == (round(SIDE * 5 / 7), SIDE)
 
 
 def test_over_a_grey_photo_a_signed_map_is_its_overlay():
     photo = Image.fromarray(np.random.default_rng(1).integers(0, 256, (56, 40, 3), dtype=np.uint8))
-    heat = np.asarray(signed_picture(RAW, (56, 40)).convert("RGBA")) / 255.0
+    heat = np.asarray(signed_layer(signed_heatmap(RAW, (56, 40))).convert("RGBA")) / 255.0
     cover = STRENGTH * heat[..., 3:]
     grey = np.asarray(photo.convert("L").convert("RGB"))
     laid = 255 * ((1 - cover) * grey / 255 + cover * heat[..., :3])

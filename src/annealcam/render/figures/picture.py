@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from annealcam._internal.heatmaps import (
-    COLOURS,
-    NEGATIVE,
-    POSITIVE,
-    overlay,
-    signed_cover,
-    signed_overlay,
-)
+from annealcam._internal.heatmaps import COLOURS, NEGATIVE, POSITIVE, signed_cover
+from annealcam._internal.scenes import View, VolumeView
 from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import (
@@ -30,6 +24,7 @@ from annealcam.render.explanation_text import (
     price_sentence,
     selection_summary,
 )
+from annealcam.render.views import view_of_explanation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,59 +32,111 @@ if TYPE_CHECKING:
 COLUMNS = 6
 MOST_MAPS = 24
 STRENGTH = 0.65
+PANELS_BESIDE = {"photo": 5, "volume": 3, "signal": 3}
+SIDE, SMALL, MOSAIC = 448, 224, 1200  # pixels of a panel, a selected map, and all slices
 # Positions are in inches from the upper left corner, so that no text is cut off.
 WIDTH, MARGIN, GUTTER = 12.0, 0.25, 0.12
 MAP = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GUTTER) / COLUMNS
 PANELS_TOP, LINE, TITLE, FACTS = 0.85, 0.17, 0.3, 1.13
 
 
-def report_picture(explanation: Explanation, view: Image.Image) -> Figure:
+def report_picture(explanation: Explanation, photo: Image.Image | None = None) -> Figure:
     """Return a figure of the photo, the explanation, the evidence, other CAMs and selected maps.
 
-    All maps are resized in the same way, and each is divided by its own maximum.
+    All maps are resized in the same way, and each is divided by its own maximum. Volumes are shown
+    as slices through the maximum of a map and as a mosaic, signals as curves.
 
     Args:
         explanation: the result to draw.
-        view: the part of the photo that the network sees.
+        photo: the part of the photo that the network sees. Default, and for volumes and signals:
+            the explanation's own view.
     """
     from matplotlib.figure import Figure
 
-    e = explanation
+    e, view = explanation, view_of_explanation(explanation, photo)
     shown = min(len(e.selected), MOST_MAPS)
-    warnings = [f"Warning: {text}." for text in e.provenance["warnings"]]
-    texts = [fidelity_sentence(e), completeness_sentence(e), _core_text(e), selection_summary(e)]
-    lines = [line for text in [*texts, *warnings] for line in wrap(text, 165)]
+    title, lines = wrap(headline(e), 84), _lines(e, view)
     panels = _panels(e, view)
-    side = (WIDTH - 2 * MARGIN - (len(panels) - 1) * GUTTER) / len(panels)
-    title = wrap(headline(e), 84)
+    slices = view.mosaic(MOSAIC) if isinstance(view, VolumeView) else None
+    scenes = [view.scene(raw, side=SMALL, small=True) for raw in e.selected_maps[:shown]]
+    grid = _Grid(len(panels), PANELS_BESIDE[view.noun], panels[0][1])
+    maps = _Grid(shown, COLUMNS, scenes[0].picture if shown else panels[0][1], below=FACTS)
     panels_top = PANELS_TOP + TITLE * (len(title) - 1)
-    text_top = panels_top + side + (0.3 if e.evidence is not None else 0.12)
+    slices_top = panels_top + grid.height + (0.3 if e.evidence is not None else 0.12)
+    text_top = slices_top
+    if slices is not None:
+        text_top += LINE + (WIDTH - 2 * MARGIN) / slices.aspect + 0.1
     maps_top = text_top + LINE * len(lines) + 0.2
-    row = TITLE + MAP + FACTS
-    height = maps_top + TITLE + row * math.ceil(shown / COLUMNS) + 0.05
+    height = maps_top + TITLE + maps.height + (TITLE if shown else 0) + 0.05
     sheet = _Sheet(Figure(figsize=(WIDTH, height), dpi=110, facecolor="white"), height)
 
     for number, line in enumerate(title):
         sheet.write(MARGIN, 0.36 + TITLE * number, line, fontsize=13, weight="bold")
     for i, (title_, picture) in enumerate(panels):
-        sheet.draw(MARGIN + i * (side + GUTTER), panels_top, side, picture, title_, "")
+        sheet.draw(grid.box(i, panels_top), picture, title_)
     if e.evidence is not None:
-        sheet.signed_key(MARGIN + 2 * (side + GUTTER), panels_top + side + 0.06)
+        left = grid.box(2, panels_top)[0] if grid.rows == 1 else MARGIN
+        sheet.signed_key(left, panels_top + grid.height + 0.06)
+    if slices is not None and isinstance(view, VolumeView):
+        place = (
+            MARGIN,
+            slices_top + LINE,
+            WIDTH - 2 * MARGIN,
+            (WIDTH - 2 * MARGIN) / slices.aspect,
+        )
+        sheet.draw(place, slices.overlay(e.map, strength=STRENGTH), view.mosaic_caption)
     for number, line in enumerate(lines):
         sheet.write(MARGIN, text_top + LINE * (number + 1), line, fontsize=8.5, color="0.25")
     sheet.write(MARGIN, maps_top + 0.15, _maps_title(e, shown), fontsize=11, weight="bold")
     sheet.colour_key(MARGIN + 4 * (MAP + GUTTER), maps_top + 0.05)
-    for i in range(shown):
-        left = MARGIN + (i % COLUMNS) * (MAP + GUTTER)
-        top = maps_top + 2 * TITLE + (i // COLUMNS) * row
-        picture = _overlaid(e.selected_maps[i], view)
-        sheet.draw(left, top, MAP, picture, f"map {e.selected[i]}", map_facts(e, i))
+    for i, scene in enumerate(scenes):
+        picture = scene.overlay(e.selected_maps[i], strength=STRENGTH)
+        sheet.draw(
+            maps.box(i, maps_top + 2 * TITLE), picture, f"map {e.selected[i]}", map_facts(e, i)
+        )
     return sheet.figure
 
 
-def save_report(explanation: Explanation, view: Image.Image, path: Path) -> None:
+def save_report(explanation: Explanation, photo: Image.Image | None, path: Path) -> None:
     """Write the picture as PNG."""
-    report_picture(explanation, view).savefig(path)
+    report_picture(explanation, photo).savefig(path)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Pictures of one size in rows of `columns`, with text of some height below each of them."""
+
+    count: int
+    most_columns: int
+    picture: Image.Image
+    below: float = 0.0
+
+    @property
+    def columns(self) -> int:
+        return self.most_columns if self.below else min(self.most_columns, self.count)
+
+    @property
+    def width(self) -> float:
+        return (WIDTH - 2 * MARGIN - (self.columns - 1) * GUTTER) / self.columns
+
+    @property
+    def side(self) -> float:
+        return self.width * self.picture.height / self.picture.width
+
+    @property
+    def rows(self) -> int:
+        return math.ceil(self.count / self.columns)
+
+    @property
+    def height(self) -> float:
+        """Height of all rows, with the titles of all but the first one."""
+        return self.rows * (self.side + TITLE + self.below) - (0 if self.below else TITLE)
+
+    def box(self, i: int, top: float) -> tuple[float, float, float, float]:
+        """Return left, top, width and height of the i-th picture; the first row begins at `top`."""
+        row, column = divmod(i, self.columns)
+        below = top + row * (self.side + TITLE + self.below)
+        return MARGIN + column * (self.width + GUTTER), below, self.width, self.side
 
 
 @dataclass(frozen=True)
@@ -105,15 +152,22 @@ class _Sheet:
         )
 
     def draw(
-        self, left: float, top: float, side: float, picture: Image.Image, title: str, below: str
+        self,
+        place: tuple[float, float, float, float],
+        picture: Image.Image,
+        title: str,
+        below: str = "",
     ) -> None:
-        box = (left / WIDTH, 1 - (top + side) / self.height, side / WIDTH, side / self.height)
+        left, top, width, height = place
+        box = (
+            left / WIDTH, 1 - (top + height) / self.height, width / WIDTH, height / self.height
+        )  # fmt: skip
         axes = self.figure.add_axes(box)
         axes.imshow(picture, aspect="auto")
         axes.set_axis_off()
         self.write(left, top - 0.06, title, fontsize=9.5)
         for number, line in enumerate(below.splitlines()):
-            self.write(left, top + side + LINE * (number + 1), line, fontsize=8)
+            self.write(left, top + height + LINE * (number + 1), line, fontsize=8)
 
     def colour_key(self, left: float, top: float) -> None:
         """Draw the colour bar from 0 to each map's maximum."""
@@ -141,19 +195,30 @@ class _Sheet:
         self.write(left + words + bar + 0.06, top + 0.1, "for the class", fontsize=8)
 
 
-def _panels(e: Explanation, view: Image.Image) -> list[tuple[str, Image.Image]]:
+def _panels(e: Explanation, view: View) -> list[tuple[str, Image.Image]]:
     """Return titles and pictures: the photo, the explanation, the evidence, and other methods."""
+    scene = view.scene(e.map, side=SIDE)
     panels = [
-        ("photo as the network sees it", view),
-        (f"annealcam: {len(e.selected)} maps", _overlaid(e.map, view)),
+        (f"{view.noun} as the network sees it", scene.bare()),
+        (f"annealcam: {len(e.selected)} maps", scene.overlay(e.map, strength=STRENGTH)),
     ]
     if e.evidence is not None:
         title = f"evidence: all {len(e.alpha)} maps"
-        panels.append((title, signed_overlay(e.evidence, view, strength=STRENGTH)))
+        panels.append((title, scene.signed_overlay(e.evidence, strength=STRENGTH)))
     for cam in BESIDE[:2]:  # as many as the sheet is wide
         title = f"{cam.label}: all {len(e.alpha)} maps"
-        panels.append((title, _overlaid(e.baselines[cam.name], view)))
+        panels.append((title, scene.overlay(e.baselines[cam.name], strength=STRENGTH)))
     return panels
+
+
+def _lines(e: Explanation, view: View) -> list[str]:
+    """Return all sentences, broken into lines."""
+    warnings = [f"Warning: {text}." for text in e.provenance["warnings"]]
+    texts = [
+        view.caption, view.note, fidelity_sentence(e), completeness_sentence(e), _core_text(e),
+        selection_summary(e),
+    ]  # fmt: skip
+    return [line for text in [*texts, *warnings] for line in wrap(text, 165)]
 
 
 def _core_text(e: Explanation) -> str:
@@ -167,8 +232,3 @@ def _maps_title(e: Explanation, shown: int) -> str:
     return "The selected feature maps, most important first" + (
         f" ({more} more are in maps.npz)" if more else ""
     )
-
-
-def _overlaid(raw: Any, view: Image.Image) -> Image.Image:
-    """Return the map in colour over the view; negative values appear as zero."""
-    return overlay(raw.clip(min=0), view, strength=STRENGTH)

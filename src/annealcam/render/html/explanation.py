@@ -12,6 +12,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from annealcam._internal.scenes import PhotoView, Scene, View, VolumeView
 from annealcam._internal.text import chance, number
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
@@ -38,10 +39,12 @@ from annealcam.render.explanation_text import (
 from annealcam.render.html.annealing import annealing_panel
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
 from annealcam.render.html.maps import (
-    PHOTO_SIDE,
     STRENGTH,
+    above_uri,
     colour_key,
     heat_uri,
+    page_scene,
+    photo_uri,
     signed_key,
     signed_uri,
 )
@@ -52,11 +55,13 @@ from annealcam.render.html.trust import (
     figures_table,
     optimality,
 )
+from annealcam.render.views import view_of_explanation
 from annealcam.sets.flip import FlipSet
 
 MOST_ANNEALED = 16  # qubits in an annealing panel
 MOST_CARDS = 24
 CROPS, CROP_SIDE = 4, 120
+MOSAIC = 1080  # pixels of the width of all slices
 
 
 def explanation_html(
@@ -73,7 +78,8 @@ def explanation_html(
 
     Args:
         e: the explanation.
-        photo: the part of the photo that the network sees. Default: the explanation's own view.
+        photo: the part of the photo that the network sees. Default, and for volumes and signals:
+            the explanation's own view.
         checked: faithfulness and class sensitivity, as `annealcam.evaluation.check_explanation`
             returns them.
         comparison: rows of `annealcam.evaluation.compare_with_explanation`.
@@ -83,8 +89,7 @@ def explanation_html(
         flip: the fewest maps without which the prediction changes, as `annealcam.flip_set` returns
             them.
     """
-    view = photo if photo is not None else _view(e)
-    aspect = view.width / view.height if view is not None else e.map.shape[1] / e.map.shape[0]
+    view = view_of_explanation(e, photo)
     fitting = atlas if atlas is not None and atlas.fits(e) else None
     return page(
         "explanation.html.j2",
@@ -98,14 +103,13 @@ def explanation_html(
         record=e.as_json(),
         core_threshold=CORE_OF_EVIDENCE if is_evidence(e) else CORE,
         flip=flip,
-        photo=None if view is None else _photo_uri(view),
-        aspect=f"{aspect:.4f}",
-        panels=_panels(e, aspect),
+        view=view,
+        **_pictures(e, view),
         key=colour_key(),
         strength=STRENGTH,
         tiles=tiles(e, checked, annealing, flip),
         summary=selection_summary(e),
-        cards=cards(e, aspect, fitting),
+        cards=cards(e, view, fitting),
         most_cards=MOST_CARDS,
         graph=selection_graph(e) if e.problem.d else None,
         graph_size=(WIDTH, HEIGHT),
@@ -234,6 +238,7 @@ class Card:
     """One selected map.
 
     Attributes:
+        heat: the map as a picture; `photo` is the input below it where it differs between maps.
         share: share of the logit; None where it is not positive, or where a lead is explained.
         inclusion: probability to be part of a nearly best selection.
         core: whether the map is sure.
@@ -246,6 +251,7 @@ class Card:
 
     channel: int
     heat: str
+    photo: str
     importance: float
     alpha: float
     contribution: float
@@ -260,7 +266,7 @@ class Card:
     crops: tuple[str, ...] = ()
 
 
-def cards(e: Explanation, aspect: float, atlas: Atlas | None) -> list[Card]:
+def cards(e: Explanation, view: View, atlas: Atlas | None) -> list[Card]:
     """Return a card for each selected map, most important first, at most `MOST_CARDS`."""
     flat = e.selected_maps.reshape(len(e.selected), e.map.size).astype(np.float64)
     cosines, core = abs_cosine(flat), set(e.core.tolist())
@@ -269,11 +275,13 @@ def cards(e: Explanation, aspect: float, atlas: Atlas | None) -> list[Card]:
     all_cards = []
     for i, channel in enumerate(map(int, e.selected[:MOST_CARDS])):
         usually, crops = _usual(channel, atlas)
+        scene = page_scene(view, e.selected_maps[i], small=True)
         contribution = float(e.contribution[channel])
         all_cards.append(
             Card(
                 channel=channel,
-                heat=heat_uri(e.selected_maps[i], aspect),
+                heat=heat_uri(scene, e.selected_maps[i]),
+                photo=photo_uri(scene.picture) if isinstance(view, VolumeView) else "",
                 importance=float(e.importance[channel]),
                 alpha=float(e.alpha[channel]),
                 contribution=contribution,
@@ -304,14 +312,34 @@ def _crop_uri(picture: Image.Image) -> str:
     return picture_uri(small, quality=80)
 
 
-def _view(e: Explanation) -> Image.Image | None:
-    return None if e.view is None else Image.fromarray(np.asarray(e.view))
+def _pictures(e: Explanation, view: View) -> dict[str, Any]:
+    """Return the pictures of the page: inputs, maps, and what lies above the maps."""
+    scene, small = page_scene(view, e.map), page_scene(view, e.map, small=True)
+    plain = isinstance(view, PhotoView)
+    picture = view.picture if isinstance(view, PhotoView) else scene.picture
+    return {
+        "photo": photo_uri(picture),
+        "above": above_uri(scene),
+        "aspect": f"{picture.width / picture.height:.4f}",
+        "panels": _panels(e, scene),
+        "small": None if plain else {
+            "photo": photo_uri(small.picture), "above": above_uri(small),
+            "aspect": f"{small.aspect:.4f}", "heat": heat_uri(small, e.map),
+        },
+        "mosaic": _mosaic(e, view),
+    }  # fmt: skip
 
 
-def _photo_uri(view: Image.Image) -> str:
-    small = view.convert("RGB")
-    small.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
-    return picture_uri(small)
+def _mosaic(e: Explanation, view: View) -> dict[str, str] | None:
+    """Return all slices of a volume with the explanation; None for other inputs."""
+    if not isinstance(view, VolumeView):
+        return None
+    scene = view.mosaic(MOSAIC)
+    return {
+        "photo": picture_uri(scene.picture), "above": above_uri(scene),
+        "aspect": f"{scene.aspect:.4f}", "heat": heat_uri(scene, e.map),
+        "caption": view.mosaic_caption,
+    }  # fmt: skip
 
 
 def _sentences(e: Explanation) -> dict[str, Any]:
@@ -336,19 +364,19 @@ def _weight_name(e: Explanation) -> str:
     return "contribution" if e.provenance["beta"] == 1 else "alignment"
 
 
-def _panels(e: Explanation, aspect: float) -> list[dict[str, str]]:
+def _panels(e: Explanation, scene: Scene) -> list[dict[str, str]]:
     """Return the maps in the order of all pages: annealcam, the evidence, then other methods."""
     k, channels = len(e.selected), len(e.alpha)
     panels = [
         _panel("annealcam", "annealcam", f"{k} of {channels} maps" if k else "no map was selected",
-               heat_uri(e.map, aspect))
+               heat_uri(scene, e.map))
     ]  # fmt: skip
     if e.evidence is not None:
         about = f"all {channels} maps, with signs"
-        panels.append(_panel("Evidence", "ink", about, signed_uri(e.evidence, aspect), "grey"))
+        panels.append(_panel("Evidence", "ink", about, signed_uri(scene, e.evidence), "grey"))
     return panels + [
         _panel(cam.label, cam.css_name, f"all {channels} maps",
-               heat_uri(e.baselines[cam.name], aspect))
+               heat_uri(scene, e.baselines[cam.name]))
         for cam in BESIDE
         if cam.name in e.baselines
     ]  # fmt: skip

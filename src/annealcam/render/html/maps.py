@@ -10,56 +10,66 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import (
     COLOURS,
+    LEAST,
     NEGATIVE,
     POSITIVE,
-    heatmap,
     signed_cover,
-    signed_heatmap,
 )
+from annealcam._internal.scenes import PhotoView, Scene, View
 from annealcam._internal.types import Array
 from annealcam.render.html.page import picture_uri
 
 SIDE = 256  # pixels of a map's longer side; the browser enlarges it smoothly
 PHOTO_SIDE = 448
-LEAST = 0.35  # opacity where the map is zero; it is 1 where the map is largest
 STRENGTH = 0.65  # initial opacity of the whole map, as in `Explanation.overlay`
 STOPS = 12  # of the gradient of the colour key
 
 
-def heat_picture(raw: Float[Array, "h w"], size: tuple[int, int]) -> Image.Image:
-    """Return a raw map as a picture of size (H, W) whose palette has colours and opacities.
+def page_scene(
+    view: View, raw: Float[Array, "*grid"] | None = None, *, small: bool = False
+) -> Scene:
+    """Return the scene of a map on a page; `small` is without the names of axes."""
+    return view.scene(raw, side=SIDE if isinstance(view, PhotoView) else PHOTO_SIDE, small=small)
 
-    Negative values become zero, and the map is divided by its maximum. With opacity `STRENGTH`
-    over a photo it equals `annealcam._internal.heatmaps.overlay`.
 
-    >>> heat_picture(np.array([[0.0, 1.0]]), (1, 2)).convert("RGBA").getpixel((0, 0))
+def heat_layer(values: Float[Array, "h w"]) -> Image.Image:
+    """Return values in [0, 1] as a picture whose palette has colours and opacities.
+
+    Where they are NaN the picture is transparent. With opacity `STRENGTH` over a photo it equals
+    `annealcam._internal.heatmaps.coloured`.
+
+    >>> heat_layer(np.array([[0.0, 1.0]])).convert("RGBA").getpixel((0, 0))
     (0, 0, 4, 89)
     """
-    levels = np.round(255 * heatmap(raw.clip(min=0), size)).astype(np.uint8)
-    picture = Image.fromarray(levels).convert("P")
     colours, opacity = _palette()
+    known = np.isfinite(values)
+    levels = np.round(255 * np.where(known, values, 0.0)).astype(np.uint8)
+    if not known.all():
+        levels = np.where(known, np.maximum(levels, 1), 0).astype(np.uint8)
+        opacity = np.concatenate([[0], opacity[1:]]).astype(np.uint8)
+    picture = Image.fromarray(levels).convert("P")
     picture.putpalette(colours.tobytes())
     picture.info["transparency"] = opacity.tobytes()
     return picture
 
 
-def heat_uri(raw: Float[Array, "h w"], aspect: float) -> str:
-    """Return a raw map as a lossless data URI, `aspect` times as wide as high."""
-    return picture_uri(heat_picture(raw, fitted(aspect, SIDE)), quality=None)
+def heat_uri(scene: Scene, raw: Float[Array, "*grid"]) -> str:
+    """Return a raw map as it lies on a scene, as a lossless data URI."""
+    return picture_uri(heat_layer(scene.heat(raw)), quality=None)
 
 
-def signed_picture(raw: Float[Array, "h w"], size: tuple[int, int]) -> Image.Image:
-    """Return a signed map as a picture of size (H, W): blue below zero, vermillion above.
+def signed_layer(values: Float[Array, "h w"]) -> Image.Image:
+    """Return values in [-1, 1] as a picture: blue below zero, vermillion above.
 
-    The opacity is 0 where the map is zero and 1 where it is largest, of either sign. Drawn with
-    `STRENGTH` over a grey photo it equals `annealcam._internal.heatmaps.signed_overlay`.
+    The opacity is 0 where a value is zero or NaN, and 1 where it is 1 or -1. Drawn with
+    `STRENGTH` over a grey photo it equals `annealcam._internal.heatmaps.signed_coloured`.
 
-    >>> picture = signed_picture(np.array([[-1.0, 1.0]]), (1, 2)).convert("RGBA")
+    >>> picture = signed_layer(np.array([[-1.0, 1.0]])).convert("RGBA")
     >>> picture.getpixel((0, 0)), picture.getpixel((1, 0))
     ((0, 114, 178, 255), (213, 94, 0, 255))
     """
-    values = signed_heatmap(raw, size)
-    picture = Image.fromarray(np.round(127 + 127 * values).astype(np.uint8)).convert("P")
+    levels = np.round(127 + 127 * np.nan_to_num(values)).astype(np.uint8)
+    picture = Image.fromarray(levels).convert("P")
     colours = [NEGATIVE] * 127 + [POSITIVE] * 129
     picture.putpalette(bytes(part for colour in colours for part in colour))
     opacity = 255 * signed_cover(np.minimum((np.arange(256) - 127) / 127, 1.0))
@@ -67,19 +77,21 @@ def signed_picture(raw: Float[Array, "h w"], size: tuple[int, int]) -> Image.Ima
     return picture
 
 
-def signed_uri(raw: Float[Array, "h w"], aspect: float) -> str:
-    """Return a signed map as a lossless data URI, `aspect` times as wide as high."""
-    return picture_uri(signed_picture(raw, fitted(aspect, SIDE)), quality=None)
+def signed_uri(scene: Scene, raw: Float[Array, "*grid"]) -> str:
+    """Return a signed map as it lies on a scene, as a lossless data URI."""
+    return picture_uri(signed_layer(scene.signed_heat(raw)), quality=None)
 
 
-def fitted(aspect: float, side: int) -> tuple[int, int]:
-    """Return (H, W) of a picture whose longer side has `side` pixels.
+def photo_uri(picture: Image.Image) -> str:
+    """Return the picture of an input as a small data URI."""
+    small = picture.convert("RGB")
+    small.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+    return picture_uri(small)
 
-    >>> fitted(2.0, 256), fitted(0.5, 256)
-    ((128, 256), (256, 128))
-    """
-    height, width = side / max(aspect, 1.0), side * min(aspect, 1.0)
-    return max(1, round(height)), max(1, round(width))
+
+def above_uri(scene: Scene) -> str:
+    """Return what lies above the maps of a scene, as a data URI; empty where there is nothing."""
+    return "" if scene.above is None else picture_uri(scene.above, quality=None)
 
 
 def colour_key() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from annealcam._internal.files import make_folder
 from annealcam._internal.types import Progress
 from annealcam.errors import AnnealcamWarning, ArgumentError
-from annealcam.models.preprocess import view_of
+from annealcam.models.preprocess import large_photo
 from annealcam.study.analysis.results import Setting
 from annealcam.study.pages.loaded import LoadedStudy, PhotoSource
 from annealcam.study.pages.photo_page import explained_stem
@@ -50,7 +50,7 @@ def explain_again(
             continue  # the photo's page states that it cannot be read
         network = _network(loaded, setting[0], files)
         e = _explanation(loaded, network, picture, setting, target, explain, photo.name)
-        view = view_of(network.preprocess, picture, VIEW)
+        view = large_photo(network.preprocess, picture, VIEW)
         e.to_html(folder / f"{explained_stem(photo, setting)}.html", photo=view)
 
 

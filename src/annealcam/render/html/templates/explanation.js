@@ -19,6 +19,7 @@
   const caption = document.getElementById("stage-text");
   const nodeText = document.getElementById("node-text");
   const together = caption.textContent;
+  const ground = maps.querySelector(".stage .photo");
 
   const light = (channel) => {
     for (const part of maps.querySelectorAll(".lit")) part.classList.remove("lit");
@@ -27,7 +28,8 @@
     all.hidden = card !== null;
     lit.hidden = card === null;
     lit.src = card ? card.querySelector(".heat").src : "";
-    lit.alt = card ? `Map ${channel} over the photo` : "";
+    ground.style.backgroundImage = card?.querySelector(".photo").style.backgroundImage ?? "";
+    lit.alt = card ? card.querySelector(".heat").alt : "";
     if (channel === null) caption.textContent = together;
     else caption.textContent = card ? `Map ${channel} alone` : `Map ${channel} is not selected; shown: ${together.toLowerCase()}`;
     const node = channel === null ? null : maps.querySelector(`.node[data-map="${channel}"]`);
