@@ -19,10 +19,10 @@ from PIL import Image
 
 from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.files import written_aside
-from annealcam._internal.geometry import part_of_photo
 from annealcam._internal.heatmaps import heatmap, overlay
+from annealcam._internal.pictures.geometry import part_of_photo
+from annealcam._internal.pictures.scenes import view_of_result
 from annealcam._internal.plug_points import resolve
-from annealcam._internal.scenes import view_of_result
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
 from annealcam.annealing.hamiltonian import OLD_NAMES

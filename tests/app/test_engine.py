@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import annealcam as ac
-from annealcam._internal.geometry import geometry_record
+from annealcam._internal.pictures.geometry import geometry_record
 from annealcam.annealing.difficulty import hardness
 from annealcam.app import engine as engine_module
 from annealcam.app.choices import SAMPLERS, Choices

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from annealcam._internal.scenes import Scene, View, VolumeView
+from annealcam._internal.pictures.scenes import Scene, View, VolumeView
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from annealcam._internal.geometry import geometry_record
+from annealcam._internal.pictures.geometry import geometry_record
 from annealcam.annealing.difficulty import Hardness, hardness
 from annealcam.annealing.levels.gap import MinimumGap
 from annealcam.annealing.levels.low_spectrum import SpectrumCurve

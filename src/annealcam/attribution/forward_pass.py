@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._internal.pictures.views import stored_view, view_record
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam._internal.views import stored_view, view_record
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import resolve_against
 from annealcam.attribution.layers import default_layer
@@ -30,7 +30,7 @@ class ForwardPass:
 
     Attributes:
         captured: activations and gradients of the layer.
-        views: each image as a small array to show (`annealcam._internal.views.stored_view`).
+        views: each image as a small array to show, as `stored_view` makes it.
         record: what the provenance of a result holds of the pass; plain values.
         class_names: of the logits; None where they have none.
     """

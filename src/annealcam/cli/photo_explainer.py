@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from torch import Tensor
 
-from annealcam._internal.geometry import geometry_record
+from annealcam._internal.pictures.geometry import geometry_record
 from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.network.hooks import find_layer

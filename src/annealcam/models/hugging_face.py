@@ -195,9 +195,8 @@ class ProcessorPreprocess(Preprocess):
         return Preprocess(**settings).as_json()
 
     @staticmethod
-    def _cut(photo: Image.Image, height: int, width: int) -> Image.Image:
-        left, top = int((photo.width - width) / 2), int((photo.height - height) / 2)
-        return photo.crop((left, top, left + width, top + height))
+    def _start(length: int, part: int) -> int:
+        return int((length - part) / 2)
 
 
 def preprocess_of(processor: Any, channels: int) -> Callable[[Any], Tensor]:

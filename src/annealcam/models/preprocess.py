@@ -13,9 +13,9 @@ from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from annealcam._internal.scenes import view_of_result
+from annealcam._internal.pictures.scenes import view_of_result
+from annealcam._internal.pictures.views import stored_view, view_record
 from annealcam._internal.validation import finite_array, one_of, whole
-from annealcam._internal.views import stored_view, view_record
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import ArrayInput
 
@@ -177,7 +177,7 @@ class Preprocess:
             left, top, right, bottom = _middle(width, height)
         high, wide = self._resized(bottom - top, right - left)
         x, y = (right - left) / wide, (bottom - top) / high
-        first, second = _start(wide, self.size[1]), _start(high, self.size[0])
+        first, second = self._start(wide, self.size[1]), self._start(high, self.size[0])
         return (
             left + x * first, top + y * second,
             left + x * (first + self.size[1]), top + y * (second + self.size[0]),
@@ -194,10 +194,14 @@ class Preprocess:
         high = max(1, round(size * self.size[0] / self.size[1]))
         return photo.resize((size, high), Image.Resampling.LANCZOS, box=box).convert("RGB")
 
-    @staticmethod
-    def _cut(photo: Image.Image, height: int, width: int) -> Image.Image:
-        left, top = _start(photo.width, width), _start(photo.height, height)
+    def _cut(self, photo: Image.Image, height: int, width: int) -> Image.Image:
+        left, top = self._start(photo.width, width), self._start(photo.height, height)
         return photo.crop((left, top, left + width, top + height))
+
+    @staticmethod
+    def _start(length: int, part: int) -> int:
+        """Where the central part begins; one that is longer is padded, as torchvision does it."""
+        return round((length - part) / 2.0) if part <= length else -((part - length) // 2)
 
     def _of_array(self, array: ArrayInput) -> Tensor:
         """An array, a picture resized and cropped as torchvision does it with tensors."""
@@ -298,11 +302,6 @@ def band_numbers(argument: str, values: Any) -> tuple[int, ...]:
 def _sides(value: int | Sequence[int]) -> tuple[int, int]:
     height, width = (value, value) if isinstance(value, int) else value
     return height, width
-
-
-def _start(length: int, part: int) -> int:
-    """Where the central part begins; one that is longer is padded on both sides, as torchvision."""
-    return round((length - part) / 2.0) if part <= length else -((part - length) // 2)
 
 
 def without_far_ends(photo: Image.Image) -> Image.Image:

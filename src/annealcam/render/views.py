@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from annealcam._internal.scenes import PhotoView, View, view_of_result
+from annealcam._internal.pictures.scenes import PhotoView, View, view_of_result
 from annealcam.explanation import Explanation
 
 

@@ -18,7 +18,7 @@ from annealcam._internal.heatmaps import (
     signed_heatmap,
     signed_overlay,
 )
-from annealcam._internal.scenes import PhotoView, fitted
+from annealcam._internal.pictures.scenes import PhotoView, fitted
 from annealcam.render.html.maps import (
     SIDE,
     STRENGTH,

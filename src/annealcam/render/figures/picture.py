@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from annealcam._internal.heatmaps import COLOURS, NEGATIVE, POSITIVE, signed_cover
-from annealcam._internal.scenes import View, VolumeView
+from annealcam._internal.pictures.scenes import View, VolumeView
 from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import (

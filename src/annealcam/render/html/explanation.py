@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from annealcam._internal.scenes import PhotoView, Scene, View, VolumeView
+from annealcam._internal.pictures.scenes import PhotoView, Scene, View, VolumeView
 from annealcam._internal.text import chance, number
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas

@@ -15,7 +15,7 @@ from annealcam._internal.heatmaps import (
     POSITIVE,
     signed_cover,
 )
-from annealcam._internal.scenes import PhotoView, Scene, View
+from annealcam._internal.pictures.scenes import PhotoView, Scene, View
 from annealcam._internal.types import Array
 from annealcam.render.html.page import picture_uri
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from markupsafe import Markup
 
-from annealcam._internal.scenes import PhotoView, Scene
+from annealcam._internal.pictures.scenes import PhotoView, Scene
 from annealcam._internal.types import Array
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import headline

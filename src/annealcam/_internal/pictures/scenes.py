@@ -11,16 +11,21 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from annealcam._internal.curves import curve_picture, plot_box
 from annealcam._internal.heatmaps import (
     coloured,
     heatmap,
     signed_coloured,
     signed_heatmap,
 )
+from annealcam._internal.pictures.curves import curve_picture, plot_box
+from annealcam._internal.pictures.views import COLOURS, original_index
+from annealcam._internal.pictures.volumes import (
+    lettered,
+    lines_through,
+    orthogonal_layout,
+    tiled_layout,
+)
 from annealcam._internal.types import Array
-from annealcam._internal.views import COLOURS, original_index
-from annealcam._internal.volumes import lettered, lines_through, orthogonal_layout, tiled_layout
 
 GREY = 138  # in place of an input that is not known
 SIDE = 448  # pixels of a picture's longer side
@@ -236,7 +241,7 @@ def view_of_result(
     Args:
         stored: the view of an `Explanation`.
         grid: the shape of its maps.
-        record: what `annealcam._internal.views.view_record` returned; None for older results.
+        record: what `view_record` returned; None for older results.
     """
     axes = 0 if stored is None else _axes(stored)
     if stored is None or axes != len(grid):

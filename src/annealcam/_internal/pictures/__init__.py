@@ -1,0 +1,1 @@
+"""What a network takes as pictures, over which maps are drawn."""
