@@ -170,6 +170,25 @@ def test_a_stretching_processor_shows_the_whole_photo():
     assert np.array_equal(shown, whole)
 
 
+@pytest.mark.parametrize("size", [(451, 300), (300, 451), (64, 65), (33, 40)])
+def test_the_part_of_a_photo_is_that_which_the_processor_cuts_out(size):
+    rows, columns = torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij")
+    ramps = torch.stack([columns, rows, rows], dim=-1).byte().numpy()
+    photo = Image.fromarray(ramps).resize(size, Image.Resampling.BILINEAR)
+    processor = transformers.ConvNextImageProcessor(
+        size={"shortest_edge": 32}, crop_pct=0.8, image_mean=[0] * 3, image_std=[1 / 255] * 3
+    )
+    preprocess = preprocess_of(processor, 3)
+    left, top, right, bottom = preprocess.box(*size)
+    across, down, _ = preprocess(photo)
+    width, height = size
+    cells = (np.arange(32) + 0.5) / 32  # a ramp has the value of its place, up to its rounding
+    x, y = left + (right - left) * cells, top + (bottom - top) * cells
+    middle = slice(4, -4)  # bicubic resizing bends ramps at the ends
+    np.testing.assert_allclose(across[16, middle], (x * 256 / width - 0.5)[middle], atol=2)
+    np.testing.assert_allclose(down[middle, 16], (y * 256 / height - 0.5)[middle], atol=2)
+
+
 def test_a_processor_of_another_kind_is_called_as_it_is():
     processor = transformers.LevitImageProcessor(
         size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}

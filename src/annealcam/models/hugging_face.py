@@ -174,8 +174,9 @@ class ProcessorPreprocess(Preprocess):
     """A Hugging Face image processor, with the geometry and normalisation that it applies.
 
     Photos become the processor's own `pixel_values`, to the bit. Those of `Preprocess` with the
-    same settings differ by up to one grey level, as the processors of transformers resize by
-    torchvision's kernels; and a crop begins at the whole pixel before the middle here.
+    same settings differ by up to two of 255 levels in few of them, as the processors of
+    transformers resize by torchvision's kernels; and a crop begins at the whole pixel before the
+    middle here.
     """
 
     # No argument, so that dataclasses.replace, which changes the settings, leaves it out.
