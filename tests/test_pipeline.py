@@ -274,12 +274,12 @@ def test_signed_maps_are_warned_of():
 
 
 def test_a_selection_that_carries_little_is_warned_of():
-    maps = torch.ones(1, 4, 4, 4)
+    maps = torch.ones(1, 4, 4, 8)
     maps[0, 0] = 0.01
     model = headed(lambda x: maps, [10.0, 1.0, 1.0, 1.0])
     with pytest.warns(AnnealcamWarning, match="under 10 %"):
         e = ac.explain(
-            model, torch.zeros(3, 4, 4), layer="maps", target=0, preset="paper", cardinality=1
+            model, torch.zeros(3, 4, 8), layer="maps", target=0, preset="paper", cardinality=1
         )
     assert e.selected.tolist() == [0]
     assert e.carried_share == pytest.approx(0.1 / 3.1, rel=1e-5)
@@ -287,8 +287,8 @@ def test_a_selection_that_carries_little_is_warned_of():
 
 def test_shares_of_a_linear_head_sum_to_the_logit():
     """Without bias, all maps' shares sum to one; the selected ones' to what they carry."""
-    model = headed(lambda x: torch.rand(1, 4, 4, 4), [1.0, 0.5, 0.2, 0.1])
-    e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=0, cardinality=4)
+    model = headed(lambda x: torch.rand(1, 4, 4, 8), [1.0, 0.5, 0.2, 0.1])
+    e = ac.explain(model, torch.zeros(3, 4, 8), layer="maps", target=0, cardinality=4)
     assert e.logit_shares.sum() == pytest.approx(1.0, rel=1e-5)
     assert e.carried_share == pytest.approx(1.0)
 

@@ -156,13 +156,26 @@ class Explanation:
 
     @property
     def class_name(self) -> str:
-        """The name of the explained class, or its number if classes have no names."""
-        return self.provenance["target_name"] or f"class {self.target}"
+        """The name of the explained class or output, or its number if it has no name."""
+        kind = "output" if self.link == "identity" else "class"
+        return self.provenance["target_name"] or f"{kind} {self.target}"
 
     @property
-    def probability(self) -> float:
-        """Softmax probability of the explained class."""
+    def link(self) -> str:
+        """What makes probabilities of the logits: `softmax`, `sigmoid` or `identity`."""
+        return self.provenance.get("link", "softmax")
+
+    @property
+    def probability(self) -> float | None:
+        """Probability of the explained class by the link; None for numbers (`identity`).
+
+        softmax: exp(z_c) / sum_j exp(z_j);   sigmoid: 1 / (1 + exp(-z_c))
+        """
         z = self.logits.astype(np.float64)
+        if self.link == "identity":
+            return None
+        if self.link == "sigmoid":
+            return float(np.exp(-np.logaddexp(0.0, -z[self.target])))
         return float(np.exp(z[self.target] - z.max()) / np.exp(z - z.max()).sum())
 
     @property

@@ -16,16 +16,18 @@ from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
-from annealcam.attribution.activations import Capture, capture
+from annealcam.attribution.activations import Capture
 from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.candidates import Candidates, build_problem
-from annealcam.attribution.contrast import resolve_against
+from annealcam.attribution.contrast import Score
 from annealcam.attribution.evidence import evidence
-from annealcam.attribution.forward_pass import ForwardPass, as_batch, run_forward
+from annealcam.attribution.forward_pass import ForwardPass, run_forward
 from annealcam.attribution.importance import gradcam_weights
-from annealcam.attribution.layers import default_layer
 from annealcam.attribution.network.hooks import layer_name
+from annealcam.attribution.network.inputs import batches, target_of
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.network.model_output import Output
 from annealcam.attribution.record import (
     candidates_record,
     certified_by,
@@ -34,7 +36,6 @@ from annealcam.attribution.record import (
     fidelity_of,
     path_record,
 )
-from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import Explanation, carried_share
 from annealcam.qubo.problem import SelectionProblem
@@ -42,7 +43,8 @@ from annealcam.qubo.solution import Selection
 from annealcam.samplers.selection import select
 from annealcam.settings import Settings, resolve
 
-Images: TypeAlias = Float[Tensor, "*batch channels height width"]
+Images: TypeAlias = Any  # a tensor (*batch, channels, *size), or a tuple of it and other inputs
+Target: TypeAlias = int | str | Score | Sequence[int | str | Score] | None
 Layers: TypeAlias = (
     list[str] | list[nn.Module] | list[str | nn.Module] | tuple[str | nn.Module, ...]
 )
@@ -51,7 +53,7 @@ Layers: TypeAlias = (
 class ExplainOptions(TypedDict, total=False):
     """The keyword arguments of `explain` besides `layer`, for its typed overloads."""
 
-    target: int | str | Sequence[int] | None
+    target: Target
     against: int | str | Sequence[int | str] | None
     importance: str | None
     objective: str | None
@@ -71,7 +73,13 @@ class ExplainOptions(TypedDict, total=False):
     map_form: str | None
     model_name: str | None
     photo_name: str | None
-    class_names: Sequence[str] | None
+    class_names: Sequence[str] | Mapping[int, str] | None
+    network_record: Mapping[str, Any] | None
+    run: int | None
+    link: str | None
+    direction: str
+    output: Output | None
+    reshape_transform: Reshape | None
 
 
 @overload
@@ -100,7 +108,7 @@ def explain(
     image: Images,
     *,
     layer: str | nn.Module | Layers | None = None,
-    target: int | str | Sequence[int] | None = None,
+    target: Target = None,
     against: int | str | Sequence[int | str] | None = None,
     objective: str | None = None,
     importance: str | None = None,
@@ -120,7 +128,13 @@ def explain(
     map_form: str | None = None,
     model_name: str | None = None,
     photo_name: str | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
+    network_record: Mapping[str, Any] | None = None,
+    run: int | None = None,
+    link: str | None = None,
+    direction: str = "up",
+    output: Output | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> Any:
     """Select the few feature maps that a prediction rests on, and draw their map.
 
@@ -133,12 +147,17 @@ def explain(
     is ReLU(sum_a n_a g_a).
 
     Args:
-        model: an image classifier; it is not changed.
-        image: (3, H, W), or (n, 3, H, W) for a list of explanations; already normalised.
+        model: a network with maps: of images, volumes or signals; it is not changed.
+        image: (channels, H, W), or (n, channels, H, W) for a list of explanations; already
+            normalised. Volumes have an axis more, signals one less. A tuple of the image and
+            further inputs is what the network is called with; it is not changed.
         layer: a module's name, or the module itself; None takes the last convolutional output after
-            its activation. A list of them gives a list with the result of each, in its order.
+            its activation, or for transformers the last block or norm. A list of them gives a list
+            with the result of each, in its order.
         target: a class, by index or by name; one for each image, or one for all; None takes the
-            predicted class.
+            predicted class. A function of the logits of one image, such as the targets of the
+            package `grad-cam`, may take the place of a class. A network with one output has the
+            classes 0 and 1.
         against: explain why the target and not another class: `next` (the most likely other one),
             `rest` (all others, as the log-odds weigh them), a class, or a list of classes; None
             explains the target's logit.
@@ -178,7 +197,20 @@ def explain(
         map_form: `contributions` (default), or Grad-CAM's weighted sum over the selected maps as
             `relu_of_sum` or `sum_of_relu` (the paper's code).
         model_name, photo_name: for the record.
-        class_names: for the record, and for a target by name.
+        class_names: for the record, and for a target by name: a list, or a dict from index to name.
+            For a network with one output, the name of class 1 is enough.
+        network_record: the origin of the network, for the record: `load_model(...).record`.
+        run: which run of a layer that runs several times in a forward pass, from 0; None takes the
+            last one.
+        link: what makes probabilities of the outputs: `softmax` for exclusive classes, `sigmoid`
+            for independent labels, `identity` for numbers, as in regression. None: `sigmoid` for
+            one output, otherwise `softmax`; if the network itself ends in a softmax or a sigmoid,
+            that function, and the logits are what goes into it.
+        direction: `up`: what raises the target; `down`: what lowers it, for `identity` alone.
+        output: a function from what the network returns to logits (n, classes). None reads tensors,
+            `.logits`, mappings and the first tensor of a tuple.
+        reshape_transform: a function from the layer's output to maps (n, maps, h, w), where their
+            axis is not recognised.
 
     Raises:
         UsageError: an argument, layer or target is not valid; the message names what is.
@@ -203,19 +235,23 @@ def explain(
         schedule=schedule, shots=shots, map_form=map_form,
     )  # fmt: skip
     several = isinstance(layer, list | tuple)
+    pairs, single = batches(model, image, link=link, output=output)
     layers: Sequence[str | nn.Module | None]
-    layers = _each_once(model, layer) if isinstance(layer, list | tuple) else [layer]
+    layers = _each_once(pairs[0][0], layer) if isinstance(layer, list | tuple) else [layer]
     results: list[Any] = []
     for each in layers:
-        forward_pass = run_forward(
-            model, image, layer=each, target=target, against=against,
-            integrated=settings.integrated, model_name=model_name, photo_name=photo_name,
-            class_names=class_names,
-        )  # fmt: skip
-        explanations = explain_pass(forward_pass, settings)
+        explanations: list[Explanation] = []
+        for i, (network, images) in enumerate(pairs):
+            forward_pass = run_forward(
+                network, images, layer=each, target=target_of(target, i, len(pairs)),
+                against=against, direction=direction, integrated=settings.integrated, run=run,
+                reshape_transform=reshape_transform, model_name=model_name, photo_name=photo_name,
+                class_names=class_names, network_record=network_record,
+            )  # fmt: skip
+            explanations += explain_pass(forward_pass, settings)
         for text in (text for e in explanations for text in e.provenance["warnings"]):
             warnings.warn(text, AnnealcamWarning, stacklevel=3)  # past the decorator
-        results.append(explanations if image.ndim == 4 else explanations[0])
+        results.append(explanations[0] if single else explanations)
     return results if several else results[0]
 
 
@@ -244,15 +280,20 @@ def cam(
     image: Images,
     *,
     layer: str | nn.Module | None = None,
-    target: int | Sequence[int] | None = None,
+    target: Target = None,
     against: int | str | Sequence[int] | None = None,
     method: str = "gradcam",
-) -> Float[Array, "*batch h w"]:
+    run: int | None = None,
+    link: str | None = None,
+    direction: str = "up",
+    output: Output | None = None,
+    reshape_transform: Reshape | None = None,
+) -> Float[Array, "..."]:
     """Return the raw map of a method at the layer's resolution: ReLU applied, not normalised.
 
     Args:
         model: an image classifier; it is not changed.
-        image: (3, H, W), or (n, 3, H, W) for maps (n, h, w); already normalised.
+        image: as in `explain`; a batch of n images gives maps (n, h, w).
         layer: as in `explain`.
         target: a class, or one for each image; None takes the predicted class.
         against: as in `explain`: `next`, `rest`, a class or a list of classes; None: the logit
@@ -260,6 +301,7 @@ def cam(
         method: a name in `attribution.cam.CAM_METHODS`: `gradcam`, `gradcam++`, `hirescam`,
             `layercam`, `xgradcam`, `eigencam`, `finercam`; or `scorecam`, `ablationcam`, which run
             the network, or what lies behind the layer, once for each live map.
+        run, link, direction, output, reshape_transform: as in `explain`.
 
     Raises:
         ArgumentError: no method has that name.
@@ -270,14 +312,16 @@ def cam(
     (6, 6)
     """
     one_of("method", method, CAM_METHODS)
-    images = as_batch(image)
-    name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
-    captured = capture(
-        model, images, layer=name, targets=resolve_targets(target, None),
-        against=resolve_against(against, None),
-    )  # fmt: skip
-    maps = _array(CAM_METHODS[method].maps(CamInputs.of(captured, model, images)))
-    return maps if image.ndim == 4 else maps[0]
+    pairs, single = batches(model, image, link=link, output=output)
+    maps = []
+    for i, (network, images) in enumerate(pairs):
+        captured = run_forward(
+            network, images, layer=layer, target=target_of(target, i, len(pairs)), against=against,
+            direction=direction, integrated=False, run=run, reshape_transform=reshape_transform,
+        ).captured  # fmt: skip
+        maps.append(_array(CAM_METHODS[method].maps(CamInputs.of(captured, network, images))))
+    whole = np.concatenate(maps)
+    return whole[0] if single else whole
 
 
 @dataclass(frozen=True, eq=False)

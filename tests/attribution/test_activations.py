@@ -197,7 +197,7 @@ class Gives(nn.Module):
 @pytest.mark.parametrize(
     ("what", "error", "match"),
     [
-        (lambda f: {"out": f}, ModelError, "gives dict, not logits"),
+        (lambda f: {"out": f}, ModelError, r"a mapping with out: float32 \(3, 4, 18, 18\)"),
         (lambda f: f, ModelError, r"not logits \(3, classes\)"),
         (lambda f: f.mean(dim=(0, 2, 3)), ModelError, "not logits"),
         (lambda f: f.mean(dim=(2, 3)) * float("nan"), NumericalError, "logits: NaN"),

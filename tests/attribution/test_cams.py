@@ -29,6 +29,7 @@ from annealcam.attribution.cams.perturbation import (
     finercam_weights,
     scorecam_weights,
 )
+from annealcam.attribution.network.adapted import adapt
 from annealcam.errors import ArgumentError, LayerError
 from tests.attribution.test_cam import raw_map_of_the_package
 from tests.networks import small_network
@@ -155,7 +156,7 @@ def test_finer_cam_of_two_classes_and_of_a_named_contrast(images):
     against = capture(model, images, layer="3", targets=0, against="next")
     named = CamInputs.of(against, model, images)
     assert torch.allclose(finercam_weights(named), difference, atol=1e-7)
-    one = small_network(classes=1)
+    one = adapt(small_network(classes=1), link="identity")
     own, grad = (CAM_METHODS[m].maps(inputs_of(one, images)) for m in ("finercam", "gradcam"))
     assert torch.allclose(own, grad, atol=1e-7)
 

@@ -35,7 +35,7 @@ def test_last_convolutional_output_after_its_activation(name):
 
 def test_network_without_convolutions():
     model = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
-    with pytest.raises(LayerError, match="no convolution"):
+    with pytest.raises(LayerError, match="no layer of the network has several maps"):
         default_layer(model, torch.zeros(1, 3, 4, 4))
 
 

@@ -42,7 +42,7 @@ def test_a_grid_puts_every_token_in_its_place():
 
 def test_tokens_give_what_their_maps_give(images):
     network = Tokens().eval()
-    ours = capture(network, images, layer="tokens", targets=1, reshape=token_grid())
+    ours = capture(network, images, layer="tokens", targets=1, reshape_transform=token_grid())
     plain = capture(network.net, images, layer="3", targets=1)
     for name in ("activations", "gradients", "logits", "targets"):
         torch.testing.assert_close(getattr(ours, name), getattr(plain, name))
@@ -105,12 +105,12 @@ def test_layers_that_cannot_be_are_refused(images):
         ("nothing", grid, "no such layer"),
     ]:
         with pytest.raises(LayerError, match=text):
-            capture(network, images, layer=layer, targets=None, reshape=reshape)
+            capture(network, images, layer=layer, targets=None, reshape_transform=reshape)
     spare = nn.Sequential(network)
     spare.unused = nn.Identity()
     spare.forward = network.forward
     with pytest.raises(LayerError, match="never ran"):
-        capture(spare, images, layer="unused", targets=None, reshape=grid)
+        capture(spare, images, layer="unused", targets=None, reshape_transform=grid)
 
 
 def test_signed_tokens_are_warned_of():

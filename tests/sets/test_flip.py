@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from torch import nn
 
 import annealcam as ac
+from annealcam.attribution.network.adapted import adapt
 from annealcam.errors import ArgumentError, LayerError, TargetError
 from annealcam.metrics.masked import masked_logits
 from annealcam.models.images import load_photo
@@ -260,7 +261,13 @@ def test_what_cannot_be(images, change, error, complaint):
         ac.flip_set(small_network(), **options)
 
 
-def test_a_single_class_cannot_change():
+def test_a_single_number_cannot_change_but_a_single_class_has_two_sides():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 1))
+    with torch.no_grad():
+        network[3].weight.abs_()
+        network[3].bias.fill_(-1e-3)
+    flip = ac.flip_set(network, torch.ones(3, 8, 8), layer="1")
+    assert {flip.target, flip.competitor} == {0, 1}
+    assert flip.margin == pytest.approx(2 * abs(float(network(torch.ones(1, 3, 8, 8)))), rel=1e-5)
     with pytest.raises(ArgumentError, match="a single class"):
-        ac.flip_set(network, torch.ones(3, 8, 8), layer="1")
+        ac.flip_set(adapt(network, link="identity"), torch.ones(3, 8, 8), layer="1")

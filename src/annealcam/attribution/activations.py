@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
-from operator import index
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
-from annealcam.attribution.contrast import Against, score_weights
+from annealcam._internal.validation import one_of, whole
+from annealcam.attribution.contrast import Against, Targets, scores, too_few_targets
 from annealcam.attribution.importance import importance_of
-from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, run
-from annealcam.attribution.network.replay import Recording, Rest, as_maps, never_ran, recording
-from annealcam.errors import (
-    ArgumentError,
-    LayerError,
-    ModelError,
-    NumericalError,
-    TargetError,
+from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, predict
+from annealcam.attribution.network.layer_output import LayerOutput, Reshape
+from annealcam.attribution.network.replay import (
+    FoldedRows,
+    LayerRuns,
+    Recording,
+    Rest,
+    noted,
+    recording,
 )
+from annealcam.errors import ArgumentError, LayerError, ModelError, NumericalError
 
-Reshape: TypeAlias = Callable[[Tensor], Tensor]
+DIRECTIONS = ("up", "down")
 STEPS = 8  # gradients along the path of integrated gradients, at its midpoints
 COMPLETE = 1e-3  # relative error up to which the contributions of one gradient count as complete
+
+
+class UnreachedLayer(LayerError):
+    """No gradient of the score reaches the layer."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,18 +56,29 @@ class Capture:
         steps: number of gradients that are averaged in `path_gradients`.
         completeness: sum of all contributions over the layer's effect on the score, which is the
             score less that with all maps zero; None unless the contributions are integrated.
+        link: what makes probabilities of the logits: `softmax`, `sigmoid` or `identity`.
+        link_reason: why it is that link.
+        output_taken: which part of the model's output holds the logits; None if that is all.
+        form: how the maps lie in the layer's output.
+        run, runs: the run of the layer that was captured, from 0, and how many gave maps.
     """
 
     layer: str
-    activations: Float[Tensor, "n maps h w"]
-    gradients: Float[Tensor, "n maps h w"]
+    activations: Float[Tensor, "n maps *grid"]
+    gradients: Float[Tensor, "n maps *grid"]
     logits: Float[Tensor, "n classes"]
     targets: Int[Tensor, " n"]
     score_weights: Float[Tensor, "n classes"]
     dtype: torch.dtype
-    path_gradients: Float[Tensor, "n maps h w"]
+    path_gradients: Float[Tensor, "n maps *grid"]
     steps: int = 1
     completeness: Float[Tensor, " n"] | None = None
+    link: str = "softmax"
+    link_reason: str = "given"
+    output_taken: str | None = None
+    form: LayerOutput | None = None
+    run: int = 0
+    runs: int = 1
 
     def __repr__(self) -> str:
         return short_repr(
@@ -70,9 +87,17 @@ class Capture:
         )  # fmt: skip
 
     @property
-    def contribution_maps(self) -> Float[Tensor, "n maps h w"]:
+    def contribution_maps(self) -> Float[Tensor, "n maps *grid"]:
         """The contribution map of every feature map, g_a = path gradient times f_a, in logits."""
         return self.path_gradients * self.activations
+
+    @property
+    def chosen_run(self) -> dict[str, Any]:
+        """What `behind` needs to find the same maps: the run and the user's `reshape_transform`."""
+        return {
+            "run": self.run if self.runs > 1 else None,
+            "reshape_transform": None if self.form is None else self.form.reshape,
+        }
 
     def plain(self) -> Capture:
         """Return the capture with contributions of the plain gradient, which need not add up."""
@@ -95,20 +120,22 @@ class Capture:
 
 def capture(
     model: nn.Module,
-    images: Float[Tensor, "n channels height width"],
+    images: Float[Tensor, "n channels *size"],
     *,
     layer: str,
-    targets: int | Sequence[int] | None = None,
+    targets: Targets = None,
     against: Against = None,
+    direction: str = "up",
     integrated: bool = False,
-    reshape: Reshape | None = None,
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> Capture:
     """Return the activations f of `layer` and the gradients ds/df for a batch of images.
 
     The model runs in evaluation mode and is then restored: mode, hooks, `.grad`, `requires_grad`,
     random state; also after an error. It works inside `torch.no_grad()` and
     `torch.inference_mode()`, with frozen parameters, in bfloat16, on any device, and on compiled
-    models (which run uncompiled here). A layer that runs several times counts at its last run.
+    models (which run uncompiled here).
 
     With `integrated`, the contributions of the maps add up to the layer's effect on the score: what
     lies behind the layer runs once more with all maps zero, and only if the gradient times f falls
@@ -118,17 +145,24 @@ def capture(
         path gradient = mean over t of ds/df at t f,   t = 1/16, 3/16, ..., 15/16
 
     Args:
-        model: an image classifier that returns logits (n, classes), or an object with `.logits`.
-        images: already normalised; moved to the model's device and dtype.
-        layer: the name of a module, as in `model.named_modules()`.
-        targets: a class for all images, or one for each; None takes the predicted classes.
+        model: a network that returns logits (n, classes); see `ModelOutput` for what else it may
+            return, and `adapt` for further inputs and other outputs.
+        images: already normalised, with one to three spatial axes; moved to the model's device and
+            dtype.
+        layer: the name of a module, as in `model.named_modules()`. Its maps may be on the first or
+            on the last axis, or be tokens; see `LayerOutput`.
+        targets: a class for all images, or one for each; None takes the predicted classes. A
+            function of the logits (classes,) of one image may take the place of a class.
         against: what the target is contrasted with, as in `annealcam.explain`; None: nothing.
+        direction: `up` explains what raises the target's logit; `down` what lowers a number, for
+            the link `identity` alone.
         integrated: whether contributions should add up, by integrated gradients where needed.
-        reshape: makes maps (n, maps, h, w) of an output that is none, a transformer's tokens; it
-            only rearranges, and is applied to the output and to its gradient alike.
+        run: which of several runs of the layer in a forward pass, from 0; None takes the last one
+            that gives maps.
+        reshape_transform: makes maps (n, maps, h, w) of an output that is none; it only rearranges.
 
     Raises:
-        LayerError: no such layer, it never ran, it has no spatial maps, or no gradient reaches it.
+        LayerError: no such layer or run, it gives no maps, or no gradient reaches it.
         TargetError: a target is not a class of the model, or is contrasted with itself.
         ModelError: the model fails on the images, or returns no logits (n, classes).
         NumericalError: maps, gradients or logits hold NaN or infinity.
@@ -141,45 +175,108 @@ def capture(
     >>> c.gradients.shape, c.steps, c.completeness
     (torch.Size([2, 4, 6, 6]), 1, tensor([1.0000, 1.0000]))
     """
-    if images.ndim != 4 or len(images) == 0:
-        raise ArgumentError(
-            f"images: of shape {tuple(images.shape)}; a batch (n, 3, height, width), n >= 1"
-        )
+    if not isinstance(images, Tensor) or images.ndim < 2 or len(images) == 0:
+        kind = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise ArgumentError(f"images: {kind}; a batch (n, channels, height, width), n >= 1")
+    options: dict[str, Any] = {
+        "layer": layer, "against": against, "direction": one_of("direction", direction, DIRECTIONS),
+        "integrated": integrated, "run": None if run is None else whole("run", run),
+        "reshape": reshape_transform,
+    }  # fmt: skip
+    try:
+        return _capture(model, images, targets, **options)
+    except FoldedRows:
+        if len(images) == 1:
+            raise
+    return _joined(
+        [
+            _capture(model, images[i : i + 1], _of_image(targets, i, len(images)), **options)
+            for i in range(len(images))
+        ]
+    )
+
+
+def _capture(
+    model: nn.Module,
+    images: Tensor,
+    targets: Targets,
+    *,
+    layer: str,
+    against: Against,
+    direction: str,
+    integrated: bool,
+    run: int | None,
+    reshape: Reshape | None,
+) -> Capture:
     with borrowed(model):
-        taken: list[Tensor] = []
         module = find_layer(model, layer)
-        tape = Recording(module)
+        tape, runs = Recording(module), LayerRuns(images, layer, run=run, reshape=reshape)
+        leaves: list[Tensor] = []
         with (
-            hooked({module: _cut_into(taken, layer, any_shape=reshape is not None)}),
+            noted(model, runs.outputs),
+            hooked({module: _cut_into(leaves, runs, tape)}),
             recording(model, tape) if integrated else nullcontext(),
         ):
-            logits = run(model, images)
-        chosen = targets_of(logits, targets)
-        weights = score_weights(logits.detach(), chosen, against)
-        gradients = _gradients(logits, weights, taken, layer)
-        output = taken[-1].detach()
+            output = predict(model, images)
+        form, logits = runs.needed_form(), output.logits
+        chosen, weights = scores(output, targets, against)
+        if direction == "down":
+            weights = -weights
+            _refuse_down(output.link)
+        maps = leaves[-1].detach()
+        gradients = _gradient(logits, weights, leaves[-1], layer)
         path = _Path(gradients)
         if integrated:
-            path = _path(Rest(model, images, tape), output, gradients, logits.detach(), weights)
-    arrays = [output, gradients, path.gradients]
-    if reshape is not None:
-        arrays = [as_maps(reshape(values).detach(), layer) for values in arrays]
-    wide = torch.promote_types(output.dtype, torch.float32)
-    activations, gradients, path_gradients = (values.to(wide) for values in arrays)
+            path = _path(Rest(model, images, tape), maps, gradients, logits.detach(), weights)
+    wide = torch.promote_types(maps.dtype, torch.float32)
+    gradients = gradients.to(wide)
     result = Capture(
         layer=layer,
-        activations=activations,
+        activations=maps.to(wide),
         gradients=gradients,
         logits=logits.detach().to(wide),
         targets=chosen,
         score_weights=weights.to(wide),
-        dtype=output.dtype,
-        path_gradients=gradients if path.steps == 1 else path_gradients,
+        dtype=maps.dtype,
+        path_gradients=gradients if path.steps == 1 else path.gradients.to(wide),
         steps=path.steps,
         completeness=path.completeness,
+        link=output.link,
+        link_reason=output.reason,
+        output_taken=output.taken,
+        form=form,
+        run=runs.count - 1 if run is None else run,
+        runs=runs.count,
     )
     _refuse_non_finite(result)
     return result
+
+
+def _of_image(targets: Targets, i: int, images: int) -> Targets:
+    """Return the target of one image of a batch."""
+    if not isinstance(targets, Sequence):
+        return targets
+    if len(targets) != images:
+        raise too_few_targets(len(targets), images)
+    return [targets[i]]
+
+
+def _joined(each: Sequence[Capture]) -> Capture:
+    """Return the captures of single images as that of a batch."""
+    values: dict[str, Any] = {}
+    for name in (f.name for f in fields(Capture)):
+        of_images = [getattr(c, name) for c in each]
+        if all(isinstance(value, Tensor) for value in of_images):
+            values[name] = torch.cat(of_images)
+    return replace(each[0], **values, steps=max(c.steps for c in each))
+
+
+def _refuse_down(link: str) -> None:
+    if link != "identity":
+        raise ArgumentError(
+            f"direction='down': for numbers alone, but the link is {link!r}; explain another class "
+            "instead, or give link='identity' if the outputs are no classes"
+        )
 
 
 class _Path(NamedTuple):
@@ -219,61 +316,42 @@ def _ratio(part: Tensor, whole: Tensor) -> Tensor:
     return (part / whole).where((part != 0) | (whole != 0), 1.0).float()
 
 
-def _cut_into(taken: list[Tensor], layer: str, *, any_shape: bool) -> Hook:
+def _cut_into(leaves: list[Tensor], runs: LayerRuns, tape: Recording) -> Hook:
     """Return a hook that starts the graph at the layer: nothing before it needs a gradient.
 
     It passes on a clone, which may be overwritten (in-place ReLU) while the stored output stays.
     """
 
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        if not (any_shape and isinstance(output, Tensor)):
-            as_maps(output, layer)
+    def hook(module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
+        form = runs.chosen(module, output)
+        if form is None:
+            return None
         torch.set_grad_enabled(True)  # also where the model itself froze its trunk by no_grad
-        leaf = output.detach().clone().requires_grad_()
-        taken.append(leaf)
-        return leaf.clone()
+        output = output.detach()
+        tape.take(output, form)
+        leaf = form.to_maps(output).clone().requires_grad_()
+        leaves.append(leaf)
+        return form.put(leaf, output).clone()
 
     return hook
 
 
-def _gradients(logits: Tensor, weights: Tensor, taken: list[Tensor], layer: str) -> Tensor:
-    if not taken:
-        raise never_ran(layer)
+def _gradient(logits: Tensor, weights: Tensor, leaf: Tensor, layer: str) -> Tensor:
     score = (logits * weights).sum()
     grad = None
     if score.requires_grad:
         try:
-            (grad,) = torch.autograd.grad(score, taken[-1], allow_unused=True)
+            (grad,) = torch.autograd.grad(score, leaf, allow_unused=True)
         except RuntimeError as error:
             first = str(error).splitlines()[0]
             raise ModelError(
                 f"model: the backward pass to layer {layer!r} fails: {first}"
             ) from error
     if grad is None:
-        raise LayerError(
+        raise UnreachedLayer(
             f"layer={layer!r}: no gradient of the logits reaches it; choose another layer"
         )
     return grad.detach()
-
-
-def targets_of(
-    logits: Float[Tensor, "n classes"], targets: int | Sequence[int] | None
-) -> Int[Tensor, " n"]:
-    """Return the class to explain for each image: its target, or the predicted class.
-
-    Raises:
-        TargetError: a target is not a class of the model, or there are too few or too many.
-    """
-    n, classes = logits.shape
-    if targets is None:
-        return logits.detach().argmax(dim=1)
-    each = [index(t) for t in targets] if isinstance(targets, Sequence) else [index(targets)] * n
-    if len(each) != n:
-        raise TargetError(f"target: {len(each)} classes for {n} images; give one, or one for each")
-    for target in each:
-        if not 0 <= target < classes:
-            raise TargetError(f"target={target}: the model has classes 0 to {classes - 1}")
-    return torch.tensor(each, device=logits.device)
 
 
 def _refuse_non_finite(c: Capture) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any, TypeAlias
 
@@ -10,10 +10,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from annealcam.attribution.network.model_output import ModelOutput
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import TargetError
 
 Against: TypeAlias = int | str | Sequence[int] | None
+Score: TypeAlias = Callable[[Tensor], Tensor]
+Targets: TypeAlias = int | Score | Sequence[int | Score] | None
 NAMED = ("next", "rest")
 
 
@@ -92,6 +95,84 @@ def score_weights(
         weights -= _others(logits, targets, against)
     weights[rows, targets] = 1.0
     return weights
+
+
+def targets_of(
+    logits: Float[Tensor, "n classes"], targets: int | Sequence[int] | None
+) -> Int[Tensor, " n"]:
+    """Return the class to explain for each image: its target, or the predicted class.
+
+    Raises:
+        TargetError: a target is not a class of the model, or there are too few or too many.
+    """
+    n, classes = logits.shape
+    if targets is None:
+        return logits.detach().argmax(dim=1)
+    each = [index(t) for t in targets] if isinstance(targets, Sequence) else [index(targets)] * n
+    if len(each) != n:
+        raise too_few_targets(len(each), n)
+    for target in each:
+        if not 0 <= target < classes:
+            raise TargetError(f"target={target}: the model has classes 0 to {classes - 1}")
+    return torch.tensor(each, device=logits.device)
+
+
+def too_few_targets(targets: int, images: int) -> TargetError:
+    """Return the error of a list of targets that is not as long as the batch."""
+    return TargetError(f"target: {targets} classes for {images} images; give one, or one for each")
+
+
+def scores(
+    output: ModelOutput, targets: Targets, against: Against = None
+) -> tuple[Int[Tensor, " n"], Float[Tensor, "n classes"]]:
+    """Return the explained class and the weights of the score s = sum_j w_j z_j of each image.
+
+    The score of a class is that of `score_weights`. That of a function t of the logits z is
+    linearised: w_j = dt/dz_j, so that its gradient is that of t; the class is the one of largest
+    weight. Of a network with one output, the function takes just this one, (1,).
+
+    Raises:
+        TargetError: as `score_weights` and `targets_of`; or a function fails, returns no number, or
+            is contrasted with classes.
+
+    >>> output = ModelOutput(torch.tensor([[3.0, 1.0, 2.0]]), "softmax", "given")
+    >>> scores(output, lambda z: z[0] * z[1])
+    (tensor([1]), tensor([[1., 3., 0.]]))
+    """
+    logits = output.logits.detach()
+    several = isinstance(targets, Sequence)
+    each = list(targets) if isinstance(targets, Sequence) else [targets] * len(logits)
+    if not any(callable(target) for target in each):
+        chosen = targets_of(logits, targets)  # type: ignore[arg-type]
+        return chosen, score_weights(logits, chosen, against)
+    if against is not None:
+        raise TargetError(f"against={against!r}: contrasts classes, and the target is a function")
+    if len(each) != len(logits):
+        raise too_few_targets(len(each), len(logits))
+    rows = []
+    for i, target in enumerate(each):
+        if callable(target):
+            rows.append(_linearised(target, logits[i], two_sided=output.two_sided))
+        else:
+            of_image = targets_of(logits[i : i + 1], [target] if several else target)  # type: ignore[list-item]
+            rows.append(score_weights(logits[i : i + 1], of_image)[0])
+    weights = torch.stack(rows)
+    return weights.argmax(dim=1), weights
+
+
+def _linearised(target: Score, logits: Tensor, *, two_sided: bool) -> Tensor:
+    """Return the derivative of a function of the logits of one image."""
+    leaf = (logits[1:] if two_sided else logits).clone().requires_grad_()
+    try:
+        with torch.enable_grad():
+            value = target(leaf)
+            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+    except Exception as error:
+        raise TargetError(
+            f"target: the function fails on logits {tuple(leaf.shape)} ({type(error).__name__}: "
+            f"{error}); it takes the logits of one image and returns a number that depends on them"
+        ) from error
+    return torch.cat([gradient.new_zeros(1), gradient]) if two_sided else gradient
 
 
 def _others(

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from annealcam._internal.pictures.views import stored_view, view_record
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam.attribution.activations import Capture, capture
+from annealcam.attribution.activations import Capture, UnreachedLayer, capture
 from annealcam.attribution.contrast import resolve_against
-from annealcam.attribution.layers import default_layer
+from annealcam.attribution.layers import LayerChoice, choose_layer
+from annealcam.attribution.network.adapted import network_of
 from annealcam.attribution.network.hooks import layer_name
-from annealcam.attribution.targets import resolve_targets
+from annealcam.attribution.network.inputs import as_batch
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.targets import names_of_classes, resolve_targets
 from annealcam.errors import ArgumentError
 
 log = logging.getLogger(__name__)
@@ -47,75 +50,131 @@ class ForwardPass:
 
 def run_forward(
     model: nn.Module,
-    image: Float[Tensor, "*batch channels height width"],
+    image: Any,
     *,
     layer: str | nn.Module | None = None,
-    target: int | str | Sequence[int] | None = None,
+    target: Any = None,
     against: Any = None,
+    direction: str = "up",
     integrated: bool = True,
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
     model_name: str | None = None,
     photo_name: str | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Any = None,
+    network_record: Mapping[str, Any] | None = None,
 ) -> ForwardPass:
     """Run the network once on an image or a batch; arguments and errors are those of `explain`.
 
     With `integrated`, what lies behind the layer runs as often as `capture` needs to make the
     contributions of the maps add up.
 
+    Args:
+        model: the network, or what `adapt` makes of it.
+        image: one tensor; `batches` splits several inputs.
+        network_record: what is known about the origin of the network, for the record.
+
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> run_forward(net, torch.randn(3, 8, 8), layer="1").captured.layer
     '1'
     """
-    images = as_batch(image)
-    if class_names is not None and not hasattr(class_names, "__len__"):
-        raise ArgumentError(
-            f"class_names: a {type(class_names).__name__}; give a list with the name of each class"
-        )
-    name = default_layer(model, images[:1]) if layer is None else layer_name(model, layer)
-    log.info("layer %s%s", name, " (the default)" if layer is None else "")
-    contrast = resolve_against(against, class_names)
-    captured = capture(
-        model, images, layer=name, targets=resolve_targets(target, class_names), against=contrast,
-        integrated=integrated,
-    )  # fmt: skip
-    _check_names(class_names, captured.logits.shape[1])
+    images = as_batch(image, model)
+    names = _names_of_targets(class_names, model)
+    contrast = resolve_against(against, names)
+    options = {
+        "targets": resolve_targets(target, names), "against": contrast, "direction": direction,
+        "integrated": integrated, "reshape_transform": reshape_transform,
+    }  # fmt: skip
+    choice, captured = _captured(model, images, layer, run, options)
+    log.info("layer %s%s", choice.name, " (the default)" if layer is None else "")
     record = {
         "photo": photo_name,
-        "model": model_name or type(model).__name__,
+        "model": model_name or type(network_of(model)).__name__,
+        "network": dict(network_record or {}),
         "layer_was_named": layer is not None,
         "target_was_named": target is not None,
+        "target_is_a_function": _has_function(target),
         "against": contrast,
+        "direction": direction,
+        "input_shape": list(images.shape[1:]),
+        **output_record(captured),
+        "run_was_chosen": run is not None or (layer is None and not choice.ambiguous),
         "torch": torch.__version__,
         "device": str(captured.logits.device),
         "dtype": str(captured.dtype).removeprefix("torch."),
         "view": view_record(images.shape[1:]),
     }
-    return ForwardPass(captured, tuple(_view(each) for each in images), record, class_names)
+    two_sided = captured.link == "sigmoid" and captured.logits.shape[1] == 2
+    names = names_of_classes(class_names, captured.logits.shape[1], two_sided=two_sided)
+    return ForwardPass(captured, tuple(_view(each) for each in images), record, names)
 
 
-def as_batch(image: Any) -> Float[Tensor, "n channels height width"]:
-    """Return an image, or a batch of them, as a batch.
+def output_record(captured: Capture) -> dict[str, Any]:
+    """Return how the outputs of the network and of the layer were read, as plain values."""
+    form = captured.form
+    return {
+        "link": captured.link,
+        "link_reason": captured.link_reason,
+        "output_taken": captured.output_taken,
+        "form": None if form is None else form.form,
+        "prefix_tokens": 0 if form is None else form.prefix,
+        "rows_of_an_image": 1 if form is None else form.rows,
+        "run": captured.run,
+        "runs": captured.runs,
+    }
 
-    Raises:
-        ArgumentError: it is something else.
 
-    >>> as_batch(torch.zeros(3, 2, 2)).shape
-    torch.Size([1, 3, 2, 2])
+def _captured(
+    model: nn.Module,
+    images: Tensor,
+    layer: str | nn.Module | None,
+    run: int | None,
+    options: Mapping[str, Any],
+) -> tuple[LayerChoice, Capture]:
+    """Capture a layer, or the default one.
+
+    The default layer of a convolutional network is chosen by a forward pass alone. Only if no
+    gradient reaches it are the gradients of all layers computed.
     """
-    if not isinstance(image, Tensor) or image.ndim not in (3, 4) or not image.is_floating_point():
-        kind = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
-        raise ArgumentError(
-            f"image: {kind}; a floating-point tensor (3, H, W) or (n, 3, H, W), normalised, "
-            "as `preprocess` of load_model makes it"
-        )
-    return image if image.ndim == 4 else image[None]
+    if layer is not None:
+        choice = LayerChoice(layer_name(model, layer), run)
+        return choice, capture(model, images, layer=choice.name, run=run, **options)
+    if options["reshape_transform"] is not None:
+        raise ArgumentError("reshape_transform: given without a layer; name the layer it is for")
+    choice = choose_layer(model, images[:1], reached=False)
+    try:
+        return choice, _of_choice(model, images, choice, run, options)
+    except UnreachedLayer:
+        choice = choose_layer(model, images[:1])
+        return choice, _of_choice(model, images, choice, run, options)
 
 
-def _check_names(class_names: Sequence[str] | None, classes: int) -> None:
-    if class_names is not None and len(class_names) != classes:
-        raise ArgumentError(
-            f"class_names: {len(class_names)} names, but the model has {classes} classes"
-        )
+def _of_choice(
+    model: nn.Module,
+    images: Tensor,
+    choice: LayerChoice,
+    run: int | None,
+    options: Mapping[str, Any],
+) -> Capture:
+    number = choice.run if run is None else run
+    return capture(model, images, layer=choice.name, run=number, **options)
+
+
+def _names_of_targets(class_names: Any, model: nn.Module) -> Any:
+    """Return class names as targets are looked up in them, before the logits are counted."""
+    if class_names is None:
+        return None
+    if isinstance(class_names, Mapping):
+        count = 1 + max((int(k) for k in class_names if str(k).isdigit()), default=-1)
+        return names_of_classes(class_names, count)
+    names = names_of_classes(class_names, getattr(class_names, "__len__", lambda: 0)())
+    one = names is not None and len(names) == 1 and getattr(model, "link", None) != "identity"
+    return names_of_classes(names, 2, two_sided=True) if one else names
+
+
+def _has_function(target: Any) -> bool:
+    each = target if isinstance(target, list | tuple) else [target]
+    return any(callable(one) for one in each)
 
 
 def _view(image: Float[Tensor, "channels length *more"]) -> Array | None:

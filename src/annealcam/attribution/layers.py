@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +11,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam.attribution.activations import refuse_non_finite, targets_of
+from annealcam.attribution.activations import refuse_non_finite
+from annealcam.attribution.contrast import Targets, scores
 from annealcam.attribution.importance import importance_of
-from annealcam.attribution.network.hooks import Hook, borrowed, hooked, layer_names, run
+from annealcam.attribution.network.hooks import Hook, borrowed, hooked, layer_names, predict
+from annealcam.attribution.network.layer_output import (
+    FIRST,
+    LayerOutput,
+    Outputs,
+    is_convolution,
+    is_pooling,
+)
+from annealcam.attribution.network.model_output import ModelOutput
 from annealcam.errors import LayerError
 
 
@@ -21,15 +32,19 @@ class Layer:
 
     `negative` is the share of the maps' entries below zero, `candidates` the share of maps that
     are alive and of positive importance for the class, `dead` the share that are zero all over.
+    `size` is the grid of a map, `form` how the maps lie in the output (see `LayerOutput`), and
+    `runs` how often the layer gives maps in a forward pass, of which the last one is described.
     """
 
     name: str
     kind: str
     channels: int
-    size: tuple[int, int]
+    size: tuple[int, ...]
     negative: float
     candidates: float
     dead: float
+    form: str = FIRST
+    runs: int = 1
 
     @property
     def signed(self) -> bool:
@@ -37,49 +52,115 @@ class Layer:
         return self.negative > 0
 
 
+@dataclass(frozen=True)
+class LayerChoice:
+    """A layer, and which of its runs in a forward pass; None if there is one run.
+
+    `ambiguous` means that the convolution before it runs several times as well, as in a network
+    that sees several views, so that another run explains something else.
+    """
+
+    name: str
+    run: int | None = None
+    ambiguous: bool = False
+
+
 @dataclass(eq=False)
 class _Run:
-    """One run of a module in a forward pass. Names grow outwards where modules share an output."""
+    """A run in which a module gives maps. Names grow outwards where modules share an output."""
 
     name: str
     module: nn.Module
     output: Tensor
+    form: LayerOutput
+    number: int  # among the runs of the module of that name
+    gradient: Tensor | None = None
+
+    @property
+    def gradient_maps(self) -> Tensor | None:
+        return None if self.gradient is None else self.form.to_maps(self.gradient)
+
+    @property
+    def reached(self) -> bool:
+        maps = self.gradient_maps
+        return maps is not None and bool(maps.any())
 
 
-def default_layer(model: nn.Module, image: Float[Tensor, "1 channels height width"]) -> str:
+def default_layer(model: nn.Module, image: Float[Tensor, "1 channels *size"]) -> str:
     """Return the name of the last convolutional output after its activation.
 
     That is the last module after the last convolution that keeps the convolution's map size, is
-    not a pooling, and is not the class scores themselves. Where modules share an output (a block
-    and its last ReLU), the outermost name is returned: `layer4`, not `layer4.1.relu`.
+    not a pooling, and is not the class scores themselves. If the network goes on with tokens or
+    maps on the last axis, as transformers do, it is the last block or norm. The gradient of the
+    predicted class reaches the layer, and it has several maps. Where modules share an output (a
+    block and its last ReLU), the outermost name is returned: `layer4`, not `layer4.1.relu`.
 
     Raises:
-        LayerError: the network has no convolution with maps larger than 1 x 1.
+        LayerError: the network has no such layer.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
     ...                     nn.Linear(36, 2))
-    >>> default_layer(net, torch.zeros(1, 3, 8, 8))
+    >>> default_layer(net, torch.randn(1, 3, 8, 8))
     '1'
     """
-    runs, logits = _runs(model, image)
-    spatial = [r for r in runs if r.output.shape[2:].numel() > 1 and not _is_pooling(r.module)]
-    features = [r for r in spatial if r.output.shape[1] != logits.shape[1]] or spatial
-    convolutions = [r for r in features if _is_convolution(r.module)]
-    if not convolutions:
-        raise LayerError("layer=None: the network has no convolution with maps; give a layer")
-    last = convolutions[-1]
-    after = features[features.index(last) :]
-    return [r for r in after if r.output.shape[2:] == last.output.shape[2:]][-1].name
+    return choose_layer(model, image).name
+
+
+def choose_layer(
+    model: nn.Module, image: Float[Tensor, "1 channels *size"], *, reached: bool = True
+) -> LayerChoice:
+    """Return the default layer and its run; arguments and errors are those of `default_layer`.
+
+    Without `reached`, the layer of a convolutional network is chosen by a forward pass alone, and
+    a gradient need not reach it.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> choose_layer(net, torch.randn(1, 3, 8, 8))
+    LayerChoice(name='1', run=None, ambiguous=False)
+    """
+    with borrowed(model):
+        runs, counts, output = _runs(model, image, graph=reached)
+        if reached:
+            _add_gradients(runs, scores(output, None)[1], output)
+            runs = [ran for ran in runs if ran.gradient is not None]
+    runs = [r for r in runs if r.form.maps > 1 and not is_pooling(r.module) and _is_whole(r)]
+    features = [r for r in runs if r.form.maps != output.logits.shape[1]] or runs
+    features = [r for r in features if not reached or r.reached] or features
+    if not features:
+        raise LayerError(
+            "layer=None: no layer of the network has several maps which the gradient of the "
+            "prediction reaches; give a layer, and `reshape_transform` if its output is no maps"
+        )
+    convolutions = [r for r in features if is_convolution(r.module)]
+    chosen = features[-1]
+    if convolutions:
+        after = features[features.index(convolutions[-1]) :]
+        same = [r for r in after if r.form.grid == convolutions[-1].form.grid]
+        later = after[after.index(same[-1]) + 1 :]
+        if all(r.form.form == FIRST for r in later):
+            chosen = same[-1]
+    if not reached and chosen.form.form != FIRST:
+        return choose_layer(model, image)
+    count = counts[chosen.name]
+    source = counts[convolutions[-1].name] if convolutions else count
+    return LayerChoice(chosen.name, chosen.number if count > 1 else None, source > 1)
+
+
+def _is_whole(ran: _Run) -> bool:
+    """Whether maps are those of a block or a norm, and not from within an attention or an MLP."""
+    if ran.form.form == FIRST:
+        return True
+    return hasattr(ran.module, "normalized_shape") or any(True for _ in ran.module.children())
 
 
 def survey(
     model: nn.Module,
-    image: Float[Tensor, "1 channels height width"],
+    image: Float[Tensor, "1 channels *size"],
     *,
     importance: str = "contribution",
-    target: int | None = None,
+    target: Targets = None,
 ) -> list[Layer]:
-    """Describe every layer with spatial maps, from one forward and one backward pass.
+    """Describe every layer with maps, from one forward and one backward pass.
 
     Layers come in order of execution; modules that share an output are one layer, named by the
     outermost. Layers that no gradient reaches are left out.
@@ -94,77 +175,82 @@ def survey(
     [('0', True), ('1', False)]
     """
     with borrowed(model):
-        runs, logits = _runs(model, image, graph=True)
-        refuse_non_finite("logits", logits.detach())
-        score = logits[0, targets_of(logits, target)[0]]
-        outputs = [r.output for r in runs if r.output.requires_grad]
-        if not score.requires_grad or not outputs:
-            raise LayerError("layer: no gradient of the logits reaches any layer with maps")
-        gradients = torch.autograd.grad(score, outputs, allow_unused=True)
-    gradient_of = dict(zip(map(id, outputs), gradients, strict=True))
-    return [
-        _describe(ran, gradient_of[id(ran.output)], importance)
-        for ran in runs
-        if gradient_of.get(id(ran.output)) is not None and ran.output.shape[2:].numel() > 1
-    ]
+        runs, counts, output = _runs(model, image, graph=True)
+        refuse_non_finite("logits", output.logits.detach())
+        _add_gradients(runs, scores(output, target)[1], output)
+    last = [r for r in runs if r.gradient is not None and r.number == counts[r.name] - 1]
+    if not last:
+        raise LayerError("layer: no gradient of the logits reaches any layer with maps")
+    return [_describe(ran, counts[ran.name], importance) for ran in last]
 
 
-def _describe(ran: _Run, gradient: Tensor, importance: str) -> Layer:
-    maps = ran.output.detach().float()
+def _describe(ran: _Run, count: int, importance: str) -> Layer:
+    gradient = ran.gradient_maps
+    assert gradient is not None
+    maps = ran.form.to_maps(ran.output.detach()).float()
     weight = importance_of(maps, gradient.float(), importance)[0]
     alive = maps[0].flatten(1).ne(0).any(dim=1)
     return Layer(
         name=ran.name,
         kind=type(ran.module).__name__,
         channels=maps.shape[1],
-        size=(maps.shape[2], maps.shape[3]),
+        size=ran.form.grid,
         negative=float((maps < 0).float().mean()),
         candidates=float(((weight > 0) & alive).float().mean()),
         dead=float((~alive).float().mean()),
+        form=ran.form.form,
+        runs=count,
     )
 
 
-def _runs(model: nn.Module, image: Tensor, *, graph: bool = False) -> tuple[list[_Run], Tensor]:
-    """Run the model once and note every module that gives (1, maps, h, w), in order."""
+def _add_gradients(runs: Sequence[_Run], weights: Tensor, output: ModelOutput) -> None:
+    """Store the gradient of the score in every run; None where it does not arrive."""
+    score = (output.logits * weights).sum()
+    differentiable = [ran for ran in runs if ran.output.requires_grad]
+    if not differentiable or not score.requires_grad:
+        return
+    outputs = [ran.output for ran in differentiable]
+    gradients = torch.autograd.grad(score, outputs, allow_unused=True)
+    for ran, gradient in zip(differentiable, gradients, strict=True):
+        ran.gradient = gradient
+
+
+def _runs(
+    model: nn.Module, image: Tensor, *, graph: bool
+) -> tuple[list[_Run], Counter[str], ModelOutput]:
+    """Run the model once; return all runs of modules that give maps, in order.
+
+    Also returned are how often each module gave maps, by its name, and what the model gave.
+    """
     runs: list[_Run] = []
+    counts: Counter[str] = Counter()
+    outputs = Outputs(image)
     handed_on: dict[int, tuple[_Run, Tensor, int]] = {}  # identity -> run, clone, its version
 
     def note(name: str) -> Hook:
         def hook(module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
-            if not isinstance(output, Tensor) or output.ndim != 4:
+            outputs.note(module, _inputs, output)
+            try:
+                form = outputs.read(module, output, name)
+            except LayerError:
                 return None
+            counts[name] += 1
             inner, clone, version = handed_on.get(id(output), (None, output, 0))
             if inner and clone._version == version:  # it hands on what another module gave
                 if inner.name.startswith(name + "."):
-                    inner.name = name
+                    inner.name, inner.number = name, counts[name] - 1
                 return None
             if graph:  # also behind a trunk that the model itself froze by no_grad
                 torch.set_grad_enabled(True)
                 output = output if output.requires_grad else output.detach().requires_grad_()
             clone = output.clone()  # may be overwritten in place; what is noted stays
-            runs.append(_Run(name, module, output))
+            runs.append(_Run(name, module, output, form, counts[name] - 1))
             handed_on[id(clone)] = (runs[-1], clone, clone._version)
             return clone
 
         return hook
 
     modules = {module: note(name) for name, module in layer_names(model).items() if name}
-    with borrowed(model), hooked(modules), torch.set_grad_enabled(graph):
-        logits = run(model, image.clone().requires_grad_(graph))
-    last = {ran.module: ran for ran in runs}  # a layer that runs several times: its last run
-    return [ran for ran in runs if last[ran.module] is ran], logits
-
-
-def _is_convolution(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d) or _exported_as(module, "conv")
-
-
-def _is_pooling(module: nn.Module) -> bool:
-    return "pool" in type(module).__name__.lower() or _exported_as(module, "pool")
-
-
-def _exported_as(module: nn.Module, operation: str) -> bool:
-    """Whether a module of an exported program is that single operation (it lost its class)."""
-    graph = getattr(module, "graph", None)
-    calls = [n for n in graph.nodes if n.op == "call_function"] if graph is not None else []
-    return len(calls) == 1 and operation in str(calls[0].target)
+    with hooked(modules), torch.set_grad_enabled(graph):
+        output = predict(model, image.clone().requires_grad_(graph))
+    return runs, counts, output

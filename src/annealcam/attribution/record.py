@@ -131,6 +131,16 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
             f"the contributions add up to {whole:.2f} of the layer's effect on the score: choose a "
             "later layer, or read the sizes of the contributions with care"
         )
+    if provenance.get("runs", 1) > 1 and not provenance["run_was_chosen"]:
+        texts.append(
+            f"layer {provenance['layer']!r} runs {provenance['runs']} times in a forward pass: run "
+            f"{provenance['run']} is explained; choose another one by `run`"
+        )
+    if provenance.get("output_taken") not in (None, "logits", "by the function `output`"):
+        texts.append(
+            f"the network returns several outputs: {provenance['output_taken']} is explained; "
+            "choose another one by `output`"
+        )
     if provenance["negative_share"] > 0:
         texts.append(
             f"layer {provenance['layer']!r} has {signed_maps(provenance['negative_share'])}; "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import index
 from typing import Any
 
 import numpy as np
 import torch
 
-from annealcam.errors import TargetError, suggest
+from annealcam.errors import ArgumentError, TargetError, suggest
 
 
 def resolve_target(
@@ -44,8 +44,10 @@ def resolve_target(
     return matches[0]
 
 
-def resolve_targets(target: Any, classes: Sequence[str] | None) -> int | list[int] | None:
+def resolve_targets(target: Any, classes: Sequence[str] | None) -> Any:
     """Return the class, or a list of one class for each image, as indices; None stays None.
+
+    A function of the logits may take the place of a class, and stays as it is.
 
     Raises:
         TargetError: no such class, or None among several.
@@ -63,11 +65,70 @@ def resolve_targets(target: Any, classes: Sequence[str] | None) -> int | list[in
     return [t for t in resolved if t is not None]
 
 
-def _target(target: Any, classes: Sequence[str] | None) -> int | None:
+def _target(target: Any, classes: Sequence[str] | None) -> Any:
     """One target; integers of numpy and torch are integers."""
+    if callable(target):
+        return target
     if target is not None and not isinstance(target, str):
         try:
             target = index(target)
         except TypeError:
-            raise TargetError(f"target={target!r}: a class is a whole number or a name") from None
+            raise TargetError(
+                f"target={target!r}: a class is a whole number or a name; a function of the logits "
+                "may take its place"
+            ) from None
     return resolve_target(target, classes)
+
+
+def names_of_classes(
+    names: Any, classes: int, *, two_sided: bool = False, argument: str = "class_names"
+) -> list[str] | None:
+    """Return the name of each class; None stays None.
+
+    Args:
+        names: a list, or a mapping from index to name, in which indices without a name keep their
+            number.
+        classes: number of logits.
+        two_sided: whether they are the two sides of one output, of which a single name is that of
+            class 1.
+        argument: how messages call the names.
+
+    Raises:
+        ArgumentError: they are something else, or as many as no network of that size has.
+
+    >>> names_of_classes({0: "cat", 2: "dog"}, 3)
+    ['cat', '1', 'dog']
+    >>> names_of_classes(["tumour"], 2, two_sided=True)
+    ['not tumour', 'tumour']
+    """
+    if names is None:
+        return None
+    if isinstance(names, Mapping):
+        return _of_mapping(names, classes, argument)
+    if isinstance(names, str) or not hasattr(names, "__len__") or not hasattr(names, "__iter__"):
+        raise ArgumentError(
+            f"{argument}: a {type(names).__name__}; give a list with the name of each class, or a "
+            "dict from index to name"
+        )
+    each = [str(name) for name in names]
+    if two_sided and len(each) == 1:
+        return [f"not {each[0]}", each[0]]
+    if len(each) != classes:
+        raise ArgumentError(f"{argument}: {len(each)} names, but the model has {classes} classes")
+    return each
+
+
+def _of_mapping(names: Mapping[Any, Any], classes: int, argument: str) -> list[str]:
+    try:
+        by_index = {int(key): str(name) for key, name in names.items()}
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"{argument}: a dict whose keys are no indices; give a dict from index to name"
+        ) from None
+    beyond = [key for key in by_index if not 0 <= key < classes]
+    if beyond:
+        raise ArgumentError(
+            f"{argument}: has a name for class {beyond[0]}, but the model has classes 0 to "
+            f"{classes - 1}"
+        )
+    return [by_index.get(j, str(j)) for j in range(classes)]

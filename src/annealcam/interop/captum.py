@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from annealcam.attribution.activations import Reshape
+from annealcam.attribution.network.layer_output import Reshape
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop.selection import selection_maps, settings_of
 

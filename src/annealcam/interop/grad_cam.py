@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.map_axes import grid_axes, over_grid
 from annealcam._internal.types import Array
-from annealcam.attribution.activations import Reshape
+from annealcam.attribution.network.layer_output import Reshape
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop.selection import selected_maps, settings_of
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from annealcam._internal.map_axes import LINEAR
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
-from annealcam.attribution.activations import Reshape, capture
+from annealcam.attribution.activations import capture
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.network.layer_output import Reshape
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError
 from annealcam.interop.selection import selection_maps, settings_of
@@ -69,7 +70,7 @@ def explain_func(
         layer=layer if layer is not None else default_layer(model, images[:1]),
         targets=_as_targets(targets, len(images)),
         integrated=settings.integrated,
-        reshape=reshape_transform,
+        reshape_transform=reshape_transform,
     )
     maps = selection_maps(captured.activations, captured.path_gradients, settings, signals=True)[
         :, None

@@ -7,7 +7,7 @@ from math import isqrt
 from torch import Tensor
 
 from annealcam._internal.validation import whole
-from annealcam.attribution.activations import Reshape
+from annealcam.attribution.network.layer_output import Reshape
 from annealcam.errors import LayerError
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
-from annealcam.attribution.activations import targets_of
+from annealcam.attribution.contrast import targets_of
 from annealcam.errors import ArgumentError
 from annealcam.metrics.masked import logits_under
 

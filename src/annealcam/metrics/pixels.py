@@ -15,7 +15,8 @@ from torch.nn import functional
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
-from annealcam.attribution.activations import refuse_non_finite, targets_of
+from annealcam.attribution.activations import refuse_non_finite
+from annealcam.attribution.contrast import targets_of
 from annealcam.attribution.network.hooks import borrowed, run
 from annealcam.errors import ArgumentError
 

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
-from annealcam.attribution.activations import capture, targets_of
+from annealcam.attribution.activations import capture
 from annealcam.attribution.cam import CAM_METHODS
 from annealcam.attribution.cams.inputs import CamInputs
+from annealcam.attribution.contrast import targets_of
 from annealcam.attribution.network.hooks import borrowed, find_layer, run
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.metrics.randomised import (

@@ -15,7 +15,8 @@ from annealcam._internal.map_axes import over_grid
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
-from annealcam.attribution.forward_pass import as_batch, run_forward
+from annealcam.attribution.forward_pass import run_forward
+from annealcam.attribution.network.inputs import as_batch
 from annealcam.attribution.network.replay import Rest, behind
 from annealcam.metrics.masked import CHUNK
 
@@ -117,7 +118,8 @@ def for_each_image(
     done = run_forward(model, images, layer=layer, target=target, class_names=class_names)
     results = []
     for i, c in enumerate(done.captured.targets.tolist()):
-        with behind(model, images[i : i + 1], done.captured.layer) as (maps, rest):
+        tail = behind(model, images[i : i + 1], done.captured.layer, **done.captured.chosen_run)
+        with tail as (maps, rest):
             runs = MaskedRuns(
                 maps, rest, layer=done.captured.layer, target=c, class_names=class_names, dead=dead
             )

@@ -94,16 +94,26 @@ class NetworkRun:
 
         Only what lies behind the layer runs.
         """
-        with behind(self.model, self.images[image : image + 1], self.captured.layer) as (own, rest):
+        captured = self.captured
+        images = self.images[image : image + 1]
+        tail = behind(self.model, images, captured.layer, **captured.chosen_run)
+        with tail as (own, rest):
             yield lambda maps: self._scored(rest.logits(maps.to(own)), image)
 
     def gradients(self, weights: Float[Tensor, "n classes"]) -> Float[Tensor, "n maps *grid"]:
         """Return the gradient of sum_j weights_j z_j of each image with respect to its maps."""
-        tail = behind(self.model, self.images, self.captured.layer)
-        with tail as (maps, rest), torch.enable_grad():
-            leaf = maps.requires_grad_()
-            (gradient,) = torch.autograd.grad((rest.logits(leaf) * weights).sum(), leaf)
-        return gradient.to(self.captured.gradients)
+        form = self.captured.form
+        size = len(weights) if form is None or form.rows == 1 else 1
+        each = []
+        for images, of_image in zip(
+            torch.split(self.images, size), torch.split(weights, size), strict=True
+        ):
+            tail = behind(self.model, images, self.captured.layer, **self.captured.chosen_run)
+            with tail as (maps, rest), torch.enable_grad():
+                leaf = maps.requires_grad_()
+                (gradient,) = torch.autograd.grad((rest.logits(leaf) * of_image).sum(), leaf)
+            each.append(gradient.to(self.captured.gradients))
+        return torch.cat(each)
 
     def _scored(self, logits: Tensor, image: int) -> Float[Tensor, " m"]:
         captured = self.captured

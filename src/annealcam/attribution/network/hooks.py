@@ -8,8 +8,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam.attribution.network.adapted import Adapted, network_of
+from annealcam.attribution.network.model_output import Activations, ModelOutput, read_output
 from annealcam.errors import AnnealcamError, LayerError, ModelError, suggest
 
 Hook: TypeAlias = Callable[[nn.Module, Any, Any], Any]
@@ -79,8 +82,9 @@ def layer_names(model: nn.Module) -> dict[str, nn.Module]:
     Raises:
         ModelError: the model is no module, or one that takes no hooks.
     """
-    _check_model(model)
-    return {name.replace(_COMPILED, ""): m for name, m in model.named_modules()}
+    network = network_of(model)
+    _check_model(network)
+    return {name.replace(_COMPILED, ""): m for name, m in network.named_modules()}
 
 
 def layer_name(model: nn.Module, layer: Any) -> str:
@@ -119,44 +123,43 @@ def find_layer(model: nn.Module, layer: str) -> nn.Module:
     return modules[wanted]
 
 
-def run(model: nn.Module, images: Tensor, *, rows: int | None = None) -> Tensor:
-    """Return the logits (rows, classes) of a borrowed model.
+def run(
+    model: nn.Module, images: Float[Tensor, "n channels *size"], *, rows: int | None = None
+) -> Float[Tensor, "rows classes"]:
+    """Return the logits (rows, classes) of a borrowed model; see `predict`."""
+    return predict(model, images, rows=rows).logits
+
+
+def predict(
+    model: nn.Module, images: Float[Tensor, "n channels *size"], *, rows: int | None = None
+) -> ModelOutput:
+    """Return the logits (rows, classes) of a borrowed model, and how they are read.
 
     There is a row for each image, unless hooks change their number. The model gets a copy of the
-    images, which it may overwrite. It returns the logits, or an object or a mapping with `logits`.
+    images, which it may overwrite.
 
     Raises:
-        ModelError: the model fails, or returns something else.
+        ModelError: the model fails, or returns no logits.
+        ArgumentError: a function `output` of the user fails, or gives no logits.
     """
     rows = len(images) if rows is None else rows
     like = next((p for p in model.parameters() if p.is_floating_point()), None)
     if like is not None:
         images = images.to(device=like.device, dtype=like.dtype)
     images = images.clone()  # as `x -= mean` in the model would change what the caller passed
+    name = type(network_of(model)).__name__
     try:
-        output = model(images)
+        with Activations() as calls:
+            returned = model(images)
     except AnnealcamError:
         raise
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"model: {type(model).__name__} fails on images of shape {tuple(images.shape)}: {first}"
+            f"model: {name} fails on images of shape {tuple(images.shape)}: {first}"
         ) from error
-    logits = getattr(output, "logits", output)
-    if isinstance(output, Mapping):
-        logits = output.get("logits", output)
-    if (
-        not isinstance(logits, Tensor)
-        or logits.ndim != 2
-        or len(logits) != rows
-        or logits.shape[1] == 0
-        or not logits.is_floating_point()
-    ):
-        kind = type(logits).__name__
-        if isinstance(logits, Tensor):
-            kind = f"{str(logits.dtype).removeprefix('torch.')} {tuple(logits.shape)}"
-        raise ModelError(
-            f"model: {type(model).__name__} gives {kind}, not logits ({rows}, classes); "
-            "wrap it in a module that returns the logits"
-        )
-    return logits
+    how = {"output": model.output, "link": model.link} if isinstance(model, Adapted) else _PLAIN
+    return read_output(returned, rows, calls, model=name, **how)
+
+
+_PLAIN: dict[str, Any] = {"output": None, "link": None}

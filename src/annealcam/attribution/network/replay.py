@@ -14,23 +14,38 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, run
+from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, predict, run
+from annealcam.attribution.network.layer_output import LayerOutput, Outputs, Reshape
 from annealcam.errors import LayerError, ModelError
 
 
 class Recording:
-    """The calls that were finished when a layer ran for the last time, with their outputs.
+    """The calls that were finished when a layer ran, with their outputs.
 
     It is filled by `recording`, and holds nothing before the layer has run.
+
+    Attributes:
+        module: the layer.
+        finished: the calls.
+        output: of the layer.
+        form: how its maps are taken out of it and put back.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.finished: list[tuple[nn.Module, Any]] = []
+        self.output: Tensor | None = None
+        self.form: LayerOutput | None = None
+        self._due = False
         self._open: list[list[tuple[nn.Module, Any]]] = [[]]  # what each open call has called
+
+    def take(self, output: Tensor, form: LayerOutput) -> None:
+        """Take the run of the layer that is about to finish as the one that is recorded."""
+        self.output, self.form, self._due = output, form, True
 
     def enter(self, _module: nn.Module, _inputs: Any) -> None:
         """Note that a call begins."""
@@ -39,7 +54,8 @@ class Recording:
     def leave(self, module: nn.Module, _inputs: Any, output: Any) -> None:
         """Note that a call is finished."""
         self._open.pop()
-        if module is self.module:
+        if module is self.module and self._due:
+            self._due = False
             self.finished = [call for calls in self._open for call in calls]
         self._open[-1].append((module, output))
 
@@ -48,12 +64,7 @@ class Recording:
 def recording(model: nn.Module, tape: Recording) -> Iterator[None]:
     """Record on a tape what a borrowed model computes before the tape's layer.
 
-    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
-    >>> tape = Recording(net[1])
-    >>> with recording(net, tape):
-    ...     _ = net(torch.ones(1, 3, 8, 8))
-    >>> [call is net[0] for call, _ in tape.finished]
-    [True]
+    A hook on the layer calls `tape.take` in the run that is recorded.
     """
     with ExitStack() as stack:
         for module in dict.fromkeys(model.modules()):
@@ -74,10 +85,10 @@ class Rest:
     def __init__(self, model: nn.Module, images: Tensor, tape: Recording) -> None:
         self._model, self._images, self._tape = model, images, tape
 
-    def logits(self, maps: Tensor) -> Tensor:
-        """Return the logits (rows, classes) if the layer gave these maps (rows, maps, h, w).
+    def logits(self, maps: Float[Tensor, "m maps *grid"]) -> Float[Tensor, "m classes"]:
+        """Return the logits (rows, classes) if the layer gave these maps, a row for each.
 
-        There is a row for each image, or any number of rows for a single image. A network that
+        There is a row for each image, or any number of them for a single image. A network that
         joins what lies behind the layer with what lies before it gets a copy of the latter for each
         row if it does not accept a single one.
 
@@ -97,7 +108,9 @@ class Rest:
         outputs: dict[nn.Module, list[Any]] = defaultdict(list)
         for module, output in self._tape.finished:
             outputs[module].append(prepared(output))
-        outputs[self._tape.module].append(maps)
+        assert self._tape.form is not None
+        assert self._tape.output is not None
+        outputs[self._tape.module].append(self._tape.form.put(maps, self._tape.output))
         with ExitStack() as stack:
             for module, of_module in outputs.items():
                 stack.enter_context(_replayed(module, of_module))
@@ -147,33 +160,81 @@ def _copies(rows: int) -> Callable[[Any], Any]:
     return copies
 
 
-def as_maps(output: Any, layer: str) -> Tensor:
-    """Return a layer's output, if it is maps (n, maps, h, w) larger than 1 x 1.
-
-    Raises:
-        LayerError: it is something else.
-    """
-    if not isinstance(output, Tensor) or output.ndim != 4:
-        kind = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise LayerError(
-            f"layer={layer!r}: gives {kind}, not maps (n, maps, h, w); "
-            "choose a convolutional layer (`annealcam layers` lists them)"
-        )
-    if output.shape[2:].numel() < 2:
-        raise LayerError(
-            f"layer={layer!r}: its maps are single numbers (1 x 1), without places; "
-            "choose a layer before the pooling (`annealcam layers` lists them)"
-        )
-    return output
-
-
 def never_ran(layer: str) -> LayerError:
     """Return the error of a layer that takes no part in the forward pass."""
     return LayerError(f"layer={layer!r}: never ran in the forward pass; choose another layer")
 
 
+class FoldedRows(LayerError):
+    """The rows of a layer cannot be assigned to the images of a batch."""
+
+
+class LayerRuns:
+    """The runs of a layer in which it gives maps, in one forward pass.
+
+    Args:
+        images: the batch.
+        layer: the name of the layer, for messages.
+        run: the number of the run that is chosen, from 0; None: the last one.
+        reshape: of the user.
+
+    Attributes:
+        count: number of runs that gave maps.
+        form: of the chosen run.
+    """
+
+    def __init__(
+        self, images: Tensor, layer: str, *, run: int | None = None, reshape: Reshape | None = None
+    ) -> None:
+        self.outputs = Outputs(images)
+        self.layer, self.run, self.reshape = layer, run, reshape
+        self.count = 0
+        self.form: LayerOutput | None = None
+        self._refusal: LayerError | None = None
+
+    def chosen(self, module: nn.Module, output: Any) -> LayerOutput | None:
+        """Count a run, and return its form if it is one that may be chosen."""
+        try:
+            form = self.outputs.read(module, output, self.layer, self.reshape)
+        except LayerError as refusal:
+            self._refusal = refusal
+            return None
+        if form.rows > 1 and self.outputs.images > 1:
+            raise FoldedRows(
+                f"layer={self.layer!r}: gives {form.rows} rows for each image, and a batch does "
+                "not show whose they are; run the images one by one"
+            )
+        self.count += 1
+        if self.run is not None and self.run != self.count - 1:
+            return None
+        self.form = form
+        return form
+
+    def needed_form(self) -> LayerOutput:
+        """Return the form of the chosen run.
+
+        Raises:
+            LayerError: the layer never ran, gave no maps, or ran less often.
+        """
+        if self.form is not None:
+            return self.form
+        if self.count:
+            raise LayerError(
+                f"run={self.run}: layer {self.layer!r} runs {self.count} times with maps in a "
+                f"forward pass; give a number from 0 to {self.count - 1}"
+            )
+        raise self._refusal or never_ran(self.layer)
+
+
 @contextmanager
-def behind(model: nn.Module, images: Tensor, layer: str) -> Iterator[tuple[Tensor, Rest]]:
+def behind(
+    model: nn.Module,
+    images: Float[Tensor, "n channels *size"],
+    layer: str,
+    *,
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
+) -> Iterator[tuple[Tensor, Rest]]:
     """Run a network once without gradients; yield the maps of a layer and what lies behind it.
 
     Raises:
@@ -187,13 +248,21 @@ def behind(model: nn.Module, images: Tensor, layer: str) -> Iterator[tuple[Tenso
     """
     with borrowed(model), torch.no_grad():
         tape = Recording(find_layer(model, layer))
-        outputs: list[Tensor] = []
+        runs = LayerRuns(images, layer, run=run, reshape=reshape_transform)
 
-        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            outputs.append(as_maps(output, layer))
+        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
+            if form := runs.chosen(module, output):
+                tape.take(output, form)
 
-        with hooked({tape.module: keep}), recording(model, tape):
-            run(model, images)
-        if not outputs:
-            raise never_ran(layer)
-        yield outputs[-1].clone(), Rest(model, images, tape)
+        with noted(model, runs.outputs), hooked({tape.module: keep}), recording(model, tape):
+            predict(model, images)
+        form = runs.needed_form()
+        assert tape.output is not None
+        yield form.to_maps(tape.output).clone(), Rest(model, images, tape)
+
+
+@contextmanager
+def noted(model: nn.Module, outputs: Outputs) -> Iterator[None]:
+    """Note the outputs of all modules of a borrowed model."""
+    with hooked(dict.fromkeys(model.modules(), outputs.note)):
+        yield

@@ -1,0 +1,389 @@
+"""What a layer gives: which axes hold its maps, and how maps are taken out and put back.
+
+A layer's output is read by the first of these that decides:
+
+1. A `reshape_transform` of the user.
+2. The kind of the module: convolutions, their norms and pooling have the maps on axis 1; a norm or
+   a linear layer over the last axis has them there.
+3. An earlier output (or the input) of the same shape, or of as many maps under one of the two
+   readings alone.
+4. The grid: if that of maps on the last axis has not the proportions of the input, the maps are
+   on axis 1, as everywhere in PyTorch.
+
+What none of them decides is refused. Outputs of three axes in a network for images are tokens: the
+grid is that of the patches, and what does not fill it is a prefix, such as a class token. Rows of
+one image that the network folds into the batch (slices, frames, crops) are the first grid axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from annealcam._internal.text import short_repr
+from annealcam.errors import LayerError
+
+Reshape: TypeAlias = Callable[[Tensor], Tensor]
+FIRST, LAST, TOKENS, RESHAPED = "channels first", "channels last", "tokens", "reshaped"
+PREFIX = 16  # tokens that are no patches: class, distillation and register tokens
+HINT = "give `reshape_transform`, which makes maps (rows, maps, ...) of it, or choose another layer"
+
+_ON_AXIS_1 = (
+    nn.modules.conv._ConvNd,
+    nn.modules.batchnorm._NormBase,
+    nn.GroupNorm,
+    nn.LocalResponseNorm,
+    nn.modules.pooling._MaxPoolNd,
+    nn.modules.pooling._AvgPoolNd,
+    nn.modules.pooling._AdaptiveMaxPoolNd,
+    nn.modules.pooling._AdaptiveAvgPoolNd,
+    nn.modules.dropout.Dropout2d,
+    nn.modules.dropout.Dropout3d,
+    nn.Upsample,
+    nn.PixelShuffle,
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerOutput:
+    """The form of a layer's output.
+
+    Attributes:
+        form: `channels first`, `channels last`, `tokens` or `reshaped`.
+        rows: number of rows of the output for each image.
+        maps: number of maps.
+        grid: axes of each map, the rows of an image first where there are several.
+        prefix: tokens before the grid.
+        reshape: of the user, for the form `reshaped`.
+
+    >>> form = LayerOutput(TOKENS, 1, 8, (2, 3), prefix=1)
+    >>> tokens = torch.randn(5, 7, 8)
+    >>> form.to_maps(tokens).shape
+    torch.Size([5, 8, 2, 3])
+    >>> bool((form.put(form.to_maps(tokens), tokens) == tokens).all())
+    True
+    """
+
+    form: str
+    rows: int
+    maps: int
+    grid: tuple[int, ...]
+    prefix: int = 0
+    reshape: Reshape | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(
+            "LayerOutput", form=self.form, rows=self.rows, maps=self.maps, grid=self.grid,
+            prefix=self.prefix,
+        )  # fmt: skip
+
+    def to_maps(self, output: Float[Tensor, "..."]) -> Float[Tensor, "n maps *grid"]:
+        """Return the maps of an output of this form. It is a view where that is possible."""
+        if self.form == LAST:
+            output = output.movedim(-1, 1)
+        elif self.form == TOKENS:
+            places = output[:, self.prefix :].transpose(1, 2)
+            cells = self.grid[1:] if self.rows > 1 else self.grid
+            output = places.reshape(*places.shape[:2], *cells)
+        elif self.reshape is not None:
+            output = self.reshape(output)
+        if self.rows > 1:
+            output = output.reshape(-1, self.rows, *output.shape[1:]).transpose(1, 2)
+        return output
+
+    def put(
+        self, maps: Float[Tensor, "m maps *grid"], like: Float[Tensor, "..."]
+    ) -> Float[Tensor, "..."]:
+        """Return an output with these maps.
+
+        Args:
+            maps: of any number of images.
+            like: the output of the layer for as many images or for one, from which everything that
+                is no map is taken.
+        """
+        if self.form == RESHAPED:
+            return self._placed(maps, like)
+        if self.rows > 1:
+            maps = maps.transpose(1, 2).flatten(0, 1)
+        if self.form == LAST:
+            return maps.movedim(1, -1)
+        if self.form == TOKENS:
+            tokens = maps.flatten(2).transpose(1, 2)
+            prefix = like[:, : self.prefix]
+            prefix = prefix.repeat(len(tokens) // len(prefix), 1, 1)
+            return torch.cat([prefix.to(tokens), tokens], dim=1)
+        return maps
+
+    def _placed(self, maps: Tensor, like: Tensor) -> Tensor:
+        """Write maps to the places of an output that the user's function takes them from."""
+        shape = like.shape[1:]
+        of_images = like.reshape(-1, self.rows * prod(shape)).to(maps)
+        out = of_images.expand(len(maps), -1).clone()
+        out = out.index_copy(1, self._places(shape).to(maps.device), maps.flatten(1))
+        return out.reshape(-1, *shape)
+
+    def _places(self, shape: Sequence[int]) -> Tensor:
+        numbers = torch.arange(self.rows * prod(shape), dtype=torch.float64)
+        values = self.to_maps(numbers.reshape(self.rows, *shape)).flatten()
+        places = values.long()
+        if (places != values).any() or len(set(places.tolist())) < len(places):
+            raise LayerError(
+                "reshape_transform: changes or repeats values; it may only rearrange them, so that "
+                "maps can be put back"
+            )
+        return places
+
+
+@dataclass
+class _Noted:
+    """An output that a module gave: its shape without the axis of rows, and how it is read."""
+
+    module: nn.Module
+    rows: int
+    shape: tuple[int, ...]
+    form: str | None = None
+    read: bool = field(default=False)
+
+
+class Outputs:
+    """The outputs of modules in a forward pass, in order, from which later ones are read.
+
+    Args:
+        images: the batch that goes through the network.
+
+    >>> outputs = Outputs(torch.zeros(1, 3, 8, 8))
+    >>> conv = nn.Conv2d(3, 8, 1)
+    >>> maps = conv(torch.zeros(1, 3, 8, 8))
+    >>> outputs.note(conv, None, maps)
+    >>> outputs.read(nn.ReLU(), maps, "relu").form
+    'channels first'
+    """
+
+    def __init__(self, images: Float[Tensor, "n channels *size"]) -> None:
+        self.images = len(images)
+        self._size = tuple(images.shape[2:])
+        given = tuple(images.shape[1:])
+        self._noted = [_Noted(nn.Identity(), len(images), given, FIRST, read=True)]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Spatial axes of the input: as many as a convolution has, since frames may precede."""
+        axes = next((len(g) for g in self._grids()), len(self._size))
+        return self._size[-axes:]
+
+    def note(self, module: nn.Module, _inputs: Any, output: Any) -> None:
+        """Note an output, as a forward hook."""
+        if isinstance(output, Tensor) and output.ndim > 2:
+            self._noted.append(_Noted(module, len(output), tuple(output.shape[1:])))
+
+    def read(
+        self, module: nn.Module, output: Any, layer: str, reshape: Reshape | None = None
+    ) -> LayerOutput:
+        """Return the form of the output that a module gives after all that has been noted.
+
+        Raises:
+            LayerError: it has no maps, or the axis of the maps cannot be determined.
+        """
+        rows = self._rows(output, layer)
+        if reshape is not None:
+            return self._reshaped(output, rows, reshape, layer)
+        shape = tuple(output.shape[1:])
+        if len(shape) not in (2, 3, 4):
+            raise _no_maps(output, layer)
+        if self._is_tokens(module, shape):
+            return self._tokens(shape, rows, layer)
+        form = self._form(module, shape)
+        if form is None:
+            raise LayerError(
+                f"layer={layer!r}: gives {tuple(output.shape)}, and nothing shows whether the maps "
+                f"are on axis 1 or on the last one; {HINT}"
+            )
+        maps, grid = (shape[0], shape[1:]) if form == FIRST else (shape[-1], shape[:-1])
+        return _checked(LayerOutput(form, rows, maps, _with_rows(rows, grid)), layer)
+
+    def _rows(self, output: Any, layer: str) -> int:
+        if not isinstance(output, Tensor) or output.ndim < 2 or not output.is_floating_point():
+            raise _no_maps(output, layer)
+        if len(output) == 0 or len(output) % self.images:
+            raise LayerError(
+                f"layer={layer!r}: gives {len(output)} rows for {self.images} images, which are "
+                "not as many for each image; choose another layer"
+            )
+        return len(output) // self.images
+
+    def _reshaped(self, output: Tensor, rows: int, reshape: Reshape, layer: str) -> LayerOutput:
+        try:
+            maps = reshape(output.detach())
+        except LayerError:
+            raise
+        except Exception as error:
+            raise LayerError(
+                f"reshape_transform: fails on the output {tuple(output.shape)} of layer {layer!r} "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if not isinstance(maps, Tensor) or maps.ndim not in (3, 4, 5) or len(maps) != len(output):
+            kind = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+            raise LayerError(
+                f"reshape_transform: gives {kind} for layer {layer!r}, not maps (n, maps, h, w) or "
+                "maps with one or three axes"
+            )
+        grid = _with_rows(rows, tuple(maps.shape[2:]))
+        return _checked(LayerOutput(RESHAPED, rows, maps.shape[1], grid, reshape=reshape), layer)
+
+    def _is_tokens(self, module: nn.Module, shape: tuple[int, ...]) -> bool:
+        """Whether an output (n, places, features) of an image or a volume holds tokens."""
+        return len(shape) == 2 and len(self.size) > 1 and _kind(module, shape) != FIRST
+
+    def _tokens(self, shape: tuple[int, ...], rows: int, layer: str) -> LayerOutput:
+        places, features = shape
+        found = _token_grid(places, self.size, list(self._grids()))
+        if found is None:
+            raise LayerError(
+                f"layer={layer!r}: gives {places} tokens of {features} features, which fill no "
+                f"grid of patches; {HINT}"
+            )
+        grid, prefix = found
+        form = LayerOutput(TOKENS, rows, features, _with_rows(rows, grid), prefix)
+        return _checked(form, layer)
+
+    def _grids(self) -> Iterator[tuple[int, ...]]:
+        """Yield the grids of convolutions, the last one first."""
+        for noted in reversed(self._noted):
+            if is_convolution(noted.module):
+                yield noted.shape[1:]
+
+    def _form(self, module: nn.Module, shape: tuple[int, ...]) -> str | None:
+        return _kind(module, shape) or self._inherited(shape) or self._by_grid(shape)
+
+    def _inherited(self, shape: tuple[int, ...]) -> str | None:
+        """Return the form of an earlier output that shows it, the latest first."""
+        for noted in reversed(self._noted):
+            if noted.shape == shape and (form := self._form_of(noted)):
+                return form
+        for noted in reversed(self._noted):
+            if len(noted.shape) == len(shape) and (form := self._form_of(noted)):
+                maps = noted.shape[0 if form == FIRST else -1]
+                if (shape[0] == maps) != (shape[-1] == maps):
+                    return FIRST if shape[0] == maps else LAST
+                return None
+        return None
+
+    def _form_of(self, noted: _Noted) -> str | None:
+        if not noted.read:
+            noted.read = True
+            noted.form = _kind(noted.module, noted.shape)
+        return noted.form
+
+    def _by_grid(self, shape: tuple[int, ...]) -> str | None:
+        """Return the form of which the grid has the proportions of the input.
+
+        Where the last axis cannot hold the maps, axis 1 does, as everywhere in PyTorch.
+        """
+        size = self.size[-(len(shape) - 1) :]
+        if len(size) < 2:
+            return None
+        if not _proportional(shape[:-1], size):
+            return FIRST
+        return None if _proportional(shape[1:], size) else LAST
+
+
+def _with_rows(rows: int, grid: tuple[int, ...]) -> tuple[int, ...]:
+    return (rows, *grid) if rows > 1 else grid
+
+
+def _checked(form: LayerOutput, layer: str) -> LayerOutput:
+    if prod(form.grid) < 2:
+        raise LayerError(
+            f"layer={layer!r}: its maps are single numbers (1 x 1), without places; "
+            "choose a layer before the pooling (`annealcam layers` lists them)"
+        )
+    if len(form.grid) > 3:
+        raise LayerError(
+            f"layer={layer!r}: {form.rows} rows for each image, of maps with "
+            f"{len(form.grid) - 1} axes; at most three axes in all: choose another layer"
+        )
+    return form
+
+
+def _no_maps(output: Any, layer: str) -> LayerError:
+    kind = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    return LayerError(
+        f"layer={layer!r}: gives {kind}, not maps (n, maps, h, w); "
+        "choose a convolutional layer (`annealcam layers` lists them)"
+    )
+
+
+def is_convolution(module: nn.Module) -> bool:
+    """Return whether a module is a convolution, also as an exported program holds it.
+
+    >>> is_convolution(nn.Conv1d(1, 1, 1)), is_convolution(nn.ReLU())
+    (True, False)
+    """
+    return isinstance(module, nn.modules.conv._ConvNd) or _exported_as(module, "conv")
+
+
+def is_pooling(module: nn.Module) -> bool:
+    """Return whether a module pools, by its name or as an exported program holds it.
+
+    >>> is_pooling(nn.MaxPool2d(2))
+    True
+    """
+    return "pool" in type(module).__name__.lower() or _exported_as(module, "pool")
+
+
+def _exported_as(module: nn.Module, operation: str) -> bool:
+    """Whether a module of an exported program is that single operation (it lost its class)."""
+    graph = getattr(module, "graph", None)
+    calls = [n for n in graph.nodes if n.op == "call_function"] if graph is not None else []
+    return len(calls) == 1 and operation in str(calls[0].target)
+
+
+def _kind(module: nn.Module, shape: tuple[int, ...]) -> str | None:
+    """Return the form that the class of a module determines."""
+    if isinstance(module, _ON_AXIS_1) or _exported_as(module, "conv"):
+        return FIRST
+    if isinstance(module, nn.Linear):
+        return LAST if module.out_features == shape[-1] else None
+    width = getattr(module, "normalized_shape", None)
+    if isinstance(width, tuple) and len(width) == 1:  # LayerNorm2d of ConvNeXt has it on axis 1
+        fits = shape[0] == width[0], shape[-1] == width[0]
+        if fits[0] != fits[1]:
+            return FIRST if fits[0] else LAST
+        if fits[0]:
+            return FIRST if "2d" in type(module).__name__.lower() else LAST
+    return None
+
+
+def _proportional(grid: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    """Whether a grid is the size divided by one stride, to one cell."""
+    if len(grid) != len(size) or any(g > s for g, s in zip(grid, size, strict=True)):
+        return False
+    return all(abs(g - grid[-1] * s / size[-1]) <= 1 for g, s in zip(grid, size, strict=True))
+
+
+def _token_grid(
+    places: int, size: tuple[int, ...], grids: list[tuple[int, ...]]
+) -> tuple[tuple[int, ...], int] | None:
+    """Return the grid that tokens fill, and the number of tokens before it.
+
+    The grid is that of a convolution (the patches), or else the input divided by one stride. The
+    latter has no prefix, or one of a class token if there is no convolution.
+    """
+    fitting = [(places - prod(g), g) for g in grids if 0 <= places - prod(g) <= PREFIX]
+    strides = range(1, max(size) + 1)
+    for prefix in (0,) if grids else (0, 1):
+        exact = [tuple(s // stride for s in size) for stride in strides]
+        rounded_up = [tuple(-(-s // stride) for s in size) for stride in strides]
+        for grid in exact + rounded_up:
+            if prod(grid) + prefix == places and min(grid) > 1:
+                fitting.append((prefix, grid))
+    if not fitting:
+        return None
+    prefix, grid = min(fitting, key=lambda found: found[0])
+    return grid, prefix

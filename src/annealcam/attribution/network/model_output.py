@@ -1,0 +1,227 @@
+"""What a model gives: the tensor of its outputs, its logits, and what makes probabilities of them.
+
+If a network itself ends in a softmax or in a sigmoid, its logits are what goes into that function:
+they have the network's own probabilities, and their gradients do not vanish where it is sure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from annealcam._internal.validation import one_of
+from annealcam.errors import AnnealcamError, ArgumentError, ModelError
+
+Output: TypeAlias = Callable[[Any], Any]
+LINKS = ("softmax", "sigmoid", "identity")
+NAMES = ("logits", "out", "output", "outputs", "scores", "pred", "predictions", "y")  # of entries
+WAY = "give `output`, a function from what the model returns to logits (n, classes)"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelOutput:
+    """The logits of a batch and how they are read.
+
+    Attributes:
+        logits: of a network with one output z, (-z, z): class 0 and class 1, unless the link is
+            `identity`.
+        link: what makes probabilities of the logits: `softmax` over exclusive classes, `sigmoid`
+            of independent ones, `identity` for numbers that are no probabilities.
+        reason: why it is that link.
+        taken: which part of what the model returned was read; None if that is all.
+        two_sided: whether the logits are the two sides of one output.
+    """
+
+    logits: Float[Tensor, "n classes"]
+    link: str
+    reason: str
+    taken: str | None = None
+    two_sided: bool = False
+
+
+def check_link(link: Any) -> str | None:
+    """Return a link, or None; raise ArgumentError if there is no such link.
+
+    >>> check_link("sigmoid")
+    'sigmoid'
+    """
+    return None if link is None else one_of("link", link, LINKS)
+
+
+def probabilities(logits: Float[Tensor, "n classes"], link: str) -> Float[Tensor, "n classes"]:
+    """Return the probabilities of logits; for the link `identity` the values themselves.
+
+    >>> probabilities(torch.tensor([[0.0, 0.0]]), "softmax")
+    tensor([[0.5000, 0.5000]])
+    >>> probabilities(torch.tensor([[-2.0, 2.0]]), "sigmoid")
+    tensor([[0.1192, 0.8808]])
+    """
+    if one_of("link", link, LINKS) == "softmax":
+        return logits.softmax(dim=-1)
+    return logits.sigmoid() if link == "sigmoid" else logits
+
+
+class Activations(TorchFunctionMode):
+    """The last softmax and sigmoid functions of a forward pass, with what went into them.
+
+    >>> with Activations() as calls:
+    ...     p = torch.sigmoid(torch.tensor([[2.0]]))
+    >>> calls.before(p)
+    (tensor([[2.]]), 'sigmoid')
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: deque[tuple[str, Tensor, Tensor]] = deque(maxlen=4)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run a function of torch, and keep its input and output if it is one of the two."""
+        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "").partition(".")[0]
+        if name in ("softmax", "sigmoid", "sigmoid_") and isinstance(result, Tensor):
+            given = args[0] if args else (kwargs or {}).get("input")
+            if isinstance(given, Tensor) and given is not result:
+                self._calls.append((name, given, result))
+        return result
+
+    def before(self, output: Tensor) -> tuple[Tensor, str] | None:
+        """Return the input of the function of which `output` is the result, and its name."""
+        for name, given, result in reversed(self._calls):
+            if given.shape == result.shape and _same_values(output, result):
+                return given.reshape(output.shape), name
+        return None
+
+
+def _same_values(a: Tensor, b: Tensor) -> bool:
+    """Whether a tensor is another one, or a view of all its values."""
+    return a is b or (
+        a.numel() == b.numel()
+        and a.data_ptr() == b.data_ptr()
+        and a.is_contiguous()
+        and b.is_contiguous()
+    )
+
+
+def read_output(
+    returned: Any, rows: int, calls: Activations, *, model: str, output: Output | None, link: Any
+) -> ModelOutput:
+    """Return the logits in what a model returned.
+
+    It may be a tensor (n, classes) or (n,), an object or a mapping with `logits`, a mapping or a
+    sequence that holds a single such tensor, or a sequence that begins with one.
+
+    Args:
+        returned: by the model.
+        rows: number of images.
+        calls: the activations of the forward pass.
+        model: its name, for messages.
+        output: a function that takes the logits out of what is returned.
+        link: None: `sigmoid` for one output or behind a sigmoid, otherwise `softmax`.
+
+    Raises:
+        ModelError: there are no logits.
+    """
+    values, taken = _chosen(returned, rows, model, output)
+    before = calls.before(values)
+    reason = "given" if link is not None else "assumed: exclusive classes"
+    if before is not None:
+        values, link = before[0], link if link == "identity" else before[1]
+        reason = f"the network ends in a {before[1]}"
+    values = _as_rows(values, rows)
+    if link is None and values.shape[1] > 1 and _sums_to_one(values):
+        smallest = torch.finfo(values.dtype).tiny
+        values, reason = values.clamp(min=smallest).log(), "the outputs are shares that sum to 1"
+    if link is None and values.shape[1] == 1:
+        link, reason = "sigmoid", "the network has one output"
+    link = link or "softmax"
+    two_sided = values.shape[1] == 1 and link != "identity"
+    if two_sided:
+        values, link = torch.cat([-values, values], dim=1), "sigmoid"
+    return ModelOutput(values, link, reason, taken, two_sided)
+
+
+def _sums_to_one(values: Tensor) -> bool:
+    shares = values.detach()
+    near = (shares.sum(dim=1) - 1).abs() <= 1e-4
+    return bool((shares >= 0).all() & near.all())
+
+
+def _chosen(
+    returned: Any, rows: int, model: str, output: Output | None
+) -> tuple[Tensor, str | None]:
+    """Return the tensor of logits in what a model returned, and where it is."""
+    if output is not None:
+        return _applied(output, returned, rows)
+    if isinstance(returned, Tensor):
+        found: tuple[Any, str | None] = returned, None
+    elif isinstance(getattr(returned, "logits", None), Tensor):
+        found = returned.logits, "logits"
+    elif isinstance(returned, Mapping):
+        found = _of_mapping(returned, rows, model)
+    elif isinstance(returned, Sequence) and returned and not isinstance(returned, str):
+        found = returned[0], f"the first of {len(returned)} outputs" if len(returned) > 1 else None
+    else:
+        found = returned, None
+    values, taken = found
+    if not isinstance(values, Tensor) or not _fits(values, rows):
+        raise ModelError(
+            f"model: {model} gives {_kind(values)}, not logits ({rows}, classes); {WAY}"
+        )
+    return values, taken
+
+
+def _of_mapping(returned: Mapping[Any, Any], rows: int, model: str) -> tuple[Any, str]:
+    fitting = [k for k, v in returned.items() if isinstance(v, Tensor) and _fits(v, rows)]
+    named = [name for name in NAMES if name in fitting] or fitting
+    if not fitting or (len(fitting) > 1 and named == fitting and named[0] not in NAMES):
+        kinds = ", ".join(f"{key}: {_kind(value)}" for key, value in returned.items())
+        raise ModelError(
+            f"model: {model} gives a mapping with {kinds or 'nothing'}, of which it is not clear "
+            f"what holds the logits ({rows}, classes); {WAY}"
+        )
+    return returned[named[0]], str(named[0])
+
+
+def _applied(output: Output, returned: Any, rows: int) -> tuple[Tensor, str]:
+    try:
+        values = output(returned)
+    except AnnealcamError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            f"output: fails on the {type(returned).__name__} that the model returns "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    if not isinstance(values, Tensor) or not _fits(values, rows):
+        raise ArgumentError(
+            f"output: gives {_kind(values)}, not logits ({rows}, classes) for {rows} images"
+        )
+    return values, "by the function `output`"
+
+
+def _fits(values: Tensor, rows: int) -> bool:
+    """Whether values can be read as (rows, classes): one number or a list of them for each row."""
+    if not values.is_floating_point() or values.numel() == 0:
+        return False
+    if values.ndim == 0:
+        return rows == 1
+    return len(values) == rows and values.shape[2:].numel() == 1
+
+
+def _as_rows(values: Tensor, rows: int) -> Tensor:
+    return values.reshape(rows, -1)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    return type(value).__name__
