@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from annealcam.attribution.network.layer_output import (
     LayerOutput,
     Outputs,
     is_convolution,
+    is_on_axis_1,
     is_pooling,
 )
 from annealcam.attribution.network.model_output import ModelOutput
@@ -123,7 +124,8 @@ def choose_layer(
         if reached:
             _add_gradients(runs, scores(output, None)[1], output)
             runs = [ran for ran in runs if ran.gradient is not None]
-    runs = [r for r in runs if r.form.maps > 1 and not is_pooling(r.module) and _is_whole(r)]
+    grids = {ran.form.grid for ran in runs if is_on_axis_1(ran.module)}
+    runs = [r for r in runs if r.form.maps > 1 and not is_pooling(r.module) and _is_whole(r, grids)]
     features = [r for r in runs if r.form.maps != output.logits.shape[1]] or runs
     features = [r for r in features if not reached or r.reached] or features
     if not features:
@@ -146,10 +148,13 @@ def choose_layer(
     return LayerChoice(chosen.name, chosen.number if count > 1 else None, source > 1)
 
 
-def _is_whole(ran: _Run) -> bool:
-    """Whether maps are those of a block or a norm, and not from within an attention or an MLP."""
+def _is_whole(ran: _Run, grids: Collection[tuple[int, ...]]) -> bool:
+    """Whether maps are those of a block or a norm, and not from within an attention or an MLP.
+
+    Weights of attention (heads, tokens, tokens) have no grid of a convolution, norm or pooling.
+    """
     if ran.form.form == FIRST:
-        return True
+        return ran.form.grid in grids
     return hasattr(ran.module, "normalized_shape") or any(True for _ in ran.module.children())
 
 

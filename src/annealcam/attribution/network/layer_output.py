@@ -328,6 +328,15 @@ def is_convolution(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.conv._ConvNd) or _exported_as(module, "conv")
 
 
+def is_on_axis_1(module: nn.Module) -> bool:
+    """Return whether a module has its maps on axis 1 by its class.
+
+    >>> is_on_axis_1(nn.BatchNorm2d(1)), is_on_axis_1(nn.ReLU())
+    (True, False)
+    """
+    return isinstance(module, _ON_AXIS_1) or _exported_as(module, "conv")
+
+
 def is_pooling(module: nn.Module) -> bool:
     """Return whether a module pools, by its name or as an exported program holds it.
 
@@ -346,7 +355,7 @@ def _exported_as(module: nn.Module, operation: str) -> bool:
 
 def _kind(module: nn.Module, shape: tuple[int, ...]) -> str | None:
     """Return the form that the class of a module determines."""
-    if isinstance(module, _ON_AXIS_1) or _exported_as(module, "conv"):
+    if is_on_axis_1(module):
         return FIRST
     if isinstance(module, nn.Linear):
         return LAST if module.out_features == shape[-1] else None
