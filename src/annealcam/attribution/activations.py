@@ -15,7 +15,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.contrast import Against, Targets, scores, too_few_targets
 from annealcam.attribution.importance import importance_of
-from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, predict
+from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, predict, watched
 from annealcam.attribution.network.layer_output import LayerOutput, Reshape
 from annealcam.attribution.network.replay import (
     FoldedRows,
@@ -183,17 +183,17 @@ def capture(
         "integrated": integrated, "run": None if run is None else whole("run", run),
         "reshape": reshape_transform,
     }  # fmt: skip
+
+    def captured(batch: Tensor, of_batch: Targets) -> Capture:
+        return watched(lambda watch: _capture(model, batch, of_batch, watch=watch, **options))
+
     try:
-        return _capture(model, images, targets, **options)
+        return captured(images, targets)
     except FoldedRows:
         if len(images) == 1:
             raise
-    return _joined(
-        [
-            _capture(model, images[i : i + 1], _of_image(targets, i, len(images)), **options)
-            for i in range(len(images))
-        ]
-    )
+    n = len(images)
+    return _joined([captured(images[i : i + 1], _of_image(targets, i, n)) for i in range(n)])
 
 
 def _capture(
@@ -207,6 +207,7 @@ def _capture(
     integrated: bool,
     run: int | None,
     reshape: Reshape | None,
+    watch: bool,
 ) -> Capture:
     with borrowed(model):
         module = find_layer(model, layer)
@@ -217,7 +218,7 @@ def _capture(
             hooked({module: _cut_into(leaves, runs, tape)}),
             recording(model, tape) if integrated else nullcontext(),
         ):
-            output = predict(model, images)
+            output = predict(model, images, watch=watch)
         form, logits = runs.needed_form(), output.logits
         chosen, weights = scores(output, targets, against)
         if direction == "down":

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import ReferenceType, ref
 
 import torch
 from jaxtyping import Float
@@ -14,7 +15,14 @@ from torch import Tensor, nn
 from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.contrast import Targets, scores
 from annealcam.attribution.importance import importance_of
-from annealcam.attribution.network.hooks import Hook, borrowed, hooked, layer_names, predict
+from annealcam.attribution.network.hooks import (
+    Hook,
+    borrowed,
+    hooked,
+    layer_names,
+    predict,
+    watched,
+)
 from annealcam.attribution.network.layer_output import (
     FIRST,
     LayerOutput,
@@ -72,9 +80,9 @@ class _Run:
 
     name: str
     module: nn.Module
-    output: Tensor
     form: LayerOutput
     number: int  # among the runs of the module of that name
+    output: Tensor | None = None  # these two only where gradients are computed
     gradient: Tensor | None = None
 
     @property
@@ -120,7 +128,7 @@ def choose_layer(
     LayerChoice(name='1', run=None, ambiguous=False)
     """
     with borrowed(model):
-        runs, counts, output = _runs(model, image, graph=reached)
+        runs, counts, output = watched(lambda watch: _runs(model, image, reached, watch))
         if reached:
             _add_gradients(runs, scores(output, None)[1], output)
             runs = [ran for ran in runs if ran.gradient is not None]
@@ -180,7 +188,7 @@ def survey(
     [('0', True), ('1', False)]
     """
     with borrowed(model):
-        runs, counts, output = _runs(model, image, graph=True)
+        runs, counts, output = watched(lambda watch: _runs(model, image, True, watch))
         refuse_non_finite("logits", output.logits.detach())
         _add_gradients(runs, scores(output, target)[1], output)
     last = [r for r in runs if r.gradient is not None and r.number == counts[r.name] - 1]
@@ -192,6 +200,7 @@ def survey(
 def _describe(ran: _Run, count: int, importance: str) -> Layer:
     gradient = ran.gradient_maps
     assert gradient is not None
+    assert ran.output is not None
     maps = ran.form.to_maps(ran.output.detach()).float()
     weight = importance_of(maps, gradient.float(), importance)[0]
     alive = maps[0].flatten(1).ne(0).any(dim=1)
@@ -211,17 +220,16 @@ def _describe(ran: _Run, count: int, importance: str) -> Layer:
 def _add_gradients(runs: Sequence[_Run], weights: Tensor, output: ModelOutput) -> None:
     """Store the gradient of the score in every run; None where it does not arrive."""
     score = (output.logits * weights).sum()
-    differentiable = [ran for ran in runs if ran.output.requires_grad]
-    if not differentiable or not score.requires_grad:
+    if not runs or not score.requires_grad:
         return
-    outputs = [ran.output for ran in differentiable]
+    outputs = [ran.output for ran in runs if ran.output is not None]
     gradients = torch.autograd.grad(score, outputs, allow_unused=True)
-    for ran, gradient in zip(differentiable, gradients, strict=True):
+    for ran, gradient in zip(runs, gradients, strict=True):
         ran.gradient = gradient
 
 
 def _runs(
-    model: nn.Module, image: Tensor, *, graph: bool
+    model: nn.Module, image: Tensor, graph: bool, watch: bool
 ) -> tuple[list[_Run], Counter[str], ModelOutput]:
     """Run the model once; return all runs of modules that give maps, in order.
 
@@ -230,7 +238,9 @@ def _runs(
     runs: list[_Run] = []
     counts: Counter[str] = Counter()
     outputs = Outputs(image)
-    handed_on: dict[int, tuple[_Run, Tensor, int]] = {}  # identity -> run, clone, its version
+    # Of each tensor that a module handed on: the run, and its version. Weakly, since what is kept
+    # costs as much time as the convolutions: the next output then needs new memory.
+    handed_on: dict[int, tuple[_Run, ReferenceType[Tensor], int]] = {}
 
     def note(name: str) -> Hook:
         def hook(module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
@@ -240,22 +250,24 @@ def _runs(
             except LayerError:
                 return None
             counts[name] += 1
-            inner, clone, version = handed_on.get(id(output), (None, output, 0))
-            if inner and clone._version == version:  # it hands on what another module gave
+            inner, handed, version = handed_on.get(id(output), (None, None, 0))
+            if inner and handed and output._version == version and handed() is output:
                 if inner.name.startswith(name + "."):
                     inner.name, inner.number = name, counts[name] - 1
                 return None
+            ran = _Run(name, module, form, counts[name] - 1)
+            runs.append(ran)
+            given: Tensor = output
             if graph:  # also behind a trunk that the model itself froze by no_grad
                 torch.set_grad_enabled(True)
-                output = output if output.requires_grad else output.detach().requires_grad_()
-            clone = output.clone()  # may be overwritten in place; what is noted stays
-            runs.append(_Run(name, module, output, form, counts[name] - 1))
-            handed_on[id(clone)] = (runs[-1], clone, clone._version)
-            return clone
+                ran.output = given if given.requires_grad else given.detach().requires_grad_()
+                given = ran.output.clone()  # may be overwritten in place; what is noted stays
+            handed_on[id(given)] = (ran, ref(given), given._version)
+            return given
 
         return hook
 
     modules = {module: note(name) for name, module in layer_names(model).items() if name}
     with hooked(modules), torch.set_grad_enabled(graph):
-        output = predict(model, image.clone().requires_grad_(graph))
+        output = predict(model, image.clone().requires_grad_(graph), watch=watch)
     return runs, counts, output

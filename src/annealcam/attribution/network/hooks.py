@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeAlias
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam.attribution.network.adapted import Adapted, network_of
-from annealcam.attribution.network.model_output import Activations, ModelOutput, read_output
+from annealcam.attribution.network.model_output import (
+    Activations,
+    MaybeProbabilitiesError,
+    ModelOutput,
+    read_output,
+)
 from annealcam.errors import AnnealcamError, LayerError, ModelError, suggest
 
+T = TypeVar("T")
 Hook: TypeAlias = Callable[[nn.Module, Any, Any], Any]
 
 _COMPILED = "_orig_mod."  # what torch.compile puts into the names of modules
@@ -127,11 +133,30 @@ def run(
     model: nn.Module, images: Float[Tensor, "n channels *size"], *, rows: int | None = None
 ) -> Float[Tensor, "rows classes"]:
     """Return the logits (rows, classes) of a borrowed model; see `predict`."""
-    return predict(model, images, rows=rows).logits
+    return watched(lambda watch: predict(model, images, rows=rows, watch=watch)).logits
+
+
+def watched(attempt: Callable[[bool], T]) -> T:
+    """Return what an attempt with `predict` gives; `watch` is on if the outputs call for it.
+
+    Watching every function of a network takes a fifth of its time, and is of use only if the
+    outputs may be those of a softmax or a sigmoid.
+
+    >>> watched(lambda watch: watch)
+    False
+    """
+    try:
+        return attempt(False)
+    except MaybeProbabilitiesError:
+        return attempt(True)
 
 
 def predict(
-    model: nn.Module, images: Float[Tensor, "n channels *size"], *, rows: int | None = None
+    model: nn.Module,
+    images: Float[Tensor, "n channels *size"],
+    *,
+    rows: int | None = None,
+    watch: bool = False,
 ) -> ModelOutput:
     """Return the logits (rows, classes) of a borrowed model, and how they are read.
 
@@ -139,6 +164,7 @@ def predict(
     images, which it may overwrite.
 
     Raises:
+        MaybeProbabilitiesError: outputs may be those of a softmax or a sigmoid, and no one watched.
         ModelError: the model fails, or returns no logits.
         ArgumentError: a function `output` of the user fails, or gives no logits.
     """
@@ -149,7 +175,8 @@ def predict(
     images = images.clone()  # as `x -= mean` in the model would change what the caller passed
     name = type(network_of(model)).__name__
     try:
-        with Activations() as calls:
+        calls = Activations() if watch else None
+        with calls or nullcontext():
             returned = model(images)
     except AnnealcamError:
         raise

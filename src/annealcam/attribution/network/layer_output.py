@@ -17,7 +17,7 @@ one image that the network folds into the batch (slices, frames, crops) are the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, TypeAlias
@@ -145,7 +145,6 @@ class _Noted:
     """An output that a module gave: its shape without the axis of rows, and how it is read."""
 
     module: nn.Module
-    rows: int
     shape: tuple[int, ...]
     form: str | None = None
     read: bool = field(default=False)
@@ -169,18 +168,21 @@ class Outputs:
         self.images = len(images)
         self._size = tuple(images.shape[2:])
         given = tuple(images.shape[1:])
-        self._noted = [_Noted(nn.Identity(), len(images), given, FIRST, read=True)]
+        self._noted = [_Noted(nn.Identity(), given, FIRST, read=True)]
+        self._grids: list[tuple[int, ...]] = []  # of convolutions
 
     @property
     def size(self) -> tuple[int, ...]:
         """Spatial axes of the input: as many as a convolution has, since frames may precede."""
-        axes = next((len(g) for g in self._grids()), len(self._size))
-        return self._size[-axes:]
+        return self._size[-len(self._grids[-1]) :] if self._grids else self._size
 
     def note(self, module: nn.Module, _inputs: Any, output: Any) -> None:
         """Note an output, as a forward hook."""
         if isinstance(output, Tensor) and output.ndim > 2:
-            self._noted.append(_Noted(module, len(output), tuple(output.shape[1:])))
+            shape = tuple(output.shape[1:])
+            self._noted.append(_Noted(module, shape))
+            if is_convolution(module):
+                self._grids.append(shape[1:])
 
     def read(
         self, module: nn.Module, output: Any, layer: str, reshape: Reshape | None = None
@@ -242,7 +244,7 @@ class Outputs:
 
     def _tokens(self, shape: tuple[int, ...], rows: int, layer: str) -> LayerOutput:
         places, features = shape
-        found = _token_grid(places, self.size, list(self._grids()))
+        found = _token_grid(places, self.size, self._grids)
         if found is None:
             raise LayerError(
                 f"layer={layer!r}: gives {places} tokens of {features} features, which fill no "
@@ -251,12 +253,6 @@ class Outputs:
         grid, prefix = found
         form = LayerOutput(TOKENS, rows, features, _with_rows(rows, grid), prefix)
         return _checked(form, layer)
-
-    def _grids(self) -> Iterator[tuple[int, ...]]:
-        """Yield the grids of convolutions, the last one first."""
-        for noted in reversed(self._noted):
-            if is_convolution(noted.module):
-                yield noted.shape[1:]
 
     def _form(self, module: nn.Module, shape: tuple[int, ...]) -> str | None:
         return _kind(module, shape) or self._inherited(shape) or self._by_grid(shape)
@@ -348,7 +344,8 @@ def is_pooling(module: nn.Module) -> bool:
 
 def _exported_as(module: nn.Module, operation: str) -> bool:
     """Whether a module of an exported program is that single operation (it lost its class)."""
-    graph = getattr(module, "graph", None)
+    own = module.__dict__  # `getattr` of what a module lacks is slow
+    graph = own.get("_graph", own.get("graph"))
     calls = [n for n in graph.nodes if n.op == "call_function"] if graph is not None else []
     return len(calls) == 1 and operation in str(calls[0].target)
 
@@ -384,7 +381,7 @@ def _token_grid(
     The grid is that of a convolution (the patches), or else the input divided by one stride. The
     latter has no prefix, or one of a class token if there is no convolution.
     """
-    fitting = [(places - prod(g), g) for g in grids if 0 <= places - prod(g) <= PREFIX]
+    fitting = [(places - prod(g), g) for g in reversed(grids) if 0 <= places - prod(g) <= PREFIX]
     strides = range(1, max(size) + 1)
     for prefix in (0,) if grids else (0, 1):
         exact = [tuple(s // stride for s in size) for stride in strides]

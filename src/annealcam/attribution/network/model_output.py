@@ -111,8 +111,18 @@ def _same_values(a: Tensor, b: Tensor) -> bool:
     )
 
 
+class MaybeProbabilitiesError(ModelError):
+    """The outputs may be probabilities: run again, and watch for the function that makes them."""
+
+
 def read_output(
-    returned: Any, rows: int, calls: Activations, *, model: str, output: Output | None, link: Any
+    returned: Any,
+    rows: int,
+    calls: Activations | None,
+    *,
+    model: str,
+    output: Output | None,
+    link: Any,
 ) -> ModelOutput:
     """Return the logits in what a model returned.
 
@@ -122,16 +132,22 @@ def read_output(
     Args:
         returned: by the model.
         rows: number of images.
-        calls: the activations of the forward pass.
+        calls: the activations of the forward pass; None where they were not watched.
         model: its name, for messages.
         output: a function that takes the logits out of what is returned.
         link: None: `sigmoid` for one output or behind a sigmoid, otherwise `softmax`.
 
     Raises:
+        MaybeProbabilitiesError: all outputs are between 0 and 1, and no activations were watched.
         ModelError: there are no logits.
     """
     values, taken = _chosen(returned, rows, model, output)
-    before = calls.before(values)
+    if calls is None:
+        if bool(((values >= 0) & (values <= 1)).all()):
+            raise MaybeProbabilitiesError("model: its outputs are between 0 and 1")
+        before = None
+    else:
+        before = calls.before(values)
     reason = "given" if link is not None else "assumed: exclusive classes"
     if before is not None:
         values, link = before[0], link if link == "identity" else before[1]

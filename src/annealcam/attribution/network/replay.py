@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import torch
@@ -18,8 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, predict, run
+from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, predict, watched
 from annealcam.attribution.network.layer_output import LayerOutput, Outputs, Reshape
+from annealcam.attribution.network.model_output import MaybeProbabilitiesError
 from annealcam.errors import LayerError, ModelError
 
 
@@ -105,16 +106,21 @@ class Rest:
         return self._run(maps, images, lambda output: tree_map(_copies(rows), output))
 
     def _run(self, maps: Tensor, images: Tensor, prepared: Callable[[Any], Any]) -> Tensor:
+        form, output = self._tape.form, self._tape.output
+        assert form is not None
+        assert output is not None
         outputs: dict[nn.Module, list[Any]] = defaultdict(list)
-        for module, output in self._tape.finished:
-            outputs[module].append(prepared(output))
-        assert self._tape.form is not None
-        assert self._tape.output is not None
-        outputs[self._tape.module].append(self._tape.form.put(maps, self._tape.output))
-        with ExitStack() as stack:
-            for module, of_module in outputs.items():
-                stack.enter_context(_replayed(module, of_module))
-            return run(self._model, images, rows=len(maps))
+        for module, finished in self._tape.finished:
+            outputs[module].append(prepared(finished))
+        outputs[self._tape.module].append(form.put(maps, output))
+
+        def attempt(watch: bool) -> Tensor:
+            with ExitStack() as stack:
+                for module, of_module in outputs.items():
+                    stack.enter_context(_replayed(module, of_module))
+                return predict(self._model, images, rows=len(maps), watch=watch).logits
+
+        return watched(attempt)
 
 
 @contextmanager
@@ -254,7 +260,12 @@ def behind(
             if form := runs.chosen(module, output):
                 tape.take(output, form)
 
-        with noted(model, runs.outputs), hooked({tape.module: keep}), recording(model, tape):
+        with (
+            noted(model, runs.outputs),
+            hooked({tape.module: keep}),
+            recording(model, tape),
+            suppress(MaybeProbabilitiesError),  # only the layer's output is needed
+        ):
             predict(model, images)
         form = runs.needed_form()
         assert tape.output is not None
