@@ -50,6 +50,23 @@ def inputs_along_a_line(axes: int, n: int = 2, length: int = 16) -> torch.Tensor
     return signals.reshape(n, 2, length, *[1] * (axes - 1))
 
 
+class Crops(nn.Module):
+    """A network that runs the four quarters of an image as a batch of their own."""
+
+    def __init__(self, maps: int = 12, classes: int = 5):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.conv = nn.Conv2d(3, maps, 3)
+            self.fc = nn.Linear(maps, classes)
+        self.eval()
+
+    def forward(self, x):
+        quarters = torch.stack([half for rows in x.chunk(2, 2) for half in rows.chunk(2, 3)], 1)
+        maps = self.conv(quarters.flatten(0, 1)).relu().mean(dim=(2, 3))
+        return self.fc(maps.reshape(len(x), 4, -1).mean(dim=1))
+
+
 def digit_network():
     """An untrained network that takes digits, as `tests.networks:digit_network`."""
     from annealcam.models.preprocess import Preprocess

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.map_axes import grid_axes
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
@@ -338,8 +339,8 @@ class MapSelection:
 
 
 def select_maps(
-    maps: Float[Tensor, "maps h w"],
-    gradients: Float[Tensor, "maps h w"],
+    maps: Float[Tensor, " maps *grid"],
+    gradients: Float[Tensor, " maps *grid"],
     importance: Float[Tensor, " maps"],
     settings: Settings,
     *,
@@ -400,7 +401,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
     result = select_maps(maps, gradients, weight, settings, image=i)
     problem, selection, channels = result.problem, result.selection, result.channels
     channels = channels[weight[channels].argsort(descending=True, stable=True)]
-    contribution = _array(drawn.sum(dim=(-2, -1)))
+    contribution = _array(drawn.sum(dim=grid_axes(drawn, first=1)))
     target = int(captured.targets[0])
     map_ = selection_map(maps[channels], alpha[channels], drawn[channels], form=settings.map_form)
     provenance = {

@@ -61,6 +61,7 @@ def test_the_model_is_given_back_and_bfloat16_works(network, images):
 
 def test_bad_input_is_refused_in_one_line(network, images):
     for spoilt, options, error, text in [
+        (images[0], {}, ArgumentError, r"inputs: of shape \(3, 20, 20\)"),
         (images[0, 0], {}, ArgumentError, "inputs: of shape"),
         (images[:0], {}, ArgumentError, "n >= 1"),
         (images, {"layer": "33"}, LayerError, "no such layer"),

@@ -9,8 +9,10 @@ from annealcam.errors import ArgumentError
 from annealcam.metrics import (
     best_iou,
     between_images,
+    cam_explainer,
     cell_shares,
     centred_gaussian,
+    channel_faithfulness,
     class_sensitivity,
     confidence_change,
     effective_positions,
@@ -18,6 +20,7 @@ from annealcam.metrics import (
     fidelity,
     grid_pointing,
     impute,
+    masked_logits,
     parameter_randomisation,
     perturbation,
     pointing_game,
@@ -31,7 +34,7 @@ from annealcam.metrics import (
     top_overlap,
     under_noise,
 )
-from tests.networks import small_network
+from tests.networks import inputs_along_a_line, network_along_a_line, small_network
 
 GRIDS = [(42,), (6, 1, 7), (2, 3, 7)]
 
@@ -131,3 +134,27 @@ def test_metrics_of_pixels_and_grids_refuse_other_axes(size):
 def test_metrics_of_pixels_refuse_maps_of_other_axes():
     with pytest.raises(ArgumentError, match=r"maps of shape \(1, 2, 3, 4\) .* one map \(h, w\)"):
         road(small_network(), torch.randn(1, 3, 20, 20), np.ones((1, 2, 3, 4)), targets=[0])
+
+
+@pytest.mark.parametrize("axes", [1, 3])
+def test_the_network_under_masks(axes):
+    """The numbers of the same network on images that are one pixel wide."""
+
+    def measured(a):
+        net, inputs = network_along_a_line(a), inputs_along_a_line(a)
+        chosen = [np.array([0, 2]), np.array([5])]
+        kept = channel_faithfulness(net, inputs, layer="3", selected=chosen, targets=[0, 1])
+        every = np.eye(9, dtype=bool)[None].repeat(2, axis=0)
+        return kept.kept_share, masked_logits(net, inputs, layer="3", masks=every)
+
+    for found, expected in zip(measured(axes), measured(2), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [1, 3])
+def test_sanity_of_a_cam_method(axes):
+    def measured(a):
+        net, inputs = network_along_a_line(a), inputs_along_a_line(a)
+        return random_classifier(net, inputs, cam_explainer("3", "hirescam"), draws=3)
+
+    np.testing.assert_allclose(measured(axes).rank_correlation, measured(2).rank_correlation)

@@ -256,14 +256,16 @@ def test_bad_input_to_parameter_randomisation(network, images, error, match, opt
 def test_bad_input(network, images):
     with pytest.raises(ArgumentError, match="n >= 1"):
         parameter_randomisation(network, images[:0], edges)
+    with pytest.raises(ArgumentError, match="give a batch"):
+        parameter_randomisation(network, images[0], edges)
     with pytest.raises(ArgumentError, match="a map"):
         parameter_randomisation(network, images, lambda *_: np.zeros((3, 4)))
     with pytest.raises(ArgumentError, match="no parameters"):
         parameter_randomisation(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), images, edges)
     with pytest.raises(ArgumentError, match="4 other classes"):
         random_logit(network, images, edges, draws=5)
-    with pytest.raises(ArgumentError, match="0 other classes"):
-        random_logit(small_network(classes=1), images, edges)
+    with pytest.raises(ArgumentError, match="1 other classes"):  # the other side of one output
+        random_logit(small_network(classes=1), images, edges, draws=2)
 
 
 def test_gradcam_passes_and_gradcam_plus_plus_fails_on_a_trained_network():

@@ -14,6 +14,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam.attribution.activations import capture
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.network.inputs import is_single
 from annealcam.attribution.network.layer_output import Reshape
 from annealcam.attribution.targets import resolve_targets
 from annealcam.errors import ArgumentError
@@ -63,7 +64,7 @@ def explain_func(
     """
     settings = settings_of(choices)
     one_of("interpolation", interpolation, INTERPOLATIONS)
-    images = _as_images(inputs)
+    images = _as_images(inputs, model)
     captured = capture(
         model,
         images,
@@ -87,14 +88,15 @@ def explain_func(
     return nn.functional.interpolate(maps, size=size, **how).cpu().numpy()
 
 
-def _as_images(inputs: Any) -> Float[Tensor, "n channels *size"]:
+def _as_images(inputs: Any, model: nn.Module) -> Float[Tensor, "n channels *size"]:
     images = inputs.detach() if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
-    if images.ndim not in (3, 4, 5) or len(images) == 0:
+    images = images if images.is_floating_point() else images.float()
+    if images.ndim not in (3, 4, 5) or len(images) == 0 or is_single(images, model):
         raise ArgumentError(
             f"inputs: of shape {tuple(images.shape)}; a batch (n, channels, H, W), n >= 1, or of "
             "signals or volumes"
         )
-    return images if images.is_floating_point() else images.float()
+    return images
 
 
 def _as_targets(targets: Any, n: int) -> int | Sequence[int] | None:

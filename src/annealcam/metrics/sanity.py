@@ -25,6 +25,7 @@ from annealcam.attribution.cam import CAM_METHODS
 from annealcam.attribution.cams.inputs import CamInputs
 from annealcam.attribution.contrast import targets_of
 from annealcam.attribution.network.hooks import borrowed, find_layer, run
+from annealcam.attribution.network.inputs import is_single
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.metrics.randomised import (
     classifier_layer,
@@ -324,7 +325,7 @@ def _verdict(rho: Float[Array, "draws n"], alike: str, different: str) -> str:
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
-    if images.ndim not in (3, 4, 5) or len(images) == 0:
+    if images.ndim not in (3, 4, 5) or len(images) == 0 or is_single(images, model):
         raise ArgumentError(
             f"images has shape {tuple(images.shape)}: give a batch (n, channels, ...), n >= 1, "
             "such as (n, 3, height, width)."
