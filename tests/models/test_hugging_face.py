@@ -346,7 +346,7 @@ def grid_of(kind, output):
 
 
 @pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")  # of signed maps
-@pytest.mark.parametrize("kind", ["ResNet", "ConvNext"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
     model, preprocess, classes = ac.load_model(f"hf:{folder_of(tmp_path, kind)}")
     pixels = preprocess(PHOTO)
