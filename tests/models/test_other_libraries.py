@@ -94,6 +94,17 @@ def test_a_forward_that_needs_its_trainer_gives_one_line(module):
     assert "\n" not in str(caught.value)
 
 
+def test_without_a_forward_the_network_inside_is_named(lightning):
+    class WithoutForward(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = small_network(classes=3)
+
+    with pytest.raises(ModelError, match=r"no forward.*\.net") as caught:
+        ac.explain(WithoutForward(), IMAGE)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_map_of_a_volume_peaks_at_the_bright_ball(tmp_path, capsys):
     pytest.importorskip("monai")
     example = runpy.run_path(str(EXAMPLE))

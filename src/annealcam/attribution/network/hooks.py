@@ -173,7 +173,6 @@ def predict(
     if like is not None:
         images = images.to(device=like.device, dtype=like.dtype)
     images = images.clone()  # as `x -= mean` in the model would change what the caller passed
-    name = type(network_of(model)).__name__
     try:
         calls = Activations() if watch else None
         with calls or nullcontext():
@@ -181,12 +180,20 @@ def predict(
     except AnnealcamError:
         raise
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"model: {name} fails on images of shape {tuple(images.shape)}: {first}"
-        ) from error
+        raise ModelError(_failure(network_of(model), images, error)) from error
     how = {"output": model.output, "link": model.link} if isinstance(model, Adapted) else _PLAIN
-    return read_output(returned, rows, calls, model=name, **how)
+    return read_output(returned, rows, calls, model=type(network_of(model)).__name__, **how)
+
+
+def _failure(network: nn.Module, images: Tensor, error: Exception) -> str:
+    """What a model's error means for the caller, in one line."""
+    name = type(network).__name__
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, NotImplementedError) and f'[{name}] is missing the required "for' in first:
+        sizes = {k: sum(p.numel() for p in m.parameters()) for k, m in network.named_children()}
+        inner = f", such as model.{max(sizes, key=lambda k: sizes[k])}" if sizes else ""
+        return f"model: {name} has no forward; give the network inside it{inner}"
+    return f"model: {name} fails on images of shape {tuple(images.shape)}: {first}"
 
 
 _PLAIN: dict[str, Any] = {"output": None, "link": None}

@@ -336,10 +336,13 @@ def is_on_axis_1(module: nn.Module) -> bool:
 def is_pooling(module: nn.Module) -> bool:
     """Return whether a module pools, by its name or as an exported program holds it.
 
+    A norm does not, such as the `PoolFormerGroupNorm` of transformers.
+
     >>> is_pooling(nn.MaxPool2d(2))
     True
     """
-    return "pool" in type(module).__name__.lower() or _exported_as(module, "pool")
+    name = type(module).__name__.lower()
+    return ("pool" in name and "norm" not in name) or _exported_as(module, "pool")
 
 
 def _exported_as(module: nn.Module, operation: str) -> bool:
