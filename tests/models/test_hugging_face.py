@@ -17,6 +17,7 @@ import annealcam as ac
 from annealcam.errors import ModelError, ModelNameError
 from annealcam.models.hugging_face import ProcessorPreprocess, preprocess_of
 from annealcam.models.preprocess import Preprocess
+from tests.cli.helpers import run, skip_report_picture
 
 transformers = pytest.importorskip("transformers")
 
@@ -31,6 +32,10 @@ STAGES = {"hidden_sizes": [16, 32], "depths": [1, 1]}
 KINDS = {
     "ResNet": {**STAGES, "num_channels": 3, "embedding_size": 16, "layer_type": "basic"},
     "ConvNext": {**STAGES, **IMAGE, "num_stages": 2, "patch_size": 2},
+    "PoolFormer": {
+        **STAGES, "num_encoder_blocks": 2, "patch_sizes": [7, 3], "strides": [4, 2],
+        "padding": [2, 1],
+    },
     "ViT": TOKENS,
     "DeiT": TOKENS,
     "Beit": TOKENS,
@@ -42,6 +47,10 @@ KINDS = {
 PROCESSORS = {  # as those of the published networks, at the size of the small ones
     "ResNet": ("ConvNext", {"size": {"shortest_edge": 32}, "crop_pct": 0.875}),
     "ConvNext": ("ConvNext", {"size": {"shortest_edge": 32}, "crop_pct": 0.9}),
+    "PoolFormer": (
+        "PoolFormer",
+        {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}},
+    ),
     "ViT": ("ViT", {"size": {"height": 32, "width": 32}}),
     "DeiT": (
         "DeiT",
@@ -49,6 +58,15 @@ PROCESSORS = {  # as those of the published networks, at the size of the small o
     ),
     "Beit": ("Beit", {"size": {"height": 32, "width": 32}}),
     "Swin": ("ViT", {"size": {"height": 32, "width": 32}}),
+}
+LAYERS = {  # the last one with a grid which the gradient of the prediction reaches
+    "ResNet": "resnet.encoder.stages.1",
+    "ConvNext": "convnext.encoder.stages.1",
+    "PoolFormer": "norm",
+    "ViT": "vit.layers.1.layernorm_before",
+    "DeiT": "deit.layers.1.layernorm_before",
+    "Beit": "beit.layers.1",  # its head takes the mean of the patches
+    "Swin": "swin.layernorm",
 }
 LABELS = ("ant", "bee", "cat", "dog")
 
@@ -338,7 +356,7 @@ def captured(net, layer, pixels, target):
 
 def grid_of(kind, output):
     """Maps (maps, h, w) of a layer's output; what precedes the patches of each kind is known."""
-    if kind in ("ResNet", "ConvNext"):
+    if kind in ("ResNet", "ConvNext", "PoolFormer"):
         return output[0]
     tokens = output[0, {"ViT": 1, "DeiT": 2, "Beit": 1, "Swin": 0}[kind] :]
     side = round(len(tokens) ** 0.5)
@@ -351,6 +369,7 @@ def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
     model, preprocess, classes = ac.load_model(f"hf:{folder_of(tmp_path, kind)}")
     pixels = preprocess(PHOTO)
     e = ac.explain(model, pixels, gradients="plain", class_names=classes)
+    assert e.provenance["layer"] == LAYERS[kind]
     f, g = captured(model, e.provenance["layer"], pixels[None], e.target)
     contributions = grid_of(kind, f * g).numpy()
     assert e.class_name == LABELS[e.target]
@@ -360,3 +379,19 @@ def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
     drawn = contributions[e.selected].sum(0).clip(min=0)
     np.testing.assert_allclose(e.map, drawn, rtol=1e-4, atol=1e-6)
     assert len(e.selected) > 0
+    pair = ac.explain(model, torch.stack([pixels.flip(2), pixels]), gradients="plain")
+    np.testing.assert_allclose(pair[1].map, e.map, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
+def test_the_command_explains_a_class_by_the_name_of_the_folder(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path, "ViT")
+    skip_report_picture(monkeypatch)
+    run("explain", "skimage:chelsea", "--model", f"hf:{folder}", "--target", "cat",
+        "--output", tmp_path / "out")  # fmt: skip
+    stored = ac.Explanation.load(tmp_path / "out" / "chelsea")
+    model, preprocess, classes = ac.load_model(f"hf:{folder}")
+    e = ac.explain(model, preprocess(PHOTO), target="cat", class_names=classes)
+    assert stored.class_name == "cat"
+    assert np.array_equal(stored.map, e.map)
+    assert stored.provenance["geometry"]["box"] == [0, 0, *PHOTO.size]
