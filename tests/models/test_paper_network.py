@@ -114,7 +114,7 @@ class Branched(nn.Module):
 def branched(monkeypatch):
     made = Branched().eval()
     monkeypatch.setattr(
-        load, "load_model", lambda name: LoadedModel(made, ac.load_model("digits")[1], None)
+        load, "load_model", lambda name: LoadedModel(made, load_model("digits")[1], None)
     )
     return made
 
@@ -196,11 +196,19 @@ def test_files_that_are_no_checkpoints(tmp_path):
     with pytest.raises(ModelNameError, match="no such file"):
         load_model(str(file))
     file.write_text("no tensors")
-    with pytest.raises(ModelError, match="no checkpoint of `annealcam train`"):
-        load_model(str(file))
+    for reader, match in (
+        (load_model, "not a file of plain tensors"),
+        (load_checkpoint, "no checkpoint of `annealcam train`"),
+    ):
+        with pytest.raises(ModelError, match=match):
+            reader(str(file))
     safetensors.torch.save_file({"w": torch.zeros(2)}, file)
-    with pytest.raises(ModelError, match="no checkpoint of `annealcam train`"):
-        load_model(str(file))
+    for reader, match in (
+        (load_model, "not known by its tensors alone"),
+        (load_checkpoint, "no checkpoint of `annealcam train`"),
+    ):
+        with pytest.raises(ModelError, match=match):
+            reader(str(file))
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,23 @@ def write_checkpoint(
     file.write_bytes(save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)}))
 
 
+def is_checkpoint(file: Path) -> bool:
+    """Return whether a file is one that `annealcam train` wrote, by its header.
+
+    >>> is_checkpoint(checkpoint_file("digits")), is_checkpoint(Path("mine.pth"))
+    (True, False)
+    """
+    from safetensors import safe_open
+
+    if file.suffix != ".safetensors":
+        return False
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return _KEY in (opened.metadata() or {})
+    except Exception:  # missing or damaged, which is found when it is read
+        return False
+
+
 def read_header(name: str) -> dict[str, Any]:
     """Return the header of a checkpoint: its trunk, cut, maps, classes, and `about`.
 
@@ -76,8 +93,8 @@ def read_header(name: str) -> dict[str, Any]:
             header = json.loads((opened.metadata() or {})[_KEY])
     except Exception as error:
         raise ModelError(
-            f"model={name!r}: no checkpoint of `annealcam train`; plain weights go after "
-            "their network's name, as torchvision:resnet18:FILE"
+            f"model={name!r}: no checkpoint of `annealcam train`; plain weights need their "
+            "network's name, as architecture='torchvision:resnet18' or torchvision:resnet18:FILE"
         ) from error
     _refuse_odd(name, header)
     return dict(header)

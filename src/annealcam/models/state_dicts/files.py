@@ -17,14 +17,26 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from annealcam._internal.text import shorten
 from annealcam.errors import ModelError, ModelNameError
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors", ".pkl", ".th", ".weights")
+SUFFIXES = (
+    ".pth",
+    ".pt",
+    ".ckpt",
+    ".tar",
+    ".bin",
+    ".safetensors",
+    ".th",
+    ".weights",
+    ".onnx",
+    ".pt2",
+)
 _SAVE = "torch.save(model.state_dict(), 'mine.pth')"
 _NEVER_NAMED = ("os", "posix", "nt", "sys", "subprocess")
 _LOADING = Lock()  # the stand-ins are set for the whole process while a file is read
@@ -59,6 +71,13 @@ class _UnknownMapping:
         return OrderedDict()
 
 
+class _UnknownAttribute:
+    """As `Unknown`, for `getattr`, by which pickles name methods and classes within classes."""
+
+    def __new__(cls, *_args: Any) -> type[Unknown]:  # type: ignore[misc]
+        return Unknown
+
+
 def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file."""
     with file.open("rb") as opened:
@@ -83,18 +102,27 @@ def read_object(file: Path) -> Any:
     except ModelError:
         raise
     except (Exception, RecursionError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"weights={str(file)!r}: damaged, or not a file of plain tensors ({first[:160]}); "
+            f"weights={str(file)!r}: damaged, or not a file of plain tensors ({_reason(error)}); "
             f"nothing else is unpickled. Save the tensors alone, by {_SAVE} or by safetensors"
         ) from error
 
 
+def _reason(error: Exception) -> str:
+    """Return the line of an error of torch that holds its reason."""
+    text = str(error).partition("WeightsUnpickler error:")[2] or str(error)
+    return shorten(next(iter(text.strip().splitlines()), type(error).__name__), 160)
+
+
 def _refuse_no_file(file: Path) -> None:
-    if file.is_dir():
+    try:
+        is_folder, is_file = file.is_dir(), file.is_file()
+    except (OSError, ValueError):  # too long for a path, or with a null character
+        is_folder = is_file = False
+    if is_folder:
         raise ModelNameError(f"weights={str(file)!r}: is a folder; give the file of weights in it")
-    if not file.is_file():
-        raise ModelNameError(f"weights={str(file)!r}: no such file")
+    if not is_file:
+        raise ModelNameError(f"weights={shorten(str(file), 200)!r}: no such file")
     if file.stat().st_size == 0:
         raise ModelError(f"weights={str(file)!r}: the file is empty; copy or download it again")
 
@@ -208,7 +236,7 @@ def _refuse_large_storages(file: Path, operations: list[Any]) -> None:
             )
 
 
-def _load(file: Path | IO[bytes], names: list[str], **options: Any) -> Any:
+def _load(file: Path | io.BytesIO, names: list[str], **options: Any) -> Any:
     """Load with `weights_only=True`; classes beyond torch's list are replaced by stand-ins."""
     options = {"map_location": "cpu", "weights_only": True, **options}
     with _LOADING:
@@ -226,11 +254,14 @@ def _load(file: Path | IO[bytes], names: list[str], **options: Any) -> Any:
 
 def _stand_ins(names: list[str], kind: type) -> list[Any]:
     """Return a stand-in for each class; torch prefers its own where it knows the name."""
-    return [
-        (type(name.rpartition(".")[2], (Unknown if name.startswith("numpy") else kind,), {}), old)
-        for name in names
-        for old in {name, _renamed(name)}
-    ]
+    stand_ins: list[Any] = [(Unknown, "annealcam.Unknown")]
+    for name in names:
+        base = Unknown if name.startswith("numpy") else kind
+        last = name.rpartition(".")[2]
+        base = _UnknownAttribute if last == "getattr" else base
+        stand_in = type(last, (base,), {})
+        stand_ins += [(stand_in, name), (stand_in, _renamed(name))]
+    return stand_ins
 
 
 def _renamed(name: str) -> str:

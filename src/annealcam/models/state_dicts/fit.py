@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from annealcam._internal.text import shorten
 from annealcam.errors import AnnealcamWarning, ModelError
 from annealcam.models.state_dicts.heads import (
     ASSUMED,
@@ -86,7 +87,7 @@ def fill_network(
     network = make()
     for change in fit.changes:
         change.apply(network)
-    network.load_state_dict(fit.state.tensors)
+    _load_tensors(network, fit.state)
     count = classes_of(network)
     if count and isinstance(getattr(network, "num_classes", None), int):
         network.num_classes = count  # type: ignore[assignment]
@@ -101,21 +102,45 @@ def fill_network(
     return network, fit.as_record()
 
 
+def _load_tensors(network: nn.Module, state: StateDict) -> None:
+    """Copy tensors that fit into a network; counters of old files are taken as 0."""
+    own = network.state_dict()
+    zeros = {n: torch.zeros_like(t) for n, t in own.items() if n.endswith("num_batches_tracked")}
+    tensors = OrderedDict(zeros | state.tensors)
+    # The layout is the network's own, whatever version of it the file is of (see MNASNet).
+    tensors._metadata = getattr(own, "_metadata", None)  # type: ignore[attr-defined]
+    try:
+        network.load_state_dict(tensors)
+    except Exception as error:
+        reason = shorten((str(error).splitlines() or [""])[-1].strip(), 200)
+        raise FitError(f"{state}: do not fit the network ({reason})") from error
+
+
 def fit_to(make: Callable[[], nn.Module], states: Iterable[StateDict]) -> Fit:
     """Return how the first of several dictionaries of tensors that fits fills an architecture.
 
     Raises:
-        FitError: none of them fits.
+        FitError: none of them fits, or several of equal right.
         HeadError: one fits but for its head, which cannot be rebuilt.
     """
-    first_error: ModelError | None = None
+    fits: list[Fit] = []
+    errors: list[ModelError] = []
     for state in states:
         try:
-            return _fit(blank(make), state)
+            fits.append(_fit(blank(make), state))
         except (FitError, HeadError) as error:
-            first_error = first_error or error
-    assert first_error is not None, "a file without tensors is refused when it is read"
-    raise first_error
+            errors.append(error)
+        if fits and fits[0].state.has_known_name:
+            break
+    if not fits:
+        raise errors[0]
+    if len(fits) > 1:
+        keys = " and ".join(repr(fit.state.found.key) for fit in fits[:2])
+        raise FitError(
+            f"{fits[0].state}: {keys} fit the network equally well; save the one that you mean by "
+            "torch.save alone"
+        )
+    return fits[0]
 
 
 def blank(make: Callable[[], nn.Module]) -> nn.Module:

@@ -68,6 +68,12 @@ class StateDict:
     tensors: dict[str, Tensor]
     found: WeightsFound
 
+    @property
+    def has_known_name(self) -> bool:
+        """Return whether the tensors are where they usually are, such as under `state_dict`."""
+        parts = self.found.key.split(".")
+        return self.found.averaged or parts[0] in ("", *RAW)
+
     def __str__(self) -> str:
         return f"weights={self.found.file!r}"
 

@@ -1,0 +1,557 @@
+"""Weights files as people have them: each gives the network that was saved, to the bit."""
+
+import argparse
+import io
+import pathlib
+import pickle
+import zipfile
+from collections import OrderedDict, defaultdict
+from contextlib import suppress
+from functools import cache
+
+import numpy as np
+import pytest
+import safetensors.torch
+import timm
+import torch
+import torchvision
+from hypothesis import HealthCheck, given, settings, strategies as st
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+import annealcam as ac
+from annealcam.errors import AnnealcamError, AnnealcamWarning, ModelError, ModelNameError
+from annealcam.models.state_dicts.fit import fill_network
+from annealcam.models.state_dicts.search import StateDict, WeightsFound, read_tensors
+
+SHUFFLE = "torchvision:shufflenet_v2_x0_5"
+MOBILE = "timm:mobilenetv3_small_050"
+IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+class Trainer:
+    """A class that only the file of a trainer knows."""
+
+    def __init__(self):
+        self.network = nn.Linear(2, 2)
+
+
+class Config(dict):
+    """A dictionary of a class of its own, as Lightning and OmegaConf have."""
+
+
+class Bomb:
+    """Unpickling this writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.path,)
+
+
+@cache
+def trained(classes=3):
+    """A small network with weights, and statistics of its normalisations, of its own."""
+    torch.manual_seed(classes)
+    network = torchvision.models.shufflenet_v2_x0_5(weights=None, num_classes=classes)
+    network(torch.randn(4, 3, 64, 64))
+    return network.eval()
+
+
+@cache
+def averaged():
+    """Another set of weights, as an average over training has."""
+    return trained(4)
+
+
+def prefixed(prefix, network=None):
+    tensors = (network or trained()).state_dict()
+    return OrderedDict((prefix + name, tensor) for name, tensor in tensors.items())
+
+
+def logits(network, images=IMAGES):
+    with torch.no_grad():
+        return network.eval()(images)
+
+
+def optimizer_state():
+    network = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+def half(kind):
+    return {n: t.to(kind) if t.is_floating_point() else t for n, t in prefixed("").items()}
+
+
+def rounded(kind):
+    network = torchvision.models.shufflenet_v2_x0_5(weights=None, num_classes=3)
+    network.load_state_dict(half(kind))
+    return network
+
+
+LAYOUTS = {  # ending, content, key, prefixes, something left aside
+    "plain": (".pth", lambda: prefixed(""), "", [], None),
+    "plain dict of parameters and buffers": (".weights", lambda: dict(prefixed("")), "", [], None),
+    "bin": (".bin", lambda: prefixed(""), "", [], None),
+    "state_dict": (
+        ".pth.tar", lambda: {"epoch": 3, "state_dict": prefixed(""), "best_acc1": torch.ones(1)},
+        "state_dict", [], "best_acc1",
+    ),
+    "model_state_dict": (
+        ".tar",
+        lambda: {"model_state_dict": prefixed(""), "optimizer_state_dict": optimizer_state()},
+        "model_state_dict", [], "optimizer_state_dict",
+    ),
+    "model": (".pt", lambda: {"model": prefixed(""), "loss": 0.3}, "model", [], "loss"),
+    "net": (".pth", lambda: {"net": prefixed("module."), "acc": 98.0}, "net", ["module."], "acc"),
+    "an unknown name": (".pth", lambda: {"my_stuff": {"w": prefixed("")}}, "my_stuff.w", [], None),
+    "DataParallel": (".pth", lambda: prefixed("module."), "", ["module."], None),
+    "torch.compile": (".pth", lambda: prefixed("_orig_mod."), "", ["_orig_mod."], None),
+    "compiled and parallel": (
+        ".pth", lambda: prefixed("_orig_mod.module."), "", ["_orig_mod.", "module."], None,
+    ),
+    "a backbone": (".pth", lambda: prefixed("model.backbone."), "", ["model.backbone."], None),
+    "Lightning": (
+        ".ckpt",
+        lambda: {
+            "state_dict": prefixed("model.") | {"loss.weight": torch.ones(3)},
+            "hyper_parameters": Config(lr=0.1, root=pathlib.Path("data")),
+            "callbacks": {"ModelCheckpoint": {"best_model_score": np.float64(0.5)}},
+            "optimizer_states": [optimizer_state()],
+            "pytorch-lightning_version": "2.0.0",
+        },
+        "state_dict", ["model."], "loss.weight",
+    ),
+    "a namespace and numpy's numbers": (
+        ".pth",
+        lambda: {"args": argparse.Namespace(lr=0.1), "best": np.float32(3), "model": prefixed("")},
+        "model", [], "args",
+    ),
+    "classes of the trainer": (
+        ".pth",
+        lambda: {"trainer": Trainer(), "log": defaultdict(list, a=[1]), "net": prefixed("")},
+        "net", [], "trainer",
+    ),
+    "EMA beside": (
+        ".pth", lambda: {"model": prefixed("", averaged()), "model_ema": prefixed("module.")},
+        "model_ema", ["module."], "model",
+    ),
+    "EMA of timm": (
+        ".pth.tar",
+        lambda: {"state_dict": prefixed("", averaged()), "state_dict_ema": prefixed("")},
+        "state_dict_ema", [], "state_dict",
+    ),
+    "EMA within": (
+        ".ckpt",
+        lambda: {"state_dict": prefixed("model.", averaged()) | prefixed("ema_model.")},
+        "state_dict", ["ema_model."], "model.conv1.0.weight",
+    ),
+    "SWA": (".pt", lambda: AveragedModel(trained()).state_dict(), "", ["module."], "n_averaged"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout, tmp_path):
+    ending, content, key, prefixes, aside = LAYOUTS[layout]
+    file = tmp_path / f"mine{ending}"
+    torch.save(content(), file)
+    loaded = ac.load_model(file, architecture=SHUFFLE)
+    assert torch.equal(logits(loaded.model), logits(trained()))
+    record = loaded.record["weights"]
+    assert (record["key"], record["prefixes"]) == (key, prefixes)
+    assert aside is None or aside in record["left_aside"]
+    assert record["averaged"] == ("EMA" in layout)
+    assert record["dtype"] == "float32"
+    assert record["changes"] == {"fc": "Linear(1024, 3)"}
+    assert record["architecture"] == SHUFFLE
+
+
+def test_the_format_before_torch_1_6(tmp_path):
+    file = tmp_path / "mine.pth"
+    content = {"state_dict": prefixed("module."), "args": argparse.Namespace(lr=1)}
+    torch.save(content, file, _use_new_zipfile_serialization=False)
+    loaded = ac.load_model(str(file), architecture=SHUFFLE)
+    assert torch.equal(logits(loaded.model), logits(trained()))
+
+
+def test_safetensors(tmp_path):
+    file = tmp_path / "mine.safetensors"
+    safetensors.torch.save_file(prefixed("model."), file)
+    loaded = ac.load_model(file, architecture=SHUFFLE)
+    assert torch.equal(logits(loaded.model), logits(trained()))
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_become_float32(kind, tmp_path):
+    file = tmp_path / "mine.pth"
+    torch.save(half(kind), file)
+    loaded = ac.load_model(file, architecture=SHUFFLE)
+    assert torch.equal(logits(loaded.model), logits(rounded(kind)))
+    assert loaded.record["weights"]["dtype"] == str(kind).removeprefix("torch.")
+    assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_torchscript_gives_its_tensors(tmp_path):
+    file = tmp_path / "mine.pt"
+    torch.jit.trace(trained(), IMAGES).save(str(file))
+    loaded = ac.load_model(file, architecture=SHUFFLE)
+    assert torch.equal(logits(loaded.model), logits(trained()))
+
+
+def sequential(*layers):
+    torch.manual_seed(3)
+    return nn.Sequential(*(make() for make in layers))
+
+
+HEADS = {
+    "Dropout, Linear": lambda n: sequential(nn.Dropout, lambda: nn.Linear(n, 4)),
+    "no bias": lambda n: nn.Linear(n, 4, bias=False),
+    "one output": lambda n: nn.Linear(n, 1),
+    "Linear, Linear": lambda n: sequential(lambda: nn.Linear(n, 8), lambda: nn.Linear(8, 4)),
+    "Linear, ReLU, Linear": lambda n: sequential(
+        lambda: nn.Linear(n, 8), nn.ReLU, lambda: nn.Linear(8, 4)
+    ),
+    "Linear, ReLU, Dropout, Linear": lambda n: sequential(
+        lambda: nn.Linear(n, 8), nn.ReLU, nn.Dropout, lambda: nn.Linear(8, 4)
+    ),
+    "Dropout, Linear, BatchNorm, ReLU, Dropout, Linear": lambda n: sequential(
+        nn.Dropout, lambda: nn.Linear(n, 8), lambda: nn.BatchNorm1d(8), nn.ReLU, nn.Dropout,
+        lambda: nn.Linear(8, 4),
+    ),
+    "LayerNorm, Linear, PReLU, Dropout, Linear": lambda n: sequential(
+        lambda: nn.LayerNorm(n), lambda: nn.Linear(n, 8), nn.PReLU, nn.Dropout,
+        lambda: nn.Linear(8, 4),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("architecture", ["fc", "classifier.1", "classifier", "head.fc"])
+def test_heads(architecture, head, tmp_path):
+    make = {
+        "fc": lambda: torchvision.models.shufflenet_v2_x0_5(weights=None),
+        "classifier.1": lambda: torchvision.models.mnasnet0_5(weights=None),
+        "classifier": lambda: timm.create_model("mobilenetv3_small_050"),
+        "head.fc": lambda: timm.create_model("edgenext_xx_small"),
+    }[architecture]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = make()
+        original = network.get_submodule(architecture)
+        parent, _, name = architecture.rpartition(".")
+        setattr(network.get_submodule(parent), name, HEADS[head](original.in_features))
+    file = tmp_path / "mine.pth"
+    torch.save(network.state_dict(), file)
+    assumed = "ReLU" in head and "PReLU" not in head
+    if assumed:
+        with pytest.warns(AnnealcamWarning, match="ReLU right after each hidden linear layer"):
+            loaded = ac.load_model(file, architecture=make)
+    else:
+        loaded = ac.load_model(file, architecture=make)
+    assert torch.equal(logits(loaded.model), logits(network))
+    assert ("assumed" in loaded.record["weights"]) == assumed
+
+
+REPLACED = {
+    "vgg11": lambda net: setattr(net, "classifier", sequential(
+        lambda: nn.Linear(25088, 8), nn.ReLU, nn.Dropout, lambda: nn.Linear(8, 3))),
+    "mobilenet_v2": lambda net: setattr(net, "classifier", nn.Linear(1280, 3)),
+    "mobilenet_v3_small": lambda net: net.classifier.__setitem__(3, nn.Linear(1024, 3)),
+    "convnext_tiny": lambda net: setattr(
+        net, "classifier", sequential(nn.Flatten, lambda: nn.Linear(768, 3))),
+    "squeezenet1_1": lambda net: net.classifier.__setitem__(1, nn.Conv2d(512, 3, 1)),
+    "densenet121": lambda net: setattr(net, "classifier", nn.Linear(1024, 3)),
+    "googlenet": lambda net: setattr(net, "fc", nn.Linear(1024, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "squeezenet1_1"])
+def test_replaced_heads_of_torchvision(name, tmp_path):
+    network = torchvision.models.get_model(name, weights=None)
+    REPLACED[name](network)
+    file = tmp_path / "mine.pth"
+    torch.save(network.state_dict(), file)
+    loaded = ac.load_model(file, architecture=name)
+    assert torch.equal(logits(loaded.model), logits(network))
+    assert loaded.classes is None
+
+
+@pytest.mark.parametrize("name", ["vgg11", "convnext_tiny", "densenet121", "googlenet"])
+@pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
+def test_replaced_heads_of_larger_networks(name, tmp_path):
+    options = {"init_weights": False} if name == "googlenet" else {}
+    network = torchvision.models.get_model(name, weights=None, **options)
+    REPLACED[name](network)
+    if name == "googlenet":
+        network.aux1 = network.aux2 = None
+    file = tmp_path / "mine.pth"
+    torch.save(network.state_dict(), file)
+    loaded = ac.load_model(file, architecture=name, **transform_input(name))
+    assert torch.equal(logits(loaded.model), logits(network))
+
+
+def transform_input(name):
+    return {"transform_input": False} if name == "googlenet" else {}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 12])
+def test_input_channels(channels, tmp_path):
+    images = torch.randn(2, channels, 64, 64)
+    network = timm.create_model("mobilenetv3_small_050", in_chans=channels, num_classes=5)
+    file = tmp_path / "mine.pth"
+    torch.save(network.state_dict(), file)
+    loaded = ac.load_model(file, architecture=MOBILE)
+    assert torch.equal(logits(loaded.model, images), logits(network, images))
+    grey = torchvision.models.shufflenet_v2_x0_5(weights=None, num_classes=2)
+    grey.conv1[0] = nn.Conv2d(channels, 24, 3, 2, 1)  # with a bias, where the original has none
+    torch.save(grey.state_dict(), file)
+    loaded = ac.load_model(file, architecture="shufflenet_v2_x0_5")
+    assert torch.equal(logits(loaded.model, images), logits(grey, images))
+    assert loaded.record["weights"]["changes"]["conv1.0"] == f"{channels} input channels"
+
+
+REFUSED_HEADS = {
+    "names": (lambda: nn.Sequential(OrderedDict(a=nn.Linear(1024, 8), b=nn.Linear(8, 2))), "plain"),
+    "other width": (lambda: nn.Linear(512, 2), "512 features, but 1024"),
+    "three gaps": (
+        lambda: sequential(lambda: nn.Linear(1024, 8), nn.ReLU, nn.ReLU, nn.ReLU,
+                           lambda: nn.Linear(8, 2)), "which one is the activation",
+    ),
+    "gaps around": (
+        lambda: sequential(lambda: nn.Linear(1024, 8), nn.ReLU, lambda: nn.BatchNorm1d(8),
+                           nn.Dropout, lambda: nn.Linear(8, 2)), "which one is the activation",
+    ),
+    "none": (nn.Identity, "the file holds no head"),
+    "attention": (lambda: nn.Sequential(nn.MultiheadAttention(1024, 2)), "MODULE:FUNCTION"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("head", REFUSED_HEADS)
+def test_heads_that_have_several_readings(head, tmp_path):
+    make, match = REFUSED_HEADS[head]
+    network = torchvision.models.shufflenet_v2_x0_5(weights=None)
+    network.fc = make()
+    torch.save(network.state_dict(), tmp_path / "mine.pth")
+    with pytest.raises(ModelError, match=match):
+        ac.load_model(tmp_path / "mine.pth", architecture=SHUFFLE)
+
+
+def test_an_architecture_is_found_by_its_tensors(tmp_path):
+    file = tmp_path / "mine.pth"
+    torch.save({"state_dict": prefixed("model.")}, file)
+    loaded = ac.load_model(file)
+    assert loaded.record["weights"]["recognised_by_its_tensors"]
+    assert loaded.record["weights"]["architecture"] == SHUFFLE
+    assert torch.equal(logits(loaded.model), logits(trained()))
+
+
+def test_the_nearest_architecture_is_named(tmp_path):
+    file = tmp_path / "mine.pth"
+    torch.save(prefixed(""), file)
+    with pytest.raises(ModelError, match=rf"do not fit .* is missing.*nearest: {SHUFFLE} \(fits\)"):
+        ac.load_model(file, architecture="resnet18")
+    torch.save({n: t for n, t in prefixed("").items() if "stage4.3" not in n}, file)
+    with pytest.raises(ModelError, match=rf"by its tensors alone.*nearest: {SHUFFLE} \(9\d%"):
+        ac.load_model(file)
+    torch.save({"blob": torch.ones(3)}, file)
+    with pytest.raises(ModelError, match="give architecture="):
+        ac.load_model(file)
+    network = timm.create_model("mobilenetv3_small_050", num_classes=2)
+    torch.save(network.state_dict(), file)
+    with pytest.raises(ModelError, match=rf"nearest: {MOBILE} \(fits\)"):
+        ac.load_model(file)
+
+
+def test_tensors_that_would_change_what_is_computed_are_not_dropped(tmp_path):
+    file = tmp_path / "mine.pth"
+    torch.save(prefixed("backbone.") | {"head.weight": torch.ones(2, 3)}, file)
+    with pytest.raises(ModelError, match=r"head.weight has no place in it.*MODULE:FUNCTION"):
+        ac.load_model(file, architecture=SHUFFLE)
+    torch.save(prefixed("") | {"stage2.0.se.weight": torch.ones(2, 3)}, file)
+    with pytest.raises(ModelError, match=r"stage2.0.se.weight is unexpected"):
+        ac.load_model(file, architecture=SHUFFLE)
+    torch.save({"student": prefixed(""), "teacher": prefixed("")}, file)
+    with pytest.raises(ModelError, match="'student' and 'teacher' fit the network equally well"):
+        ac.load_model(file, architecture=SHUFFLE)
+
+
+HOSTILE = {
+    "nothing": (b"", "empty"),
+    "text": (b"not a file of tensors", "damaged"),
+    "a web page": (b"<!DOCTYPE html><html>", "web page"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+    "Keras": (b"\x89HDF\r\n", "Keras"),
+    "gzip": (b"\x1f\x8b" + b"0" * 50, "unpack"),
+    "a list": (lambda: saved([1, 2]), r"holds no named tensors \(a list"),
+    "an empty dictionary": (lambda: saved({}), "empty dictionary"),
+    "numbers": (lambda: saved({"epoch": 1}), r"a dict with epoch"),
+    "a tensor": (lambda: saved(torch.ones(2)), r"a Tensor"),
+    "a whole network": (lambda: saved(nn.Linear(2, 2)), r"a whole network \(Linear\).*state_dict"),
+    "one in a dictionary": (lambda: saved({"model": nn.Linear(2, 2)}), "a whole network"),
+    "a hard-wired size": (
+        lambda: saved({"fc.weight": torch.zeros(1).expand(10**6, 10**6)}), "larger than the file",
+    ),
+    "a header of safetensors": (
+        b"\xff\xff\xff\xff\xff\0\0\0{", "damaged",
+    ),
+    "shapes beyond the file": (
+        (lambda h: len(h).to_bytes(8, "little") + h)(
+            b'{"w":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
+        ),
+        "damaged",
+    ),
+    "no values": (lambda: saved({"w": torch.ones(2, device="meta")}), "no values"),
+    "sparse": (lambda: saved({"w": torch.eye(2).to_sparse()}), "plain tensors"),
+}  # fmt: skip
+
+
+def saved(content, **options):
+    buffer = io.BytesIO()
+    torch.save(content, buffer, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_files_without_tensors_of_a_network(case, tmp_path):
+    content, match = HOSTILE[case]
+    file = tmp_path / "mine.pth"
+    file.write_bytes(content() if callable(content) else content)
+    with pytest.raises(ModelError, match=match) as caught:
+        ac.load_model(file, architecture=SHUFFLE)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(ModelNameError, match="no such file"):
+        ac.load_model(tmp_path / "mine.pth", architecture=SHUFFLE)
+    with pytest.raises(ModelNameError, match="is a folder"):
+        ac.load_model(tmp_path, architecture=SHUFFLE)
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x07")
+    with pytest.raises(ModelError, match="ONNX"):
+        ac.load_model(tmp_path / "net.onnx", architecture=SHUFFLE)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_code_in_a_file_is_not_run(legacy, tmp_path):
+    mark, file = tmp_path / "mark", tmp_path / "mine.pth"
+    content = {"state_dict": prefixed(""), "bomb": Bomb(mark)}
+    torch.save(content, file, _use_new_zipfile_serialization=not legacy)
+    loaded = ac.load_model(file, architecture=SHUFFLE)
+    assert "bomb" in loaded.record["weights"]["left_aside"]
+    torch.save({"fc.weight": Bomb(mark)}, file, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(ModelError, match="holds no named tensors"):
+        ac.load_model(file, architecture=SHUFFLE)
+    file.write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(ModelError, match="plain tensors"):
+        ac.load_model(file, architecture=SHUFFLE)
+    assert not mark.exists()
+    torch.load(io.BytesIO(saved({"bomb": Bomb(mark)})), weights_only=False)
+    assert mark.exists()  # it would have been
+
+
+def test_calls_of_the_system_are_refused(tmp_path):
+    file = tmp_path / "mine.pth"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R.")
+        archive.writestr("a/version", b"3")
+    with pytest.raises(ModelError, match=r"would call os\.system; nothing of it was run"):
+        ac.load_model(file, architecture=SHUFFLE)
+
+
+def test_stand_ins_are_gone_after_the_file_is_read(tmp_path):
+    before = set(map(str, torch.serialization.get_safe_globals()))
+    torch.save({"a": argparse.Namespace(), "model": {"w": torch.ones(2)}}, tmp_path / "w.pth")
+    assert list(read_tensors(tmp_path / "w.pth").tensors) == ["w"]
+    assert set(map(str, torch.serialization.get_safe_globals())) == before
+
+
+def rewritten(content, change):
+    """Write the parts of a zip file again, each as `change(archive, name, data)` does."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(buffer, "w") as copy:
+        for name in archive.namelist():
+            change(copy, name, archive.read(name))
+    return buffer.getvalue()
+
+
+def test_bombs_of_zip(tmp_path):
+    file = tmp_path / "mine.pth"
+    content = saved({"w": torch.zeros(10**6)})
+    deflated = zipfile.ZIP_DEFLATED
+    file.write_bytes(rewritten(content, lambda z, n, d: z.writestr(n, d, compress_type=deflated)))
+    with pytest.raises(ModelError, match="unpack to more than the file's size"):
+        read_tensors(file)
+    file.write_bytes(rewritten(saved({"w": torch.rand(50)}), lambda z, n, d: z.writestr(n, d)))
+    assert read_tensors(file).tensors["w"].shape == (50,)
+    file.write_bytes(rewritten(saved({}), lambda z, n, d: z.writestr("other", b"x" * 500)))
+    with pytest.raises(ModelError, match="zip file without tensors"):
+        read_tensors(file)
+
+
+def test_nests_of_references_are_walked_once(tmp_path):
+    nest = [1]
+    for _ in range(60):
+        nest = [nest] * 10
+    deep = {"model": {"w": torch.ones(1)}}
+    torch.save({"nest": nest, "deep": deep}, tmp_path / "w.pth")
+    assert read_tensors(tmp_path / "w.pth").found.key == "deep.model"
+
+
+def tiny():
+    return nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False), nn.Linear(4, 2))
+
+
+PARTS = st.sampled_from(
+    ["model.", "module.", "_orig_mod.", "net.", "encoder.", "a_1.", "backbone."]
+)
+KEYS = st.sampled_from(["state_dict", "model", "my_net", "net", "checkpoint", "1"])
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(parts=st.lists(PARTS, max_size=4), keys=st.lists(KEYS, max_size=4), extra=st.booleans())
+def test_any_nesting_and_any_prefix(tmp_path, parts, keys, extra):
+    network = tiny()
+    content = {"".join(parts) + name: t for name, t in network.state_dict().items()}
+    if extra:
+        content |= {"n_averaged": torch.tensor(3), "criterion.weight": torch.ones(2)}
+    for key in keys:
+        content = {key: content, "epoch": 3, "optimizer": optimizer_state()}
+    torch.save(content, tmp_path / "w.pth")
+    loaded = ac.load_model(tmp_path / "w.pth", architecture=tiny)
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, network.state_dict()[name])
+    assert loaded.record["weights"]["key"] == ".".join(reversed(keys))
+    assert "".join(loaded.record["weights"]["prefixes"]).count("_orig_mod.") <= 1
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(cut=st.floats(0, 0.999), legacy=st.booleans(), noise=st.binary(max_size=8), data=st.data())
+def test_damaged_files_give_one_line(tmp_path, cut, legacy, noise, data):
+    content = saved(tiny().state_dict(), _use_new_zipfile_serialization=not legacy)
+    at = data.draw(st.integers(0, len(content) - 1))
+    for damaged in (content[: int(cut * len(content))], content[:at] + noise + content[at + 8 :]):
+        (tmp_path / "w.pth").write_bytes(damaged)
+        with suppress(AnnealcamError):
+            ac.load_model(tmp_path / "w.pth", architecture=tiny)
+
+
+def test_nothing_is_allocated_before_the_shapes_fit():
+    made = []
+
+    def make():
+        made.append(torch.empty(0).device.type)
+        return nn.Sequential(nn.Linear(10, 2))
+
+    state = StateDict({"0.weight": torch.ones(3, 5)}, WeightsFound("w", "0"))
+    with pytest.raises(ModelError, match="5 features, but 10"):
+        fill_network(make, [state])
+    assert made == ["meta"]
