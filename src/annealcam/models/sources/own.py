@@ -87,7 +87,7 @@ def from_object(source: Any, name: str | None = None) -> LoadedModel:
 
 
 def _as_loaded(made: Any) -> LoadedModel | None:
-    if isinstance(made, LoadedModel):
+    if isinstance(made, LoadedModel) and made.preprocess is not None:
         return made
     if isinstance(made, nn.Module):
         made = (made, None, None)
@@ -100,7 +100,8 @@ def _as_loaded(made: Any) -> LoadedModel | None:
             "tensor, or None"
         )
     record = {"assumed": list(PREPROCESSING)} if preprocess is None else {}
-    return LoadedModel(network, preprocess or Preprocess(), classes, record=record)
+    link = made.link if isinstance(made, LoadedModel) else None
+    return LoadedModel(network, preprocess or Preprocess(), classes, link=link, record=record)
 
 
 def _failed(name: str, error: Exception) -> ModelError:
