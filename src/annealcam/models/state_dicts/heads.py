@@ -152,8 +152,10 @@ def _head(network: nn.Module, odd: list[str], tensors: dict[str, Tensor]) -> Cha
         path = path.rpartition(".")[0]
     while path and not isinstance(modules[path], nn.Linear | nn.Sequential | nn.Conv2d):
         path = path.rpartition(".")[0]
-    before = f"{path}."
-    given = {n.removeprefix(before): t for n, t in tensors.items() if n.startswith(before)}
+    given = _below(path, tensors)
+    parent = path.rpartition(".")[0]
+    if not given and parent and isinstance(modules[parent], nn.Sequential):
+        path, given = parent, _below(parent, tensors)  # fewer layers than in the architecture
     if not path:
         raise HeadError(f"{odd[0]} belongs to a head of a form that is not known; {_OWN}")
     if not given:
@@ -162,6 +164,12 @@ def _head(network: nn.Module, odd: list[str], tensors: dict[str, Tensor]) -> Cha
     if isinstance(original, nn.Conv2d):
         return _convolution(path, original, given)
     return _linear_layers(path, original, given)
+
+
+def _below(path: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a module, by their names within it."""
+    before = f"{path}."
+    return {n.removeprefix(before): t for n, t in tensors.items() if n.startswith(before)}
 
 
 def _convolution(path: str, original: nn.Conv2d, given: dict[str, Tensor]) -> Change:

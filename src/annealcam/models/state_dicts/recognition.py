@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
 
 from annealcam.errors import ModelError
 from annealcam.models.state_dicts.fit import blank, fit_to, names_in
@@ -80,12 +80,14 @@ def nearest(
 ) -> list[Likeness]:
     """Return the architectures with similar names of tensors, the nearest first."""
     found = []
-    for name in _family(states[0].tensors, makers):
+    names = list(dict.fromkeys(name for state in states for name in state.tensors))
+    for name in _family(names, makers):
         try:
-            share = _share(blank(makers[name]), states[0])
-            found.append(Likeness(name, share, _fits(makers[name], states)))
+            network = blank(makers[name])
         except Exception:  # one that this version of its library cannot make on the meta device
             continue
+        best = max(states, key=lambda state: _share(network, state))
+        found.append(Likeness(name, _share(network, best), _fits(network, best)))
     return sorted(found, key=lambda likeness: (-likeness.fits, -likeness.share))
 
 
@@ -98,9 +100,7 @@ def nearest_text(candidates: Iterable[Likeness]) -> str:
     return f"; nearest: {', '.join(texts)}"
 
 
-def _family(
-    tensors: Mapping[str, Tensor], makers: Mapping[str, Callable[[], nn.Module]]
-) -> Iterator[str]:
+def _family(tensors: Sequence[str], makers: Mapping[str, Callable[[], nn.Module]]) -> Iterator[str]:
     matching = [
         (torchvision, timm)
         for pattern, torchvision, timm in _FAMILIES
@@ -122,9 +122,9 @@ def _share(network: nn.Module, state: StateDict) -> float:
     return equal / max(len(expected.keys() | given.keys()), 1)
 
 
-def _fits(make: Callable[[], nn.Module], states: Sequence[StateDict]) -> bool:
+def _fits(network: nn.Module, state: StateDict) -> bool:
     try:
-        fit_to(make, states)
+        fit_to(lambda: network, [state])
     except ModelError:
         return False
     return True
