@@ -144,7 +144,19 @@ def fit_to(make: Callable[[], nn.Module], states: Iterable[StateDict]) -> Fit:
 
 
 def blank(make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a network without memory behind it."""
+    """Make a network without memory behind it, or with, if it computes while it is made."""
+    try:
+        return on_meta(make)
+    except NotImplementedError:  # torchvision's RegNets read values of tensors
+        return make()
+
+
+def on_meta(make: Callable[[], nn.Module]) -> nn.Module:
+    """Make a network without memory behind it.
+
+    Raises:
+        NotImplementedError: the network reads values of tensors while it is made.
+    """
     with torch.device("meta"):
         return make()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from annealcam.errors import ModelError
-from annealcam.models.state_dicts.fit import blank, fit_to, names_in
+from annealcam.models.state_dicts.fit import fit_to, names_in, on_meta
 from annealcam.models.state_dicts.search import StateDict
 
 # A pattern in the names of tensors, and the architectures that have such names. Only these are
@@ -20,7 +20,10 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
       "seresnet50", "ecaresnet26t", "resnetv2_50")),
     (r"denseblock1\.denselayer1\.", r"densenet\d+", ()),
     (r"features\.1\.conv\.", r"mobilenet_v2", ()),
-    (r"features\.\d+\.(0\.)?block\.", r"(mobilenet_v3|efficientnet|convnext)_.*", ()),
+    (r"features\.\d+\.block\.\d+\.\d+\.", r"mobilenet_v3_.*", ()),
+    (r"features\.\d+\.\d+\.block\.\d+\.\d+\.", r"efficientnet_.*", ()),
+    (r"features\.\d+\.\d+\.layer_scale", r"convnext_.*", ()),
+    (r"blocks\.0\.layers\.0\.layers\.", r"maxvit_.*", ()),
     (r"features\.\d+\.squeeze\.", r"squeezenet.*", ()),
     (r"features\.1\.0\.attn\.", r"swin_.*", ()),
     (r"features\.\d+\.weight$", r"alexnet|vgg.*", ()),
@@ -65,10 +68,11 @@ def recognise(states: Sequence[StateDict], makers: Mapping[str, Callable[[], nn.
     Raises:
         ModelError: none or several fit; the nearest ones are named.
     """
-    candidates = nearest(states, makers)
-    fitting = [c.name for c in candidates if c.fits and c.name.startswith("torchvision:")]
+    own = {name: make for name, make in makers.items() if name.startswith("torchvision:")}
+    fitting = [candidate.name for candidate in nearest(states, own) if candidate.fits]
     if len(fitting) == 1:
         return fitting[0]
+    candidates = nearest(states, makers)
     raise ModelError(
         f"{states[0]}: the network is not known by its tensors alone; give "
         f"architecture='torchvision:NAME', 'timm:NAME' or MODULE:FUNCTION{nearest_text(candidates)}"
@@ -83,7 +87,7 @@ def nearest(
     names = list(dict.fromkeys(name for state in states for name in state.tensors))
     for name in _family(names, makers):
         try:
-            network = blank(makers[name])
+            network = on_meta(makers[name])
         except Exception:  # one that this version of its library cannot make on the meta device
             continue
         best = max(states, key=lambda state: _share(network, state))
