@@ -40,7 +40,7 @@ Columns = dict[str, list[float]]
 
 def effects_of(model: nn.Module, image: Tensor, layer: str) -> MapEffects:
     options = {"layer": layer, "target": None, "class_names": None}
-    return for_each_image(measure_effects, model, image, **options)[0]
+    return for_each_image(measure_effects, model, image, **options)
 
 
 def dropped_by_contribution(e: MapEffects, target: int) -> float:

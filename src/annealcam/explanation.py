@@ -20,6 +20,7 @@ from PIL import Image
 from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap, overlay
+from annealcam._internal.links import output_noun, probabilities
 from annealcam._internal.pictures.geometry import part_of_photo
 from annealcam._internal.pictures.scenes import view_of_result
 from annealcam._internal.plug_points import resolve
@@ -112,12 +113,19 @@ class Explanation:
                 model=shorten(str(self.provenance["model"]), 40),
                 layer=shorten(str(self.provenance["layer"]), 40),
                 target=shorten(self.class_name, 40),
-                probability=self.probability,
+                **self._outcome,
                 maps=len(self.alpha),
                 candidates=self.problem.d,
             )[:-1]
             + f", selected=[{channels}{more}], energy={self.energy:.4g}, optimal={self.optimal})"
         )
+
+    @property
+    def _outcome(self) -> dict[str, Any]:
+        """What the network returns for the target: a probability, or a value."""
+        if self.probability is None:
+            return {"value": float(self.logits[self.target])}
+        return {"probability": self.probability}
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows, as one self-contained piece of HTML."""
@@ -157,8 +165,12 @@ class Explanation:
     @property
     def class_name(self) -> str:
         """The name of the explained class or output, or its number if it has no name."""
-        kind = "output" if self.link == "identity" else "class"
-        return self.provenance["target_name"] or f"{kind} {self.target}"
+        return self.provenance["target_name"] or f"{self.output_noun} {self.target}"
+
+    @property
+    def output_noun(self) -> str:
+        """What the outputs are called: `class`, `label` (independent of others) or `output`."""
+        return output_noun(self.logits, self.link)
 
     @property
     def link(self) -> str:
@@ -171,22 +183,30 @@ class Explanation:
 
         softmax: exp(z_c) / sum_j exp(z_j);   sigmoid: 1 / (1 + exp(-z_c))
         """
-        z = self.logits.astype(np.float64)
         if self.link == "identity":
             return None
-        if self.link == "sigmoid":
-            return float(np.exp(-np.logaddexp(0.0, -z[self.target])))
-        return float(np.exp(z[self.target] - z.max()) / np.exp(z - z.max()).sum())
+        return float(probabilities(self.logits, self.link)[self.target])
 
     @property
     def logit_shares(self) -> Float[Array, " k"]:
-        """The contribution of each selected map as a share of the class logit.
+        """The contribution of each selected map as a share of the target's logit.
 
         It is infinite or NaN where the logit is zero, and without meaning where it is negative or
         where a lead over other classes is explained.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.contribution[self.selected] / self.logits[self.target]
+            return self.contribution[self.selected] / self.score
+
+    @property
+    def direction(self) -> str:
+        """`up` if the contributions raise the target, `down` if they lower it."""
+        return self.provenance.get("direction", "up")
+
+    @property
+    def score(self) -> np.floating[Any]:
+        """The target's logit; for the direction `down` its negative, of which parts are shown."""
+        logit = self.logits[self.target]
+        return -logit if self.direction == "down" else logit
 
     @property
     def largest_cosines(self) -> Float[Array, " k"]:

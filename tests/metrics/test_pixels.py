@@ -8,7 +8,7 @@ from torch import nn
 from annealcam.errors import NumericalError, UsageError
 from annealcam.metrics.pixels import (
     AT_ONCE,
-    batched_logits,
+    batched_output,
     blurred,
     confidence_change,
     perturbation,
@@ -106,7 +106,7 @@ def test_logits_in_batches_are_those_of_all_images_at_once():
     batches = []
     network.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
     with torch.no_grad():
-        logits = batched_logits(network, images)
+        logits = batched_output(network, images).logits
         assert batches == [AT_ONCE, AT_ONCE, 1]
         assert torch.allclose(logits, network(images), atol=1e-6)
 

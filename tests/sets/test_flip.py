@@ -269,5 +269,5 @@ def test_a_single_number_cannot_change_but_a_single_class_has_two_sides():
     flip = ac.flip_set(network, torch.ones(3, 8, 8), layer="1")
     assert {flip.target, flip.competitor} == {0, 1}
     assert flip.margin == pytest.approx(2 * abs(float(network(torch.ones(1, 3, 8, 8)))), rel=1e-5)
-    with pytest.raises(ArgumentError, match="a single class"):
+    with pytest.raises(ArgumentError, match="the outputs are numbers"):
         ac.flip_set(adapt(network, link="identity"), torch.ones(3, 8, 8), layer="1")

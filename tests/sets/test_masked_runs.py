@@ -16,7 +16,7 @@ OPTIONS = {"target": None, "class_names": None}
 
 
 def effects_of(network, image, layer="maps"):
-    return for_each_image(measure_effects, network, image, layer=layer, **OPTIONS)[0]
+    return for_each_image(measure_effects, network, image, layer=layer, **OPTIONS)
 
 
 def test_the_effects_of_a_linear_head_are_its_weights():
@@ -65,7 +65,7 @@ def test_runs_are_those_of_masked_logits():
         live = runs.channels.tolist()
         return runs.kept(masks[:, live]), runs.removed(~masks[:, live]), runs.runs, repr(runs)
 
-    ((kept, removed, count, text),) = for_each_image(find, network, image, layer="3", **OPTIONS)
+    (kept, removed, count, text) = for_each_image(find, network, image, layer="3", **OPTIONS)
     expected = masked_logits(network, image[None], layer="3", masks=masks[None])[0]
     assert kept == pytest.approx(expected, abs=1e-6)
     assert np.array_equal(kept, removed)
@@ -78,7 +78,7 @@ def test_dead_maps_are_no_channels_unless_asked_for():
     image[[1, 2, 4]] = 0
     for dead, channels in ((0, [0, 3]), (2, [0, 1, 2, 3]), (9, [0, 1, 2, 3, 4])):
         options = {"layer": "maps", "dead": dead, **OPTIONS}
-        (found,) = for_each_image(lambda runs: runs.channels.tolist(), network, image, **options)
+        found = for_each_image(lambda runs: runs.channels.tolist(), network, image, **options)
         assert found == channels
 
 

@@ -68,20 +68,26 @@ def _class(against: Any, classes: Sequence[str] | None) -> int:
 
 
 def score_weights(
-    logits: Float[Tensor, "n classes"], targets: Int[Tensor, " n"], against: Against = None
+    logits: Float[Tensor, "n classes"],
+    targets: Int[Tensor, " n"],
+    against: Against = None,
+    *,
+    link: str = "softmax",
 ) -> Float[Tensor, "n classes"]:
     """Return the weights w of the score s = sum_j w_j z_j of each image; 1 for its target c.
 
     against None:     s = z_c
     against "next":   s = z_c - z_j, j the most likely of the other classes
     against "rest":   s = z_c - sum_j q_j z_j, q the softmax over the other classes; its gradient is
-                      that of the log-odds log p_c / (1 - p_c)
+                      that of the log-odds log p_c / (1 - p_c). For independent labels (link
+                      `sigmoid`) the log-odds are z_c itself, and s = z_c
     against classes:  s = z_c less the mean of their logits
 
     The weights are constants: no gradient flows through q.
 
     Raises:
-        TargetError: a class does not exist, or is the target itself.
+        TargetError: a class does not exist, or is the target itself; or the outputs are numbers
+            (link `identity`), of which none is the most likely.
 
     >>> z, c = torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0])
     >>> score_weights(z, c, "next"), score_weights(z, c, [1, 2])
@@ -90,11 +96,23 @@ def score_weights(
     weights = torch.zeros_like(logits)
     rows = torch.arange(len(logits), device=logits.device)
     if against is not None:
-        if logits.shape[1] < 2:
-            raise TargetError(f"against={against!r}: the model has one class; nothing to contrast")
-        weights -= _others(logits, targets, against)
+        _refuse_contrast(against, logits.shape[1], link)
+        if not (link == "sigmoid" and against == "rest"):
+            weights -= _others(logits, targets, against)
     weights[rows, targets] = 1.0
     return weights
+
+
+def _refuse_contrast(against: Against, outputs: int, link: str) -> None:
+    """Raise TargetError if there is nothing to contrast with."""
+    if outputs < 2:
+        noun = "output" if link == "identity" else "class"
+        raise TargetError(f"against={against!r}: the model has one {noun}; nothing to contrast")
+    if link == "identity" and isinstance(against, str):
+        raise TargetError(
+            f"against={against!r}: chooses by probabilities, and the outputs are numbers (link "
+            "'identity'); name the outputs that are subtracted"
+        )
 
 
 def targets_of(
@@ -144,7 +162,7 @@ def scores(
     each = list(targets) if isinstance(targets, Sequence) else [targets] * len(logits)
     if not any(callable(target) for target in each):
         chosen = targets_of(logits, targets)  # type: ignore[arg-type]
-        return chosen, score_weights(logits, chosen, against)
+        return chosen, score_weights(logits, chosen, against, link=output.link)
     if against is not None:
         raise TargetError(f"against={against!r}: contrasts classes, and the target is a function")
     if len(each) != len(logits):

@@ -63,7 +63,7 @@ def best_k(
     layer, report = e.provenance["layer"], progress or (lambda *_: None)
     captured = capture(
         model, image[None], layer=layer, targets=[e.target], against=e.provenance.get("against"),
-        integrated=settings.integrated,
+        integrated=settings.integrated, direction=e.direction,
     )  # fmt: skip
     maps, gradients = captured.activations[0], captured.path_gradients[0]
     weight = torch.from_numpy(e.importance.copy()).to(maps.device)
@@ -84,8 +84,9 @@ def best_k(
         proved.append(solution.proved)
     top = [order[:k] for k in feasible]
     kept = faithfulness_of_many(
-        model, image, layer=layer, selections=[*selections, *top], target=e.target
-    ).kept_share
+        model, image, layer=layer, selections=[*selections, *top], target=e.target,
+        direction=e.direction,
+    ).kept_share  # fmt: skip
     flat = maps.flatten(1).double().cpu().numpy()
     return [
         {

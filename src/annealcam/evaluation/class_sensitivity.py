@@ -11,10 +11,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.links import is_two_sided
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import contrasted_classes
 from annealcam.attribution.network.hooks import find_layer
+from annealcam.attribution.network.layer_output import Reshape
 from annealcam.errors import ArgumentError
 from annealcam.evaluation.calibration import DRAWS, SPARE, Figure, defined, plain, random_selections
 from annealcam.evaluation.methods import map_of, method_maps
@@ -48,10 +50,28 @@ class ClassCheck:
     e: Explanation
     settings: Settings
     class_names: Sequence[str] | None
+    reshape_transform: Reshape | None = None
+
+    @property
+    def same_maps(self) -> dict[str, Any]:
+        """The options of a capture that give the maps of the explanation again."""
+        record = self.e.provenance
+        return {
+            "direction": self.e.direction,
+            "run": record["run"] if record.get("runs", 1) > 1 else None,
+            "reshape_transform": self.reshape_transform,
+        }
 
     @cached_property
     def others(self) -> dict[str, int]:
-        """The next and the least likely class; empty if there is none besides the contrasted."""
+        """The next and the least likely class; empty if there is none besides the contrasted.
+
+        There is none where the outputs are numbers, and one where they are two sides of one.
+        """
+        if self.e.link == "identity":
+            return {}
+        if is_two_sided(self.e.logits, self.e.link):
+            return {"next": 1 - self.e.target}
         excluded = contrasted_classes(self.e.provenance.get("against"))
         logits, target = self.e.logits[None], np.array([self.e.target])
         try:
@@ -66,6 +86,12 @@ class ClassCheck:
         """Return the name of the next or the least likely class, or its number."""
         other = self.others[which]
         return str(other) if self.class_names is None else self.class_names[other]
+
+    def _kind_of(self, which: str) -> str:
+        """Return what the next or the least likely class is."""
+        if is_two_sided(self.e.logits, self.e.link):
+            return "other side of the output"
+        return WHICH[which].replace("class", self.e.output_noun)
 
     @cached_property
     def selections(self) -> list[Int[Array, " k"]]:
@@ -90,17 +116,21 @@ class ClassCheck:
         figures = [Figure("fidelity", name, "higher", own, gradcam, defined(np.array(random)))]
         for row, values in self._others:
             meaning = (
-                f"rank correlation with the map for {row['class']}, the {WHICH[row['other']]}; low "
-                "if the map depends on the class"
+                f"rank correlation with the map for {row['class']}, the "
+                f"{self._kind_of(row['other'])}; low if the map depends on the "
+                f"{self.e.output_noun}"
             )
             figures.append(self._likeness(f"{row['other']}_class", meaning, values))
         correlations = self._random_classifiers()
         if correlations is not None:
+            last, name = "classifier", "random_classifier"
+            if self.e.link == "identity":
+                last, name = "output layer", "random_output"
             meaning = (
-                f"rank correlation with the map under {CLASSIFIERS} random classifiers; low if the "
-                "map depends on what the classifier has learnt"
+                f"rank correlation with the map under {CLASSIFIERS} random {last}s; low if the "
+                f"map depends on what the {last} has learnt"
             )
-            figures.append(self._likeness("random_classifier", meaning, correlations))
+            figures.append(self._likeness(name, meaning, correlations))
         return figures
 
     def _fidelities(self) -> list[float]:
@@ -129,7 +159,10 @@ class ClassCheck:
             own, gradcam = maps[i]
             random = self._drawn(self._captured, i + 1)
             overlap = top_overlap(self.e.map[None], own[None])[0]
-            row = {"other": which, "class": self.name_of(which), "top_overlap": plain(overlap)}
+            row = {
+                "other": which, "kind": self._kind_of(which), "class": self.name_of(which),
+                "top_overlap": plain(overlap),
+            }  # fmt: skip
             found.append((row, self._correlations(own, gradcam, random)))
         return found
 
@@ -165,7 +198,7 @@ class ClassCheck:
         images = self.image[None].repeat(len(targets), *[1] * self.image.ndim)
         return capture(
             self.model, images, layer=layer, targets=targets, against=against,
-            integrated=self.settings.integrated,
+            integrated=self.settings.integrated, **self.same_maps,
         )  # fmt: skip
 
     def _maps(self, captured: Capture) -> Iterator[tuple[Array, Array]]:

@@ -33,6 +33,7 @@ from annealcam.evaluation.methods import (
 from annealcam.evaluation.scores import (
     LOCALISATION,
     METRICS,
+    OF_CLASSES,
     ON_GRIDS,
     MethodBatch,
     resolve_metrics,
@@ -138,15 +139,17 @@ def evaluate(
 
     Raises:
         ArgumentError: there is no photo, a method or metric is unknown, a metric of pixels meets
-            maps without rows and columns, the cardinality is above max_qubits, a mask does not fit
-            its photo, every photo is predicted to show a class of `against`, or there are too few
-            confident photos of different classes for a grid.
+            maps without rows and columns, a metric of classes meets outputs that are numbers, the
+            cardinality is above max_qubits, a mask does not fit its photo, every photo is predicted
+            to show a class of `against`, or there are too few confident photos of different classes
+            for a grid.
         ImageError: none of the photos can be read.
         AnnealcamError: as `explain`.
     """
     methods = [renamed_value("methods", name, RENAMED) for name in methods]
     for name in methods:
         one_of("methods", name, METHODS)
+    metrics_were_chosen = metrics is not None
     metrics = resolve_metrics(metrics, masks=masks is not None)
     if not photos or not methods or not metrics:
         raise ArgumentError("photos, methods, metrics: give at least one of each.")
@@ -158,8 +161,9 @@ def evaluate(
     batch = whole("batch", batch, least=1)
     skipped: dict[str, str] = {}
     count = len(photos)
-    contrast = resolve_against(against, network.classes)
     network_layer = NetworkLayer.open(network, layer, _first_photo(photos), model_name=model_name)
+    contrast = resolve_against(against, network_layer.class_names)
+    metrics = _of_link(metrics, network_layer.link, chosen=metrics_were_chosen)
     if contrasted_classes(contrast):
         photos = _not_predicted(network_layer, photos, contrast, batch, skipped)
     grid_scores = GridScores()
@@ -190,6 +194,7 @@ def evaluate(
         )
     provenance = {
         "model": model_name, "layer": network_layer.layer, "photos": count - len(skipped),
+        "link": network_layer.link,
         "against": contrast, "metrics": {name: str(METRICS[name]) for name in metrics},
         **settings.as_provenance(),
         **({"grids": grid_scores.provenance} if on_grids else {}),
@@ -202,6 +207,23 @@ def evaluate(
     return Evaluation(
         lines, collected.rows, list(skipped.values()), notes, provenance, grid_scores.rows
     )
+
+
+def _of_link(metrics: list[str], link: str, *, chosen: bool) -> list[str]:
+    """Return the metrics without those of classes where the outputs are numbers.
+
+    Raises:
+        ArgumentError: one of them was chosen.
+    """
+    if link != "identity":
+        return metrics
+    of_classes = [name for name in metrics if name in (*OF_CLASSES, *ON_GRIDS)]
+    if chosen and of_classes:
+        raise ArgumentError(
+            f"metrics={of_classes[0]!r}: compares classes, and the outputs of the network are "
+            "numbers (link 'identity'); leave it out"
+        )
+    return [name for name in metrics if name not in of_classes]
 
 
 def _first_photo(photos: Sequence[str]) -> Image.Image:

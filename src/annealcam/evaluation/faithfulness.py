@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.links import is_two_sided
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import capture
 from annealcam.attribution.candidates import build_problem
+from annealcam.attribution.network.inputs import batches
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.network.model_output import Output
+from annealcam.attribution.targets import names_of_classes
+from annealcam.errors import TargetError
 from annealcam.evaluation.calibration import DRAWS, Figure, defined, plain, random_selections
 from annealcam.evaluation.class_sensitivity import ClassCheck
 from annealcam.explanation import Explanation
@@ -21,20 +27,23 @@ from annealcam.samplers.baselines import greedy
 from annealcam.settings import Settings
 
 MOST = 0.9  # of the layer's effect on the logit
-EFFECT = "the layer's effect on the logit"
 
 
 def check_explanation(
     model: nn.Module,
-    image: Float[Tensor, " channels *size"],
+    image: Any,
     e: Explanation,
     settings: Settings,
     *,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
+    output: Output | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> dict[str, Any]:
     """Measure how faithful the maps of an explanation are, and how class-sensitive it is.
 
-    Returns plain values, ready for JSON; a number without a value is None.
+    Returns plain values, ready for JSON; a number without a value is None. Link, direction and run
+    of the layer are those of the explanation; `output` and `reshape_transform` are needed if the
+    explanation was made with them.
 
     `figures`: every figure of the explanation with Grad-CAM's and those of 20 random selections of
     as many live maps of positive contribution. It has a verdict, `better` or `worse`, only where
@@ -45,7 +54,9 @@ def check_explanation(
     `next_class`, `least_class` and `random_classifier`, the rank correlation of the map with that
     for another class, and with that under random classifiers.
     `channels`: kept and lost shares and probabilities of the selection, of the maps of largest
-    contribution, of those of largest alpha, and the means of random ones.
+    contribution, of those of largest alpha, and the means of random ones. Where the outputs are
+    numbers (link `identity`) there are values in place of probabilities, and no figure compares
+    classes.
     `curve`: along beta, with every map a candidate and greedy selection, how many maps are
     selected and what they keep (see `along_beta`).
     `classes`: how similar the map is to that of the next class and of the least likely class (see
@@ -62,11 +73,18 @@ def check_explanation(
     >>> [row["figure"] for row in check["figures"]]
     ['kept', 'lost', 'lead', 'fidelity', 'next_class', 'least_class', 'random_classifier']
     """
-    classes = ClassCheck(model, image, e, settings, class_names)
+    if e.provenance.get("target_is_a_function"):
+        raise TargetError("target: a function of the logits; the check is for classes")
+    link = e.link if e.provenance.get("link_reason") == "given" else None
+    ((model, images),), _ = batches(model, image, link=link, output=output)
+    image = images[0]
+    two_sided = is_two_sided(e.logits, e.link)
+    names = names_of_classes(class_names, len(e.logits), two_sided=two_sided)
+    classes = ClassCheck(model, image, e, settings, names, reshape_transform)
     channels, figures = channel_figures(model, image, e, classes)
     return {
         "channels": channels,
-        "curve": _curve(model, image, e, settings),
+        "curve": _curve(model, image, e, classes),
         "classes": classes.rows(),
         "figures": [figure.as_row() for figure in (*figures, *classes.figures())],
     }
@@ -87,43 +105,56 @@ def selection_sentences(check: dict[str, Any]) -> list[str]:
     >>> selection_sentences({"channels": [], "curve": []})
     []
     """
+    rows = check["channels"][:1]
+    quantity = "value" if rows and "value" in rows[0] else "probability"
+    effect = effect_on("identity" if quantity == "value" else "softmax")
     lines = [
         f"{row['method']}: {row['maps']} maps alone keep {_percent(row['kept_share'])} of "
-        f"{EFFECT} (probability {row['probability_kept']:.3f} of {row['probability']:.3f}); "
+        f"{effect} ({quantity} {row[f'{quantity}_kept']:.3f} of {row[quantity]:.3f}); "
         f"{_percent(row['lost_share'])} is lost without them "
-        f"(probability {row['probability_dropped']:.3f})"
-        for row in check["channels"][:1]
+        f"({quantity} {row[f'{quantity}_dropped']:.3f})"
+        for row in rows
     ]
-    return lines + _fewest(check["curve"])
+    return lines + _fewest(check["curve"], effect)
 
 
-def _fewest(curve: list[dict[str, Any]]) -> list[str]:
+def effect_on(link: str) -> str:
+    """Return what shares are parts of.
+
+    >>> effect_on("identity")
+    "the layer's effect on the output"
+    """
+    return f"the layer's effect on the {'output' if link == 'identity' else 'logit'}"
+
+
+def _fewest(curve: list[dict[str, Any]], effect: str) -> list[str]:
     """Return how few maps along beta keep `MOST` of the layer's effect."""
     if not curve:
         return []
     enough = [row for row in curve if (row["kept_share"] or 0.0) >= MOST]
     if not enough:
-        return [f"no beta selects maps that keep {MOST:.0%} of {EFFECT}"]
+        return [f"no beta selects maps that keep {MOST:.0%} of {effect}"]
     least = min(enough, key=lambda row: row["maps"])
     return [
-        f"{least['maps']} maps keep {_percent(least['kept_share'])} of {EFFECT}, the fewest "
+        f"{least['maps']} maps keep {_percent(least['kept_share'])} of {effect}, the fewest "
         f"along beta that keep {MOST:.0%} (beta {least['beta']:.4g}, every map a candidate, greedy "
         f"selection); as many maps of largest importance keep {_percent(least['kept_share_top'])}"
     ]
 
 
 def _curve(
-    model: nn.Module, image: Tensor, e: Explanation, settings: Settings
+    model: nn.Module, image: Tensor, e: Explanation, classes: ClassCheck
 ) -> list[dict[str, Any]]:
     """Return the maps selected along beta and what they keep.
 
     There are no rows without a candidate, and none for the objective `evidence`, whose beta does
     not weigh relevance against redundancy.
     """
+    settings = classes.settings
     if settings.objective == "evidence":
         return []
-    layer = e.provenance["layer"]
-    captured = capture(model, image[None], layer=layer, targets=[e.target])
+    layer, how = e.provenance["layer"], classes.same_maps
+    captured = capture(model, image[None], layer=layer, targets=[e.target], **how)
     maps, gradients = captured.activations[0], captured.gradients[0]
     weight = torch.from_numpy(e.importance.copy()).to(maps.device)
 
@@ -134,7 +165,7 @@ def _curve(
         return candidates.channels.cpu().numpy()[greedy(problem).astype(bool)]
 
     curve = along_beta(
-        model, image, layer=layer, target=e.target, select=select, weight=e.importance
+        model, image, layer=layer, target=e.target, select=select, weight=e.importance, **how
     )
     columns = (curve.betas, curve.maps, curve.kept, curve.kept_top)
     return [
@@ -157,10 +188,12 @@ def channel_figures(
 
     def measured(target: int) -> ChannelFaithfulness:
         return faithfulness_of_many(
-            model, image, layer=e.provenance["layer"], target=target, selections=every
-        )
+            model, image, layer=e.provenance["layer"], target=target, selections=every,
+            **classes.same_maps,
+        )  # fmt: skip
 
     own, rows, start = measured(e.target), [], 0
+    quantity = "value" if e.link == "identity" else "probability"
     for method, draws in selections.items():
         part = slice(start, start + len(draws))
         start += len(draws)
@@ -170,14 +203,15 @@ def channel_figures(
                 "maps": len(draws[0]),
                 "kept_share": _mean(own.kept_share[part]),
                 "lost_share": _mean(own.lost_share[part]),
-                "probability": float(own.probability[start - 1]),
-                "probability_kept": float(own.probability_kept[part].mean()),
-                "probability_dropped": float(own.probability_dropped[part].mean()),
+                quantity: float(own.probability[start - 1]),
+                f"{quantity}_kept": float(own.probability_kept[part].mean()),
+                f"{quantity}_dropped": float(own.probability_dropped[part].mean()),
             }
         )
+    effect = effect_on(e.link)
     figures = [
-        _effect("kept", f"share of {EFFECT} that the maps keep alone", own.kept_share),
-        _effect("lost", f"share of {EFFECT} that is lost without the maps", own.lost_share),
+        _effect("kept", f"share of {effect} that the maps keep alone", own.kept_share),
+        _effect("lost", f"share of {effect} that is lost without the maps", own.lost_share),
     ]
     if classes.others:
         next_ = measured(classes.others["next"])

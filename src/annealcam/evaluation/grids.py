@@ -20,6 +20,7 @@ from annealcam._internal.validation import real, whole
 from annealcam.attribution.cam import cam_maps
 from annealcam.attribution.contrast import Against
 from annealcam.attribution.network.hooks import borrowed, run
+from annealcam.attribution.network.model_output import probabilities
 from annealcam.errors import ArgumentError, ImageError, ModelError
 from annealcam.evaluation.methods import method_maps
 from annealcam.evaluation.scores import METRICS, MethodGrid
@@ -221,14 +222,24 @@ def predictions(
     batch: int,
     skip: Callable[[str, ImageError], Any],
 ) -> Iterator[list[Prediction]]:
-    """Yield the predictions for each batch of photos that can be read."""
+    """Yield the predictions for each batch of photos that can be read.
+
+    Raises:
+        ArgumentError: the outputs of the network are numbers.
+    """
     named = ((photo, partial(load_photo, photo)) for photo in photos)
     for found in capture_batches(network, named, batch_size=batch, skip=skip):
         targets = found.captured.targets
-        probabilities = found.captured.logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
+        if found.captured.link == "identity":
+            raise ArgumentError(
+                "link='identity': the outputs are numbers, so that no class is predicted; leave "
+                "out grids of photos and contrasts with classes"
+            )
+        every = probabilities(found.captured.logits, found.captured.link)
+        of_targets = every.gather(1, targets[:, None])[:, 0]
         yield [
             Prediction(*values)
-            for values in zip(found.keys, targets.tolist(), probabilities.tolist(), strict=True)
+            for values in zip(found.keys, targets.tolist(), of_targets.tolist(), strict=True)
         ]
 
 

@@ -206,6 +206,7 @@ METRICS: Mapping[str, Metric] = {
 }  # fmt: skip
 DEFAULT = ("kept", "insertion", "deletion", "road", "sensitivity")
 LOCALISATION = ("pointing", "energy", "iou")  # added where masks are given
+OF_CLASSES = ("sensitivity", "overlap")
 ON_GRIDS = tuple(name for name, metric in METRICS.items() if metric.grid_score)
 
 

@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
+from annealcam._internal.validation import one_of
+from annealcam.attribution.activations import DIRECTIONS
 from annealcam.attribution.contrast import targets_of
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.network.model_output import probabilities
 from annealcam.errors import ArgumentError
 from annealcam.metrics.masked import logits_under
 
@@ -29,7 +33,12 @@ class ChannelFaithfulness:
     by themselves. Higher is better; any number is possible, since the other maps may lower the
     logit. `lost_share` is (z - z_dropped) / (z - z_none), the share that is lost without the
     selected maps. For a linear head both equal the selected maps' share of the sum of all
-    contributions. Both are NaN where z is not above z_none; `undefined` counts these images.
+    contributions. Both are NaN where z is not above z_none; `undefined` counts these images. For
+    the direction `down`, they are shares of how much the layer lowers the logit, and NaN where it
+    does not.
+
+    Probabilities are by the network's link; where its outputs are numbers (`identity`), they are
+    the outputs themselves.
     """
 
     logit: Float[Array, " n"]
@@ -39,6 +48,7 @@ class ChannelFaithfulness:
     probability: Float[Array, " n"]
     probability_kept: Float[Array, " n"]
     probability_dropped: Float[Array, " n"]
+    direction: str = "up"
 
     __repr__ = repr_with("kept_share", "lost_share", "undefined")
 
@@ -55,11 +65,14 @@ class ChannelFaithfulness:
     @property
     def undefined(self) -> int:
         """Number of images where the layer as a whole does not raise the target's logit."""
-        return int((self.logit <= self.logit_none).sum())
+        return int((self._signed(self.logit - self.logit_none) <= 0).sum())
 
     def _share(self, part: Float[Array, " n"]) -> Float[Array, " n"]:
-        whole = self.logit - self.logit_none
+        whole, part = self._signed(self.logit - self.logit_none), self._signed(part)
         return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
+
+    def _signed(self, change: Float[Array, " n"]) -> Float[Array, " n"]:
+        return -change if self.direction == "down" else change
 
 
 def channel_faithfulness(
@@ -69,6 +82,9 @@ def channel_faithfulness(
     layer: str,
     selected: Sequence[Int[Array, " _"]],
     targets: Sequence[int],
+    direction: str = "up",
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> ChannelFaithfulness:
     """Measure the target's logit with only the selected maps, and without them.
 
@@ -81,6 +97,7 @@ def channel_faithfulness(
         layer: name of the layer whose maps are masked.
         selected: channels for each image.
         targets: a class for each image.
+        direction, run, reshape_transform: as in `annealcam.explain`.
 
     Raises:
         ArgumentError: the numbers of selections, classes and images differ, or a channel does not
@@ -104,9 +121,14 @@ def channel_faithfulness(
         every = np.ones_like(kept)
         return np.concatenate([every, ~every, kept, ~kept], axis=1)
 
-    logits = logits_under(model, images, layer, masks)
-    z, p = _of_targets(logits, targets)
-    return ChannelFaithfulness(z[:, 0], z[:, 2], z[:, 3], z[:, 1], p[:, 0], p[:, 2], p[:, 3])
+    logits, link = logits_under(
+        model, images, layer, masks, run=run, reshape_transform=reshape_transform
+    )
+    z, p = _of_targets(logits, targets, link)
+    return ChannelFaithfulness(
+        z[:, 0], z[:, 2], z[:, 3], z[:, 1], p[:, 0], p[:, 2], p[:, 3],
+        one_of("direction", direction, DIRECTIONS),
+    )  # fmt: skip
 
 
 def faithfulness_of_many(
@@ -116,6 +138,9 @@ def faithfulness_of_many(
     layer: str,
     selections: Sequence[Int[Array, " _"]],
     target: int,
+    direction: str = "up",
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> ChannelFaithfulness:
     """Measure `channel_faithfulness` of many selections of one image in one pass up to the layer.
 
@@ -136,22 +161,24 @@ def faithfulness_of_many(
         every = np.ones_like(kept[:1])
         return np.concatenate([every, ~every, kept, ~kept])[None]
 
-    logits = logits_under(model, image[None], layer, masks)
-    z, p = (values[0] for values in _of_targets(logits, [target]))
+    logits, link = logits_under(
+        model, image[None], layer, masks, run=run, reshape_transform=reshape_transform
+    )
+    z, p = (values[0] for values in _of_targets(logits, [target], link))
     m = len(selections)
     return ChannelFaithfulness(
         np.full(m, z[0]), z[2 : 2 + m], z[2 + m :], np.full(m, z[1]),
-        np.full(m, p[0]), p[2 : 2 + m], p[2 + m :],
+        np.full(m, p[0]), p[2 : 2 + m], p[2 + m :], one_of("direction", direction, DIRECTIONS),
     )  # fmt: skip
 
 
 def _of_targets(
-    logits: Float[Array, "n masks classes"], targets: Sequence[int]
+    logits: Float[Array, "n masks classes"], targets: Sequence[int], link: str
 ) -> tuple[Float[Array, "n masks"], Float[Array, "n masks"]]:
     """Return the logit and the probability of each image's target under each mask."""
     z = torch.from_numpy(logits)
     chosen, rows = targets_of(z[:, 0], targets), torch.arange(len(z))
-    return z[rows, :, chosen].numpy(), z.softmax(dim=-1)[rows, :, chosen].numpy()
+    return z[rows, :, chosen].numpy(), probabilities(z, link)[rows, :, chosen].numpy()
 
 
 def logits_by_size(
@@ -176,7 +203,8 @@ def logits_by_size(
         np.put_along_axis(rank, orders, np.arange(ranked)[None], axis=1)
         return rank[:, None, :] < np.arange(ranked + 1)[None, :, None]
 
-    return _of_targets(logits_under(model, images, layer, masks), targets)[0]
+    logits, link = logits_under(model, images, layer, masks)
+    return _of_targets(logits, targets, link)[0]
 
 
 def maps_for_share(
@@ -253,6 +281,9 @@ def along_beta(
     select: Callable[[float], Int[Array, " k"]],
     weight: Float[Array, " maps"],
     betas: Sequence[float] = BETAS,
+    direction: str = "up",
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> BetaCurve:
     """Return the number of selected maps, and the share of the logit that they keep, along beta.
 
@@ -266,6 +297,7 @@ def along_beta(
         select: a function from a beta to the selected channels.
         weight: weight of every map of the layer, which ranks them for `kept_top`.
         betas: values of beta in [0, 1].
+        direction, run, reshape_transform: as in `annealcam.explain`.
 
     Raises:
         ArgumentError: there is no beta, or a channel does not exist.
@@ -284,8 +316,9 @@ def along_beta(
     order = np.argsort(-weight, kind="stable")
     most = [order[: len(channels)] for channels in chosen]
     faithfulness = faithfulness_of_many(
-        model, image, layer=layer, selections=[*chosen, *most], target=target
-    )
+        model, image, layer=layer, selections=[*chosen, *most], target=target,
+        direction=direction, run=run, reshape_transform=reshape_transform,
+    )  # fmt: skip
     kept, kept_top = np.split(faithfulness.kept_share, 2)
     sizes = np.array([len(channels) for channels in chosen])
     return BetaCurve(np.array(betas, dtype=np.float64), sizes, kept, kept_top)

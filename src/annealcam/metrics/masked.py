@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from annealcam._internal.map_axes import over_grid
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
+from annealcam.attribution.network.layer_output import Reshape
 from annealcam.attribution.network.replay import behind
 from annealcam.errors import ArgumentError
 
@@ -46,7 +47,7 @@ def masked_logits(
             raise ArgumentError(f"masks has {masks.shape[2]} maps: layer {layer!r} has {maps}.")
         return masks
 
-    return logits_under(model, images, layer, checked)
+    return logits_under(model, images, layer, checked)[0]
 
 
 def logits_under(
@@ -54,19 +55,27 @@ def logits_under(
     images: Float[Tensor, "n channels *size"],
     layer: str,
     masks_of: Callable[[int], Bool[Array, "n masks maps"]],
-) -> Float[Array, "n masks classes"]:
-    """Return the logits of `masked_logits`; `masks_of` makes the masks, given the number of maps.
+    *,
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
+) -> tuple[Float[Array, "n masks classes"], str]:
+    """Return the logits of `masked_logits`, and the link that makes probabilities of them.
+
+    `masks_of` makes the masks, given the number of maps.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(288, 2))
     >>> import numpy as np
     >>> logits_under(
-    ...     net, torch.ones(1, 3, 8, 8), "0", lambda maps: np.ones((1, 5, maps), bool)).shape
+    ...     net, torch.ones(1, 3, 8, 8), "0", lambda maps: np.ones((1, 5, maps), bool))[0].shape
     (1, 5, 2)
     """
     each_image: list[Tensor] = []
     masks: Any = None
+    link = "softmax"
     for i in range(len(images)):
-        with behind(model, images[i : i + 1], layer) as (maps, rest):
+        tail = behind(model, images[i : i + 1], layer, run=run, reshape_transform=reshape_transform)
+        with tail as (maps, rest):
+            link = rest.output.link
             masks = masks_of(maps.shape[1]) if masks is None else masks
             parts = []
             for chunk in torch.split(torch.from_numpy(masks[i]).to(maps.device), CHUNK):
@@ -76,4 +85,4 @@ def logits_under(
         each_image.append(torch.cat(parts))
     logits = torch.stack(each_image)
     refuse_non_finite("logits under a mask", logits)
-    return logits.numpy()
+    return logits.numpy(), link

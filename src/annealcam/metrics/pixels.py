@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.contrast import targets_of
-from annealcam.attribution.network.hooks import borrowed, run
+from annealcam.attribution.network.hooks import borrowed, predict, watched
+from annealcam.attribution.network.model_output import ModelOutput, probabilities
 from annealcam.errors import ArgumentError
 
 MODES = ("deletion", "insertion")
@@ -29,8 +30,9 @@ AT_ONCE = 4  # images in a forward pass on a CPU, where larger batches are slowe
 class Perturbation:
     """The target's probability as pixels are deleted or inserted, most relevant pixels first.
 
-    `auc` is the area under the curve over the share of pixels, in [0, 1]: lower is better for
-    deletion, higher for insertion.
+    It is that of the network's link; for `identity` it is the output itself. `auc` is the area
+    under the curve over the share of pixels, in [0, 1]: lower is better for deletion, higher for
+    insertion.
     """
 
     mode: str
@@ -88,16 +90,16 @@ def perturbation(
     check_maps(images, maps, targets)
     order = pixel_order(resized(maps, (images.shape[2], images.shape[3])))
     counts = torch.from_numpy(np.rint(shares * order.shape[1]))[:, None]
-    probabilities = []
+    scores = []
     with borrowed(model), torch.no_grad():
         for image, ranked, target in zip(images, order, targets, strict=True):
             first, second = image[None], blurred(image[None])
             if mode == "insertion":
                 first, second = second, first
             replaced = (places(ranked) < counts).reshape(-1, 1, *image.shape[1:])
-            logits = batched_logits(model, torch.where(replaced.to(image.device), second, first))
-            probabilities.append(target_scores(logits, target))
-    return Perturbation(mode, shares, np.stack(probabilities))
+            output = batched_output(model, torch.where(replaced.to(image.device), second, first))
+            scores.append(target_scores(output, target))
+    return Perturbation(mode, shares, np.stack(scores))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +107,9 @@ class ConfidenceChange:
     """The target's probability of an image, and of the image multiplied by its map.
 
     `drop` is max(0, p - p_masked) / p, in [0, 1], lower is better; `increase` is 1 if p_masked is
-    above p. **They cannot rank methods**: a random map scores as well as Grad-CAM. They are
-    provided because publications report them.
+    above p. Where the outputs are numbers (link `identity`), these are p, and the drop is NaN
+    where p is not positive. **They cannot rank methods**: a random map scores as well as Grad-CAM.
+    They are provided because publications report them.
     """
 
     probability: Float[Array, " n"]
@@ -117,8 +120,8 @@ class ConfidenceChange:
     @property
     def drop(self) -> Float[Array, " n"]:
         """Relative drop of each image's probability."""
-        lost = np.maximum(self.probability - self.probability_masked, 0.0)
-        return lost / self.probability
+        lost, whole = self.probability - self.probability_masked, self.probability
+        return np.where(whole > 0, np.maximum(lost, 0.0) / np.where(whole > 0, whole, 1.0), np.nan)
 
     @property
     def increase(self) -> Float[Array, " n"]:
@@ -135,7 +138,9 @@ def confidence_change(
 ) -> ConfidenceChange:
     """Return the target's probability of each image, and of the image multiplied by its map.
 
-    p_masked = softmax(model(x * m))_c,   m the map resized and scaled to [0, 1]; 0 if constant
+    p_masked = p(model(x * m))_c,   m the map resized and scaled to [0, 1]; 0 if constant
+
+    p makes probabilities of logits by the network's link.
 
     Raises:
         ArgumentError: there is not one finite map and one class for each image.
@@ -159,43 +164,50 @@ def confidence_change(
     with borrowed(model), torch.no_grad():
         dimmed = images * scaled[:, None].to(images)
         return ConfidenceChange(
-            *(target_scores(batched_logits(model, x), targets) for x in (images, dimmed))
+            *(target_scores(batched_output(model, x), targets) for x in (images, dimmed))
         )
 
 
-def batched_logits(
+def batched_output(
     model: nn.Module, images: Float[Tensor, "m channels height width"]
-) -> Float[Tensor, "m classes"]:
-    """Return the logits of a borrowed model, on a CPU in small batches.
+) -> ModelOutput:
+    """Return the logits of a borrowed model and their link, on a CPU in small batches.
 
     The maps of few images stay in the CPU's caches, and convolutions are faster with channels last:
     the same logits up to rounding, in two thirds of the time.
 
-    >>> batched_logits(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.ones(5, 3, 2, 2)).shape
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    >>> batched_output(net, torch.ones(5, 3, 2, 2)).logits.shape
     torch.Size([5, 2])
     """
     on_cpu = all(p.device.type == "cpu" for p in model.parameters())
     size = AT_ONCE if on_cpu else len(images)
     ordered = images.contiguous(memory_format=torch.channels_last)
-    return torch.cat([run(model, part) for part in torch.split(ordered, size)])
+    outputs = [
+        watched(lambda watch, part=part: predict(model, part, watch=watch))
+        for part in torch.split(ordered, size)
+    ]
+    return replace(outputs[0], logits=torch.cat([output.logits for output in outputs]))
 
 
 def target_scores(
-    logits: Float[Tensor, "m classes"], targets: int | Sequence[int], score: str = "probability"
+    output: ModelOutput, targets: int | Sequence[int], score: str = "probability"
 ) -> Float[Array, " m"]:
     """Return the targets' probabilities or logits, in float64; one target applies to all images.
+
+    Where the outputs are numbers (link `identity`), they take the place of probabilities.
 
     Raises:
         TargetError: a target is not a class of the model.
         NumericalError: logits hold NaN or infinity.
 
-    >>> target_scores(torch.zeros(2, 4), 3)
+    >>> target_scores(ModelOutput(torch.zeros(2, 4), "softmax", "given"), 3)
     array([0.25, 0.25])
     """
-    refuse_non_finite("logits", logits)
-    wide = logits.double()
-    values = wide.softmax(dim=1) if score == "probability" else wide
-    return values.gather(1, targets_of(logits, targets)[:, None])[:, 0].cpu().numpy()
+    refuse_non_finite("logits", output.logits)
+    wide = output.logits.double()
+    values = probabilities(wide, output.link) if score == "probability" else wide
+    return values.gather(1, targets_of(wide, targets)[:, None])[:, 0].cpu().numpy()
 
 
 def pixel_order(maps: Float[Tensor, "n height width"]) -> Int[Tensor, "n pixels"]:

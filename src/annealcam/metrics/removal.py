@@ -18,7 +18,7 @@ from annealcam._internal.validation import one_of, real
 from annealcam.attribution.network.hooks import borrowed
 from annealcam.errors import ArgumentError
 from annealcam.metrics.pixels import (
-    batched_logits,
+    batched_output,
     check_maps,
     pixel_order,
     places,
@@ -92,7 +92,8 @@ def road(
         maps: a map (h, w) for each image, of any resolution.
         targets: a class for each image.
         shares: shares of the pixels, each in [0, 1].
-        score: `probability` or `logit`.
+        score: `probability` (by the network's link; the output itself if that is `identity`) or
+            `logit`.
         noise: standard deviation of the noise on imputed pixels.
         seed: seed of the noise; all images and shares have the same noise field.
 
@@ -123,7 +124,7 @@ def road(
             removed = _removed(ranked, counts).reshape(-1, *image.shape[1:])
             filled = impute(image, removed, noise=noise, seed=seed)
             batch = torch.cat([image[None].to(filled), filled])
-            rows.append(target_scores(batched_logits(model, batch), target, score))
+            rows.append(target_scores(batched_output(model, batch), target, score))
     table = np.stack(rows)
     most, least = np.split(table[:, 1:], 2, axis=1)
     return Road(np.array(shares, dtype=np.float64), table[:, 0], most, least)

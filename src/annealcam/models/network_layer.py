@@ -11,11 +11,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from annealcam._internal.links import is_two_sided
 from annealcam._internal.text import short_repr, shorten
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import Against
 from annealcam.attribution.layers import default_layer
+from annealcam.attribution.network.adapted import adapt, network_of
 from annealcam.attribution.network.hooks import find_layer
+from annealcam.attribution.targets import names_of_classes
 from annealcam.errors import AnnealcamError, ImageError, ModelError
 from annealcam.models.images import ArrayInput, load_input
 from annealcam.models.load import load_model
@@ -31,10 +34,11 @@ class NetworkLayer:
     """A network and one of its layers.
 
     Attributes:
-        model: the network.
+        model: the network, adapted to its link where that is known.
         layer: the module's name.
         preprocess: from a photo to the tensor (3, H, W) that the network takes.
         class_names: of the logits; None where they have none.
+        link: what makes probabilities of the outputs: `softmax`, `sigmoid` or `identity`.
         model_name: how results name the network.
         channels: number of feature maps of the layer.
     """
@@ -45,6 +49,7 @@ class NetworkLayer:
     class_names: Sequence[str] | None
     model_name: str
     channels: int
+    link: str = "softmax"
 
     def __repr__(self) -> str:
         return short_repr(
@@ -83,13 +88,18 @@ class NetworkLayer:
         name = model if isinstance(model, str) else type(network.model).__name__
         if device is not None:
             move(network.model, device)
+        adapted = adapt(network.model, link=network.link)
         if layer is not None:
-            find_layer(network.model, layer)
+            find_layer(adapted, layer)
         image = network_input(network.preprocess, photo, model_name=name)[None]
-        layer = layer if layer is not None else default_layer(network.model, image)
-        channels = capture(network.model, image, layer=layer).activations.shape[1]
-        preprocess, class_names = network.preprocess, network.classes
-        return cls(network.model, layer, preprocess, class_names, model_name or name, channels)
+        layer = layer if layer is not None else default_layer(adapted, image)
+        captured = capture(adapted, image, layer=layer)
+        two_sided = is_two_sided(captured.logits[0].cpu().numpy(), captured.link)
+        names = names_of_classes(network.classes, captured.logits.shape[1], two_sided=two_sided)
+        return cls(
+            adapted, layer, network.preprocess, names, model_name or name,
+            captured.activations.shape[1], captured.link,
+        )  # fmt: skip
 
     def inputs(self, photos: Sequence[Image.Image]) -> Float[Tensor, "n channels height width"]:
         """Return photos as the network takes them.
@@ -127,7 +137,7 @@ class NetworkLayer:
 
     def fingerprint(self) -> str:
         """Return a hash of the network's weights."""
-        return fingerprint(self.model)
+        return fingerprint(network_of(self.model))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import number, short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.attribution.contrast import Against, resolve_against
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.network.model_output import Output
 from annealcam.errors import ArgumentError, TargetError
 from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, measure_effects
 from annealcam.sets.masked_search import BUDGET, fewest_by_search, rows_to_masks
@@ -23,6 +25,9 @@ from annealcam.sets.sorting import Found, fewest_by_sorting
 @dataclass(frozen=True, eq=False, repr=False)
 class FlipSet:
     """The fewest maps without which another class is above the target.
+
+    An independent label has no competitor. Its logit z is compared with 0, at which its probability
+    is 1/2, and `competitor` is the label itself.
 
     Attributes:
         channels: the maps, in descending order of what each alone adds to the margin; empty where
@@ -40,6 +45,7 @@ class FlipSet:
         restricted: whether only some of the other classes were competitors.
         runs: number of masks that the network has run under.
         target_name, competitor_name: None where the classes have no names.
+        noun: what the outputs are called: `class`, or `label` if they are independent.
     """
 
     channels: Int[Array, " k"]
@@ -55,6 +61,7 @@ class FlipSet:
     runs: int
     target_name: str | None = None
     competitor_name: str | None = None
+    noun: str = "class"
 
     def __repr__(self) -> str:
         return short_repr(
@@ -74,32 +81,68 @@ class FlipSet:
     @property
     def sentence(self) -> str:
         """The result in one sentence."""
-        target = self.target_name or f"class {self.target}"
-        competitor = self.competitor_name or f"class {self.competitor}"
-        k = len(self.channels)
+        k, target = len(self.channels), self._target
         if not self.flipped:
-            other = "a competitor" if self.restricted else "another class"
+            other = "a competitor" if self.restricted else f"another {self.noun}"
+            outcome = self._below if self._is_alone else f"{other} is above {target}"
             state = "There is" if self.proved else "The search found"
-            return f"{state} no set of maps without which {other} is above {target}."
+            return f"{state} no set of maps without which {outcome}."
+        outcome = self._below if self._is_alone else f"{self._competitor} is above {target}"
         if k == 0:
-            return f"With all {self.maps} maps {competitor} is above {target} already."
+            return f"With all {self.maps} maps {outcome} already."
         which = f"these {k} of {self.maps} maps" if k > 1 else f"this one of {self.maps} maps"
-        effect = f"{competitor} is above {target}"
-        if not self.restricted:
-            effect = f"the prediction changes from {target} to {competitor}"
+        effect = outcome
+        if not self.restricted and not self._is_alone:
+            effect = f"the prediction changes from {target} to {self._competitor}"
         proof = "no smaller set does that" if self.proved else "a smaller set may exist"
         return f"Without {which} {effect}; {proof}."
+
+    @property
+    def margin_sentence(self) -> str:
+        """The margin with all maps and without the set, in one sentence."""
+        them = "these" if len(self.channels) > 1 else "it"
+        other = "zero" if self._is_alone else f"that of {self._competitor}"
+        return (
+            f"With all maps the logit of {self._target} is {number(self.margin)} above {other}; "
+            f"without {them} it is {number(-self.margin_without)} below."
+        )
+
+    @property
+    def outcome(self) -> str:
+        """What is the case without the maps: the competitor, or that the label is absent."""
+        return f"not {self._target}" if self._is_alone else self._competitor
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether an independent label is compared with its absence."""
+        return self.noun == "label" and not self.restricted
+
+    @property
+    def _below(self) -> str:
+        return f"{self._target} has a probability below 1/2"
+
+    @property
+    def _target(self) -> str:
+        return self.target_name or f"{self.noun} {self.target}"
+
+    @property
+    def _competitor(self) -> str:
+        return self.competitor_name or f"{self.noun} {self.competitor}"
 
 
 def flip_set(
     model: nn.Module,
-    image: Float[Tensor, "*batch channels height width"],
+    image: Any,
     *,
     layer: str | nn.Module | None = None,
-    target: int | str | Sequence[int] | None = None,
+    target: int | str | Sequence[int | str] | None = None,
     against: int | str | Sequence[int | str] | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
     budget: int = BUDGET,
+    run: int | None = None,
+    link: str | None = None,
+    output: Output | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> FlipSet | list[FlipSet]:
     """Return the fewest feature maps without which the prediction changes, and to which class.
 
@@ -107,6 +150,9 @@ def flip_set(
     some competitor j has
 
         z_j(without S) > z_c(without S);    a tie of logits is no flip
+
+    An independent label (link `sigmoid`) flips where its own probability falls below 1/2, that is
+    z_c(without S) < 0, unless competitors are named.
 
     If all that follows the layer is linear in the maps (pooling, flattening, one linear layer),
     map a adds r_aj to the margin m_j = z_c - z_j, whatever the other maps do. The fewest maps for
@@ -118,7 +164,7 @@ def flip_set(
 
     Args:
         model: an image classifier; it is not changed.
-        image: (3, H, W), or (n, 3, H, W) for a list of results; already normalised.
+        image: as in `explain`; a batch gives a list of results.
         layer: a module's name, or the module itself; None takes the default layer of `explain`.
         target: the class c, by index or by name; one for each image, or one for all; None takes
             the predicted class.
@@ -126,13 +172,15 @@ def flip_set(
             the class of the highest logit beside c, None or `rest` all other classes.
         class_names: for the result, and for classes by name.
         budget: number of masked runs of the search, beyond those of single maps.
+        run, link, output, reshape_transform: as in `explain`.
 
     Returns:
         the result, or a list of one for each image. Where no set of maps puts a competitor above
         the target, `flipped` is False.
 
     Raises:
-        ArgumentError: an argument is not valid, or the network has a single class.
+        ArgumentError: an argument is not valid, or the outputs are numbers (link `identity`), so
+            that no prediction can change.
         TargetError: there is no such class, or a competitor is the target itself.
         AnnealcamError: as `annealcam.explain`, for the layer and the model.
 
@@ -143,18 +191,22 @@ def flip_set(
     (True, True, True)
     """
     budget = whole("budget", budget, least=1)
-    resolved = resolve_against(against, class_names)
-    results = for_each_image(
-        lambda runs: _flip_set(runs, resolved, budget), model, image, layer=layer, target=target,
-        class_names=class_names,
+    return for_each_image(
+        lambda runs: _flip_set(runs, against, budget), model, image, layer=layer, target=target,
+        class_names=class_names, contrasted=against is not None and against != "rest", run=run,
+        link=link, output=output, reshape_transform=reshape_transform,
     )  # fmt: skip
-    return results if image.ndim == 4 else results[0]
 
 
-def _flip_set(runs: MaskedRuns, against: Against, budget: int) -> FlipSet:
+def _flip_set(runs: MaskedRuns, against: Any, budget: int) -> FlipSet:
+    if runs.link == "identity":
+        raise ArgumentError(
+            "link='identity': the outputs are numbers, so that no prediction can change; "
+            "sufficient_set finds the maps that keep a value"
+        )
     effects = measure_effects(runs)
     z, c = effects.every, runs.target
-    competitors = competitors_of(against, z, c)
+    competitors = _competitors(runs, resolve_against(against, runs.class_names), z)
     found = _fewest(runs, effects, competitors, budget)
     rows = np.arange(0) if found.rows is None else found.rows
     without = effects.none
@@ -162,7 +214,7 @@ def _flip_set(runs: MaskedRuns, against: Against, budget: int) -> FlipSet:
         without = runs.removed(rows_to_masks(rows[None], len(runs.channels)))[0]
     flipped = z if found.rows is None else without
     nearest = int(competitors[flipped[competitors].argmax()])
-    competitor = None if found.rows is None else nearest
+    competitor = None if found.rows is None else runs.output_of(nearest)
     gains = effects.alone[rows, c] - effects.alone[rows, nearest]
     return FlipSet(
         channels=runs.channels[rows[np.argsort(-gains, kind="stable")]],
@@ -170,14 +222,15 @@ def _flip_set(runs: MaskedRuns, against: Against, budget: int) -> FlipSet:
         margin=float(z[c] - z[nearest]),
         margin_without=float(without[c] - without[competitors].max()),
         proved=found.proved,
-        target=c,
+        target=runs.output,
         maps=runs.maps,
         layer=runs.layer,
         linear=effects.add_up,
         restricted=len(competitors) < len(z) - 1,
         runs=runs.runs,
-        target_name=runs.class_name(c),
+        target_name=runs.class_name(runs.output),
         competitor_name=runs.class_name(competitor),
+        noun=runs.noun,
     )
 
 
@@ -197,6 +250,13 @@ def _fewest(
         if without[competitors].max() > without[c]:
             return found
     return fewest_by_search(runs, effects, competitors, budget=budget)
+
+
+def _competitors(
+    runs: MaskedRuns, against: Against, logits: Float[Array, " classes"]
+) -> Int[Array, " rivals"]:
+    """Return the places of the competitors in the logits of the runs."""
+    return np.array([0]) if runs.is_label else competitors_of(against, logits, runs.target)
 
 
 def competitors_of(

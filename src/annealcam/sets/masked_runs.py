@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy.special import log_softmax
 from torch import Tensor, nn
 
+from annealcam._internal.links import noun_of
 from annealcam._internal.map_axes import over_grid
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.forward_pass import run_forward
-from annealcam.attribution.network.inputs import as_batch
+from annealcam.attribution.network.inputs import batches, target_of
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.network.model_output import Output
 from annealcam.attribution.network.replay import Rest, behind
+from annealcam.errors import TargetError
 from annealcam.metrics.masked import CHUNK
 
 ADDS_UP = 1e-5  # largest error of a sum of effects, as a share of their absolute sum
@@ -29,13 +34,21 @@ Result = TypeVar("Result")
 class MaskedRuns:
     """Runs of what lies behind a layer, for one image, with some maps of the layer set to zero.
 
+    The logits z of the runs are those of all classes. Of an independent label c (link `sigmoid`),
+    they are (0, z_c): the softmax of these is its probability and that of its absence.
+
     Attributes:
         layer: the module's name.
         maps: number of maps of the layer.
         channels: the maps that masks are over, ascending: the live ones, and as many dead ones
             as `dead` counts. All others are zero everywhere, so that no mask changes them.
-        target: the class.
-        class_names: of the logits; None where they have none.
+        output: the class, label or output that is explained; `target` is its place in the logits of
+            the runs.
+        is_label: whether these are the two logits of an independent label.
+        link: what makes probabilities of the network's outputs.
+        noun: what these are called: class, label or output.
+        direction: `down` if the least value of an output is sought.
+        class_names: of the outputs; None where they have none.
         runs: number of masks that the network has run under.
     """
 
@@ -48,13 +61,25 @@ class MaskedRuns:
         target: int,
         class_names: Sequence[str] | None,
         dead: int = 0,
+        direction: str = "up",
+        contrasted: bool | None = None,
     ) -> None:
+        """Prepare the runs.
+
+        Args:
+            contrasted: None: labels, and the sides of one output, are read by themselves. False:
+                only labels are; both sides stay. True: all outputs stay.
+        """
         live = maps[0].flatten(1).ne(0).any(dim=1).cpu().numpy()
         live[np.flatnonzero(~live)[:dead]] = True
         self._maps, self._rest = maps, rest
         self.layer, self.maps, self.channels = layer, maps.shape[1], np.flatnonzero(live)
-        self.target, self.class_names = target, class_names
-        self.runs = 0
+        self.output, self.class_names = target, class_names
+        self.link, self.direction, self.runs = rest.output.link, direction, 0
+        self.noun = noun_of(self.link, two_sided=rest.output.two_sided)
+        alone = contrasted is None or (self.noun == "label" and not contrasted)
+        self.is_label = self.link == "sigmoid" and alone
+        self.target = 1 if self.is_label else target
 
     def __repr__(self) -> str:
         return short_repr("MaskedRuns", layer=self.layer, maps=self.maps, runs=self.runs)
@@ -77,6 +102,9 @@ class MaskedRuns:
         ]
         logits = torch.cat(parts)
         refuse_non_finite("logits under a mask", logits)
+        if self.is_label:
+            own = logits[:, self.output]
+            logits = torch.stack([torch.zeros_like(own), own], dim=1)
         return logits.numpy()
 
     def removed(self, masks: Bool[Array, "n m"]) -> Float[Array, "n classes"]:
@@ -86,6 +114,17 @@ class MaskedRuns:
             NumericalError: logits hold NaN or infinity.
         """
         return self.kept(~masks)
+
+    def score(self, logits: Float[Array, "n classes"]) -> Float[Array, " n"]:
+        """Return log p of the target; for numbers the value, with minus for the direction down."""
+        if self.link == "identity":
+            value = logits[:, self.target]
+            return -value if self.direction == "down" else value
+        return np.asarray(log_softmax(logits, axis=1)[:, self.target])
+
+    def output_of(self, place: int) -> int:
+        """Return the output at a place in the logits of the runs: for a label, always itself."""
+        return self.output if self.is_label else place
 
     def class_name(self, index: int | None) -> str | None:
         """Return the name of a class; None if the classes have no names."""
@@ -101,30 +140,49 @@ def for_each_image(
     *,
     layer: str | nn.Module | None,
     target: Any,
-    class_names: Sequence[str] | None,
+    class_names: Any,
     dead: int = 0,
-) -> list[Result]:
-    """Return what `find` makes of the masked runs of each image.
+    link: str | None = None,
+    output: Output | None = None,
+    run: int | None = None,
+    reshape_transform: Reshape | None = None,
+    direction: str = "up",
+    contrasted: bool | None = None,
+) -> Any:
+    """Return what `find` makes of the masked runs of an image, or a list of it for a batch.
 
     The model is borrowed meanwhile. Arguments and errors are those of `annealcam.explain`; `dead`
-    is the number of dead maps among the channels.
+    is the number of dead maps among the channels, and `contrasted` is for `MaskedRuns`.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> options = {"layer": "1", "target": None, "class_names": None}
     >>> for_each_image(lambda runs: runs.maps, net, torch.randn(2, 3, 8, 8), **options)
     [8, 8]
     """
-    images = as_batch(image)
-    done = run_forward(model, images, layer=layer, target=target, class_names=class_names)
+    pairs, single = batches(model, image, link=link, output=output)
     results = []
-    for i, c in enumerate(done.captured.targets.tolist()):
-        tail = behind(model, images[i : i + 1], done.captured.layer, **done.captured.chosen_run)
-        with tail as (maps, rest):
-            runs = MaskedRuns(
-                maps, rest, layer=done.captured.layer, target=c, class_names=class_names, dead=dead
-            )
-            results.append(find(runs))
-    return results
+    for number, (network, images) in enumerate(pairs):
+        done = run_forward(
+            network, images, layer=layer, target=target_of(target, number, len(pairs)),
+            direction=direction, integrated=False, run=run, reshape_transform=reshape_transform,
+            class_names=class_names,
+        )  # fmt: skip
+        _refuse_functions(done.record)
+        captured = done.captured
+        for i, c in enumerate(captured.targets.tolist()):
+            tail = behind(network, images[i : i + 1], captured.layer, **captured.chosen_run)
+            with tail as (maps, rest):
+                runs = MaskedRuns(
+                    maps, rest, layer=captured.layer, target=c, class_names=done.class_names,
+                    dead=dead, direction=direction, contrasted=contrasted,
+                )  # fmt: skip
+                results.append(find(runs))
+    return results[0] if single else results
+
+
+def _refuse_functions(record: Mapping[str, Any]) -> None:
+    if record["target_is_a_function"]:
+        raise TargetError("target: a function of the logits; sets of maps are found for a class")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,7 +228,7 @@ def measure_effects(runs: MaskedRuns) -> MapEffects:
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> options = {"layer": "1", "target": None, "class_names": None}
-    >>> for_each_image(measure_effects, net, torch.randn(3, 8, 8), **options)[0].add_up
+    >>> for_each_image(measure_effects, net, torch.randn(3, 8, 8), **options).add_up
     True
     """
     m = len(runs.channels)

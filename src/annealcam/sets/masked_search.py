@@ -7,7 +7,6 @@ from math import comb
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import log_softmax
 
 from annealcam._internal.types import Array
 from annealcam.sets.masked_runs import MapEffects, MaskedRuns
@@ -164,7 +163,7 @@ class _FlipSearch:
 
 
 def best_by_search(runs: MaskedRuns, effects: MapEffects, k: int, *, budget: int = BUDGET) -> Found:
-    """Return k maps that keep the log-probability of the target high by themselves.
+    """Return k maps that keep the score of the target high by themselves: mostly its log p.
 
     All sets are run if there are few enough. Else the best map is added k times, and members are
     exchanged for better ones, among the maps that keep it best alone, until the budget is spent.
@@ -176,21 +175,20 @@ class _SufficientSearch:
     def __init__(self, runs: MaskedRuns, effects: MapEffects, k: int, budget: int) -> None:
         self.runs, self.k, self.left = runs, k, budget
         self.m = len(runs.channels)
-        alone = log_softmax(effects.none + effects.alone, axis=1)[:, runs.target]
+        alone = runs.score(effects.none + effects.alone)
         self.ranked = np.argsort(-alone, kind="stable")
 
     def kept(self, sets: Int[Array, "n k"]) -> Float[Array, " n"]:
-        """Return log p of the target where only the maps of each set are kept."""
+        """Return the score of the target where only the maps of each set are kept."""
         self.left -= len(sets)
-        logits = self.runs.kept(rows_to_masks(sets, self.m))
-        return log_softmax(logits, axis=1)[:, self.runs.target]
+        return self.runs.score(self.runs.kept(rows_to_masks(sets, self.m)))
 
     def run(self) -> Found:
         if comb(self.m, self.k) <= self.left:
             sets = all_subsets(self.m, self.k)
             return Found(sets[self.kept(sets).argmax()], True)
-        removal = log_softmax(self.runs.removed(np.eye(self.m, dtype=bool)), axis=1)
-        by_removal = np.argsort(removal[:, self.runs.target], kind="stable")
+        removal = self.runs.score(self.runs.removed(np.eye(self.m, dtype=bool)))
+        by_removal = np.argsort(removal, kind="stable")
         pool = self.ranked[: max(2 * self.k, self.left // (3 * self.k))]
         starts = np.array([self._greedy(pool), self.ranked[: self.k], by_removal[: self.k]])
         values = self.kept(starts)

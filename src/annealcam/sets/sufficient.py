@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import exp
+from math import exp, nan
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.special import log_softmax
-from torch import Tensor, nn
+from jaxtyping import Int
+from torch import nn
 
 from annealcam._internal.text import number, short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
+from annealcam.attribution.network.layer_output import Reshape
+from annealcam.attribution.network.model_output import Output
 from annealcam.errors import ArgumentError
 from annealcam.sets.best_subset import best_subset
 from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, measure_effects
@@ -26,13 +27,18 @@ from annealcam.sets.sorting import Found
 class SufficientSet:
     """The k maps that keep the probability of the target best when all others are zero.
 
+    Where the outputs are numbers (link `identity`), they keep the value highest, or for the
+    direction `down` lowest, and there are no probabilities.
+
     Attributes:
         channels: the maps, in descending order of what each alone adds to the target's logit.
-        log_probability: of the target with these maps alone, measured by masking.
-        bound: no k maps have a larger log-probability; None where the effects of maps do not add
-            up and not all sets were tried.
+        log_probability: of the target with these maps alone, measured by masking; None for
+            numbers.
+        bound: no k maps have a larger log-probability, or for numbers a value further in the
+            direction; None where the effects of maps do not add up and not all sets were tried.
         proved: whether no k maps keep the target better.
-        kept: whether the target has the highest logit with these maps alone.
+        kept: whether the target is predicted with these maps alone: it has the highest logit, or
+            as an independent label a probability above 1/2. None for numbers.
         log_probability_of_all: of the target with all maps.
         target: the class.
         maps: number of maps of the layer.
@@ -40,25 +46,35 @@ class SufficientSet:
         linear: whether the effects of the maps on the logits add up.
         runs: number of masks that the network has run under.
         target_name: None where the classes have no names.
+        value, value_of_all: the target's logit with these maps alone, and with all maps.
+        noun: what the outputs are called: `class`, independent `label`, or `output` for numbers.
+        direction: `down` if the lowest value was sought.
     """
 
     channels: Int[Array, " k"]
-    log_probability: float
+    log_probability: float | None
     bound: float | None
     proved: bool
-    kept: bool
-    log_probability_of_all: float
+    kept: bool | None
+    log_probability_of_all: float | None
     target: int
     maps: int
     layer: str
     linear: bool
     runs: int
     target_name: str | None = None
+    value: float = nan
+    value_of_all: float = nan
+    noun: str = "class"
+    direction: str = "up"
 
     def __repr__(self) -> str:
+        outcome: dict[str, Any] = {"probability": self.probability, "kept": self.kept}
+        if self.probability is None:
+            outcome = {"value": self.value}
         return short_repr(
             "SufficientSet", k=len(self.channels), target=self.target_name or self.target,
-            probability=self.probability, bound=self.bound, proved=self.proved, kept=self.kept,
+            **outcome, bound=self.bound, proved=self.proved,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -66,47 +82,72 @@ class SufficientSet:
         return {**asdict(self), "channels": self.channels.tolist(), "sentence": self.sentence}
 
     @property
-    def probability(self) -> float:
-        """The probability of the target with these maps alone."""
-        return exp(self.log_probability)
+    def probability(self) -> float | None:
+        """The probability of the target with these maps alone; None for numbers."""
+        return None if self.log_probability is None else exp(self.log_probability)
 
     @property
-    def probability_of_all(self) -> float:
-        """The probability of the target with all maps."""
-        return exp(self.log_probability_of_all)
+    def probability_of_all(self) -> float | None:
+        """The probability of the target with all maps; None for numbers."""
+        return None if self.log_probability_of_all is None else exp(self.log_probability_of_all)
 
     @property
     def sentence(self) -> str:
         """The result in one sentence."""
-        target = self.target_name or f"class {self.target}"
+        target = self.target_name or f"{self.noun} {self.target}"
         k = len(self.channels)
         which = f"these {k} of {self.maps} maps" if k > 1 else f"this one of {self.maps} maps"
-        kept = "" if self.kept else " and is not the predicted class"
-        if self.proved:
-            proof = f"no {k} maps keep it better" if k > 1 else "no other map keeps it better"
-        elif self.bound is not None:
-            proof = f"no {k} maps keep more than {number(exp(self.bound))}"
-        else:
-            proof = "better sets may exist"
+        if self.probability is None or self.probability_of_all is None:
+            return (
+                f"With {which} alone {target} is {number(self.value)} (all maps: "
+                f"{number(self.value_of_all)}); {self._proof}."
+            )
+        lost = "not predicted" if self.noun == "label" else "not the predicted class"
+        kept = "" if self.kept else f" and is {lost}"
         return (
             f"With {which} alone {target} has the probability {number(self.probability)}{kept} "
-            f"(all maps: {number(self.probability_of_all)}); {proof}."
+            f"(all maps: {number(self.probability_of_all)}); {self._proof}."
         )
+
+    @property
+    def _proof(self) -> str:
+        k, is_number = len(self.channels), self.noun == "output"
+        if self.proved and is_number:
+            extreme = "lower" if self.direction == "down" else "higher"
+            keep = f"no {k} maps keep" if k > 1 else "no other map keeps"
+            return f"{keep} a {extreme} value"
+        if self.proved:
+            return f"no {k} maps keep it better" if k > 1 else "no other map keeps it better"
+        if self.bound is None:
+            return "better sets may exist"
+        if is_number:
+            limit = "less" if self.direction == "down" else "more"
+            return f"no {k} maps keep {limit} than {number(self.bound)}"
+        return f"no {k} maps keep more than {number(exp(self.bound))}"
 
 
 def sufficient_set(
     model: nn.Module,
-    image: Float[Tensor, "*batch channels height width"],
+    image: Any,
     *,
     cardinality: int,
     layer: str | nn.Module | None = None,
-    target: int | str | Sequence[int] | None = None,
-    class_names: Sequence[str] | None = None,
+    target: int | str | Sequence[int | str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
     budget: int = BUDGET,
+    run: int | None = None,
+    link: str | None = None,
+    direction: str = "up",
+    output: Output | None = None,
+    reshape_transform: Reshape | None = None,
 ) -> SufficientSet | list[SufficientSet]:
     """Return the k feature maps that by themselves keep the probability of a class highest.
 
         max over |S| = k of log p_c(S),   all maps of the layer outside S set to zero
+
+    p_c is the softmax over the classes, or for an independent label (link `sigmoid`) its own
+    probability. For numbers (link `identity`) the value z_c takes the place of log p_c, or -z_c for
+    the direction `down`.
 
     If all that follows the layer is linear in the maps (pooling, flattening, one linear layer),
     log p_c is concave in the selection. Maps are then added one by one and exchanged as long as log
@@ -117,13 +158,14 @@ def sufficient_set(
 
     Args:
         model: an image classifier; it is not changed.
-        image: (3, H, W), or (n, 3, H, W) for a list of results; already normalised.
+        image: as in `explain`; a batch gives a list of results.
         cardinality: k, the number of maps.
         layer: a module's name, or the module itself; None takes the default layer of `explain`.
         target: the class c, by index or by name; one for each image, or one for all; None takes
             the predicted class.
         class_names: for the result, and for a target by name.
         budget: number of masked runs of the search, beyond those of single maps.
+        run, link, direction, output, reshape_transform: as in `explain`.
 
     Raises:
         ArgumentError: an argument is not valid, or the layer has fewer than k maps.
@@ -137,11 +179,11 @@ def sufficient_set(
     """
     budget = whole("budget", budget, least=1)
     k = whole("cardinality", cardinality, least=1)
-    results = for_each_image(
+    return for_each_image(
         lambda runs: _sufficient_set(runs, k, budget), model, image, layer=layer, target=target,
-        class_names=class_names, dead=k,
+        class_names=class_names, dead=k, run=run, link=link, direction=direction, output=output,
+        reshape_transform=reshape_transform,
     )  # fmt: skip
-    return results if image.ndim == 4 else results[0]
 
 
 def _sufficient_set(runs: MaskedRuns, k: int, budget: int) -> SufficientSet:
@@ -151,30 +193,39 @@ def _sufficient_set(runs: MaskedRuns, k: int, budget: int) -> SufficientSet:
     found, bound = _best(runs, effects, k, budget)
     assert found.rows is not None
     logits = runs.kept(rows_to_masks(found.rows[None], len(runs.channels)))[0]
-    measured = float(log_softmax(logits)[c])
+    measured, of_all = (float(runs.score(z[None])[0]) for z in (logits, effects.every))
     if bound is not None or found.proved:
         bound = measured if bound is None else max(bound, measured)
-    order = np.argsort(-effects.alone[found.rows, c], kind="stable")
+    is_number, sign = runs.link == "identity", -1.0 if runs.direction == "down" else 1.0
+    order = np.argsort(-sign * effects.alone[found.rows, c], kind="stable")
     return SufficientSet(
         channels=runs.channels[found.rows[order]],
-        log_probability=measured,
-        bound=bound,
+        log_probability=None if is_number else measured,
+        bound=None if bound is None else sign * bound,
         proved=found.proved,
-        kept=bool(logits.argmax() == c),
-        log_probability_of_all=float(log_softmax(effects.every)[c]),
-        target=c,
+        kept=None if is_number else bool(logits.argmax() == c),
+        log_probability_of_all=None if is_number else of_all,
+        target=runs.output,
         maps=runs.maps,
         layer=runs.layer,
         linear=effects.add_up,
         runs=runs.runs,
-        target_name=runs.class_name(c),
+        target_name=runs.class_name(runs.output),
+        value=float(logits[c]),
+        value_of_all=float(effects.every[c]),
+        noun=runs.noun,
+        direction=runs.direction,
     )
 
 
 def _best(runs: MaskedRuns, effects: MapEffects, k: int, budget: int) -> tuple[Found, float | None]:
-    """Return a set and, if effects add up, an upper bound on the log-probability of any set."""
+    """Return a set and, if effects add up, an upper bound on the score of any set."""
     if not effects.add_up:
         return best_by_search(runs, effects, k, budget=budget), None
+    if runs.link == "identity":  # a sum is largest for the k largest terms
+        rows = np.argsort(-runs.score(effects.alone), kind="stable")[:k]
+        total = effects.none + effects.alone[rows].sum(axis=0)
+        return Found(np.sort(rows), True), float(runs.score(total[None])[0] + effects.tolerance)
     best = best_subset(effects.alone, effects.none, runs.target, k)
     bound = best.log_probability if best.proved else best.bound
     # log p changes by at most twice as much as the logits

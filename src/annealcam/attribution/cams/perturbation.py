@@ -113,7 +113,8 @@ def finercam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
 
     The sums are over the three classes j whose logits are nearest to z_c, and p is the softmax of
     all logits, differentiated like all else. With two or three classes there are fewer to compare
-    with; with one, this is Grad-CAM. Where classes were captured `against` others, S is that score.
+    with; with one, or with outputs that are numbers, this is Grad-CAM. Where classes were captured
+    `against` others, S is that score.
 
     The package `grad-cam` adds 1e-9 to the denominator, which counts where a prediction is so
     confident that all of the p_j are of that order.
@@ -122,7 +123,8 @@ def finercam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
     """
     run = inputs.needed_run("finercam")
     weights, targets = run.captured.score_weights, run.captured.targets
-    if (weights != 0).sum() == len(targets):  # no other classes are named
+    is_alone = (weights != 0).sum() == len(targets)  # no other classes are named
+    if is_alone and run.captured.link != "identity":
         weights = contrast_weights(run.captured.logits, targets)
     return gradcam_weights(run.gradients(weights))
 

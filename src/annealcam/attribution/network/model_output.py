@@ -16,11 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from annealcam._internal.links import LINKS
 from annealcam._internal.validation import one_of
 from annealcam.errors import AnnealcamError, ArgumentError, ModelError
 
 Output: TypeAlias = Callable[[Any], Any]
-LINKS = ("softmax", "sigmoid", "identity")
 NAMES = ("logits", "out", "output", "outputs", "scores", "pred", "predictions", "y")  # of entries
 WAY = "give `output`, a function from what the model returns to logits (n, classes)"
 
@@ -55,7 +55,9 @@ def check_link(link: Any) -> str | None:
     return None if link is None else one_of("link", link, LINKS)
 
 
-def probabilities(logits: Float[Tensor, "n classes"], link: str) -> Float[Tensor, "n classes"]:
+def probabilities(
+    logits: Float[Tensor, "*batch classes"], link: str
+) -> Float[Tensor, "*batch classes"]:
     """Return the probabilities of logits; for the link `identity` the values themselves.
 
     >>> probabilities(torch.tensor([[0.0, 0.0]]), "softmax")

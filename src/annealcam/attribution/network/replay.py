@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_map
 
 from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, predict, watched
 from annealcam.attribution.network.layer_output import LayerOutput, Outputs, Reshape
-from annealcam.attribution.network.model_output import MaybeProbabilitiesError
+from annealcam.attribution.network.model_output import MaybeProbabilitiesError, ModelOutput
 from annealcam.errors import LayerError, ModelError
 
 
@@ -81,10 +81,25 @@ class Rest:
         model: the borrowed network, that is, inside `borrowed`.
         images: the images that went through it.
         tape: what `recording` holds of that.
+        output: what the network returned for them; None: a run finds it when it is needed.
     """
 
-    def __init__(self, model: nn.Module, images: Tensor, tape: Recording) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        tape: Recording,
+        output: ModelOutput | None = None,
+    ) -> None:
         self._model, self._images, self._tape = model, images, tape
+        self._output = output
+
+    @property
+    def output(self) -> ModelOutput:
+        """What the network returned for the images: its logits, and how they are read."""
+        if self._output is None:
+            self._output = watched(lambda watch: predict(self._model, self._images, watch=watch))
+        return self._output
 
     def logits(self, maps: Float[Tensor, "m maps *grid"]) -> Float[Tensor, "m classes"]:
         """Return the logits (rows, classes) if the layer gave these maps, a row for each.
@@ -260,16 +275,17 @@ def behind(
             if form := runs.chosen(module, output):
                 tape.take(output, form)
 
+        output = None
         with (
             noted(model, runs.outputs),
             hooked({tape.module: keep}),
             recording(model, tape),
             suppress(MaybeProbabilitiesError),  # only the layer's output is needed
         ):
-            predict(model, images)
+            output = predict(model, images)
         form = runs.needed_form()
         assert tape.output is not None
-        yield form.to_maps(tape.output).clone(), Rest(model, images, tape)
+        yield form.to_maps(tape.output).clone(), Rest(model, images, tape, output)
 
 
 @contextmanager

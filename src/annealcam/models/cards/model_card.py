@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from annealcam._internal.files import file_written_aside
+from annealcam._internal.links import LINKS
 from annealcam._internal.text import shorten
 from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError, ModelError, suggest
 from annealcam.models.cards.class_names import class_names
 from annealcam.models.preprocess import INTERPOLATIONS, band_numbers, numbers, side_or_sides
 
-LINKS = ("softmax", "sigmoid", "identity")
 LARGEST = 2**20  # bytes of a card
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.files import file_written_aside
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
+from annealcam.attribution.network.model_output import probabilities
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.sets import load_set
 from annealcam.errors import OutputError
@@ -157,7 +158,7 @@ def _rows_of_batch(
     label, problem, captured = card.targets[shard.label], study.problem, batch.captured
     with log.timing("network"):
         predicted = captured.logits.argmax(dim=1).tolist()
-        probabilities = captured.logits.double().softmax(dim=1).cpu().numpy()
+        chances = probabilities(captured.logits.double(), captured.link).cpu().numpy()
     with log.timing("problem"):
         own = captured if problem.settings().integrated else captured.plain()
         maps = list(
@@ -182,7 +183,7 @@ def _rows_of_batch(
             "class": photos(study.data).classes[shard.label],
             "predicted": card.names[predicted[i]],
             "target": card.names[target],
-            "probability": float(probabilities[i, target]),
+            "probability": float(chances[i, target]),
         }
         yield from image_rows(study, maps[i], facts, log, evidence[i])
 

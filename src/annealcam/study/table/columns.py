@@ -17,7 +17,7 @@ SCHEMA = pa.schema(
         ("class", pa.string()),  # its label
         ("predicted", pa.string()),
         ("target", pa.string()),  # the class explained
-        ("probability", pa.float64()),  # of the target, by softmax
+        ("probability", pa.float64()),  # of the target, by the link
         # the selector and its options
         ("selector", pa.string()),
         ("draw", pa.int32()),  # of the random selector
