@@ -71,4 +71,4 @@ def _box(ends: Sequence[float]) -> Box:
 def _same_aspect(size: tuple[float, float], other: tuple[float, float]) -> bool:
     """Return whether one picture may be a scaled copy of the other, its sides rounded."""
     rounding = 0.5 * max(sum(size), sum(other))
-    return abs(size[0] * other[1] - size[1] * other[0]) < rounding
+    return abs(size[0] * other[1] - size[1] * other[0]) <= rounding

@@ -75,7 +75,7 @@ def tiled_layout(count: int, height: int, width: int, room: int) -> Layout:
     """Return the boxes of all slices across the depth, row by row, at most `room` pixels wide."""
     columns = min(count, max(1, round(math.sqrt(2.0 * count * height / width))))
     scale = (room - GAP * (columns - 1)) / (columns * width)
-    wide, high = max(1, round(scale * width)), max(1, round(scale * height))
+    wide, high = max(1, int(scale * width)), max(1, int(scale * height))
     boxes = []
     for i in range(count):
         left, top = (i % columns) * (wide + GAP), (i // columns) * (high + GAP)
