@@ -18,8 +18,10 @@ import annealcam as ac
 from annealcam._internal import files
 from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap
+from annealcam._internal.pictures.geometry import geometry_record
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import FILES, MARKER
+from annealcam.models.preprocess import Preprocess
 from tests.networks import headed, same
 
 
@@ -305,3 +307,46 @@ def test_a_notebook_escapes_names_and_needs_no_view(e):
     older = replace(nothing, evidence=None, fidelity=None)  # as version 0.1 wrote
     assert Reader(older._repr_html_()).tags.count("img") == 1
     assert "fidelity" not in older._repr_html_()
+
+
+CELLS = 7  # of a map, along each side of the network's view
+
+
+def bright_cells(x):
+    """Maps of which one is how bright each cell of 32 pixels is."""
+    brightness = torch.nn.functional.avg_pool2d(x.mean(dim=1, keepdim=True), 32)
+    return torch.relu(torch.cat([brightness - brightness.amin(), 0 * brightness], dim=1))
+
+
+@pytest.mark.parametrize("size", [(320, 213), (213, 320), (300, 300), (640, 100)])
+@pytest.mark.parametrize("how", ["preprocess", "recorded", "copy"])
+def test_the_overlay_of_a_cropped_photo_peaks_where_the_photo_does(size, how):
+    """A white square is where the overlay is brightest, to half a cell of the map."""
+    preprocess = Preprocess(256, 224, mean=[0.0] * 3, std=[1.0] * 3)
+    left, top, right, _ = preprocess.box(*size)
+    cell = (right - left) / CELLS
+    centre = (left + 5.5 * cell, top + 1.5 * cell)
+    photo = Image.new("RGB", size)
+    photo.paste((255, 255, 255), tuple(round(c + s * cell / 2) for s in (-1, 1) for c in centre))
+    model = headed(bright_cells, [1.0, 0.0])
+    e = ac.explain(model, preprocess(photo), layer="maps", target=0, gradients="plain")
+    assert np.unravel_index(e.map.argmax(), e.map.shape) == (1, 5)
+    black, options = Image.new("RGB", size), {"preprocess": preprocess}
+    if how != "preprocess":
+        record = geometry_record(preprocess, photo)
+        e, options = replace(e, provenance={**e.provenance, **record}), {}
+    if how == "copy":
+        black = Image.new("RGB", (2 * size[0], 2 * size[1]))
+    light = np.asarray(e.overlay(black, **options), dtype=float).sum(axis=2)
+    scale = black.width / size[0]
+    y, x = (float(np.mean(places)) for places in np.nonzero(light > 0.99 * light.max()))
+    assert abs((x + 0.5) / scale - centre[0]) < cell / 2
+    assert abs((y + 0.5) / scale - centre[1]) < cell / 2
+
+
+def test_an_overlay_whose_place_is_not_known_warns(e):
+    photo = Image.new("RGB", (320, 200))
+    with pytest.warns(ac.errors.AnnealcamWarning, match="Pass preprocess="):
+        stretched = e.overlay(photo)
+    with pytest.warns(ac.errors.AnnealcamWarning, match="no method `box`"):
+        assert np.array_equal(e.overlay(photo, lambda image: image), stretched)
