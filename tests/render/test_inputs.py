@@ -18,7 +18,7 @@ from annealcam.render.html.notebook import notebook_html
 from tests.networks import same
 
 SHAPES = {"grey": (1, 20, 16), "bands": (12, 20, 16), "volume": (1, 9, 12, 10), "signal": (2, 90)}
-NOUNS = {"grey": "photo", "bands": "photo", "volume": "volume", "signal": "signal"}
+NOUNS = {"grey": "image", "bands": "image", "volume": "volume", "signal": "signal"}
 
 
 def network_for(shape):
@@ -52,7 +52,7 @@ def texts(figure):
 def test_the_result_stores_and_loads_its_view(e, kind, tmp_path):
     shape = SHAPES[kind]
     assert e.map.ndim == len(shape) - 1
-    expected = (*shape[1:], 3) if NOUNS[kind] == "photo" else shape
+    expected = (*shape[1:], 3) if NOUNS[kind] == "image" else shape
     assert e.view.shape == (expected if kind != "volume" else shape[1:])
     assert e.provenance["view"]["input"] == list(shape)
     assert same(e, ac.Explanation.load(e.save(tmp_path / "x")))
@@ -69,7 +69,8 @@ def test_the_page(e, kind):
     alts = re.findall(r'alt="(Map \d+ over the \w+)"', html)
     assert alts == [f"Map {channel} over the {NOUNS[kind]}" for channel in e.selected]
     without = explanation_html(replace(e, view=None))
-    assert f"This result contains no {NOUNS[kind]}" in without
+    noun = {"image": "photo"}.get(NOUNS[kind], NOUNS[kind])
+    assert f"This result contains no {noun}" in without
 
 
 def test_the_report_and_the_notebook(e, kind):

@@ -121,7 +121,7 @@ def test_over_a_photo_the_scene_is_the_overlay():
     assert scene.bare() is photo
 
 
-SHAPES = {"photo": ((12, 9, 7), (3, 4)), "volume": ((1, 70, 9, 7), (3, 4, 2)),
+SHAPES = {"photo": ((3, 9, 7), (3, 4)), "volume": ((1, 70, 9, 7), (3, 4, 2)),
           "signal": ((2, 5000), (6,))}  # fmt: skip
 
 

@@ -92,7 +92,7 @@ class PhotoView:
     picture: Image.Image
     note: str = ""
     blank: bool = False
-    noun = "photo"
+    noun: str = "photo"
     caption = ""
 
     def scene(
@@ -257,7 +257,9 @@ def view_of_result(
     if axes == 1:
         return SignalView(stored, sides[0] if sides else stored.shape[1], note)
     if axes == 2:
-        return PhotoView(Image.fromarray(np.asarray(stored)), note)
+        many = record is not None and record["input"][0] != COLOURS
+        noun = "image" if many else "photo"
+        return PhotoView(Image.fromarray(np.asarray(stored)), note, noun=noun)
     return VolumeView(stored, sides or stored.shape, note)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 COLUMNS = 6
 MOST_MAPS = 24
 STRENGTH = 0.65
-PANELS_BESIDE = {"photo": 5, "volume": 3, "signal": 3}
+PANELS_BESIDE = {"volume": 3, "signal": 3}
 SIDE, SMALL, MOSAIC = 448, 224, 1200  # pixels of a panel, a selected map, and all slices
 # Positions are in inches from the upper left corner, so that no text is cut off.
 WIDTH, MARGIN, GUTTER = 12.0, 0.25, 0.12
@@ -59,7 +59,7 @@ def report_picture(explanation: Explanation, photo: Image.Image | None = None) -
     panels = _panels(e, view)
     slices = view.mosaic(MOSAIC) if isinstance(view, VolumeView) else None
     scenes = [view.scene(raw, side=SMALL, small=True) for raw in e.selected_maps[:shown]]
-    grid = _Grid(len(panels), PANELS_BESIDE[view.noun], panels[0][1])
+    grid = _Grid(len(panels), PANELS_BESIDE.get(view.noun, 5), panels[0][1])
     maps = _Grid(shown, COLUMNS, scenes[0].picture if shown else panels[0][1], below=FACTS)
     panels_top = PANELS_TOP + TITLE * (len(title) - 1)
     slices_top = panels_top + grid.height + (0.3 if e.evidence is not None else 0.12)
