@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -23,9 +23,11 @@ from annealcam._internal.heatmaps import heatmap, overlay
 from annealcam._internal.links import output_noun, probabilities
 from annealcam._internal.pictures.geometry import part_of_photo
 from annealcam._internal.pictures.scenes import view_of_result
+from annealcam._internal.pictures.views import stored_view, view_record
 from annealcam._internal.plug_points import resolve
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
+from annealcam._internal.validation import finite_array
 from annealcam.annealing.hamiltonian import OLD_NAMES
 from annealcam.errors import AnnealcamWarning, ArgumentError, OutputError
 from annealcam.qubo.problem import SelectionProblem, abs_cosine
@@ -311,6 +313,28 @@ class Explanation:
         if doubt:
             warnings.warn(f"overlay: {doubt}", AnnealcamWarning, stacklevel=2)
         return overlay(self.map, photo, strength=strength, box=box)
+
+    def with_view(self, image: Any, *, bands: Any = None) -> Explanation:
+        """Return the explanation with another view of the network's input.
+
+        Args:
+            image: the input (channels, ...), a tensor or an array.
+            bands: the three channels that are shown as red, green and blue, counted from 0, of an
+                image with more than three. Default: the first three.
+
+        Raises:
+            ArgumentError: `image` is no array of numbers, or `bands` are not three of its channels.
+        """
+        detach = getattr(image, "detach", None)
+        values = finite_array("image", image if detach is None else detach().float().cpu())
+        if values.ndim < 2:
+            raise ArgumentError(
+                f"image: has shape {values.shape}; must have channels and then one axis or more"
+            )
+        record = {"view": view_record(values.shape, bands)}
+        return replace(
+            self, view=stored_view(values, bands=bands), provenance={**self.provenance, **record}
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write `explanation.json` and `maps.npz` into a folder, as a whole or not at all.

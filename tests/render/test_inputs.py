@@ -108,6 +108,21 @@ def test_an_overlay_without_a_photo_shows_the_stored_input(e, kind):
         assert np.array_equal(e.overlay(Image.fromarray(e.view)), drawn)
 
 
+def test_another_view_of_the_input():
+    image = torch.randn(SHAPES["bands"], generator=torch.Generator().manual_seed(1))
+    e = ac.explain(network_for(SHAPES["bands"]), image, cardinality=3)
+    chosen = e.with_view(image, bands=(7, 4, 11))
+    assert "12 channels: 7, 4 and 11 are shown as red" in explanation_html(chosen)
+    assert same(e.with_view(image.numpy()), e)
+    assert np.array_equal(chosen.map, e.map)
+    assert not np.array_equal(chosen.view, e.view)
+    for odd in ("x", torch.zeros(3), None, {}):
+        with pytest.raises(ArgumentError, match="image"):
+            e.with_view(odd)
+    with pytest.raises(ArgumentError, match="bands=\\(1, 2\\): must be three channels"):
+        e.with_view(image, bands=(1, 2))
+
+
 def test_nothing_selected_is_shown(e):
     nothing = replace(e, selected=e.selected[:0], selected_maps=e.selected_maps[:0],
                       map=np.zeros_like(e.map))  # fmt: skip

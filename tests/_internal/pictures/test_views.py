@@ -15,6 +15,7 @@ from annealcam._internal.pictures.views import (
     thinned,
     view_record,
 )
+from annealcam.errors import ArgumentError
 
 RNG = np.random.default_rng(0)
 
@@ -45,7 +46,11 @@ def test_three_channels_share_their_range_and_bands_do_not():
     assert np.array_equal(chosen[..., 1], levels(many[0]))
     assert np.array_equal(chosen[..., 2], levels(many[3]))
     assert view_record(many.shape, (5, 0, 3))["channels"] == [5, 0, 3]
-    assert view_record(many.shape, (5, 0, 99))["channels"] == [0, 1, 2]
+    one = stored_view(photo, bands=(0, 0, 2))
+    assert np.array_equal(one[..., 1], levels(photo[0]))
+    for odd in ((5, 0, 99), (0, 1), (0, 1, -1), 3, "abc", (0, 1, None)):
+        with pytest.raises(ArgumentError, match="bands"):
+            stored_view(many, bands=odd)
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])

@@ -11,6 +11,7 @@ from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.settings import resolve
 from tests.browser import open_browser
 from tests.networks import small_network
+from tests.render.test_inputs import network_for
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
@@ -159,3 +160,33 @@ def test_it_can_be_printed(address, tmp_path):
         ground = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == "rgb(255, 255, 255)"  # whatever the system has
         assert len(tab.page.pdf(path=tmp_path / "e.pdf")) > 10_000
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 12, 10), (2, 90)])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_volumes_and_signals_fit_and_are_pointed_at(shape, width, shots, tmp_path):
+    """The slices below a map are those of the map that is pointed at."""
+    import torch
+
+    image = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    e = ac.explain(network_for(shape), image, cardinality=3)
+    path = e.to_html(tmp_path / "e.html", annealing=False)
+    ground = "part => getComputedStyle(part).backgroundImage"
+    with open_browser(width=width) as tab:
+        page = tab.page
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=shots / f"explanation-{len(shape)}-{width}.png", full_page=True)
+        together = page.locator(".stage .photo").evaluate(ground)
+        for card in page.locator(".strip .map").all():
+            card.hover()
+            below = page.locator(".stage .photo").evaluate(ground)
+            assert below == card.locator(".photo").evaluate(ground)
+            assert stage(page)[0] == card.locator(".heat").get_attribute("src")
+        page.keyboard.press("Escape")
+        assert page.locator(".stage .photo").evaluate(ground) == together
+        sizes = page.locator(".stage .picture > *:not([hidden])").evaluate_all(
+            "parts => parts.map(part => [part.clientWidth, part.clientHeight].join())"
+        )
+        assert len(set(sizes)) == 1
+        assert (tab.errors, tab.foreign) == ([], [])

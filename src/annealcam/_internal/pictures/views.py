@@ -13,6 +13,8 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import resized_along
 from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
+from annealcam.errors import ArgumentError
 
 MOST_SIDE = 448  # pixels of an image
 MOST_SLICES, MOST_PLANE = 64, 256  # slices of a volume, and pixels of their longer side
@@ -21,7 +23,7 @@ COLOURS = 3
 
 
 def stored_view(
-    image: Float[Array, "channels length *more"], *, bands: Sequence[int] | None = None
+    image: Float[Array, "channels length *more"], *, bands: Any = None
 ) -> Array | None:
     """Return the input of a network as an array that is small enough to store.
 
@@ -30,6 +32,9 @@ def stored_view(
     (depth, height, width) in uint8, at most 64 slices of at most 256 pixels: the first channel, or
     the mean of three. Signals become (channels, length) in float32, at most 12 channels and 4096
     samples. None for inputs of other shapes.
+
+    Raises:
+        ArgumentError: `bands` are not three channels of the image.
 
     >>> stored_view(np.zeros((12, 8, 8))).shape, stored_view(np.zeros((1, 5, 8, 8))).shape
     ((8, 8, 3), (5, 8, 8))
@@ -43,7 +48,7 @@ def stored_view(
     return _volume(image) if image.ndim == 4 else None
 
 
-def view_record(shape: Sequence[int], bands: Sequence[int] | None = None) -> dict[str, Any]:
+def view_record(shape: Sequence[int], bands: Any = None) -> dict[str, Any]:
     """Return what `stored_view` shows of an input of some shape, as plain values.
 
     >>> view_record((12, 8, 8))
@@ -52,10 +57,10 @@ def view_record(shape: Sequence[int], bands: Sequence[int] | None = None) -> dic
     channels = shape[0] if len(shape) else 0
     if len(shape) == 2:
         shown = list(range(min(channels, MOST_CURVES)))
+    elif len(shape) == 3 and (channels >= COLOURS or bands is not None):
+        shown = _bands(channels, bands)
     elif channels == COLOURS:
         shown = [0, 1, 2]
-    elif channels > COLOURS and len(shape) == 3:
-        shown = list(_bands(channels, bands))
     else:
         shown = [0]
     return {"input": [int(side) for side in shape], "channels": shown}
@@ -100,7 +105,7 @@ def thinned(signal: Float[Array, "channels length"]) -> Float[Array, "channels f
 def _image(
     image: Float[Array, "channels height width"], bands: Sequence[int] | None
 ) -> UInt8[Array, "height2 width2 3"]:
-    if len(image) < COLOURS:
+    if len(image) < COLOURS and bands is None:
         return stretched(np.repeat(image[:1], COLOURS, axis=0))
     if len(image) == COLOURS and bands is None:
         return stretched(image)
@@ -108,10 +113,19 @@ def _image(
     return stretched(np.stack(levels).astype(np.float32))
 
 
-def _bands(channels: int, bands: Sequence[int] | None) -> Sequence[int]:
+def _bands(channels: int, bands: Any) -> list[int]:
     """Return three channels that exist; the first three where none are chosen."""
-    chosen = [] if bands is None else [int(band) for band in bands if -channels <= band < channels]
-    return [band % channels for band in chosen] if len(chosen) == COLOURS else [0, 1, 2]
+    if bands is None:
+        return [0, 1, 2]
+    try:
+        chosen = [whole("bands", band) for band in bands]
+    except TypeError:
+        chosen = []
+    if len(chosen) != COLOURS or max(chosen) >= channels:
+        raise ArgumentError(
+            f"bands={bands!r}: must be three channels, counted from 0, of the {channels}"
+        )
+    return chosen
 
 
 def _volume(
