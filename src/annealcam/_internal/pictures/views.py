@@ -22,9 +22,7 @@ MOST_SAMPLES, MOST_CURVES = 4096, 12  # of a signal
 COLOURS = 3
 
 
-def stored_view(
-    image: Float[Array, "channels length *more"], *, bands: Any = None
-) -> Array | None:
+def stored_view(image: Float[Array, "channels length *more"], *, bands: Any = None) -> Array | None:
     """Return the input of a network as an array that is small enough to store.
 
     Images become (height, width, 3) in uint8 of at most 448 pixels: one or two channels in grey,
@@ -103,7 +101,7 @@ def thinned(signal: Float[Array, "channels length"]) -> Float[Array, "channels f
 
 
 def _image(
-    image: Float[Array, "channels height width"], bands: Sequence[int] | None
+    image: Float[Array, "channels height width"], bands: Any
 ) -> UInt8[Array, "height2 width2 3"]:
     if len(image) < COLOURS and bands is None:
         return stretched(np.repeat(image[:1], COLOURS, axis=0))
