@@ -10,7 +10,7 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.models.preprocess import Preprocess
-from tests.cli.helpers import run
+from tests.cli.helpers import run, skip_report_picture
 
 CLASSES = ["a", "b", "c"]
 
@@ -74,7 +74,9 @@ def inputs(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_every_file_is_written(name, inputs):
+def test_every_file_is_written(name, inputs, monkeypatch):
+    if name != "multi_spectral":
+        skip_report_picture(monkeypatch)
     file, shape, noun = INPUTS[name]
     model = f"tests.cli.test_explain_inputs:{name}"
     pictures = file.endswith("png")

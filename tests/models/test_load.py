@@ -1,5 +1,6 @@
 """Networks by name: the bundled weights, preprocessing to the bit, and files from strangers."""
 
+import math
 import pickle
 import sys
 from dataclasses import replace
@@ -88,6 +89,15 @@ def test_view_of_a_foreign_preprocessing_is_its_tensor():
     shown = view_of(lambda _: grey, PHOTO, 4)
     assert shown.size == (4, 8)
     assert (np.asarray(shown).min(), np.asarray(shown).max()) == (0, 255)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 4), (12, 8, 4), (1, 5, 8, 4), (2, 50)])
+def test_view_of_inputs_other_than_photos(shape):
+    values = torch.linspace(-2, 3, math.prod(shape)).reshape(shape)
+    shown = view_of(lambda _: values, PHOTO, 300)
+    assert shown.width == 300
+    assert np.asarray(shown).std() > 0
+    assert view_of(Preprocess(8, 4, mean=[0.5], std=[0.5]), PHOTO, 40).size == (40, 40)
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])

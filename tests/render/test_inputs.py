@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -40,6 +41,11 @@ def kind(request):
 
 @pytest.fixture
 def e(kind):
+    return explained(kind)
+
+
+@cache
+def explained(kind):
     shape = SHAPES[kind]
     image = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     return ac.explain(network_for(shape), image, cardinality=3, class_names=list("abc"))

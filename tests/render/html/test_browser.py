@@ -162,8 +162,7 @@ def test_it_can_be_printed(address, tmp_path):
         assert len(tab.page.pdf(path=tmp_path / "e.pdf")) > 10_000
 
 
-@pytest.mark.parametrize("shape", [(1, 9, 12, 10), (2, 90)])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("shape", "width"), [((1, 9, 12, 10), 1280), ((2, 90), 390)])
 def test_volumes_and_signals_fit_and_are_pointed_at(shape, width, shots, tmp_path):
     """The slices below a map are those of the map that is pointed at."""
     import torch
