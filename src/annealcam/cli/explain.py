@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from annealcam.cli.photo_explainer import PhotoExplainer
     from annealcam.explanation import Explanation
 
+LONGEST = 60  # characters of a name of results that contains the folder of its photo
+
 
 @one_line_errors
 @takes_network_options
@@ -89,6 +91,7 @@ def explain(
         shots=shots,
     )  # fmt: skip
     opened = _open_atlas(atlas)
+    named = _named(photos)
     from annealcam._internal.files import make_folder
     from annealcam.cli.photo_explainer import PhotoExplainer
 
@@ -100,7 +103,7 @@ def explain(
     make_folder(output)
     extras = {"compare": compare, "check": check, "html": html or atlas is not None}
     try:
-        _explain_all(explainer, photos, output, **extras, atlas=opened)
+        _explain_all(explainer, named, output, **extras, atlas=opened)
     finally:
         if is_new and not any(output.iterdir()):
             output.rmdir()
@@ -156,12 +159,52 @@ def _open_atlas(folder: Path | None) -> Atlas | None:
     return open_atlas(folder)
 
 
-def _explain_all(explainer: PhotoExplainer, photos: list[str], output: Path, **extras: Any) -> None:
+def _named(photos: list[str]) -> list[tuple[str, str]]:
+    """Return each photo, and each image of a folder, with a name for its results.
+
+    Equal names get a number.
+    """
+    named: list[tuple[str, str]] = []
+    taken: set[str] = set()
+    for photo in photos:
+        for file, stem in _images(photo):
+            numbered = (f"{stem}-{number}" for number in itertools.count(2))
+            name = next(n for n in itertools.chain([stem], numbered) if n not in taken)
+            taken.add(name)
+            named.append((file, name))
+    return named
+
+
+def _images(photo: str) -> list[tuple[str, str]]:
+    """Return a photo, or the images of a folder, each with its name without the ending.
+
+    Other files of a folder are skipped, with a line about them.
+    """
+    if not Path(photo).is_dir():
+        # The stem of "..png" is ".", which would be a place instead of a name.
+        return [(photo, Path(photo.removeprefix("skimage:")).stem.strip(".") or "photo")]
+    from annealcam.models.images import images_in
+
+    images, others = images_in(Path(photo))
+    if others:
+        names = ", ".join(str(Path(file).relative_to(photo)) for file in others[:3])
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        print_warning(f"{photo}: skipped, since they are no images: {names}{more}")
+    stems = ["-".join(Path(file).relative_to(photo).with_suffix("").parts) for file in images]
+    return [
+        (file, stem if len(stem) < LONGEST else Path(file).stem)
+        for file, stem in zip(images, stems, strict=True)
+    ]
+
+
+def _explain_all(
+    explainer: PhotoExplainer, photos: list[tuple[str, str]], output: Path, **extras: Any
+) -> None:
     """Explain every photo; one that fails does not stop the others."""
     codes: list[int] = []
-    folders = _folders(photos, output)
     with progress_bar("explaining", len(photos)) as update:
-        for number, (photo, folder) in enumerate(zip(photos, folders, strict=True)):
+        for number, (photo, name) in enumerate(photos):
+            folder = output / name
             update(f"explaining {photo}", number, len(photos))
             try:
                 explanation, comparison, checked = explainer.explain_into(photo, folder, **extras)
@@ -178,20 +221,6 @@ def _explain_all(explainer: PhotoExplainer, photos: list[str], output: Path, **e
                 codes.append(exit_code(error))
     if codes:
         raise typer.Exit(1 if 1 in codes else 2)
-
-
-def _folders(photos: list[str], output: Path) -> list[Path]:
-    """Return a folder for each photo, named after it; equal names get a number."""
-    taken: set[str] = set()
-    folders = []
-    for photo in photos:
-        # The stem of "..png" is ".", which would be a place instead of a name.
-        stem = Path(photo.removeprefix("skimage:")).stem.strip(".") or "photo"
-        numbered = (f"{stem}-{number}" for number in itertools.count(2))
-        name = next(n for n in itertools.chain([stem], numbered) if n not in taken)
-        taken.add(name)
-        folders.append(output / name)
-    return folders
 
 
 def _print_summary(photo: str, folder: Path, e: Explanation, html: bool) -> None:

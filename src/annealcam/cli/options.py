@@ -34,7 +34,8 @@ Photo = Annotated[
     str, typer.Argument(help="An image file, or a bundled photo such as skimage:chelsea.")
 ]
 Photos = Annotated[
-    list[str], typer.Argument(help="Image files, or bundled photos such as skimage:chelsea.")
+    list[str],
+    typer.Argument(help="Image files, folders of them, or bundled photos such as skimage:chelsea."),
 ]
 ProblemPath = Annotated[
     Path,

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import AnnealcamError, ArgumentError, ImageError
+from annealcam.explanation import MARKER
 
 MAX_PIXELS = 100_000_000
 MAX_VALUES = 2**28  # of an array: 1 GB in float32
@@ -191,6 +192,36 @@ def photos_in(place: Path) -> list[str]:
     if not files:
         raise ArgumentError(f"photos={str(place)!r}: an empty folder")
     return files
+
+
+def images_in(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the images and arrays below a folder in the order of their names, and other files.
+
+    The ending of a name decides. Hidden files, and results of `annealcam explain`, are neither.
+
+    Raises:
+        ArgumentError: there is no image.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     for file in ("b.jpg", "a.PNG", "names.txt", ".hidden.png"):
+    ...         (Path(name) / file).touch()
+    ...     [[Path(file).name for file in files] for files in images_in(Path(name))]
+    [['a.PNG', 'b.jpg'], ['names.txt']]
+    """
+    registered = Image.registered_extensions().items()
+    endings = {*ARRAYS, *(ending for ending, kind in registered if kind in Image.OPEN)}
+    images: list[str] = []
+    others: list[str] = []
+    for name in photos_in(folder):
+        file = Path(name)
+        is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if is_hidden or (file.parent / MARKER).is_file():
+            continue
+        (images if file.suffix.lower() in endings else others).append(name)
+    if not images:
+        raise ArgumentError(f"photos={str(folder)!r}: a folder without images")
+    return images, others
 
 
 def load_image(
