@@ -16,6 +16,7 @@ from annealcam.cli.audit import audit
 from annealcam.cli.console import print_error, print_line
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
+from annealcam.cli.networks.model_card import model_card
 from annealcam.cli.sets import flip, path, suffice
 from annealcam.cli.solve import compare_samplers, solve
 from annealcam.cli.study import figures, report, study
@@ -43,6 +44,7 @@ def root(
 app.command()(explain)
 app.command()(demo)
 app.command()(layers)
+app.command("model-card")(model_card)
 app.command()(anneal)
 app.command()(solve)
 app.command("compare-samplers")(compare_samplers)

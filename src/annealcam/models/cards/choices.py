@@ -114,6 +114,7 @@ def assumed_sentence(loaded: LoadedModel, name: str) -> str:
 
 
 def _rounded(values: Any) -> str:
+    values = values[:1] if len(set(values)) == 1 else values
     return "/".join(f"{value:.3g}" for value in values)
 
 

@@ -23,7 +23,7 @@ from annealcam._internal.files import file_written_aside
 from annealcam._internal.links import LINKS
 from annealcam._internal.text import shorten
 from annealcam._internal.validation import one_of, whole
-from annealcam.errors import ArgumentError, ModelError, suggest
+from annealcam.errors import ArgumentError, ModelError, OutputError, suggest
 from annealcam.models.cards.class_names import class_names
 from annealcam.models.preprocess import INTERPOLATIONS, band_numbers, numbers, side_or_sides
 
@@ -195,9 +195,19 @@ def find_card(weights: Path) -> Path | None:
 
 
 def write_card(
-    card: ModelCard, path: str | os.PathLike[str], *, comments: Mapping[str, str] | None = None
+    card: ModelCard,
+    path: str | os.PathLike[str],
+    *,
+    comments: Mapping[str, str] | None = None,
+    header: str = "",
 ) -> None:
     """Write a card as TOML that `read_card` reads again; a comment goes before its key.
+
+    Args:
+        card: the values.
+        path: of the file, which is replaced.
+        comments: by key, each of one line.
+        header: a comment for the top, of one line.
 
     Raises:
         OutputError: the file cannot be written.
@@ -211,13 +221,21 @@ def write_card(
     mean = [0.5]
     link = "sigmoid"
     """
-    lines = []
+    lines = [_comment(header)] if header else []
     for name, value in card.given.items():
         if comments and name in comments:
-            lines.append(f"# {comments[name]}")
+            lines.append(_comment(comments[name]))
         lines.append(f"{name} = {_toml(value)}")
+    try:
+        content = ("\n".join(lines) + "\n").encode()
+    except UnicodeEncodeError as error:
+        raise OutputError(f"{path}: a value has characters beyond Unicode ({error})") from error
     with file_written_aside(path) as aside:
-        aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        aside.write_bytes(content)
+
+
+def _comment(text: str) -> str:
+    return "# " + "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _toml(value: Any) -> str:
