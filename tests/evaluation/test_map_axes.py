@@ -96,3 +96,17 @@ def test_every_method(axes):
             np.testing.assert_allclose(a.map.ravel(), b.map.ravel(), rtol=1e-4, atol=1e-6)
             assert (a.channels is None) == (b.channels is None)
             assert a.channels is None or a.channels.tolist() == b.channels.tolist()
+
+
+def test_the_check_of_folded_crops_measures_by_masks():
+    """The head is linear: the share that maps keep and lose is that of their contributions."""
+    net, image = Crops(), torch.randn(3, 20, 20)
+    e = ac.explain(net, image, layer="relu", target=1, sampler="exact", cardinality=3)
+    assert e.map.shape == (4, 8, 8)
+    check = check_explanation(net, image, e, resolve(sampler="exact"))
+    figures = {row["figure"]: row["annealcam"] for row in check["figures"]}
+    share = e.contribution[e.selected].sum() / e.contribution.sum()
+    assert e.contribution.sum() > 0
+    assert figures["kept"] == pytest.approx(share, rel=1e-4)
+    assert figures["lost"] == pytest.approx(share, rel=1e-4)
+    assert figures["fidelity"] == pytest.approx(e.fidelity, rel=1e-4)
