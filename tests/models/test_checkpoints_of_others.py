@@ -4,6 +4,7 @@ import argparse
 import io
 import pathlib
 import pickle
+import re
 import zipfile
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
@@ -22,7 +23,7 @@ from torch.optim.swa_utils import AveragedModel
 
 import annealcam as ac
 from annealcam.errors import AnnealcamError, AnnealcamWarning, ModelError, ModelNameError
-from annealcam.models.state_dicts.fit import fill_network
+from annealcam.models.state_dicts.fit import fill_network, taken_sentence
 from annealcam.models.state_dicts.search import StateDict, WeightsFound, read_tensors
 
 SHUFFLE = "torchvision:shufflenet_v2_x0_5"
@@ -596,3 +597,52 @@ def test_layers_of_a_head_that_fit_are_kept(change, description, tmp_path):
     loaded = ac.load_model(tmp_path / "mine.pth", architecture=LikeVGG)
     assert torch.equal(logits(loaded.model), logits(network))
     assert list(loaded.record["weights"]["changes"].values()) == [description]
+
+
+def test_a_file_in_words():
+    record = {
+        "file": "w.pth", "key": "state_dict", "averaged": False, "dtype": "float16",
+        "prefixes": ["_orig_mod.", "module."], "left_aside": ["epoch", "args"],
+        "changes": {"fc": "Linear(8, 2)"}, "recognised_by_its_tensors": True,
+        "architecture": "torchvision:resnet18",
+    }  # fmt: skip
+    assert taken_sentence(record) == (
+        "w.pth: takes state_dict, without the prefix _orig_mod.module., from float16, "
+        "fc: Linear(8, 2), recognised as torchvision:resnet18; leaves aside epoch, args"
+    )
+    plain = WeightsFound("w.pth", "0").as_record() | {"changes": {}}
+    assert taken_sentence(plain) == ""
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 501])
+def test_odd_names_of_tensors_are_refused(name, tmp_path):
+    torch.save({"model": {name: torch.ones(1), "b": torch.ones(1)}}, tmp_path / "w.pth")
+    with pytest.raises(ModelError, match=r"refused, a tensor is named"):
+        read_tensors(tmp_path / "w.pth")
+    torch.save({"b": torch.ones(1), "n\n" * 300: 1}, tmp_path / "w.pth")
+    (left,) = read_tensors(tmp_path / "w.pth").found.left_aside
+    assert left.isprintable()
+    assert len(left) == 80
+
+
+def test_counts_of_operations_are_left_aside(tmp_path):
+    counted = prefixed("") | {"total_ops": torch.zeros(1), "conv1.0.total_params": torch.zeros(1)}
+    torch.save(counted, tmp_path / "w.pth")
+    record = ac.load_model(tmp_path / "w.pth", architecture=SHUFFLE).record["weights"]
+    assert record["left_aside"] == ["total_ops", "conv1.0.total_params"]
+
+
+def test_regnets_are_filled_though_they_compute_while_they_are_made(tmp_path):
+    network = torchvision.models.regnet_y_400mf(weights=None, num_classes=2)
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    loaded = ac.load_model(tmp_path / "w.pth", architecture="regnet_y_400mf")
+    assert torch.equal(logits(loaded.model), logits(network))
+
+
+def test_densenets_of_torchvision_0_1_have_other_names(tmp_path):
+    network = torchvision.models.densenet121(weights=None, num_classes=2)
+    old = {re.sub(r"(norm|conv)([12])\.", r"\1.\2.", n): t for n, t in network.state_dict().items()}
+    old = {n: t for n, t in old.items() if not n.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "w.pth")
+    loaded = ac.load_model(tmp_path / "w.pth", architecture="densenet121")
+    assert torch.equal(logits(loaded.model), logits(network))

@@ -62,6 +62,12 @@ def print_warning(text: object) -> None:
     print_error(text, label="warning: ")
 
 
+def print_note(text: str) -> None:
+    """Print one line of information to standard error; nothing for an empty text."""
+    if text:
+        err.print(f"annealcam: {' '.join(text.split())}", soft_wrap=True)
+
+
 def print_skipped(reasons: Sequence[str], file: str) -> None:
     """Print how many photos were skipped and why the first one was; `file` lists all of them."""
     if reasons:

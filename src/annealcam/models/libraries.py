@@ -274,8 +274,7 @@ def filled(
     try:
         network, record = fill_network(architecture.make, states)
     except FitError as error:
-        near = nearest_text(nearest(states, library_makers()))
-        raise ModelError(f"{error}{near}") from error
+        raise ModelError(f"{error}{nearest_text(nearest(states, library_makers()))}") from error
     names = architecture.classes
     count = classes_of(network)
     record |= {"architecture": architecture.name, "recognised_by_its_tensors": recognised}

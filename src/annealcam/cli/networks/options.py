@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from annealcam.cli.console import print_warning
+from annealcam.cli.console import print_note, print_warning
 from annealcam.errors import AnnealcamWarning, ArgumentError
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def load_network(name: str, network_options: Mapping[str, Any] | None = None) ->
     """
     from annealcam.models.cards.choices import assumed_sentence
     from annealcam.models.load import load_model
+    from annealcam.models.state_dicts.fit import taken_sentence
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AnnealcamWarning)
@@ -173,6 +174,8 @@ def load_network(name: str, network_options: Mapping[str, Any] | None = None) ->
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
+    if weights := loaded.record.get("weights"):
+        print_note(taken_sentence(weights))
     if sentence := assumed_sentence(loaded, name):
         print_warning(sentence)
     return loaded

@@ -59,7 +59,7 @@ class Unknown:
         self.state = state
 
     @property
-    def parts(self) -> dict[str, Any]:
+    def parts(self) -> dict[Any, Any]:
         """Return the attributes of the object, as far as the file holds them."""
         return self.state if isinstance(self.state, dict) else {}
 
@@ -172,7 +172,8 @@ def _read_torch(file: Path) -> Any:
         return _load(file, names)
     names, script = _checked_parts(file)
     if script:
-        return _script_tensors(_load(_without_code(file), names))
+        script_module = _load(_without_code(file), names)
+        return _script_tensors(script_module) if isinstance(script_module, Unknown) else {}
     for tensor in _all_tensors(_load(file, names, map_location="meta")):
         if tensor.numel() * tensor.element_size() > file.stat().st_size:
             shape = tuple(tensor.shape)
@@ -254,13 +255,12 @@ def _load(file: Path | io.BytesIO, names: list[str], **options: Any) -> Any:
 
 def _stand_ins(names: list[str], kind: type) -> list[Any]:
     """Return a stand-in for each class; torch prefers its own where it knows the name."""
-    stand_ins: list[Any] = [(Unknown, "annealcam.Unknown")]
-    for name in names:
-        base = Unknown if name.startswith("numpy") else kind
-        last = name.rpartition(".")[2]
+    stand_ins: list[Any] = [Unknown]
+    for name in dict.fromkeys([*names, *map(_renamed, names)]):
+        module, _, last = name.rpartition(".")
+        base = Unknown if module.startswith("numpy") else kind
         base = _UnknownAttribute if last == "getattr" else base
-        stand_in = type(last, (base,), {})
-        stand_ins += [(stand_in, name), (stand_in, _renamed(name))]
+        stand_ins.append(type(last, (base,), {"__module__": module, "__qualname__": last}))
     return stand_ins
 
 
@@ -286,14 +286,18 @@ def _without_code(file: Path) -> io.BytesIO:
     return buffer
 
 
-def _script_tensors(module: Any, before: str = "") -> dict[str, Tensor]:
+def _script_tensors(module: Any) -> dict[str, Tensor]:
     """Return the tensors of a TorchScript module by name, as its state_dict() has them."""
     tensors: dict[str, Tensor] = {}
-    for name, value in module.parts.items() if isinstance(module, Unknown) else ():
-        if isinstance(value, Tensor):
-            tensors[before + name] = value
-        elif before.count(".") < 50:
-            tensors |= _script_tensors(value, f"{before}{name}.")
+    waiting, visited = [("", module)], set()
+    while waiting:
+        before, module = waiting.pop()
+        for name, value in module.parts.items():
+            if isinstance(value, Tensor):
+                tensors[f"{before}{name}"] = value
+            elif isinstance(value, Unknown) and id(value) not in visited:
+                visited.add(id(value))
+                waiting.append((f"{before}{name}.", value))
     return tensors
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,11 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")
 _HARMLESS = re.compile(
     r"(^|\.)(\w*loss\w*|\w*criterion\w*|\w*metrics?\w*|\w*acc|\w*accuracy|\w*auroc|\w*f1|\w*confmat"
     r"|n_averaged|num_updates|decay|initted|step|epoch|(model_)?ema(_model)?|swa(_model)?"
-    r"|averaged_model|total_ops|total_params)(\.|$)",
+    r"|averaged_model)(\.|$)",
     re.IGNORECASE,
 )
+_OWN = "for a network of your own, give MODULE:FUNCTION, a function that makes it"
+_COUNTED = re.compile(r"(^|\.)total_(ops|params)$")  # by thop, in each module
 
 
 class FitError(ModelError):
@@ -55,6 +57,31 @@ class Fit:
         if any(change.assumed for change in self.changes):
             record["assumed"] = ASSUMED
         return record
+
+
+def taken_sentence(record: Mapping[str, Any]) -> str:
+    """Return in words what was taken from a weights file, empty where it is all of it.
+
+    Args:
+        record: of `fill_network`.
+
+    >>> taken_sentence({
+    ...     "file": "w.pth", "key": "model_ema", "averaged": True, "dtype": "float32",
+    ...     "prefixes": ["module."], "left_aside": ["model"], "changes": {},
+    ... })
+    'w.pth: takes model_ema (averaged weights), without the prefix module.; leaves aside model'
+    """
+    taken = record["key"] or ("all tensors" if record["left_aside"] else "the tensors")
+    averaged = " (averaged weights)" if record["averaged"] else ""
+    facts = [f"without the prefix {''.join(record['prefixes'])}"] if record["prefixes"] else []
+    facts += [f"from {record['dtype']}"] if record["dtype"] not in ("float32", "") else []
+    facts += [f"{path}: {text}" for path, text in record["changes"].items()]
+    if record.get("recognised_by_its_tensors"):
+        facts.append(f"recognised as {record['architecture']}")
+    aside = f"; leaves aside {', '.join(record['left_aside'])}" if record["left_aside"] else ""
+    if not (facts or aside or record["key"] or averaged):
+        return ""
+    return f"{record['file']}: takes {', '.join([taken + averaged, *facts])}{aside}"
 
 
 def fill_network(
@@ -189,7 +216,8 @@ def _fit(network: nn.Module, state: StateDict) -> Fit:
     except HeadError as error:
         raise HeadError(f"{state}: {error}") from None
     if odd := odd_names(network, state.tensors):
-        raise FitError(f"{state}: do not fit the network ({_first_odd(network, state, odd)})")
+        first = _first_odd(network, state, odd)
+        raise FitError(f"{state}: do not fit the network ({first}); {_OWN}")
     return Fit(state, tuple(changes))
 
 
@@ -218,16 +246,20 @@ def _with_names_of(network: nn.Module, state: StateDict) -> StateDict:
     outside = [name for name in state.tensors if not name.startswith(prefix)]
     raw = tuple(prefixes[1:]) if set(prefix.split(".")) & set(AVERAGED) else ()
     own = {name.partition(".")[0] for name in expected}
-    aside = [n for n in inside if n.partition(".")[0] not in own and _HARMLESS.search(n)]
+    aside = [
+        n
+        for n in inside
+        if _COUNTED.search(n) or (n.partition(".")[0] not in own and _HARMLESS.search(n))
+    ]
     if refused := [
         name for name in outside if not _HARMLESS.search(name) and not name.startswith(raw)
     ]:
         if len(inside) > len(outside):
             raise FitError(
                 f"{state}: do not fit the network ({refused[0]} has no place in it, and may change "
-                "what is computed); give MODULE:FUNCTION, a function that makes the network"
+                f"what is computed); {_OWN}"
             )
-        raise FitError(f"{state}: do not fit the network ({refused[0]} is unexpected)")
+        raise FitError(f"{state}: do not fit the network ({refused[0]} is unexpected); {_OWN}")
     tensors = {name: tensor for name, tensor in inside.items() if name not in aside}
     return state.without(prefix, [prefix + name for name in aside] + outside, tensors)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from annealcam._internal.text import shorten
 from annealcam.errors import ModelError
 from annealcam.models.state_dicts.files import Unknown, read_object, sha256_of
 
@@ -28,6 +29,7 @@ RAW = (
 )  # fmt: skip
 _NO_NETWORK = re.compile(r"optim|sched|scaler|^amp|rng|callback|^loops|hyper|loss|criterion")
 _MOST_NAMED = 20  # entries left aside that a record lists
+_LONGEST_NAME = 500  # of a tensor
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ def _state_dict(
     _refuse_odd_tensors(found.file, tensors)
     aside: list[str] = []
     for depth, taken in enumerate(path):
-        aside += [".".join(map(str, (*path[:depth], key))) for key in content if key != taken]
+        aside += [".".join((*path[:depth], _plain(key))) for key in content if key != taken]
         content = content[taken]
-    aside += [".".join((*path, str(key))) for key in mapping if key not in tensors]
+    aside += [".".join((*path, _plain(key))) for key in mapping if key not in tensors]
     report = replace(
         found,
         key=".".join(path),
@@ -159,7 +161,7 @@ def _mappings_of_tensors(content: Any) -> dict[tuple[str, ...], Mapping[str, Any
         if not isinstance(value, Mapping) or id(value) in visited or len(path) > 6:
             continue
         visited.add(id(value))
-        names = [key for key in value if isinstance(key, str)]
+        names = [key for key in value if isinstance(key, str) and key.isprintable()]
         if any(isinstance(value[key], Tensor) for key in names):
             places[path] = value
         waiting += [((*path, key), value[key]) for key in names if not _NO_NETWORK.search(key)]
@@ -190,6 +192,8 @@ def _as_float32(tensor: Tensor) -> Tensor:
 
 def _refuse_odd_tensors(file: str, tensors: dict[str, Tensor]) -> None:
     for name, tensor in tensors.items():
+        if not name.isprintable() or len(name) > _LONGEST_NAME:
+            raise ModelError(f"weights={file!r}: refused, a tensor is named {_plain(name)!r}")
         if tensor.is_quantized or tensor.layout is not torch.strided:
             raise ModelError(
                 f"weights={file!r}: {name} is quantized or sparse; save the network in float32"
@@ -198,6 +202,11 @@ def _refuse_odd_tensors(file: str, tensors: dict[str, Tensor]) -> None:
             raise ModelError(f"weights={file!r}: refused, {name} is larger than its stored values")
         if tensor.is_meta:
             raise ModelError(f"weights={file!r}: {name} has a shape but no values")
+
+
+def _plain(key: Any) -> str:
+    """Return a key of a file on one line, cut if it is long."""
+    return shorten("".join(c for c in str(key) if c.isprintable()), 80)
 
 
 def _why_none(content: Any) -> str:
@@ -212,7 +221,7 @@ def _why_none(content: Any) -> str:
             "network can be made, load it and save torch.save(model.state_dict(), 'mine.pth')"
         )
     kind = type(content).__name__
-    names = list(map(str, content))[:5] if isinstance(content, Mapping) else []
+    names = list(map(_plain, content))[:5] if isinstance(content, Mapping) else []
     entries = f" with {', '.join(names)}" if names else ""
     return (
         f"holds no named tensors (a {kind}{entries}), and nothing else is unpickled; "
