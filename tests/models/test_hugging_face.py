@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import annealcam as ac
-from annealcam.errors import ModelError, ModelNameError
+from annealcam.errors import ArgumentError, ModelError, ModelNameError
 from annealcam.models.hugging_face import ProcessorPreprocess, preprocess_of
 from annealcam.models.preprocess import Preprocess
 from tests.cli.helpers import run, skip_report_picture
@@ -330,6 +330,28 @@ def test_a_name_is_no_folder_and_nothing_is_downloaded(monkeypatch, tmp_path):
         ac.load_model(f"hf:{file}")
     shutil.copytree(folder_of(tmp_path), tmp_path / "own" / "net")
     assert ac.load_model("hf:own/net").classes == LABELS
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("x" * 5000, r"no path of a folder \("),
+        ("~no-such-user-/net", r"no path of a folder \("),
+        ("null\0", r"'hf:null\\x00': no such folder; .* download NAME --local-dir"),
+        ("https://hub/net", "no such folder; .* download NAME --local-dir"),
+        (".", "holds no config.json"),
+    ],
+)
+def test_odd_places_give_one_line(place, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=message) as caught:
+        ac.load_model(f"hf:{place}")
+    assert "\n" not in str(caught.value)
+
+
+def test_names_of_another_number_than_the_outputs_are_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="4 names"):
+        ac.load_model(f"hf:{folder_of(tmp_path)}", classes=["a", "b", "c"])
 
 
 def test_without_transformers_the_extra_is_named(monkeypatch, tmp_path):

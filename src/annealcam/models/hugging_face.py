@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def load_hugging_face(place: str) -> LoadedModel:
         ModelError: transformers is not installed, the folder holds no image classifier or no image
             processor, some of its weights are missing or do not fit, or it would run code.
     """
-    name = f"model='hf:{place}'"
+    name = f"model={'hf:' + place!r}"
     folder = _folder(place, name)
     transformers = _library(name)
     with _quiet(transformers):
@@ -69,14 +70,19 @@ def load_hugging_face(place: str) -> LoadedModel:
 
 
 def _folder(place: str, name: str) -> Path:
-    folder = Path(place).expanduser()
-    if folder.is_file():
+    folder = Path(place)
+    try:
+        folder = folder.expanduser()
+        is_file, is_folder = folder.is_file(), folder.is_dir()
+    except (OSError, RuntimeError) as error:  # too long, or of a user who does not exist
+        raise ModelNameError(f"{name}: no path of a folder ({error})") from error
+    if is_file:
         raise ModelNameError(f"{name}: a file; give the folder that holds it and config.json")
-    if not folder.is_dir():
-        hub_name = "NAME" if folder.is_absolute() else place
+    if not is_folder:
+        on_hub = place if re.fullmatch(r"[\w.-]+/[\w.-]+", place) else "NAME"
         raise ModelNameError(
             f"{name}: no such folder; hf: reads a local folder and downloads nothing "
-            f"(`hf download {hub_name} --local-dir FOLDER` fetches one)"
+            f"(`hf download {on_hub} --local-dir FOLDER` fetches one)"
         )
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name}: holds no config.json; write it by network.save_pretrained")

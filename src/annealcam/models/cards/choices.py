@@ -228,7 +228,9 @@ def _sizes(base: Preprocess, card: ModelCard) -> tuple[Any, Any]:
 
 
 def _outputs(model: nn.Module) -> int | None:
-    """The number of outputs of a network of torchvision or timm, by its last layer."""
+    """The number of outputs, known for networks of torchvision, timm and transformers."""
+    if type(model).__module__.startswith("transformers.models"):
+        return getattr(getattr(model, "config", None), "num_labels", None)
     if not type(model).__module__.startswith(("torchvision.models", "timm.models")):
         return None
     return classes_of(model)
