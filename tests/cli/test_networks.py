@@ -27,7 +27,7 @@ def made(tmp_path_factory):
     torch.manual_seed(1)
     network = torchvision.models.squeezenet1_1(weights=None, num_classes=3)
     torch.save(network.state_dict(), folder / "mine.pth")
-    (folder / "nets.py").write_text(
+    (folder / "listed_nets.py").write_text(
         "import torch\n"
         "from torch import nn\n"
         "def make(channels=1, seed=0):\n"
@@ -82,24 +82,24 @@ def test_what_is_assumed_is_printed_once(folder, tmp_path):
 
 
 def test_arrays_are_explained_as_they_are(folder, tmp_path):
-    run("explain", "x.npy", "--model", "nets:twelve", "--classes", "names.txt", "-o", tmp_path)
+    twelve = ["explain", "x.npy", "--model", "listed_nets:twelve", "-o", tmp_path]
+    run(*twelve, "--classes", "names.txt")
     e = ac.Explanation.load(tmp_path / "x")
     image = torch.from_numpy(load_input("x.npy").values)
-    own = ac.explain(ac.load_model("nets:twelve").model, image)
+    own = ac.explain(ac.load_model("listed_nets:twelve").model, image)
     assert np.array_equal(own.selected, e.selected)
     assert np.allclose(own.map, e.map, atol=1e-6)
-    run("explain", "flat.npy", "cat.png", "--model", "nets:make", "--size", "24", "-o", tmp_path)
+    grey = ["--model", "listed_nets:make", "--size", "24", "-o", tmp_path]
+    run("explain", "flat.npy", "cat.png", *grey)
     assert ac.Explanation.load(tmp_path / "flat").map.shape == (18, 22)
-    wrong = run(
-        "explain", "x.npy", "--model", "nets:twelve", "--mean", "0,1", "-o", tmp_path, code=2
-    )
+    wrong = run(*twelve, "--mean", "0,1", code=2)
     assert "mean and std: for 2 channels, but the network takes 12" in wrong.output
 
 
 @pytest.mark.parametrize("command", ["layers", "flip", "suffice", "compare-samplers"])
 def test_commands_take_the_options(folder, command):
     photo = ["--photo", "cat.png"] if command == "layers" else ["cat.png"]
-    options = ["--model", "nets:make", "--size", "20", "--mean", "0.5", "--std", ".25"]
+    options = ["--model", "listed_nets:make", "--size", "20", "--mean", "0.5", "--std", ".25"]
     if command != "compare-samplers":
         options += ["--classes", "cat,dog,fox", "--target", "fox"]
     printed = run(command, *photo, *options)

@@ -38,8 +38,8 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with networks of users, `grey:make` and others."""
-    (tmp_path / "nets.py").write_text(
+    """A folder with networks of users, `chosen_nets:bare` and others."""
+    (tmp_path / "chosen_nets.py").write_text(
         "import torch\n"
         "from torch import nn\n"
         "from annealcam.models import LoadedModel, Preprocess\n"
@@ -133,29 +133,29 @@ def test_sizes(weights, options, steps, assumed):
 
 
 def test_channels_of_the_network_decide_what_is_assumed(folder):
-    grey = load_model("nets:bare")
+    grey = load_model("chosen_nets:bare")
     assert (grey.preprocess.mean, grey.preprocess.std) == (
         (pytest.approx(0.449),), (pytest.approx(0.226),)
     )  # fmt: skip
     assert grey.preprocess(PHOTO).shape == (1, 224, 224)
     assert grey.record["assumed"] == list(PREPROCESSING)
-    twelve = load_model("nets:twelve")
+    twelve = load_model("chosen_nets:twelve")
     assert (twelve.preprocess.mean, twelve.preprocess.std) == ((0,) * 12, (1,) * 12)
-    assert load_model("nets:colour").preprocess == Preprocess()
+    assert load_model("chosen_nets:colour").preprocess == Preprocess()
     assert input_channels(nn.Sequential(nn.Linear(3, 4), nn.Conv2d(5, 6, 1))) is None
     assert input_channels(nn.ReLU()) is None
 
 
 def test_grey_and_chosen_bands(folder):
-    grey = load_model("nets:bare", mean=0.3, std=0.2, size=8)
+    grey = load_model("chosen_nets:bare", mean=0.3, std=0.2, size=8)
     steps = [T.Grayscale(), T.Resize(9), T.CenterCrop(8), T.ToTensor(), T.Normalize(0.3, 0.2)]
     assert torch.equal(grey.preprocess(PHOTO), T.Compose(steps)(PHOTO))
     assert grey.record["assumed"] == ["resize", "interpolation"]
-    green = load_model("nets:bare", mean=0.3, std=0.2, channels=[1], size=8)
-    colours = load_model("nets:colour", mean=[0, 0.3, 0], std=[1, 0.2, 1], size=8)
+    green = load_model("chosen_nets:bare", mean=0.3, std=0.2, channels=[1], size=8)
+    colours = load_model("chosen_nets:colour", mean=[0, 0.3, 0], std=[1, 0.2, 1], size=8)
     assert torch.equal(green.preprocess(PHOTO)[0], colours.preprocess(PHOTO)[1])
     values = ArrayInput(np.arange(20 * 4, dtype=np.float32).reshape(20, 2, 2), "x.npy")
-    twelve = load_model("nets:twelve", channels=list(range(19, 7, -1)))
+    twelve = load_model("chosen_nets:twelve", channels=list(range(19, 7, -1)))
     assert torch.equal(
         twelve.preprocess(values), torch.tensor(values.values[list(range(19, 7, -1))])
     )
@@ -164,9 +164,9 @@ def test_grey_and_chosen_bands(folder):
 def test_arrays_are_normalised_where_mean_or_std_is_given(folder):
     values = np.random.default_rng(0).normal(size=(12, 5, 5)).astype(np.float32)
     array = ArrayInput(values, "x.npy")
-    plain = load_model("nets:twelve")
+    plain = load_model("chosen_nets:twelve")
     assert torch.equal(plain.preprocess(array), torch.tensor(values))
-    given = load_model("nets:twelve", mean=list(range(12)), std=2)
+    given = load_model("chosen_nets:twelve", mean=list(range(12)), std=2)
     expected = T.Normalize(list(range(12)), [2] * 12)(torch.tensor(values))
     assert torch.equal(given.preprocess(array), expected)
     assert given.record["preprocess"]["normalise_arrays"] is True
@@ -205,20 +205,20 @@ def test_a_card_beside_the_weights_and_options_over_it(tmp_path):
 
 
 def test_networks_of_users_with_their_own_parts(folder):
-    named = load_model("nets:named")
+    named = load_model("chosen_nets:named")
     assert named.classes == ("a", "b")
     assert named.record["assumed"] == []
-    assert load_model("nets:named", mean=[0.2]).preprocess == Preprocess(
+    assert load_model("chosen_nets:named", mean=[0.2]).preprocess == Preprocess(
         8, 8, [0.2], [0.5], normalise_arrays=True
     )
-    own = load_model("nets:own")
+    own = load_model("chosen_nets:own")
     assert own.record["preprocess"] is None
-    assert load_model("nets:own", classes=["a", "b"], link="sigmoid").link == "sigmoid"
+    assert load_model("chosen_nets:own", classes=["a", "b"], link="sigmoid").link == "sigmoid"
     with pytest.raises(ArgumentError, match="size: the network brings its own preprocessing"):
-        load_model("nets:own", size=3)
-    assert load_model("nets:linked").link == "sigmoid"
-    with pytest.raises(ModelError, match="nets:twice.*index 1 has no name"):
-        load_model("nets:twice")
+        load_model("chosen_nets:own", size=3)
+    assert load_model("chosen_nets:linked").link == "sigmoid"
+    with pytest.raises(ModelError, match="chosen_nets:twice.*index 1 has no name"):
+        load_model("chosen_nets:twice")
 
 
 @pytest.mark.parametrize(
