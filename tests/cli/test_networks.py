@@ -1,5 +1,6 @@
 """Options of networks of weights files, arrays as inputs, and model cards, on the command line."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from torchvision import transforms as T
 import annealcam as ac
 from annealcam.cli.networks.options import parsed
 from annealcam.errors import ArgumentError
+from annealcam.models.cards.model_card import read_card
 from annealcam.models.images import load_input
+from annealcam.models.loaded import PREPROCESSING
 from tests.cli.helpers import run, skip_report_picture
 
 NAME = "torchvision:squeezenet1_1"
@@ -148,6 +151,70 @@ def test_wrong_options_give_one_line(folder, options, match):
                   else 2)  # fmt: skip
     assert match in printed.output
     assert len(printed.output.strip().splitlines()) == 1
+
+
+def test_a_first_card_is_written_edited_and_used(folder, tmp_path):
+    weights = tmp_path / "own.pth"
+    weights.write_bytes(Path("mine.pth").read_bytes())
+    target = tmp_path / "own.pth.toml"
+    printed = run("model-card", weights)
+    assert "check    classes: the names of your classes, in the order" in printed.stdout
+    assert "check    mean, std, size, resize, interpolation: assumed" in printed.stdout
+    card = read_card(target)
+    assert card.given == {
+        "architecture": NAME, "classes": ("class_0", "class_1", "class_2"),
+        "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "size": 224, "resize": 256,
+        "interpolation": "bilinear",
+    }  # fmt: skip
+    text = target.read_text()
+    for key in PREPROCESSING:
+        assert f"# assumed: what is usual for the architecture\n{key} = " in text
+    assert tomllib.loads(text)["classes"][1] == "class_1"
+    own = ac.load_model(weights)
+    assert own.preprocess.as_json() | {"normalise_arrays": True} == own.preprocess.as_json()
+    target.write_text(text.replace("class_1", "dog"))
+    assert ac.load_model(weights).classes == ("class_0", "dog", "class_2")
+    again = run("model-card", weights, code=1)
+    assert "own.pth.toml: exists; edit it, or replace it by --force" in again.output
+    assert "dog" in target.read_text()
+    run(
+        "model-card",
+        weights,
+        "--force",
+        "--classes",
+        "cat,dog,fox",
+        "--size",
+        "64",
+        "--crop",
+        "none",
+    )
+    card = read_card(target)
+    assert (card.classes, card.size, card.crop) == (("cat", "dog", "fox"), 64, False)
+    assert card.resize is None
+    run("explain", "cat.png", "--model", weights, "--target", "fox", "-o", tmp_path)
+    assert ac.Explanation.load(tmp_path / "cat").target == 2
+
+
+def test_first_cards_of_other_files(folder, tmp_path):
+    torch.save({"a.weight": torch.zeros(3, 3)}, tmp_path / "odd.pth")
+    printed = run("model-card", tmp_path / "odd.pth", "--classes", "a,b")
+    assert "the network is not known by its tensors alone" in printed.output
+    assert "add      architecture" in printed.output
+    text = (tmp_path / "odd.pth.toml").read_text()
+    assert text.startswith('# Model card of odd.pth: add architecture = "torchvision:NAME"\n')
+    assert read_card(tmp_path / "odd.pth.toml").given == {"classes": ("a", "b")}
+    (tmp_path / "bad.pth").write_text("x")
+    arguments = {
+        "bad.pth": "damaged", "missing.pth": "no such file",
+        "odd.pth": "odd.pth.toml: exists; edit it",
+    }  # fmt: skip
+    for file, match in arguments.items():
+        printed = run("model-card", tmp_path / file, code=2 if file == "missing.pth" else 1)
+        assert match in printed.output
+        assert len(printed.output.strip().splitlines()) == 1
+    wrong = run("model-card", "mine.pth", "--architecture", "torchvision:resnet18", code=1)
+    assert len(wrong.output.strip().splitlines()) == 1
+    assert not Path("mine.pth.toml").exists()
 
 
 def test_texts_of_options():

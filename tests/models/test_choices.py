@@ -51,7 +51,7 @@ def folder(tmp_path, monkeypatch):
         "def colour():\n    return bare(3)\n"
         "def named():\n    return bare(), Preprocess(8, 8, [0.5], [0.5]), {1: 'b', 0: 'a'}\n"
         "def own():\n    return bare(), (lambda photo: torch.zeros(1, 8, 8)), None\n"
-        "def linked():\n    return LoadedModel(bare(), None, None, link='sigmoid')\n"
+        "def linked():\n    return LoadedModel(*named(), link='sigmoid')\n"
         "def twice():\n    return bare(), None, {0: 'a', 2: 'b'}\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -29,10 +29,14 @@ def model_card(
     draft = draft_card(file, {k: v for k, v in network_options.items() if k != "card"})
     if draft.doubt:
         print_warning(draft.doubt)
-    write_card(draft.card, target, comments=draft.comments, header=f"Model card of {file.name}")
+    header = f"Model card of {file.name}"
+    if draft.doubt:
+        header += ': add architecture = "torchvision:NAME"'
+    write_card(draft.card, target, comments=draft.comments, header=header)
     print_line(f"{target}: written", style="bold")
     if draft.doubt:
         print_line("  add      architecture, as the warning describes it")
-    for key, comment in draft.comments.items():
-        print_line(f"  check    {key}: {comment}")
+    for comment in dict.fromkeys(draft.comments.values()):
+        keys = [key for key in draft.card.given if draft.comments.get(key) == comment]
+        print_line(f"  check    {', '.join(keys)}: {comment}")
     print_line(f"  then     annealcam explain PHOTO --model {file}")
