@@ -75,6 +75,23 @@ def test_weights_with_options_are_explained_as_in_the_library(folder, tmp_path):
     assert np.array_equal(own.selected, e.selected)
     assert np.allclose(own.map, e.map, atol=1e-6)
     assert e.target == 2
+    network = e.provenance["network"]
+    assert (network["card"], network["assumed"]) == (None, [])
+    assert network["preprocess"]["mean"] == [0.4, 0.5, 0.6]
+    assert network["preprocess"]["resize"] is None
+
+
+def test_the_link_is_that_of_the_option(folder, tmp_path):
+    arguments = ["explain", "flat.npy", "--model", "listed_nets:make", "-o", tmp_path]
+    model = ac.load_model("listed_nets:make").model
+    with torch.no_grad():
+        logits = model(torch.from_numpy(load_input("flat.npy").values)[None, None])[0]
+    for link in ("softmax", "sigmoid"):
+        run(*arguments, "--link", link)
+        e = ac.Explanation.load(tmp_path / "flat")
+        assert e.provenance["link"] == link
+        expected = logits.softmax(0) if link == "softmax" else logits.sigmoid()
+        assert e.probability == pytest.approx(float(expected[e.target]), rel=1e-5)
 
 
 def test_what_is_assumed_is_printed_once(folder, tmp_path):

@@ -135,6 +135,8 @@ class PhotoExplainer:
                 model_name=self.name,
                 photo_name=photo,
                 class_names=self.network.classes,
+                network_record=self.network.record,
+                link=self.network.link,
                 **vars(self.settings),
             )
         assert isinstance(explanation, Explanation)
