@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from annealcam.attribution.network.model_output import LINKS
+from annealcam._internal.links import LINKS
 from annealcam.errors import ArgumentError, ModelError
 from annealcam.models.cards.class_names import class_names
 from annealcam.models.cards.model_card import ModelCard, find_card, read_card, write_card

@@ -23,7 +23,6 @@ from annealcam._internal.files import file_written_aside
 from annealcam._internal.links import LINKS
 from annealcam._internal.text import shorten
 from annealcam._internal.validation import one_of, whole
-from annealcam.attribution.network.model_output import LINKS
 from annealcam.errors import ArgumentError, ModelError, OutputError, suggest
 from annealcam.models.cards.class_names import class_names
 from annealcam.models.preprocess import INTERPOLATIONS, band_numbers, numbers, side_or_sides
