@@ -211,7 +211,8 @@ def _capture(
 ) -> Capture:
     with borrowed(model):
         module = find_layer(model, layer)
-        tape, runs = Recording(module), LayerRuns(images, layer, run=run, reshape=reshape)
+        tape = Recording(module)
+        runs = LayerRuns(images, layer, run=run, reshape=reshape, watch=watch)
         leaves: list[Tensor] = []
         with (
             noted(model, runs.outputs),

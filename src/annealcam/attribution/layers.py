@@ -237,7 +237,7 @@ def _runs(
     """
     runs: list[_Run] = []
     counts: Counter[str] = Counter()
-    outputs = Outputs(image)
+    outputs = Outputs(image, watch=watch)
     # Of each tensor that a module handed on: the run, and its version. Weakly, since what is kept
     # costs as much time as the convolutions: the next output then needs new memory.
     handed_on: dict[int, tuple[_Run, ReferenceType[Tensor], int]] = {}
@@ -268,6 +268,6 @@ def _runs(
         return hook
 
     modules = {module: note(name) for name, module in layer_names(model).items() if name}
-    with hooked(modules), torch.set_grad_enabled(graph):
+    with hooked(modules), outputs.watching(), torch.set_grad_enabled(graph):
         output = predict(model, image.clone().requires_grad_(graph), watch=watch)
     return runs, counts, output

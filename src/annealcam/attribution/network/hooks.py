@@ -10,12 +10,13 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from annealcam.attribution.network.adapted import Adapted, network_of
 from annealcam.attribution.network.model_output import (
     Activations,
-    MaybeProbabilitiesError,
     ModelOutput,
+    UnwatchedError,
     read_output,
 )
 from annealcam.errors import AnnealcamError, LayerError, ModelError, suggest
@@ -40,7 +41,7 @@ def borrowed(model: nn.Module) -> Iterator[None]:
         stack.enter_context(_BORROWING)  # before its state is read: another may hold the model
         modules = list(model.modules())
         modes = [(m, m.training) for m in modules]
-        learning = [p for p in model.parameters() if p.requires_grad and not p.is_inference()]
+        learning = [p for p in model.parameters() if p.requires_grad and not _is_lasting(p)]
         stack.enter_context(torch.random.fork_rng(devices=devices))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -57,6 +58,11 @@ def borrowed(model: nn.Module) -> Iterator[None]:
                 parameter.requires_grad_(True)
             for module, training in modes:
                 module.training = training
+
+
+def _is_lasting(parameter: nn.Parameter) -> bool:
+    """Whether a parameter's `requires_grad` stays: of an inference tensor, or of a lazy one."""
+    return is_lazy(parameter) or parameter.is_inference()
 
 
 def _is_compiled(module: nn.Module) -> bool:
@@ -80,6 +86,12 @@ def _check_model(model: Any) -> None:
             f"model: a {type(model).__name__}; give the torch.nn.Module itself "
             "(a TorchScript module takes no hooks; torch.export files are read)"
         )
+    for module in model.modules():
+        if ".quantized." in type(module).__module__:
+            raise ModelError(
+                f"model: is quantised ({type(module).__module__}.{type(module).__name__}), and "
+                "gradients need floating-point weights; explain the network before quantisation"
+            )
 
 
 def layer_names(model: nn.Module) -> dict[str, nn.Module]:
@@ -140,14 +152,14 @@ def watched(attempt: Callable[[bool], T]) -> T:
     """Return what an attempt with `predict` gives; `watch` is on if the outputs call for it.
 
     Watching every function of a network takes a fifth of its time, and is of use only if the
-    outputs may be those of a softmax or a sigmoid.
+    outputs may be those of a softmax or a sigmoid, or if there are tokens beside a grid.
 
     >>> watched(lambda watch: watch)
     False
     """
     try:
         return attempt(False)
-    except MaybeProbabilitiesError:
+    except UnwatchedError:
         return attempt(True)
 
 
@@ -164,12 +176,13 @@ def predict(
     images, which it may overwrite.
 
     Raises:
-        MaybeProbabilitiesError: outputs may be those of a softmax or a sigmoid, and no one watched.
+        UnwatchedError: outputs may be those of a softmax or a sigmoid, and no one watched.
         ModelError: the model fails, or returns no logits.
         ArgumentError: a function `output` of the user fails, or gives no logits.
     """
     rows = len(images) if rows is None else rows
-    like = next((p for p in model.parameters() if p.is_floating_point()), None)
+    floating = (p for p in model.parameters() if not is_lazy(p) and p.is_floating_point())
+    like = next(floating, None)
     if like is not None:
         images = images.to(device=like.device, dtype=like.dtype)
     images = images.clone()  # as `x -= mean` in the model would change what the caller passed

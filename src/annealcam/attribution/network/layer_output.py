@@ -7,17 +7,19 @@ A layer's output is read by the first of these that decides:
    a linear layer over the last axis has them there.
 3. An earlier output (or the input) of the same shape, or of as many maps under one of the two
    readings alone.
-4. The grid: if that of maps on the last axis has not the proportions of the input, the maps are
-   on axis 1, as everywhere in PyTorch.
+4. The grid: under one of the two readings alone it is that of a convolution, or has the proportions
+   of the input.
 
 What none of them decides is refused. Outputs of three axes in a network for images are tokens: the
-grid is that of the patches, and what does not fill it is a prefix, such as a class token. Rows of
-one image that the network folds into the batch (slices, frames, crops) are the first grid axis.
+grid is that of the patches. Other tokens, such as a class token, lie where the network concatenates
+them. Rows of one image that the network folds into the batch (slices, frames, crops) are the first
+grid axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, TypeAlias
@@ -27,11 +29,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
+from annealcam.attribution.network.model_output import UnwatchedError
+from annealcam.attribution.network.token_grid import BESIDE, Joins, proportional, token_grid
 from annealcam.errors import LayerError
 
 Reshape: TypeAlias = Callable[[Tensor], Tensor]
-FIRST, LAST, TOKENS, RESHAPED = "channels first", "channels last", "tokens", "reshaped"
-PREFIX = 16  # tokens that are no patches: class, distillation and register tokens
+FIRST, LAST, RESHAPED = "channels first", "channels last", "reshaped"
+TOKENS, SEQUENCE = "tokens", "tokens on the first axis"
 HINT = "give `reshape_transform`, which makes maps (rows, maps, ...) of it, or choose another layer"
 
 _ON_AXIS_1 = (
@@ -55,7 +59,8 @@ class LayerOutput:
     """The form of a layer's output.
 
     Attributes:
-        form: `channels first`, `channels last`, `tokens` or `reshaped`.
+        form: `channels first`, `channels last`, `tokens`, `tokens on the first axis` (the batch on
+            the second, as in `nn.TransformerEncoder` by default) or `reshaped`.
         rows: number of rows of the output for each image.
         maps: number of maps.
         grid: axes of each map, the rows of an image first where there are several.
@@ -87,9 +92,10 @@ class LayerOutput:
         """Return the maps of an output of this form. It is a view where that is possible."""
         if self.form == LAST:
             output = output.movedim(-1, 1)
-        elif self.form == TOKENS:
-            places = output[:, self.prefix :].transpose(1, 2)
+        elif self.form in (TOKENS, SEQUENCE):
+            output = output if self.form == TOKENS else output.transpose(0, 1)
             cells = self.grid[1:] if self.rows > 1 else self.grid
+            places = output[:, self.prefix : self.prefix + prod(cells)].transpose(1, 2)
             output = places.reshape(*places.shape[:2], *cells)
         elif self.reshape is not None:
             output = self.reshape(output)
@@ -113,12 +119,17 @@ class LayerOutput:
             maps = maps.transpose(1, 2).flatten(0, 1)
         if self.form == LAST:
             return maps.movedim(1, -1)
-        if self.form == TOKENS:
-            tokens = maps.flatten(2).transpose(1, 2)
-            prefix = like[:, : self.prefix]
-            prefix = prefix.repeat(len(tokens) // len(prefix), 1, 1)
-            return torch.cat([prefix.to(tokens), tokens], dim=1)
+        if self.form in (TOKENS, SEQUENCE):
+            like = like if self.form == TOKENS else like.transpose(0, 1)
+            tokens = self._among_others(maps.flatten(2).transpose(1, 2), like)
+            return tokens if self.form == TOKENS else tokens.transpose(0, 1)
         return maps
+
+    def _among_others(self, tokens: Tensor, like: Tensor) -> Tensor:
+        """Put tokens of the grid between the others of an output."""
+        others = like.to(tokens).repeat(len(tokens) // len(like), 1, 1)
+        after = self.prefix + tokens.shape[1]
+        return torch.cat([others[:, : self.prefix], tokens, others[:, after:]], dim=1)
 
     def _placed(self, maps: Tensor, like: Tensor) -> Tensor:
         """Write maps to the places of an output that the user's function takes them from."""
@@ -155,6 +166,8 @@ class Outputs:
 
     Args:
         images: the batch that goes through the network.
+        watch: whether to watch what is concatenated, inside `watching`. If tokens beside the grid
+            call for it and it is off, UnwatchedError is raised.
 
     >>> outputs = Outputs(torch.zeros(1, 3, 8, 8))
     >>> conv = nn.Conv2d(3, 8, 1)
@@ -164,12 +177,14 @@ class Outputs:
     'channels first'
     """
 
-    def __init__(self, images: Float[Tensor, "n channels *size"]) -> None:
+    def __init__(self, images: Float[Tensor, "n channels *size"], *, watch: bool = False) -> None:
         self.images = len(images)
+        self._joins = Joins() if watch else None
         self._size = tuple(images.shape[2:])
         given = tuple(images.shape[1:])
         self._noted = [_Noted(nn.Identity(), given, FIRST, read=True)]
         self._grids: list[tuple[int, ...]] = []  # of convolutions
+        self._own_grids: list[tuple[int, ...]] = []  # of those with a row for each image
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -183,6 +198,20 @@ class Outputs:
             self._noted.append(_Noted(module, shape))
             if is_convolution(module):
                 self._grids.append(shape[1:])
+                if len(output) == self.images and len(shape) > 2:
+                    self._own_grids.append(shape[1:])
+            elif self._joins is None and output.ndim == 3 and len(self.size) > 1:
+                self._stop_beside_grid(output.shape[:2])
+
+    def watching(self) -> AbstractContextManager[Any]:
+        """Watch the functions inside, where this is on."""
+        return self._joins or nullcontext()
+
+    def _stop_beside_grid(self, lengths: Sequence[int]) -> None:
+        """Raise UnwatchedError early if tokens beside a grid may be among so many places."""
+        for grid in set(self._grids):
+            if any(0 < places - prod(grid) <= BESIDE for places in lengths):
+                raise UnwatchedError("model: it has tokens beside those of the grid")
 
     def read(
         self, module: nn.Module, output: Any, layer: str, reshape: Reshape | None = None
@@ -192,6 +221,8 @@ class Outputs:
         Raises:
             LayerError: it has no maps, or the axis of the maps cannot be determined.
         """
+        if reshape is None and self.is_sequence(output) and not is_on_axis_1(module):
+            return self._tokens(len(output), output.shape[2], 1, layer, SEQUENCE)
         rows = self._rows(output, layer)
         if reshape is not None:
             return self._reshaped(output, rows, reshape, layer)
@@ -199,7 +230,7 @@ class Outputs:
         if len(shape) not in (2, 3, 4):
             raise _no_maps(output, layer)
         if self._is_tokens(module, shape):
-            return self._tokens(shape, rows, layer)
+            return self._tokens(*shape, rows, layer)
         form = self._form(module, shape)
         if form is None:
             raise LayerError(
@@ -242,17 +273,36 @@ class Outputs:
         """Whether an output (n, places, features) of an image or a volume holds tokens."""
         return len(shape) == 2 and len(self.size) > 1 and _kind(module, shape) != FIRST
 
-    def _tokens(self, shape: tuple[int, ...], rows: int, layer: str) -> LayerOutput:
-        places, features = shape
-        found = _token_grid(places, self.size, self._grids)
+    def is_sequence(self, output: Any) -> bool:
+        """Return whether an output may be (places, n, features), tokens on the first axis.
+
+        For a single image nothing else is possible, if a convolution made a grid of as many places.
+        """
+        if not isinstance(output, Tensor) or not output.is_floating_point() or output.ndim != 3:
+            return False
+        if output.shape[1] != self.images or not self._own_grids:
+            return False
+        return token_grid(len(output), self.size, self._own_grids, strides=False) is not None
+
+    def _tokens(
+        self, places: int, features: int, rows: int, layer: str, form: str = TOKENS
+    ) -> LayerOutput:
+        found = token_grid(places, self.size, self._grids, strides=form == TOKENS)
         if found is None:
             raise LayerError(
                 f"layer={layer!r}: gives {places} tokens of {features} features, which fill no "
                 f"grid of patches; {HINT}"
             )
-        grid, prefix = found
-        form = LayerOutput(TOKENS, rows, features, _with_rows(rows, grid), prefix)
-        return _checked(form, layer)
+        grid, beside = found
+        if beside and self._joins is None:
+            raise UnwatchedError("model: it has tokens beside those of the grid")
+        prefix = self._joins.before(places, prod(grid)) if beside and self._joins else 0
+        if prefix is None:
+            raise LayerError(
+                f"layer={layer!r}: gives {places} tokens, {beside} more than the grid "
+                f"{' x '.join(map(str, grid))}, and nothing shows which are beside it; {HINT}"
+            )
+        return _checked(LayerOutput(form, rows, features, _with_rows(rows, grid), prefix), layer)
 
     def _form(self, module: nn.Module, shape: tuple[int, ...]) -> str | None:
         return _kind(module, shape) or self._inherited(shape) or self._by_grid(shape)
@@ -277,16 +327,19 @@ class Outputs:
         return noted.form
 
     def _by_grid(self, shape: tuple[int, ...]) -> str | None:
-        """Return the form of which the grid has the proportions of the input.
+        """Return the form with the grid of a convolution, or with the proportions of the input.
 
         Where the last axis cannot hold the maps, axis 1 does, as everywhere in PyTorch.
         """
         size = self.size[-(len(shape) - 1) :]
         if len(size) < 2:
             return None
-        if not _proportional(shape[:-1], size):
+        grids = set(self._grids)
+        if (shape[1:] in grids) != (shape[:-1] in grids):
+            return FIRST if shape[1:] in grids else LAST
+        if not proportional(shape[:-1], size):
             return FIRST
-        return None if _proportional(shape[1:], size) else LAST
+        return None if proportional(shape[1:], size) else LAST
 
 
 def _with_rows(rows: int, grid: tuple[int, ...]) -> tuple[int, ...]:
@@ -367,32 +420,3 @@ def _kind(module: nn.Module, shape: tuple[int, ...]) -> str | None:
         if fits[0]:
             return FIRST if "2d" in type(module).__name__.lower() else LAST
     return None
-
-
-def _proportional(grid: tuple[int, ...], size: tuple[int, ...]) -> bool:
-    """Whether a grid is the size divided by one stride, to one cell."""
-    if len(grid) != len(size) or any(g > s for g, s in zip(grid, size, strict=True)):
-        return False
-    return all(abs(g - grid[-1] * s / size[-1]) <= 1 for g, s in zip(grid, size, strict=True))
-
-
-def _token_grid(
-    places: int, size: tuple[int, ...], grids: list[tuple[int, ...]]
-) -> tuple[tuple[int, ...], int] | None:
-    """Return the grid that tokens fill, and the number of tokens before it.
-
-    The grid is that of a convolution (the patches), or else the input divided by one stride. The
-    latter has no prefix, or one of a class token if there is no convolution.
-    """
-    fitting = [(places - prod(g), g) for g in reversed(grids) if 0 <= places - prod(g) <= PREFIX]
-    strides = range(1, max(size) + 1)
-    for prefix in (0,) if grids else (0, 1):
-        exact = [tuple(s // stride for s in size) for stride in strides]
-        rounded_up = [tuple(-(-s // stride) for s in size) for stride in strides]
-        for grid in exact + rounded_up:
-            if prod(grid) + prefix == places and min(grid) > 1:
-                fitting.append((prefix, grid))
-    if not fitting:
-        return None
-    prefix, grid = min(fitting, key=lambda found: found[0])
-    return grid, prefix

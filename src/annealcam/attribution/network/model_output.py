@@ -22,6 +22,7 @@ from annealcam.errors import AnnealcamError, ArgumentError, ModelError
 
 Output: TypeAlias = Callable[[Any], Any]
 NAMES = ("logits", "out", "output", "outputs", "scores", "pred", "predictions", "y")  # of entries
+COLUMNS = 4096  # of a function's result among which outputs are looked for
 WAY = "give `output`, a function from what the model returns to logits (n, classes)"
 
 
@@ -102,6 +103,26 @@ class Activations(TorchFunctionMode):
                 return given.reshape(output.shape), name
         return None
 
+    def made(self, output: Tensor) -> bool:
+        """Return whether numbers (n, k) are probabilities that one of the functions gave.
+
+        They may be some of its columns, their complements, or clamped.
+        """
+        shares = output.detach()
+        if not ((shares >= 0) & (shares <= 1)).all():
+            return False
+        for _, _, result in self._calls:
+            if result.numel() % len(shares) == 0 and result[0].numel() <= COLUMNS:
+                columns = result.detach().reshape(len(shares), -1).to(shares)
+                if _are_columns(shares, columns) or _are_columns(1 - shares, columns):
+                    return True
+        return False
+
+
+def _are_columns(values: Tensor, columns: Tensor) -> bool:
+    near = (values[:, :, None] - columns[:, None, :]).abs() <= 1e-5
+    return bool(near.all(dim=0).any(dim=1).all())
+
 
 def _same_values(a: Tensor, b: Tensor) -> bool:
     """Whether a tensor is another one, or a view of all its values."""
@@ -113,8 +134,11 @@ def _same_values(a: Tensor, b: Tensor) -> bool:
     )
 
 
-class MaybeProbabilitiesError(ModelError):
-    """The outputs may be probabilities: run again, and watch for the function that makes them."""
+class UnwatchedError(ModelError):
+    """What a network gives depends on functions that were not watched: run it again, and watch.
+
+    Its outputs may be probabilities, or it has tokens beside those of the grid.
+    """
 
 
 def read_output(
@@ -137,16 +161,17 @@ def read_output(
         calls: the activations of the forward pass; None where they were not watched.
         model: its name, for messages.
         output: a function that takes the logits out of what is returned.
-        link: None: `sigmoid` for one output or behind a sigmoid, otherwise `softmax`.
+        link: None: `sigmoid` for one output, behind a sigmoid, and for some columns of a softmax;
+            otherwise `softmax`.
 
     Raises:
-        MaybeProbabilitiesError: all outputs are between 0 and 1, and no activations were watched.
+        UnwatchedError: all outputs are between 0 and 1, and no activations were watched.
         ModelError: there are no logits.
     """
     values, taken = _chosen(returned, rows, model, output)
     if calls is None:
         if bool(((values >= 0) & (values <= 1)).all()):
-            raise MaybeProbabilitiesError("model: its outputs are between 0 and 1")
+            raise UnwatchedError("model: its outputs are between 0 and 1")
         before = None
     else:
         before = calls.before(values)
@@ -158,6 +183,9 @@ def read_output(
     if link is None and values.shape[1] > 1 and _sums_to_one(values):
         smallest = torch.finfo(values.dtype).tiny
         values, reason = values.clamp(min=smallest).log(), "the outputs are shares that sum to 1"
+    elif link is None and before is None and calls.made(values):
+        values, link = _log_odds(values), "sigmoid"
+        reason = "the outputs are probabilities of a sigmoid or a softmax"
     if link is None and values.shape[1] == 1:
         link, reason = "sigmoid", "the network has one output"
     link = link or "softmax"
@@ -165,6 +193,12 @@ def read_output(
     if two_sided:
         values, link = torch.cat([-values, values], dim=1), "sigmoid"
     return ModelOutput(values, link, reason, taken, two_sided)
+
+
+def _log_odds(values: Tensor) -> Tensor:
+    """Return the logits of probabilities, also of those that are rounded to 0 or 1."""
+    smallest = torch.finfo(values.dtype).tiny
+    return values.clamp(min=smallest).log() - (1 - values).clamp(min=smallest).log()
 
 
 def _sums_to_one(values: Tensor) -> bool:
@@ -197,7 +231,7 @@ def _chosen(
     return values, taken
 
 
-def _of_mapping(returned: Mapping[Any, Any], rows: int, model: str) -> tuple[Any, str]:
+def _of_mapping(returned: Mapping[Any, Any], rows: int, model: str) -> tuple[Any, str | None]:
     fitting = [k for k, v in returned.items() if isinstance(v, Tensor) and _fits(v, rows)]
     named = [name for name in NAMES if name in fitting] or fitting
     if not fitting or (len(fitting) > 1 and named == fitting and named[0] not in NAMES):
@@ -206,7 +240,7 @@ def _of_mapping(returned: Mapping[Any, Any], rows: int, model: str) -> tuple[Any
             f"model: {model} gives a mapping with {kinds or 'nothing'}, of which it is not clear "
             f"what holds the logits ({rows}, classes); {WAY}"
         )
-    return returned[named[0]], str(named[0])
+    return returned[named[0]], str(named[0]) if len(returned) > 1 else None
 
 
 def _applied(output: Output, returned: Any, rows: int) -> tuple[Tensor, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_map
 
 from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, predict, watched
 from annealcam.attribution.network.layer_output import LayerOutput, Outputs, Reshape
-from annealcam.attribution.network.model_output import MaybeProbabilitiesError, ModelOutput
+from annealcam.attribution.network.model_output import ModelOutput, UnwatchedError
 from annealcam.errors import LayerError, ModelError
 
 
@@ -198,6 +198,7 @@ class LayerRuns:
         layer: the name of the layer, for messages.
         run: the number of the run that is chosen, from 0; None: the last one.
         reshape: of the user.
+        watch: as in `Outputs`.
 
     Attributes:
         count: number of runs that gave maps.
@@ -205,9 +206,15 @@ class LayerRuns:
     """
 
     def __init__(
-        self, images: Tensor, layer: str, *, run: int | None = None, reshape: Reshape | None = None
+        self,
+        images: Tensor,
+        layer: str,
+        *,
+        run: int | None = None,
+        reshape: Reshape | None = None,
+        watch: bool = False,
     ) -> None:
-        self.outputs = Outputs(images)
+        self.outputs = Outputs(images, watch=watch)
         self.layer, self.run, self.reshape = layer, run, reshape
         self.count = 0
         self.form: LayerOutput | None = None
@@ -215,6 +222,11 @@ class LayerRuns:
 
     def chosen(self, module: nn.Module, output: Any) -> LayerOutput | None:
         """Count a run, and return its form if it is one that may be chosen."""
+        if self.reshape is None and self.outputs.images > 1 and self.outputs.is_sequence(output):
+            raise FoldedRows(
+                f"layer={self.layer!r}: gives {tuple(output.shape)}, tokens whose images are on "
+                "either axis; run the images one by one"
+            )
         try:
             form = self.outputs.read(module, output, self.layer, self.reshape)
         except LayerError as refusal:
@@ -268,28 +280,40 @@ def behind(
     torch.Size([2, 2])
     """
     with borrowed(model), torch.no_grad():
-        tape = Recording(find_layer(model, layer))
-        runs = LayerRuns(images, layer, run=run, reshape=reshape_transform)
-
-        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
-            if form := runs.chosen(module, output):
-                tape.take(output, form)
-
-        output = None
-        with (
-            noted(model, runs.outputs),
-            hooked({tape.module: keep}),
-            recording(model, tape),
-            suppress(MaybeProbabilitiesError),  # only the layer's output is needed
-        ):
-            output = predict(model, images)
-        form = runs.needed_form()
+        tape, form, output = watched(
+            lambda watch: _recorded(model, images, layer, run, reshape_transform, watch)
+        )
         assert tape.output is not None
         yield form.to_maps(tape.output).clone(), Rest(model, images, tape, output)
 
 
+def _recorded(
+    model: nn.Module,
+    images: Tensor,
+    layer: str,
+    run: int | None,
+    reshape: Reshape | None,
+    watch: bool,
+) -> tuple[Recording, LayerOutput, ModelOutput | None]:
+    """Run a borrowed model; return the tape, the form of the layer's output, and what it gave."""
+    tape, output = Recording(find_layer(model, layer)), None
+    runs = LayerRuns(images, layer, run=run, reshape=reshape, watch=watch)
+
+    def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
+        if form := runs.chosen(module, output):
+            tape.take(output, form)
+
+    try:
+        with noted(model, runs.outputs), hooked({tape.module: keep}), recording(model, tape):
+            output = predict(model, images, watch=watch)
+    except UnwatchedError:
+        if runs.form is None:  # else what the network gave in the end can wait until it is needed
+            raise
+    return tape, runs.needed_form(), output
+
+
 @contextmanager
 def noted(model: nn.Module, outputs: Outputs) -> Iterator[None]:
-    """Note the outputs of all modules of a borrowed model."""
-    with hooked(dict.fromkeys(model.modules(), outputs.note)):
+    """Note the outputs of all modules of a borrowed model, and the sequences that it joins."""
+    with hooked(dict.fromkeys(model.modules(), outputs.note)), outputs.watching():
         yield
