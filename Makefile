@@ -7,7 +7,7 @@ PIP = $(PY) -m pip --disable-pip-version-check --quiet
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-long lint types format bench clean
+.PHONY: demo test test-long lint types format bench networks-table clean
 
 demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
@@ -32,6 +32,10 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PY) benchmarks/run.py
 	$(PY) benchmarks/study.py
+
+# The page docs/networks-table.md, from the networks of tests/any_network.
+networks-table: $(VENV)/.dev
+	ANNEALCAM_NETWORKS_TABLE=1 $(PY) -m pytest -q tests/any_network/test_catalogue.py -k page
 
 clean:
 	rm -rf $(VENV) demo

@@ -202,6 +202,11 @@ def _failure(network: nn.Module, images: Tensor, error: Exception) -> str:
     """What a model's error means for the caller, in one line."""
     name = type(network).__name__
     first = (str(error).splitlines() or [type(error).__name__])[0]
+    if first.startswith("Inference tensors cannot be saved"):
+        return (
+            "model: was made under torch.inference_mode, whose tensors take no part in gradients; "
+            "make or load it outside"
+        )
     if isinstance(error, NotImplementedError) and f'[{name}] is missing the required "for' in first:
         sizes = {k: sum(p.numel() for p in m.parameters()) for k, m in network.named_children()}
         inner = f", such as model.{max(sizes, key=lambda k: sizes[k])}" if sizes else ""

@@ -230,7 +230,7 @@ class Outputs:
         if len(shape) not in (2, 3, 4):
             raise _no_maps(output, layer)
         if self._is_tokens(module, shape):
-            return self._tokens(*shape, rows, layer)
+            return self._tokens(shape[0], shape[1], rows, layer)
         form = self._form(module, shape)
         if form is None:
             raise LayerError(

@@ -183,7 +183,7 @@ def read_output(
     if link is None and values.shape[1] > 1 and _sums_to_one(values):
         smallest = torch.finfo(values.dtype).tiny
         values, reason = values.clamp(min=smallest).log(), "the outputs are shares that sum to 1"
-    elif link is None and before is None and calls.made(values):
+    elif link in (None, "sigmoid") and before is None and calls and calls.made(values):
         values, link = _log_odds(values), "sigmoid"
         reason = "the outputs are probabilities of a sigmoid or a softmax"
     if link is None and values.shape[1] == 1:

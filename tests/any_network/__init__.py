@@ -1,0 +1,1 @@
+"""Networks of many kinds: what is explained of each, against plain PyTorch."""
