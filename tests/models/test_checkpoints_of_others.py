@@ -316,6 +316,17 @@ def test_input_channels(channels, tmp_path):
     assert loaded.record["weights"]["changes"]["conv1.0"] == f"{channels} input channels"
 
 
+@pytest.mark.parametrize("name", ["repvit_m0_9", "crossvit_tiny_240"])
+def test_networks_of_timm_with_several_first_or_last_layers(name, tmp_path):
+    network = timm.create_model(name, num_classes=5, in_chans=1)
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    loaded = ac.load_model(tmp_path / "w.pth", architecture=f"timm:{name}")
+    images = torch.randn(1, 1, 240, 240)
+    assert torch.equal(logits(loaded.model, images), logits(network, images))
+    options = loaded.record["weights"].get("options", {})
+    assert options["num_classes"] == 5
+
+
 REFUSED_HEADS = {
     "names": (lambda: nn.Sequential(OrderedDict(a=nn.Linear(1024, 8), b=nn.Linear(8, 2))), "plain"),
     "other width": (lambda: nn.Linear(512, 2), "512 features, but 1024"),

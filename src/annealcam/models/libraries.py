@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from annealcam.errors import ModelError, ModelNameError, suggest
 from annealcam.models.loaded import PREPROCESSING, LoadedModel
 from annealcam.models.preprocess import Preprocess
-from annealcam.models.state_dicts.fit import FitError, blank, classes_of, fill_network
+from annealcam.models.state_dicts.fit import (
+    FitError,
+    blank,
+    classes_of,
+    fill_network,
+    names_in,
+)
+from annealcam.models.state_dicts.heads import HeadError
 from annealcam.models.state_dicts.recognition import nearest, nearest_text
 from annealcam.models.state_dicts.search import StateDict, read_state_dicts
 
@@ -61,7 +68,7 @@ class Architecture:
     """
 
     name: str
-    make: Callable[[], nn.Module]
+    make: Callable[..., nn.Module]
     preprocess: Callable[..., Tensor]
     classes: Sequence[str] | None
     assumed: tuple[str, ...] = (*PREPROCESSING, "classes", "transform_input")
@@ -237,7 +244,7 @@ def timm_architecture(name: str) -> Architecture:
         interpolation=config["interpolation"],
     )
     return Architecture(
-        f"timm:{name}", lambda: timm.create_model(name), preprocess, imagenet_classes()
+        f"timm:{name}", partial(timm.create_model, name), preprocess, imagenet_classes()
     )
 
 
@@ -272,7 +279,7 @@ def filled(
         ModelError: they belong to another architecture; the nearest one is named.
     """
     try:
-        network, record = fill_network(architecture.make, states)
+        network, record = _filled(architecture, states)
     except FitError as error:
         raise ModelError(f"{error}{nearest_text(nearest(states, library_makers()))}") from error
     names = architecture.classes
@@ -284,6 +291,33 @@ def filled(
         names if names is not None and count == len(names) else None,
         record={"weights": record, "assumed": list(architecture.assumed)},
     )
+
+
+def _filled(
+    architecture: Architecture, states: Sequence[StateDict]
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Fill a network; one of timm that does not fit is made for the sizes in the file."""
+    try:
+        return fill_network(architecture.make, states)
+    except (FitError, HeadError):
+        options = _sizes(architecture, states[0]) if architecture.name.startswith("timm:") else {}
+        if not options:
+            raise
+    network, record = fill_network(partial(architecture.make, **options), states)
+    return network, {**record, "options": options}
+
+
+def _sizes(architecture: Architecture, state: StateDict) -> dict[str, int]:
+    """Return `num_classes` and `in_chans` of tensors, where they differ from 1000 and 3."""
+    expected, given = names_in(blank(architecture.make), state)
+    pairs = [(t.shape, given[name].shape) for name, t in expected.items() if name in given]
+    rows = {g[0] for e, g in pairs if e[:1] == (1000,) and e[1:] == g[1:] and e != g}
+    heads = [t for n, t in given.items() if n not in expected and t.ndim == 2]
+    if not rows and len(heads) == 1:  # of a network that timm has without a head, as DINOv2
+        rows = {heads[0].shape[0]}
+    columns = {g[1] for e, g in pairs if len(e) == len(g) == 4 and e[1] == 3 != g[1]}
+    found = {"num_classes": rows, "in_chans": columns}
+    return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
 
 def _downloading(make: Callable[[], nn.Module], name: str) -> nn.Module:
