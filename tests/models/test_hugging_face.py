@@ -407,13 +407,18 @@ def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
 def test_the_command_explains_a_class_by_the_name_of_the_folder(tmp_path, monkeypatch):
-    folder = folder_of(tmp_path, "ViT")
+    folder = folder_of(tmp_path, "ViT", problem_type="multi_label_classification")
     skip_report_picture(monkeypatch)
     run("explain", "skimage:chelsea", "--model", f"hf:{folder}", "--target", "cat",
         "--output", tmp_path / "out")  # fmt: skip
     stored = ac.Explanation.load(tmp_path / "out" / "chelsea")
-    model, preprocess, classes = ac.load_model(f"hf:{folder}")
-    e = ac.explain(model, preprocess(PHOTO), target="cat", class_names=classes)
+    loaded = ac.load_model(f"hf:{folder}")
+    pixels = loaded.preprocess(PHOTO)
+    e = ac.explain(loaded.model, pixels, target="cat", class_names=loaded.classes, link=loaded.link)
     assert stored.class_name == "cat"
     assert np.array_equal(stored.map, e.map)
+    assert stored.provenance["link"] == "sigmoid"
+    with torch.no_grad():
+        logit = loaded.model(pixels[None]).logits[0, LABELS.index("cat")]
+    assert stored.probability == pytest.approx(float(logit.sigmoid()), rel=1e-5)
     assert stored.provenance["geometry"]["box"] == [0, 0, *PHOTO.size]
