@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -171,6 +172,7 @@ def test_class_names_of_every_kind_of_file(tmp_path, file):
 
 def test_class_names_of_every_kind_of_value():
     assert class_names(NAMES) == class_names(tuple(NAMES)) == tuple(NAMES)
+    assert class_names(np.array(NAMES)) == tuple(NAMES)
     backwards = dict(reversed(INDEXED.items()))
     assert class_names(backwards) == tuple(NAMES)
     assert class_names({str(i): name for i, name in backwards.items()}) == tuple(NAMES)

@@ -56,7 +56,7 @@ def finite_array(
 
     try:
         array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as reason:
+    except (TypeError, ValueError, OverflowError) as reason:
         raise ArgumentError(f"{argument}: must be an array of numbers ({reason})") from None
     if not np.isfinite(array).all():
         raise error(f"{argument}: contains NaN or infinity{hint}")

@@ -100,11 +100,12 @@ def evaluate(
     mask_files = None if masks is None else find_masks(masks, names, root)
     with written_aside(output, names=FILES, marker=MARKER) as aside:
         with progress_bar("evaluating", 1) as update:
+            network = load_network(model, network_options)
             evaluation = run(
-                load_network(model, network_options),
+                network,
                 names,
                 settings,
-                layer=layer,
+                layer=network.record.get("layer") if layer is None else layer,
                 methods=DEFAULT_METHODS if methods is None else methods.split(","),
                 metrics=None if metrics is None else metrics.split(","),
                 masks=mask_files,

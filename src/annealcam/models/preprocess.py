@@ -17,7 +17,7 @@ from annealcam._internal.pictures.scenes import view_of_result
 from annealcam._internal.pictures.views import stored_view, view_record
 from annealcam._internal.validation import finite_array, one_of, whole
 from annealcam.errors import ArgumentError, ImageError
-from annealcam.models.images import ArrayInput
+from annealcam.models.images import MAX_PIXELS, ArrayInput
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
@@ -269,11 +269,14 @@ def side_or_sides(argument: str, value: Any) -> int | tuple[int, int]:
     if isinstance(value, bool):
         raise ArgumentError(f"{argument}={value!r}: must be a whole number or (height, width)")
     if not isinstance(value, Sequence) or isinstance(value, str):
-        return whole(argument, value, least=1)
-    if len(value) != 2:
+        height = width = whole(argument, value, least=1)
+    elif len(value) != 2:
         raise ArgumentError(f"{argument}={value!r}: must be a whole number or (height, width)")
-    height, width = (whole(argument, side, least=1) for side in value)
-    return height, width
+    else:
+        height, width = (whole(argument, side, least=1) for side in value)
+    if height * width > MAX_PIXELS:
+        raise ArgumentError(f"{argument}={value!r}: more than {MAX_PIXELS} pixels in all")
+    return (height, width) if isinstance(value, Sequence) else height
 
 
 def numbers(argument: str, values: Any) -> tuple[float, ...]:

@@ -39,7 +39,9 @@ def card_for(name: str, given: Mapping[str, Any]) -> tuple[ModelCard, Path | Non
     elif isinstance(card, str | Path):
         path = Path(card)
     else:
-        raise ArgumentError(f"card={card!r}: must be the path of a TOML file, or False for none")
+        raise ArgumentError(
+            f"card, a {type(card).__name__}: must be the path of a TOML file, or False for none"
+        )
     own = ModelCard(**options)
     if path is None:
         return own, None

@@ -21,9 +21,9 @@ def class_names(classes: Any, *, argument: str = "classes") -> tuple[str, ...]:
     """Return the names of a network's outputs, in order.
 
     Args:
-        classes: a list of names, a mapping from index to name or from name to index, or the path of
-            a file: JSON with a list or a mapping (also under the key `id2label` or `class_to_idx`),
-            or text with one name a line.
+        classes: a list or array of names, a mapping from index to name or from name to index, or
+            the path of a file: JSON with a list or a mapping (also under the key `id2label` or
+            `class_to_idx`), or text with one name a line.
         argument: how errors name it.
 
     Raises:
@@ -33,6 +33,8 @@ def class_names(classes: Any, *, argument: str = "classes") -> tuple[str, ...]:
     >>> class_names({1: "dog", 0: "cat"}), class_names({"dog": 1, "cat": 0})
     (('cat', 'dog'), ('cat', 'dog'))
     """
+    if hasattr(classes, "tolist"):  # an array of names, such as a LabelEncoder's `classes_`
+        classes = classes.tolist()
     if isinstance(classes, str | os.PathLike):
         file = os.fspath(classes)
         classes, argument = _read(argument, file), f"{argument}={str(file)!r}"

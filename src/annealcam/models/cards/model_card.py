@@ -28,6 +28,7 @@ from annealcam.models.cards.class_names import class_names
 from annealcam.models.preprocess import INTERPOLATIONS, band_numbers, numbers, side_or_sides
 
 LARGEST = 2**20  # bytes of a card
+MOST_CHANNELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         for name, value in self.given.items():
-            object.__setattr__(self, name, _CHECKS[name](name, value))
+            object.__setattr__(self, name, _checked(name, value))
         self._refuse_other_lengths()
         self._refuse_other_sizes()
 
@@ -173,7 +174,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         if not file.is_file():
-            raise ModelError(f"card={str(file)!r}: no such file")
+            raise ModelError(f"card={shorten(str(file), 200)!r}: no such file")
         if file.stat().st_size > LARGEST:
             raise ModelError(f"{file}: more than {LARGEST} bytes; this is no model card")
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -181,7 +182,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ModelError(f"{file}: nested too deeply; a card has plain keys only") from error
     except (OSError, ValueError) as error:  # TOML and UTF-8 errors are ValueErrors
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
-        raise ModelError(f"{file}: cannot be read as TOML ({reason[:200]})") from error
+        name = shorten(str(file), 200)
+        raise ModelError(f"{name}: cannot be read as TOML ({reason[:200]})") from error
 
 
 def find_card(weights: Path) -> Path | None:
@@ -253,6 +255,14 @@ def _plain(value: Any) -> str:
     return shorten(repr(list(value) if isinstance(value, tuple) else value), 80)
 
 
+def _checked(name: str, value: Any) -> Any:
+    """Return a valid value; errors are one short line, whatever the value."""
+    try:
+        return _CHECKS[name](name, value)
+    except ArgumentError as error:
+        raise ArgumentError(shorten(" ".join(str(error).split()), 400)) from error
+
+
 def _text(argument: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ArgumentError(f"{argument}={_plain(value)}: must be a name")
@@ -287,7 +297,10 @@ def _channels(argument: str, value: Any) -> int | tuple[int, ...]:
         return band_numbers(argument, value)
     if isinstance(value, bool):
         raise ArgumentError(f"{argument}={value}: must be a number of channels or a list of bands")
-    return whole(argument, value, least=1)
+    count = whole(argument, value, least=1)
+    if count > MOST_CHANNELS:
+        raise ArgumentError(f"{argument}={_plain(value)}: must be {MOST_CHANNELS} or fewer")
+    return count
 
 
 _CHECKS = {
