@@ -413,7 +413,8 @@ class Explanation:
             strict=True,
         )  # fmt: skip
         core, replaced = set(self.core.tolist()), self.stand_ins
-        of_logit = self.provenance.get("against") is None
+        is_function = self.provenance.get("target_is_a_function", False)
+        of_logit = self.provenance.get("against") is None and not is_function
         return {
             "format": FORMAT,
             "target": {

@@ -451,7 +451,8 @@ def _contrasted(captured: Capture, forward_pass: ForwardPass) -> list[str] | Non
     against, names = forward_pass.record["against"], forward_pass.class_names
     if against is None or against == "rest" or names is None:
         return None
-    others = (captured.score_weights[0] < 0).nonzero().flatten()
+    weights = captured.score_weights[0]
+    others = (weights * weights[captured.targets[0]] < 0).nonzero().flatten()
     return [str(names[j]) for j in others.tolist()]
 
 

@@ -59,12 +59,14 @@ def same(a, b):
 )
 def test_answers_equal_explain_to_the_bit(engine, network, changes):
     result = engine.explain(Choices("skimage:chelsea", network, **changes))
-    model, preprocess, classes = ac.load_model(network)
+    loaded = ac.load_model(network)
+    model, preprocess, classes = loaded
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AnnealcamWarning)
         expected = ac.explain(
             model, preprocess(load_photo("skimage:chelsea")), max_qubits=16, model_name=network,
-            photo_name="skimage:chelsea", class_names=classes, **changes,
+            photo_name="skimage:chelsea", class_names=classes,
+            network_record=loaded.record, **changes,
         )  # fmt: skip
     photo = load_photo("skimage:chelsea")
     assert result.provenance["geometry"]["box"] == list(preprocess.box(*photo.size))

@@ -9,7 +9,6 @@ import pytest
 import annealcam as ac
 from annealcam.render.explanation_text import (
     completeness_sentence,
-    contrast,
     core_sentence,
     cut_sentence,
     fidelity_sentence,
@@ -17,10 +16,10 @@ from annealcam.render.explanation_text import (
     map_facts,
     objective_sentence,
     price_sentence,
-    score_name,
     selection_summary,
     stand_in,
 )
+from annealcam.render.subject_text import contrast, score_name
 from tests.networks import small_network
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]

@@ -11,16 +11,19 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from annealcam._internal.links import is_two_sided, probabilities
 from annealcam._internal.pictures.scenes import Scene, View, VolumeView
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
 from annealcam.app.responses import Responses
 from annealcam.attribution.cam import BESIDE
+from annealcam.attribution.targets import names_of_classes
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import best_of_shots_chance
 from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import page, picture_uri
+from annealcam.render.subject_text import is_number, outcome, remark, shares_of_logit
 from annealcam.render.views import view_of_explanation
 
 PACKAGE = "annealcam.app"
@@ -53,11 +56,11 @@ def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str
 def headline(e: Explanation) -> str:
     """Return the line below the name of the class."""
     p = e.provenance
-    predicted = "" if e.target == p["predicted"] else "not the predicted class · "
-    return (
-        f"{predicted}probability {e.probability:.2g} · {len(e.selected)} of {p['channels']} "
-        f"feature maps of {p['model']}, layer {p['layer']}"
-    )
+    words = [remark(e), outcome(e)]
+    if is_number(e):
+        words.reverse()
+    maps = f"{len(e.selected)} of {p['channels']} feature maps of {p['model']}, layer {p['layer']}"
+    return " · ".join([*(text for text in words if text), maps])
 
 
 def facts(e: Explanation) -> list[tuple[str, str]]:
@@ -75,7 +78,7 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
         ("optimal", proof(e)),
         ("sampler", e.selection.sampler),
         *annealing,
-        ("logit", f"{e.logits[e.target]:.3g}"),
+        ("value" if is_number(e) else "logit", f"{e.logits[e.target]:.3g}"),
         ("fidelity", "unknown" if e.fidelity is None else f"{e.fidelity:.2f}"),
         ("share of positive contributions", f"{e.carried_share:.0%}"),
         ("sure maps", f"{len(e.core)} of {len(e.selected)}"),
@@ -93,8 +96,7 @@ def proof(e: Explanation) -> str:
 def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses) -> dict[str, Any]:
     """Return the picture and the numbers of one selected feature map."""
     (i,) = np.flatnonzero(e.selected == channel)
-    of_logit = e.logits[e.target] > 0 and e.provenance.get("against") is None
-    share = f" ({e.logit_shares[i]:.1%})" if of_logit else ""
+    share = f" ({e.logit_shares[i]:.1%})" if shares_of_logit(e) else ""
     return {
         "channel": channel,
         "uri": map_uri(photo, e, channel),
@@ -109,19 +111,19 @@ def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses)
 
 def class_choices(e: Explanation, names: Sequence[str] | None) -> list[tuple[str, int]]:
     """Return all classes as (label, index): the most probable first, the others by name."""
-    z = e.logits.astype(np.float64)
-    p = np.exp(z - z.max())
-    p /= p.sum()
-    labels = _labels(names, len(z))
+    p = probabilities(e.logits, e.link)
+    two_sided = is_two_sided(e.logits, e.link)
+    names = names_of_classes(names, len(p), two_sided=two_sided)
+    labels = _labels(names, len(p), e.output_noun)
     top = [int(i) for i in np.argsort(-p, kind="stable")[:TOP]]
     others = sorted(set(range(len(p))) - set(top), key=lambda i: (labels[i].casefold(), i))
     return [(f"{labels[i]} · {p[i]:.2g}", i) for i in top] + [(labels[i], i) for i in others]
 
 
-def _labels(names: Sequence[str] | None, count: int) -> list[str]:
+def _labels(names: Sequence[str] | None, count: int, noun: str) -> list[str]:
     """Return a label for each class; names that occur several times get the class number."""
     if names is None:
-        return [f"class {i}" for i in range(count)]
+        return [f"{noun} {i}" for i in range(count)]
     counts = Counter(names)
     return [name if counts[name] == 1 else f"{name} ({i})" for i, name in enumerate(names)]
 

@@ -20,6 +20,7 @@ from annealcam.app.engine import OpenedPhoto
 from annealcam.app.responses import Responses
 from annealcam.explanation import Explanation
 from annealcam.render.html.page import page
+from annealcam.render.subject_text import is_number
 
 Side = tuple[OpenedPhoto, Explanation]
 
@@ -55,7 +56,8 @@ def comparison_html(first: Side, second: Side, responses: Responses) -> str:
 def _headline(e: Explanation, other: Explanation) -> str:
     lead = float(e.logits[e.target] - e.logits[other.target])
     ahead, behind = (e, other) if lead >= 0 else (other, e)
-    return f"the logit of {ahead.class_name} is {abs(lead):.3g} above that of {behind.class_name}"
+    noun = "value" if is_number(e) else "logit"
+    return f"the {noun} of {ahead.class_name} is {abs(lead):.3g} above that of {behind.class_name}"
 
 
 def _side(photo: OpenedPhoto, e: Explanation) -> dict[str, Any]:
@@ -66,10 +68,17 @@ def _side(photo: OpenedPhoto, e: Explanation) -> dict[str, Any]:
     }
 
 
+def _probabilities(*pair: Explanation) -> list[list[str]]:
+    """Return the row of the probabilities; none where the outputs are numbers."""
+    values = [e.probability for e in pair]
+    known = [f"{value:.2g}" for value in values if value is not None]
+    return [["probability", *known]] if len(known) == len(values) else []
+
+
 def _facts(*pair: Explanation) -> list[list[str]]:
     return [
-        ["logit", *(f"{e.logits[e.target]:.3g}" for e in pair)],
-        ["probability", *(f"{e.probability:.2g}" for e in pair)],
+        ["value" if is_number(pair[0]) else "logit", *(f"{e.logits[e.target]:.3g}" for e in pair)],
+        *_probabilities(*pair),
         ["maps", *(str(len(e.selected)) for e in pair)],
         ["energy", *(f"{e.energy:.5g}" for e in pair)],
         ["optimal", *(PROOFS[e.optimal] for e in pair)],

@@ -110,6 +110,7 @@ class Engine:
             model_name=network.name,
             photo_name=photo.name,
             class_names=network.loaded.classes,
+            network_record=network.loaded.record,
         )
         record = {**forward_pass.record, **geometry_record(preprocess, image)}
         large = large_photo(preprocess, image, VIEW)

@@ -12,6 +12,7 @@ from torch import Tensor
 from annealcam._internal.validation import one_of
 from annealcam.app.photos import EXAMPLES
 from annealcam.attribution.layers import Layer, default_layer, survey
+from annealcam.attribution.network.adapted import adapt
 from annealcam.errors import LayerError, suggest
 from annealcam.models.images import BUNDLED, load_photo
 from annealcam.models.load import load_model
@@ -72,6 +73,7 @@ class Networks:
 
 def _load(name: str) -> Network:
     loaded = load_model(name)
+    loaded = loaded.changed(model=adapt(loaded.model, link=loaded.link))
     photo = load_photo(BUNDLED + EXAMPLES[0])
     example = network_input(loaded.preprocess, photo, model_name=name)[None]
     layers = tuple(survey(loaded.model, example))

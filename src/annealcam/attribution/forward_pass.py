@@ -21,7 +21,7 @@ from annealcam.attribution.network.adapted import network_of
 from annealcam.attribution.network.hooks import layer_name
 from annealcam.attribution.network.inputs import as_batch
 from annealcam.attribution.network.layer_output import Reshape
-from annealcam.attribution.targets import names_of_classes, resolve_targets
+from annealcam.attribution.targets import names_of_classes, names_of_targets, resolve_targets
 from annealcam.errors import ArgumentError
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def run_forward(
     '1'
     """
     images = as_batch(image, model)
-    names = _names_of_targets(class_names, model)
+    names = names_of_targets(class_names, getattr(model, "link", None))
     contrast = resolve_against(against, names)
     options = {
         "targets": resolve_targets(target, names), "against": contrast, "direction": direction,
@@ -158,18 +158,6 @@ def _of_choice(
 ) -> Capture:
     number = choice.run if run is None else run
     return capture(model, images, layer=choice.name, run=number, **options)
-
-
-def _names_of_targets(class_names: Any, model: nn.Module) -> Any:
-    """Return class names as targets are looked up in them, before the logits are counted."""
-    if class_names is None:
-        return None
-    if isinstance(class_names, Mapping):
-        count = 1 + max((int(k) for k in class_names if str(k).isdigit()), default=-1)
-        return names_of_classes(class_names, count)
-    names = names_of_classes(class_names, getattr(class_names, "__len__", lambda: 0)())
-    one = names is not None and len(names) == 1 and getattr(model, "link", None) != "identity"
-    return names_of_classes(names, 2, two_sided=True) if one else names
 
 
 def _has_function(target: Any) -> bool:

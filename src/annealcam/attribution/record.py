@@ -124,7 +124,7 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
         carried: share of the positive contributions that the selected maps carry.
         fidelity: with which they draw the evidence.
     """
-    texts = []
+    texts, number = [], provenance.get("link") == "identity"
     whole = provenance["completeness"]
     if whole is not None and not abs(whole - 1.0) <= DOUBTFUL_COMPLETENESS:
         texts.append(
@@ -152,7 +152,7 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
     elif provenance.get("evidence") == "signed":
         texts.append(
             "no position has positive evidence: the selected maps draw the evidence against the "
-            "class, and the explanation map is zero"
+            f"{'output' if number else 'class'}, and the explanation map is zero"
         )
     elif draws and fidelity < DOUBTFUL_FIDELITY:
         texts.append(
@@ -161,7 +161,8 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
         )
     elif not draws and carried < DOUBTFUL_SHARE:
         texts.append(
-            f"the selected maps carry {carried:.1%} of the positive contributions to the logit, "
+            f"the selected maps carry {carried:.1%} of the positive contributions to the "
+            f"{'output' if number else 'logit'}, "
             "under 10 %: the map shows little of what the prediction rests on"
         )
     return tuple(texts)

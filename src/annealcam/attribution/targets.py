@@ -132,3 +132,21 @@ def _of_mapping(names: Mapping[Any, Any], classes: int, argument: str) -> list[s
             f"{classes - 1}"
         )
     return [by_index.get(j, str(j)) for j in range(classes)]
+
+
+def names_of_targets(names: Any, link: str | None = None) -> list[str] | None:
+    """Return class names as targets are looked up in them, before the logits are counted.
+
+    A single name is that of class 1 of a network with one output, unless the link is `identity`.
+
+    >>> names_of_targets(["tumour"]), names_of_targets(["age"], "identity")
+    (['not tumour', 'tumour'], ['age'])
+    """
+    if names is None:
+        return None
+    if isinstance(names, Mapping):
+        count = 1 + max((int(k) for k in names if str(k).isdigit()), default=-1)
+        return names_of_classes(names, count)
+    each = names_of_classes(names, getattr(names, "__len__", lambda: 0)())
+    one = each is not None and len(each) == 1 and link != "identity"
+    return names_of_classes(each, 2, two_sided=True) if one else each

@@ -38,6 +38,8 @@ def explain(
     layer: options.Layer = None,
     target: options.Target = None,
     against: options.Against = None,
+    direction: options.Direction = "up",
+    run: options.Run = None,
     preset: options.Preset = None,
     objective: options.Objective = None,
     importance: options.Importance = None,
@@ -97,7 +99,8 @@ def explain(
 
     explainer = PhotoExplainer.prepare(
         model, layer=layer, target=target, against=options.classes_against(against),
-        settings=settings, device=device, network_options=network_options,
+        settings=settings, device=device, run=run, direction=direction,
+        network_options=network_options,
     )  # fmt: skip
     is_new = not output.exists()
     make_folder(output)
@@ -138,7 +141,7 @@ def layers(
     )  # fmt: skip
     surveyed, default = explainer.survey(photo)
     rows = [
-        [layer.name, layer.kind, str(layer.channels), f"{layer.size[0]} x {layer.size[1]}",
+        [layer.name, layer.kind, str(layer.channels), " x ".join(map(str, layer.size)),
          f"{layer.negative:.0%} negative" if layer.signed else "not negative",
          f"{layer.candidates:.0%}", f"{layer.dead:.0%}"]
         for layer in surveyed

@@ -58,6 +58,17 @@ Layer = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="Class, by index or name.", show_default="the predicted class")
 ]
+Direction = Annotated[
+    str,
+    typer.Option(help="up: what raises the target; down: what lowers a number (--link identity)."),
+]
+Run = Annotated[
+    int | None,
+    typer.Option(
+        help="Run of a layer that runs several times in a forward pass, from 0.",
+        show_default="the last one",
+    ),
+]
 Preset = Annotated[
     str | None,
     typer.Option(

@@ -15,8 +15,8 @@ from annealcam._internal.pictures.geometry import geometry_record
 from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.network.hooks import find_layer
-from annealcam.attribution.targets import resolve_target
-from annealcam.cli.networks.options import load_network
+from annealcam.attribution.targets import names_of_targets, resolve_target
+from annealcam.cli.networks.options import load_adapted
 from annealcam.errors import AnnealcamWarning
 from annealcam.evaluation.faithfulness import check_explanation
 from annealcam.evaluation.solver_comparison import compare_with_explanation
@@ -50,6 +50,8 @@ class PhotoExplainer:
     target: int | None
     settings: Settings
     against: Against = None
+    run: int | None = None
+    direction: str = "up"
 
     @classmethod
     def prepare(
@@ -61,20 +63,22 @@ class PhotoExplainer:
         settings: Settings,
         device: str,
         against: str | list[str] | None = None,
+        run: int | None = None,
+        direction: str = "up",
         network_options: Mapping[str, Any] | None = None,
     ) -> PhotoExplainer:
         """Load the network and check layer and classes before any photo is opened.
 
         A model card may name the layer that is explained by default.
         """
-        network = load_network(name, network_options)
+        network = load_adapted(name, network_options)
         move(network.model, device)
         layer = network.record.get("layer") if layer is None else layer
         if layer is not None:
             find_layer(network.model, layer)
-        index = resolve_target(target, network.classes)
-        contrast = resolve_against(against, network.classes)
-        return cls(network, name, layer, index, settings, contrast)
+        names = names_of_targets(network.classes, network.link)
+        index, contrast = resolve_target(target, names), resolve_against(against, names)
+        return cls(network, name, layer, index, settings, contrast, run, direction)
 
     def explain_into(
         self,
@@ -136,7 +140,8 @@ class PhotoExplainer:
                 photo_name=photo,
                 class_names=self.network.classes,
                 network_record=self.network.record,
-                link=self.network.link,
+                run=self.run,
+                direction=self.direction,
                 **vars(self.settings),
             )
         assert isinstance(explanation, Explanation)
@@ -152,9 +157,10 @@ class PhotoExplainer:
     def _flip(self, tensor: Tensor, explanation: Explanation) -> FlipSet | None:
         """Return the fewest maps without which the prediction changes; None if that takes long.
 
-        It takes a fraction of a second if the effects of maps add up, and seconds otherwise.
+        There are none where the outputs are numbers. The search takes a fraction of a second if the
+        effects of maps add up, and seconds otherwise.
         """
-        if not _adds_up(explanation):
+        if explanation.link == "identity" or not _adds_up(explanation):
             return None
         flip = flip_set(
             self.network.model,
@@ -164,6 +170,7 @@ class PhotoExplainer:
             against=self.against,
             class_names=self.network.classes,
             budget=FLIP_RUNS,
+            run=self.run,
         )
         assert isinstance(flip, FlipSet)
         return flip

@@ -15,7 +15,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import cell, one_line_errors, print_line, print_table, progress_bar
-from annealcam.cli.networks.options import load_network, takes_network_options
+from annealcam.cli.networks.options import load_adapted, takes_network_options
 
 if TYPE_CHECKING:
     from annealcam.sets.flip import FlipSet
@@ -45,6 +45,7 @@ def flip(
             show_default="any class",
         ),
     ] = None,
+    run: options.Run = None,
     budget: Budget = 4000,
     device: options.Device = "cpu",
     output: Record = None,
@@ -56,7 +57,7 @@ def flip(
     rivals = against[0] if against and len(against) == 1 else against
     s: FlipSet = _find(
         flip_set, photo, model, device, network_options, layer=layer, target=target,
-        against=rivals, budget=budget,
+        against=rivals, budget=budget, run=run,
     )  # fmt: skip
     _write(s, output, photo, model)
     _print_header(s, photo)
@@ -74,24 +75,32 @@ def suffice(
     model: options.Model = options.DEFAULT_MODEL,
     layer: options.Layer = None,
     target: options.Target = None,
+    direction: options.Direction = "up",
+    run: options.Run = None,
     budget: Budget = 4000,
     device: options.Device = "cpu",
     output: Record = None,
     network_options: Any = None,
 ) -> None:
-    """Find the k maps of a photo that keep the probability of its class best by themselves."""
+    """Find the k maps of a photo that keep the probability of its class best by themselves.
+
+    Of a number (--link identity) they keep the value highest, or lowest (--direction down).
+    """
     from annealcam.sets.sufficient import sufficient_set
 
     s: SufficientSet = _find(
         sufficient_set, photo, model, device, network_options, layer=layer, target=target,
-        cardinality=cardinality, budget=budget,
+        cardinality=cardinality, budget=budget, direction=direction, run=run,
     )  # fmt: skip
     _write(s, output, photo, model)
     _print_header(s, photo)
     print_line(f"  maps       {' '.join(map(str, s.channels))}")
     bound = "no bound" if s.bound is None else f"bound {s.bound:.4f}"
-    print_line(f"  log p      {s.log_probability:.4f}, {bound}")
-    print_line(f"  prediction {'kept' if s.kept else 'not kept'}")
+    if s.log_probability is None:
+        print_line(f"  value      {s.value:.4f}, {bound}")
+    else:
+        print_line(f"  log p      {s.log_probability:.4f}, {bound}")
+        print_line(f"  prediction {'kept' if s.kept else 'not kept'}")
     print_line(f"  proof      {_proof(s)}")
 
 
@@ -100,13 +109,13 @@ def _find(
     target: str | None, layer: str | None, **arguments: Any,
 ) -> Any:  # fmt: skip
     """Return the result of a function for a photo and a network by name."""
-    from annealcam.attribution.targets import resolve_target
+    from annealcam.attribution.targets import names_of_targets, resolve_target
     from annealcam.models.loaded import move
     from annealcam.models.network_layer import network_input, open_input
 
-    network = load_network(model, network_options)
+    network = load_adapted(model, network_options)
     move(network.model, device)
-    index = resolve_target(target, network.classes)
+    index = resolve_target(target, names_of_targets(network.classes, network.link))
     image = network_input(
         network.preprocess, open_input(network.preprocess, photo), model_name=model
     )

@@ -183,10 +183,11 @@ def batched_output(
     on_cpu = all(p.device.type == "cpu" for p in model.parameters())
     size = AT_ONCE if on_cpu else len(images)
     ordered = images.contiguous(memory_format=torch.channels_last)
-    outputs = [
-        watched(lambda watch, part=part: predict(model, part, watch=watch))
-        for part in torch.split(ordered, size)
-    ]
+
+    def output_of(part: Tensor) -> ModelOutput:
+        return watched(lambda watch: predict(model, part, watch=watch))
+
+    outputs = [output_of(part) for part in torch.split(ordered, size)]
     return replace(outputs[0], logits=torch.cat([output.logits for output in outputs]))
 
 

@@ -11,6 +11,15 @@ import numpy as np
 from annealcam._internal.text import chance, number
 from annealcam.explanation import Explanation
 from annealcam.qubo.problem import MAX_ENUMERATED
+from annealcam.render.subject_text import (
+    is_number,
+    outcome,
+    reading_sentences,
+    remark,
+    score_name,
+    shares_of_logit,
+    subject,
+)
 
 PROOFS = {
     True: "The selection is proved optimal",
@@ -24,37 +33,16 @@ COMPLETE = 0.01  # error of the sum of all contributions below which they add up
 
 
 def headline(e: Explanation) -> str:
-    """Return the class, its probability, the number of selected maps, network and layer."""
+    """Return the class and its probability, or an output and its value, maps, network and layer."""
     p = e.provenance
-    predicted = "" if e.target == p["predicted"] else " (not the predicted class)"
+    about = f" ({remark(e)})" if remark(e) and not is_number(e) else ""
+    what = f", {outcome(e)}" if outcome(e) else ""
+    if is_number(e):
+        about, what = f": {outcome(e)}, {remark(e)}" if outcome(e) else "", ""
     return (
-        f"{subject(e)}{predicted}, probability {e.probability:.2g}: "
+        f"{subject(e)}{about}{what}: "
         f"{len(e.selected)} of {p['channels']} maps  ·  {p['model']}, layer {p['layer']}"
     )
-
-
-def subject(e: Explanation) -> str:
-    """Return what is explained: a class, or a class and not another one."""
-    other = contrast(e)
-    return f"{e.class_name} and not {other}" if other else e.class_name
-
-
-def contrast(e: Explanation) -> str | None:
-    """Return the classes that the target is contrasted with; None where its logit is explained."""
-    against = e.provenance.get("against")
-    if against is None:
-        return None
-    if names := e.provenance.get("against_names"):
-        return " or ".join(names)
-    if isinstance(against, str):
-        return {"next": "the next class", "rest": "any other class"}.get(against, against)
-    return " or ".join(f"class {j}" for j in np.atleast_1d(against))
-
-
-def score_name(e: Explanation) -> str:
-    """Return what the contributions are parts of."""
-    other = contrast(e)
-    return "logit" if other is None else f"lead over {other}"
 
 
 def is_evidence(e: Explanation) -> bool:
@@ -71,8 +59,8 @@ def map_facts(e: Explanation, i: int) -> str:
         f"largest cosine {e.largest_cosines[i]:.2f}",
         f"{'sure' if channel in e.core else 'not sure'}, inclusion {inclusion_of(e, channel):.2f}",
     ]
-    if e.logits[e.target] > 0 and contrast(e) is None:
-        lines.insert(2, f"share of the logit {e.logit_shares[i]:.1%}")
+    if shares_of_logit(e):
+        lines.insert(2, f"share of the {score_name(e)} {e.logit_shares[i]:.1%}")
     if (swap := stand_in(e, channel)) is not None:
         lines.append(f"stand-in {swap[0]}, price {swap[1]}")
     return "\n".join(lines)
@@ -202,6 +190,7 @@ def cut_sentence(e: Explanation) -> str:
 def selection_summary(e: Explanation) -> str:
     """Return sentences: the candidates, the objective, the sampler, the proof, the share."""
     parts = [_candidates(e), objective_sentence(e), _sampler(e), cut_sentence(e)]
+    parts += reading_sentences(e)
     parts.append(f"The selected maps carry {e.carried_share:.0%} of the positive contributions.")
     return " ".join(part for part in parts if part)
 

@@ -154,6 +154,14 @@ def _none_or_text(_name: str, text: str) -> Any:
     return False if text.lower() == "none" else text
 
 
+def load_adapted(name: str, network_options: Mapping[str, Any] | None = None) -> LoadedModel:
+    """Load a network as `load_network` does, adapted to its link."""
+    from annealcam.attribution.network.adapted import adapt
+
+    loaded = load_network(name, network_options)
+    return loaded.changed(model=adapt(loaded.model, link=loaded.link))
+
+
 def load_network(name: str, network_options: Mapping[str, Any] | None = None) -> LoadedModel:
     """Load a network, and print what is assumed about it, and other doubts, as warnings.
 

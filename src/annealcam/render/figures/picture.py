@@ -24,6 +24,7 @@ from annealcam.render.explanation_text import (
     price_sentence,
     selection_summary,
 )
+from annealcam.render.subject_text import evidence_key
 from annealcam.render.views import view_of_explanation
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def report_picture(explanation: Explanation, photo: Image.Image | None = None) -
         sheet.draw(grid.box(i, panels_top), picture, title_)
     if e.evidence is not None:
         left = grid.box(2, panels_top)[0] if grid.rows == 1 else MARGIN
-        sheet.signed_key(left, panels_top + grid.height + 0.06)
+        sheet.signed_key(left, panels_top + grid.height + 0.06, evidence_key(e))
     if slices is not None and isinstance(view, VolumeView):
         place = (
             MARGIN,
@@ -178,8 +179,8 @@ class _Sheet:
         self.write(left - 0.13, top + 0.1, "0", fontsize=8)
         self.write(left + 0.13 * WIDTH + 0.06, top + 0.1, "1 = each map's maximum", fontsize=8)
 
-    def signed_key(self, left: float, top: float) -> None:
-        """Draw the colours from the most negative to the most positive evidence."""
+    def signed_key(self, left: float, top: float, ends: tuple[str, str]) -> None:
+        """Draw the colours from the most negative to the most positive evidence, and its words."""
         bar, words = 0.7, 0.52  # inches
         base = 1 - (top + 0.1) / self.height
         box = ((left + words) / WIDTH, base, bar / WIDTH, 0.11 / self.height)
@@ -191,8 +192,8 @@ class _Sheet:
         ]
         axes.imshow([colours], aspect="auto")
         axes.set_axis_off()
-        self.write(left, top + 0.1, "against", fontsize=8)
-        self.write(left + words + bar + 0.06, top + 0.1, "for the class", fontsize=8)
+        self.write(left, top + 0.1, ends[0], fontsize=8)
+        self.write(left + words + bar + 0.06, top + 0.1, ends[1], fontsize=8)
 
 
 def _panels(e: Explanation, view: View) -> list[tuple[str, Image.Image]]:

@@ -23,7 +23,6 @@ from annealcam.qubo.problem import abs_cosine
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.explanation_text import (
     completeness_sentence,
-    contrast,
     core_sentence,
     cut_sentence,
     fidelity_sentence,
@@ -31,10 +30,8 @@ from annealcam.render.explanation_text import (
     inclusion_of,
     is_evidence,
     price_sentence,
-    score_name,
     selection_summary,
     stand_in,
-    subject,
 )
 from annealcam.render.html.annealing import annealing_panel
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
@@ -54,6 +51,20 @@ from annealcam.render.html.trust import (
     curve_chart,
     figures_table,
     optimality,
+)
+from annealcam.render.subject_text import (
+    contrast,
+    effects,
+    evidence_key,
+    introduction,
+    is_function,
+    is_number,
+    is_predicted,
+    link_sentence,
+    outcome,
+    score_name,
+    shares_of_logit,
+    subject,
 )
 from annealcam.render.views import view_of_explanation
 from annealcam.sets.flip import FlipSet
@@ -95,7 +106,7 @@ def explanation_html(
         "explanation.html.j2",
         e=e,
         provenance=dict(e.provenance),
-        name=e.class_name,
+        name="the function of the outputs" if is_function(e) else e.class_name,
         **_sentences(e),
         has_evidence=e.evidence is not None,
         is_evidence=is_evidence(e),
@@ -214,8 +225,7 @@ def _flip_tiles(flip: FlipSet | None) -> list[Tile]:
     if flip is None or not flip.flipped or not len(flip.channels):
         return []
     k = len(flip.channels)
-    other = flip.competitor_name or f"class {flip.competitor}"
-    label = f"without {'these' if k > 1 else 'it'}: {other}"
+    label = f"without {'these' if k > 1 else 'it'}: {flip.outcome}"
     return [Tile(f"{k} map{'s' if k > 1 else ''}", label, "#trust")]
 
 
@@ -270,7 +280,7 @@ def cards(e: Explanation, view: View, atlas: Atlas | None) -> list[Card]:
     """Return a card for each selected map, most important first, at most `MOST_CARDS`."""
     flat = e.selected_maps.reshape(len(e.selected), e.map.size).astype(np.float64)
     cosines, core = abs_cosine(flat), set(e.core.tolist())
-    positive = float(e.logits[e.target]) > 0 and contrast(e) is None
+    positive = shares_of_logit(e)
     largest = float(np.abs(e.contribution[e.selected]).max(initial=0.0)) or 1.0
     all_cards = []
     for i, channel in enumerate(map(int, e.selected[:MOST_CARDS])):
@@ -347,6 +357,13 @@ def _sentences(e: Explanation) -> dict[str, Any]:
     return {
         "subject": subject(e),
         "contrast": contrast(e),
+        "introduction": introduction(e),
+        "versus": _versus(e),
+        "is_number": is_number(e),
+        "outcome": outcome(e),
+        "effects": effects(e),
+        "evidence_key": _named_key(e),
+        "link_sentence": link_sentence(e),
         "score_name": score_name(e),
         "importance_name": importance_name(e),
         "weight_name": _weight_name(e),
@@ -356,6 +373,21 @@ def _sentences(e: Explanation) -> dict[str, Any]:
         "cut_sentence": cut_sentence(e),
         "price_sentence": price_sentence(e),
     }
+
+
+def _versus(e: Explanation) -> str:
+    """Return the word between the target and what it is contrasted with."""
+    if is_number(e):
+        return "less"
+    return "to" if is_predicted(e) else "against"
+
+
+def _named_key(e: Explanation) -> tuple[str, str]:
+    """Return the words at the ends of the signed key, with the name of what is explained."""
+    negative, positive = evidence_key(e)
+    if is_function(e):
+        return negative, positive
+    return negative, f"{positive if is_number(e) else 'for'} {e.class_name}"
 
 
 def _weight_name(e: Explanation) -> str:

@@ -11,6 +11,7 @@ from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import headline
 from annealcam.render.html.maps import STRENGTH
 from annealcam.render.html.page import picture_uri
+from annealcam.render.subject_text import evidence_key
 from annealcam.render.views import view_of_explanation
 
 MAP_SIDE, TILE_SIDE = 260, 96  # pixels
@@ -31,7 +32,8 @@ def notebook_html(e: Explanation) -> Markup:
     scene = view.scene(e.map, side=MAP_SIDE if plain else WIDE_SIDE)
     figures = [_figure(scene, e.map, "the selected maps together")]
     if e.evidence is not None:
-        caption = "evidence: vermillion for the class, blue against it"
+        negative, positive = evidence_key(e)
+        caption = f"evidence: vermillion {positive}, blue {negative} it"
         figures.append(_figure(scene, e.evidence, caption, signed=True))
     core = set(e.core.tolist())
     for channel, values in list(zip(e.selected, e.selected_maps, strict=True))[:MOST_TILES]:
