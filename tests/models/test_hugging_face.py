@@ -409,8 +409,10 @@ def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
 def test_the_command_explains_a_class_by_the_name_of_the_folder(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, "ViT", problem_type="multi_label_classification")
     skip_report_picture(monkeypatch)
-    run("explain", "skimage:chelsea", "--model", f"hf:{folder}", "--target", "cat",
-        "--output", tmp_path / "out")  # fmt: skip
+    arguments = "skimage:chelsea", "--model", f"hf:{folder}", "--target", "cat"
+    shown = run("explain", *arguments, "--output", tmp_path / "out").output
+    assert f"layer {LAYERS['ViT']}: the last block or norm" in " ".join(shown.split())
+    assert "ReLU" not in shown
     stored = ac.Explanation.load(tmp_path / "out" / "chelsea")
     loaded = ac.load_model(f"hf:{folder}")
     pixels = loaded.preprocess(PHOTO)

@@ -142,10 +142,9 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
             "choose another one by `output`"
         )
     if provenance["negative_share"] > 0:
-        texts.append(
-            f"layer {provenance['layer']!r} has {signed_maps(provenance['negative_share'])}; "
-            "a layer after a ReLU is better"
-        )
+        signed = f"layer {provenance['layer']!r} has {signed_maps(provenance['negative_share'])}"
+        is_convolutional = provenance.get("form", "channels first") == "channels first"
+        texts.append(signed + ("; a layer after a ReLU is better" if is_convolutional else ""))
     draws = provenance["objective"] == "evidence" and provenance["beta"] == 0
     if provenance["candidates_in_all"] == 0:
         texts.append("no map is alive and of positive importance: the explanation is empty")

@@ -231,9 +231,10 @@ def _print_summary(photo: str, folder: Path, e: Explanation, html: bool) -> None
 
     print_line(f"{photo}: {text.headline(e)}", style="bold")
     if not e.provenance["layer_was_named"]:
-        print_line(
-            f"  layer {e.provenance['layer']}: the last convolutional output after its activation"
-        )
+        kind = "convolutional output after its activation"
+        if e.provenance.get("form", "channels first") != "channels first":
+            kind = "block or norm whose positions the gradient reaches"
+        print_line(f"  layer {e.provenance['layer']}: the last {kind}")
     print_line(f"  maps {' '.join(map(str, e.selected)) or 'none'}")
     for sentence in (
         text.fidelity_sentence(e), text.completeness_sentence(e), text.core_sentence(e),
