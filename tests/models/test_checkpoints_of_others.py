@@ -266,7 +266,6 @@ REPLACED = {
     "convnext_tiny": lambda net: setattr(
         net, "classifier", sequential(nn.Flatten, lambda: nn.Linear(768, 3))),
     "squeezenet1_1": lambda net: net.classifier.__setitem__(1, nn.Conv2d(512, 3, 1)),
-    "densenet121": lambda net: setattr(net, "classifier", nn.Linear(1024, 3)),
     "googlenet": lambda net: setattr(net, "fc", nn.Linear(1024, 3)),
 }  # fmt: skip
 
@@ -282,7 +281,7 @@ def test_replaced_heads_of_torchvision(name, tmp_path):
     assert loaded.classes is None
 
 
-@pytest.mark.parametrize("name", ["convnext_tiny", "densenet121", "googlenet"])
+@pytest.mark.parametrize("name", ["convnext_tiny", "googlenet"])
 @pytest.mark.filterwarnings("ignore::annealcam.errors.AnnealcamWarning")
 def test_replaced_heads_of_larger_networks(name, tmp_path):
     options = {"init_weights": False} if name == "googlenet" else {}
@@ -316,12 +315,12 @@ def test_input_channels(channels, tmp_path):
     assert loaded.record["weights"]["changes"]["conv1.0"] == f"{channels} input channels"
 
 
-@pytest.mark.parametrize("name", ["repvit_m0_9", "crossvit_tiny_240"])
+@pytest.mark.parametrize("name", ["repvit_m0_9"])
 def test_networks_of_timm_with_several_first_or_last_layers(name, tmp_path):
     network = timm.create_model(name, num_classes=5, in_chans=1)
     torch.save(network.state_dict(), tmp_path / "w.pth")
     loaded = ac.load_model(tmp_path / "w.pth", architecture=f"timm:{name}")
-    images = torch.randn(1, 1, 240, 240)
+    images = torch.randn(1, 1, 224, 224)
     assert torch.equal(logits(loaded.model, images), logits(network, images))
     options = loaded.record["weights"].get("options", {})
     assert options["num_classes"] == 5
