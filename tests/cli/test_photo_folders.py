@@ -1,6 +1,7 @@
 """Folders of photos as arguments of `annealcam explain`."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +76,10 @@ def test_long_paths_give_names_of_files(photos, tmp_path):
     (photos / "b.JPG").rename(deep / "b.jpg")
     run("explain", "photos", "--model", "digits", "-o", "results")
     assert (tmp_path / "results" / "b").is_dir()
+
+
+def test_many_photos_are_described_in_brief(photos):
+    lines = run("explain", "photos", "--model", "digits", "-o", "results").stdout.splitlines()
+    assert len(lines) == 2 * 4
+    assert [line.split(":")[0] for line in lines[::2]] == images_in(Path("photos"))[0]
+    assert all(line.startswith("  see results/") for line in lines[1::2])

@@ -38,6 +38,15 @@ def chance(p: float) -> str:
     return "over 0.999" if 0.999 < p < 1 else number(p)
 
 
+def maps_counted(count: int) -> str:
+    """Return a number of maps, in the singular for one.
+
+    >>> maps_counted(1), maps_counted(5)
+    ('1 map', '5 maps')
+    """
+    return f"{count} map{'' if count == 1 else 's'}"
+
+
 def shorten(text: str, most: int) -> str:
     """Return a text of at most `most` characters, with an ellipsis where it was longer.
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from annealcam._internal.links import is_two_sided, probabilities
 from annealcam._internal.pictures.scenes import Scene, View, VolumeView
-from annealcam._internal.text import chance, number
+from annealcam._internal.text import chance, maps_counted, number
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
 from annealcam.app.responses import Responses
@@ -151,7 +151,7 @@ def explanation_panel(photo: OpenedPhoto, e: Explanation) -> Panel:
     view = view_of_explanation(e, photo.large)
     uri = _uri(_scene(view, e).overlay(e.map, strength=STRENGTH))
     alt = f"Evidence for {e.class_name} in the {len(e.selected)} selected maps"
-    return Panel("annealcam", f"{len(e.selected)} maps", "annealcam", uri, alt)
+    return Panel("annealcam", maps_counted(len(e.selected)), "annealcam", uri, alt)
 
 
 def evidence_panel(photo: OpenedPhoto, e: Explanation) -> Panel:

@@ -12,6 +12,8 @@ import torch
 
 from annealcam.errors import ArgumentError, TargetError, suggest
 
+FEW = 12  # classes that an error lists
+
 
 def resolve_target(
     target: int | str | None, classes: Sequence[str] | None, count: int | None = None
@@ -35,7 +37,8 @@ def resolve_target(
         raise TargetError(f"target={target!r}: the model has no class names; give an index")
     matches = [i for i, c in enumerate(classes) if c.casefold() == target.casefold()]
     if not matches:
-        raise TargetError(f"target={target!r}: no such class{suggest(target, classes)}")
+        few = f"; the classes are {', '.join(classes)}" if len(classes) <= FEW else ""
+        raise TargetError(f"target={target!r}: no such class{suggest(target, classes) or few}")
     if len(matches) > 1:
         raise TargetError(
             f"target={target!r}: {len(matches)} classes have that name; "

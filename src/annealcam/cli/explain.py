@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from annealcam.cli.photo_explainer import PhotoExplainer
     from annealcam.explanation import Explanation
 
+FEW = 3  # photos that are described in full on the terminal
 LONGEST = 60  # characters of a name of results that contains the folder of its photo
 
 
@@ -211,7 +212,9 @@ def _explain_all(
             update(f"explaining {photo}", number, len(photos))
             try:
                 explanation, comparison, checked = explainer.explain_into(photo, folder, **extras)
-                _print_summary(photo, folder, explanation, extras["html"])
+                _print_summary(
+                    photo, folder, explanation, html=extras["html"], brief=len(photos) > FEW
+                )
                 if comparison:
                     _print_comparison(comparison)
                 if checked:
@@ -226,10 +229,21 @@ def _explain_all(
         raise typer.Exit(1 if 1 in codes else 2)
 
 
-def _print_summary(photo: str, folder: Path, e: Explanation, html: bool) -> None:
+def _print_summary(photo: str, folder: Path, e: Explanation, *, html: bool, brief: bool) -> None:
+    """Print what is explained, warnings and where the results are; unless brief, all figures."""
     from annealcam.render import explanation_text as text
 
     print_line(f"{photo}: {text.headline(e)}", style="bold")
+    if not brief:
+        _print_details(e)
+    for warning in e.provenance["warnings"]:
+        print_warning(warning)
+    print_line(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")
+
+
+def _print_details(e: Explanation) -> None:
+    from annealcam.render import explanation_text as text
+
     if not e.provenance["layer_was_named"]:
         kind = "convolutional output after its activation"
         if e.provenance.get("form", "channels first") != "channels first":
@@ -242,9 +256,6 @@ def _print_summary(photo: str, folder: Path, e: Explanation, html: bool) -> None
     ):  # fmt: skip
         if sentence:
             print_line(f"  {sentence}")
-    for warning in e.provenance["warnings"]:
-        print_warning(warning)
-    print_line(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")
 
 
 def _print_check(checked: dict[str, Any]) -> None:

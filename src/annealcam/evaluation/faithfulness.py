@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.links import is_two_sided
+from annealcam._internal.text import maps_counted
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import capture
 from annealcam.attribution.candidates import build_problem
@@ -109,7 +110,8 @@ def selection_sentences(check: dict[str, Any]) -> list[str]:
     quantity = "value" if rows and "value" in rows[0] else "probability"
     effect = effect_on("identity" if quantity == "value" else "softmax")
     lines = [
-        f"{row['method']}: {row['maps']} maps alone keep {_percent(row['kept_share'])} of "
+        f"{row['method']}: {maps_counted(row['maps'])} alone keep{'s' * (row['maps'] == 1)} "
+        f"{_percent(row['kept_share'])} of "
         f"{effect} ({quantity} {row[f'{quantity}_kept']:.3f} of {row[quantity]:.3f}); "
         f"{_percent(row['lost_share'])} is lost without them "
         f"({quantity} {row[f'{quantity}_dropped']:.3f})"

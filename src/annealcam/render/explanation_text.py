@@ -191,7 +191,8 @@ def selection_summary(e: Explanation) -> str:
     """Return sentences: the candidates, the objective, the sampler, the proof, the share."""
     parts = [_candidates(e), objective_sentence(e), _sampler(e), cut_sentence(e)]
     parts += reading_sentences(e)
-    parts.append(f"The selected maps carry {e.carried_share:.0%} of the positive contributions.")
+    maps = "map carries" if len(e.selected) == 1 else "maps carry"
+    parts.append(f"The selected {maps} {e.carried_share:.0%} of the positive contributions.")
     return " ".join(part for part in parts if part)
 
 

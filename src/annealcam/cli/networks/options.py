@@ -184,6 +184,8 @@ def load_network(name: str, network_options: Mapping[str, Any] | None = None) ->
             )
     if weights := loaded.record.get("weights"):
         print_note(taken_sentence(weights))
+        if loaded.classes is None and loaded.link != "identity":
+            print_note(f"{name}: its classes have no names; give --classes NAME,NAME,...")
     if sentence := assumed_sentence(loaded, name):
         print_warning(sentence)
     return loaded

@@ -13,6 +13,7 @@ from PIL import Image
 
 from annealcam._internal.heatmaps import COLOURS, NEGATIVE, POSITIVE, signed_cover
 from annealcam._internal.pictures.scenes import View, VolumeView
+from annealcam._internal.text import maps_counted
 from annealcam.attribution.cam import BESIDE
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import (
@@ -201,7 +202,7 @@ def _panels(e: Explanation, view: View) -> list[tuple[str, Image.Image]]:
     scene = view.scene(e.map, side=SIDE)
     panels = [
         (f"{view.noun} as the network sees it", scene.bare()),
-        (f"annealcam: {len(e.selected)} maps", scene.overlay(e.map, strength=STRENGTH)),
+        (f"annealcam: {maps_counted(len(e.selected))}", scene.overlay(e.map, strength=STRENGTH)),
     ]
     if e.evidence is not None:
         title = f"evidence: all {len(e.alpha)} maps"
