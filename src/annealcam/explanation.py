@@ -326,7 +326,7 @@ class Explanation:
             ArgumentError: `image` is no array of numbers, or `bands` are not three of its channels.
         """
         detach = getattr(image, "detach", None)
-        values = finite_array("image", image if detach is None else detach().float().cpu())
+        values = finite_array("image", image if detach is None else detach().float().cpu().numpy())
         if values.ndim < 2:
             raise ArgumentError(
                 f"image: has shape {values.shape}; must have channels and then one axis or more"
