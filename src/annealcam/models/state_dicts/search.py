@@ -29,6 +29,7 @@ RAW = (
 )  # fmt: skip
 _NO_NETWORK = re.compile(r"optim|sched|scaler|^amp|rng|callback|^loops|hyper|loss|criterion")
 _MOST_NAMED = 20  # entries left aside that a record lists
+_SAVE = "save the tensors by torch.save(model.state_dict(), 'mine.pth')"
 _LONGEST_NAME = 500  # of a tensor
 
 
@@ -213,17 +214,14 @@ def _why_none(content: Any) -> str:
     module = content if isinstance(content, Unknown) else None
     if isinstance(content, Mapping):
         if not content:
-            return "holds no named tensors, it is an empty dictionary; save model.state_dict()"
+            return f"holds no named tensors, it is an empty dictionary; {_SAVE}"
         module = next((v for v in content.values() if isinstance(v, Unknown) and v.parts), None)
     if module is not None and "_modules" in module.parts:
         return (
-            f"holds a whole network ({type(module).__name__}), whose code is not run; where the "
-            "network can be made, load it and save torch.save(model.state_dict(), 'mine.pth')"
+            f"holds a whole network ({type(module).__name__}), whose code is not run; load it where "
+            f"its class is known, and {_SAVE}"
         )
     kind = type(content).__name__
     names = list(map(_plain, content))[:5] if isinstance(content, Mapping) else []
     entries = f" with {', '.join(names)}" if names else ""
-    return (
-        f"holds no named tensors (a {kind}{entries}), and nothing else is unpickled; "
-        "save torch.save(model.state_dict(), 'mine.pth')"
-    )
+    return f"holds no named tensors (a {kind}{entries}), and nothing else is unpickled; {_SAVE}"
