@@ -23,7 +23,13 @@ from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import best_of_shots_chance
 from annealcam.render.figures.picture import STRENGTH
 from annealcam.render.html.page import page, picture_uri
-from annealcam.render.subject_text import is_number, outcome, remark, shares_of_logit
+from annealcam.render.subject_text import (
+    is_number,
+    outcome,
+    remark,
+    score_name,
+    shares_of_logit,
+)
 from annealcam.render.views import view_of_explanation
 
 PACKAGE = "annealcam.app"
@@ -40,6 +46,7 @@ def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str
         package=PACKAGE,
         name=e.class_name,
         headline=headline(e),
+        score_name=score_name(e),
         panels=[
             photo_panel(photo, e),
             explanation_panel(photo, e),

@@ -29,9 +29,11 @@ def comparison_html(first: Side, second: Side, responses: Responses) -> str:
     """Return both maps, the numbers of both classes, and the maps selected for both or for one."""
     (photo, e), (_, other) = first, second
     pair, names = (e, other), (e.class_name, other.class_name)
+    noun = e.output_noun
+    nouns = "classes" if noun == "class" else f"{noun}s"
     common = np.intersect1d(e.selected, other.selected)
     groups = [
-        ("Selected for both", "for both classes", e, common),
+        ("Selected for both", f"for both {nouns}", e, common),
         (f"Only for {names[0]}", f"for {names[0]} alone", e, np.setdiff1d(e.selected, common)),
         (f"Only for {names[1]}", f"for {names[1]} alone", other,
          np.setdiff1d(other.selected, common)),
@@ -41,6 +43,9 @@ def comparison_html(first: Side, second: Side, responses: Responses) -> str:
         package=PACKAGE,
         names=names,
         headline=_headline(e, other),
+        noun=noun,
+        nouns=nouns,
+        score="value" if is_number(e) else "logit",
         photo=photo_panel(photo, e),
         sides=[_side(*first), _side(*second)],
         facts=_facts(e, other),

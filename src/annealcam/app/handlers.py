@@ -18,6 +18,7 @@ from annealcam.app.engine import PENDING, Engine
 from annealcam.app.limits import MAX_TABS
 from annealcam.errors import TargetError
 from annealcam.explanation import Explanation
+from annealcam.render.subject_text import is_number
 
 ONE, TWO = "One class", "Two classes"
 STOPPED = '<p class="ac quiet">The annealing was stopped. Move τ or β to start it again.</p>'
@@ -129,7 +130,7 @@ class Handlers:
         lists = ChoiceLists(
             layers=[(_describe(item), item.name) for item in reversed(network.layers)],
             layer=layer,
-            classes=[(f"predicted: {classes[0][0]}", PREDICTED), *classes],
+            classes=[(f"{_first_word(e)}: {classes[0][0]}", PREDICTED), *classes],
             target=PREDICTED,
             others=classes,
             other=other,
@@ -186,6 +187,11 @@ class Handlers:
 
     def _explain(self, controls: Controls) -> Explanation:
         return self.engine.explain(controls.choices(self.engine, controls.target))
+
+
+def _first_word(e: Explanation) -> str:
+    """Return why a class is the first one: it is predicted, or a number the largest."""
+    return "largest" if is_number(e) else "predicted"
 
 
 def _describe(layer: Any) -> str:

@@ -103,7 +103,7 @@ def _explanation(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AnnealcamWarning)  # the result records them
         return explain(
-            network.model, network.preprocess(picture), layer=setting[1],
+            network.model, network.preprocess(picture), layer=setting[1], link=network.link,
             target=None if problem.explain == "predicted" else target,
             importance=problem.importance, objective=problem.objective, beta=problem.beta,
             cardinality=problem.cardinality or None, fidelity=problem.fidelity,

@@ -70,10 +70,14 @@ def card_of(
     import torch
 
     from annealcam.attribution.layers import default_layer
+    from annealcam.attribution.network.adapted import adapt
     from annealcam.attribution.network.hooks import borrowed, find_layer, run
+    from annealcam.attribution.targets import names_of_targets
     from annealcam.models.state_dicts.fingerprint import fingerprint
 
-    network, preprocess, names = opened(model, device)
+    loaded = opened(model, device)
+    network, preprocess = adapt(loaded.model, link=loaded.link), loaded.preprocess
+    names = names_of_targets(loaded.classes, loaded.link)
     image = preprocess(example)[None]
     for layer in layers:
         find_layer(network, layer)
@@ -84,7 +88,7 @@ def card_of(
         model=model,
         name=Path(model).stem if model.endswith((".safetensors", ".pt2")) else model,
         layers=tuple(layers) or (default_layer(network, image),),
-        hash=fingerprint(network),
+        hash=fingerprint(loaded.model),
         names=class_names,
         targets=matched(classes, names, count, labels, model),
     )
