@@ -218,8 +218,8 @@ def _why_none(content: Any) -> str:
         module = next((v for v in content.values() if isinstance(v, Unknown) and v.parts), None)
     if module is not None and "_modules" in module.parts:
         return (
-            f"holds a whole network ({type(module).__name__}), whose code is not run; load it where "
-            f"its class is known, and {_SAVE}"
+            f"holds a whole network ({type(module).__name__}), whose code is not run; load it "
+            f"where its class is known, and {_SAVE}"
         )
     kind = type(content).__name__
     names = list(map(_plain, content))[:5] if isinstance(content, Mapping) else []
