@@ -45,7 +45,7 @@ ProblemPath = Annotated[
 ]
 MODEL_HELP = (
     "Network: efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, paper-16, paper-24, "
-    "paper-32, digits, FILE.safetensors, FILE.pt2, torchvision:NAME[:WEIGHTS], "
+    "paper-32, digits, FILE of weights (see --architecture), FILE.pt2, torchvision:NAME[:WEIGHTS], "
     "timm:NAME[:WEIGHTS], hf:FOLDER or MODULE:FUNCTION."
 )
 Model = Annotated[str, typer.Option("--model", help=MODEL_HELP)]
