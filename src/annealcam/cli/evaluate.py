@@ -138,7 +138,9 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
             scores = [{k: None if v != v else v for k, v in row.items()} for row in rows]
             write_rows(scores, folder / name)
     title = f"{_title(evaluation)}: means with 95 % bootstrap intervals"
-    figure = evaluation_figure(evaluation.lines, evaluation.sizes, title=title)
+    figure = evaluation_figure(
+        evaluation.lines, evaluation.sizes, title=title, link=evaluation.provenance["link"]
+    )
     save(figure, folder, "evaluation")
 
 

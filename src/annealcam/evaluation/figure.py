@@ -26,7 +26,11 @@ ARROWS = {"higher": "better →", "lower": "← better", None: "cannot rank meth
 
 
 def evaluation_figure(
-    lines: Sequence[Line], sizes: Mapping[str, float | None], *, title: str
+    lines: Sequence[Line],
+    sizes: Mapping[str, float | None],
+    *,
+    title: str,
+    link: str = "softmax",
 ) -> Figure:
     """Return the means of all methods with their intervals, a panel for each metric.
 
@@ -38,6 +42,7 @@ def evaluation_figure(
         lines: the table of an evaluation, with at least one method and metric.
         sizes: mean number of maps behind each method's result; None for the reference maps.
         title: of the figure.
+        link: of the network, for the units.
 
     >>> line = Line("gradcam", "kept", 9, 0, 0.8, 0.7, 0.9, None, None, None)
     >>> evaluation_figure([line], {"gradcam": 611.5}, title="9 photos").axes[0].get_title("left")
@@ -59,7 +64,7 @@ def evaluation_figure(
         open_frame(axes)
         _draw(axes, [line for line in lines if line.metric == metric], methods, sizes)
         axes.set_title(f"{metric}   {ARROWS[METRICS[metric].better]}", size=9.5, loc="left")
-        axes.set_xlabel(METRICS[metric].unit, size=8.5)
+        axes.set_xlabel(METRICS[metric].unit_of(link), size=8.5)
     panels[0].set_yticks(range(len(methods)), [_label(name, sizes[name]) for name in methods])
     panels[0].set_ylim(len(methods) - 0.5, -0.5)
     _legend(figure, panels[: len(metrics)], methods, sizes)

@@ -160,6 +160,14 @@ class Metric:
     grid_score: Callable[[MethodGrid], float] | None = None
     of_pixels: bool = False
 
+    def unit_of(self, link: str) -> str:
+        """Return the unit for the link of a network: `identity` has outputs for probabilities.
+
+        >>> METRICS["road"].unit_of("softmax"), METRICS["road"].unit_of("identity")
+        ('change of probability', 'change of output')
+        """
+        return self.unit.replace("probability", "output") if link == "identity" else self.unit
+
     def __str__(self) -> str:
         return self.meaning + (f"; {self.better} is better" if self.better else "")
 
