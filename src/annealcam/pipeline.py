@@ -273,7 +273,7 @@ def explain_pass(forward_pass: ForwardPass, settings: Settings) -> list[Explanat
     >>> [len(explain_pass(done, resolve(cardinality=k))[0].selected) for k in (1, 2)]
     [1, 2]
     """
-    return [_explain_image(forward_pass, i, settings) for i in range(len(forward_pass.views))]
+    return [_explain_image(forward_pass, i, settings) for i in range(len(forward_pass.images))]
 
 
 def cam(
@@ -442,7 +442,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         problem=problem,
         selection=selection,
         provenance=provenance,
-        view=forward_pass.views[i],
+        view=forward_pass.view(i),
     )
 
 

@@ -33,15 +33,19 @@ class ForwardPass:
 
     Attributes:
         captured: activations and gradients of the layer.
-        views: each image as a small array to show, as `stored_view` makes it.
+        images: what went through the network.
         record: what the provenance of a result holds of the pass; plain values.
         class_names: of the logits; None where they have none.
     """
 
     captured: Capture
-    views: tuple[Array | None, ...]
+    images: Float[Tensor, "n channels *size"]
     record: Mapping[str, Any]
     class_names: Sequence[str] | None
+
+    def view(self, i: int) -> Array | None:
+        """Return an image of the batch as a small array to show, as `stored_view` makes it."""
+        return stored_view(self.images[i].detach().float().cpu().numpy())
 
     def __repr__(self) -> str:
         names = None if self.class_names is None else len(self.class_names)
@@ -106,7 +110,7 @@ def run_forward(
     }
     two_sided = captured.link == "sigmoid" and captured.logits.shape[1] == 2
     names = names_of_classes(class_names, captured.logits.shape[1], two_sided=two_sided)
-    return ForwardPass(captured, tuple(_view(each) for each in images), record, names)
+    return ForwardPass(captured, images, record, names)
 
 
 def output_record(captured: Capture) -> dict[str, Any]:
@@ -163,7 +167,3 @@ def _of_choice(
 def _has_function(target: Any) -> bool:
     each = target if isinstance(target, list | tuple) else [target]
     return any(callable(one) for one in each)
-
-
-def _view(image: Float[Tensor, "channels length *more"]) -> Array | None:
-    return stored_view(image.detach().float().cpu().numpy())
