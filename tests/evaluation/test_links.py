@@ -143,6 +143,15 @@ def test_numbers_are_evaluated_by_the_metrics_that_compare_no_classes(photos):
             evaluate(loaded(2, "identity"), photos, settings, metrics=[metric], **options)
 
 
+def test_audits_and_grids_need_classes(photos):
+    layer = NetworkLayer.open(loaded(2, "identity"), "3", Image.open(photos[0]))
+    with pytest.raises(ArgumentError, match="an audit needs classes"):
+        layer.refuse_numbers("an audit")
+    options = {"layer": "3", "methods": ["gradcam"], "metrics": ["kept"]}
+    with pytest.raises(ArgumentError, match="a contrast with a class, needs classes"):
+        evaluate(loaded(2, "identity"), photos, resolve(), against=1, **options)
+
+
 def test_both_sides_of_one_output_are_evaluated(photos):
     settings = resolve(cardinality=2)
     options = {"layer": "3", "methods": ["gradcam"], "metrics": ["insertion", "sensitivity"]}

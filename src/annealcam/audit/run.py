@@ -152,6 +152,7 @@ def audit(
     network = NetworkLayer.open(
         model, layer, photos.first_photo(), model_name=model_name, device=device
     )
+    network.refuse_numbers("an audit")
     targets = match_classes(photos.classes, network) if explain == "label" else None
     identity = _identity(
         photos, network, settings, explain, against, photos_per_class, seed, masks

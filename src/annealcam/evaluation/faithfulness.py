@@ -76,7 +76,8 @@ def check_explanation(
     """
     if e.provenance.get("target_is_a_function"):
         raise TargetError("target: a function of the logits; the check is for classes")
-    link = e.link if e.provenance.get("link_reason") == "given" else None
+    given = e.link == "identity" or e.provenance.get("link_reason") == "given"
+    link = e.link if given else None
     ((model, images),), _ = batches(model, image, link=link, output=output)
     image = images[0]
     two_sided = is_two_sided(e.logits, e.link)

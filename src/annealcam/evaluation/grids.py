@@ -230,11 +230,7 @@ def predictions(
     named = ((photo, partial(load_photo, photo)) for photo in photos)
     for found in capture_batches(network, named, batch_size=batch, skip=skip):
         targets = found.captured.targets
-        if found.captured.link == "identity":
-            raise ArgumentError(
-                "link='identity': the outputs are numbers, so that no class is predicted; leave "
-                "out grids of photos and contrasts with classes"
-            )
+        network.refuse_numbers("a grid, or a contrast with a class,")
         every = probabilities(found.captured.logits, found.captured.link)
         of_targets = every.gather(1, targets[:, None])[:, 0]
         yield [

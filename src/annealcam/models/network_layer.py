@@ -19,7 +19,7 @@ from annealcam.attribution.layers import default_layer
 from annealcam.attribution.network.adapted import adapt, network_of
 from annealcam.attribution.network.hooks import find_layer
 from annealcam.attribution.targets import names_of_classes
-from annealcam.errors import AnnealcamError, ImageError, ModelError
+from annealcam.errors import AnnealcamError, ArgumentError, ImageError, ModelError
 from annealcam.models.images import ArrayInput, load_input
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel, move
@@ -101,6 +101,10 @@ class NetworkLayer:
             captured.activations.shape[1], captured.link,
         )  # fmt: skip
 
+    def refuse_numbers(self, needed_by: str) -> None:
+        """Raise ArgumentError if the outputs are numbers, where classes are needed."""
+        refuse_numbers(self.link, model_name=self.model_name, needed_by=needed_by)
+
     def inputs(self, photos: Sequence[Image.Image]) -> Float[Tensor, "n channels height width"]:
         """Return photos as the network takes them.
 
@@ -138,6 +142,18 @@ class NetworkLayer:
     def fingerprint(self) -> str:
         """Return a hash of the network's weights."""
         return fingerprint(network_of(self.model))
+
+
+def refuse_numbers(link: str | None, *, model_name: str, needed_by: str) -> None:
+    """Raise ArgumentError if the outputs of a network are numbers, where classes are needed.
+
+    >>> refuse_numbers("sigmoid", model_name="mine", needed_by="a study")
+    """
+    if link == "identity":
+        raise ArgumentError(
+            f"model={model_name!r}: its outputs are numbers (link 'identity'), and {needed_by} "
+            "needs classes"
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

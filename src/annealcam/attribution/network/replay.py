@@ -252,9 +252,11 @@ class LayerRuns:
         if self.form is not None:
             return self.form
         if self.count:
+            times = "once" if self.count == 1 else f"{self.count} times"
+            numbers = "leave it out" if self.count == 1 else f"give one of 0 to {self.count - 1}"
             raise LayerError(
-                f"run={self.run}: layer {self.layer!r} runs {self.count} times with maps in a "
-                f"forward pass; give a number from 0 to {self.count - 1}"
+                f"run={self.run}: layer {self.layer!r} runs {times} with maps in a forward pass; "
+                f"{numbers}"
             )
         raise self._refusal or never_ran(self.layer)
 

@@ -65,7 +65,8 @@ def card_of(
         example: a photo.
 
     Raises:
-        AnnealcamError: no such network or layer, or a class of the data is none of the network's.
+        AnnealcamError: no such network or layer, its outputs are numbers, or a class of the data is
+            none of the network's.
     """
     import torch
 
@@ -73,9 +74,11 @@ def card_of(
     from annealcam.attribution.network.adapted import adapt
     from annealcam.attribution.network.hooks import borrowed, find_layer, run
     from annealcam.attribution.targets import names_of_targets
+    from annealcam.models.network_layer import refuse_numbers
     from annealcam.models.state_dicts.fingerprint import fingerprint
 
     loaded = opened(model, device)
+    refuse_numbers(loaded.link, model_name=model, needed_by="a study")
     network, preprocess = adapt(loaded.model, link=loaded.link), loaded.preprocess
     names = names_of_targets(loaded.classes, loaded.link)
     image = preprocess(example)[None]
