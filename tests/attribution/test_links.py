@@ -104,3 +104,13 @@ def test_methods_that_run_the_network_explain_numbers(method):
         assert np.allclose(up, expected, atol=1e-6)
     down = ac.cam(network, IMAGE, layer="3", target=1, method=method, direction="down")
     assert not np.array_equal(up, down)
+
+
+@pytest.mark.parametrize("link", ["sigmoid", "identity"])
+def test_a_stored_explanation_keeps_its_link(link, tmp_path):
+    direction = "down" if link == "identity" else "up"
+    e = explained(small_network(), target=1, link=link, direction=direction)
+    loaded = ac.Explanation.load(e.save(tmp_path / "e"))
+    assert (loaded.link, loaded.direction, loaded.probability) == (link, direction, e.probability)
+    assert np.array_equal(loaded.logit_shares, e.logit_shares)
+    assert loaded.as_json() == e.as_json()

@@ -214,7 +214,8 @@ def _share_tile(e: Explanation, checked: Mapping[str, Any] | None) -> Tile:
     share = rows[0]["kept_share"] if rows else None
     small = 0.0 if is_evidence(e) else DOUBTFUL_SHARE  # few maps draw the evidence of many
     if share is not None:
-        label = "of the layer’s effect on the logit is kept by these maps alone"
+        whole = "output" if is_number(e) else "logit"
+        label = f"of the layer’s effect on the {whole} is kept by these maps alone"
         return Tile(f"{share:.0%}", label, "#trust", share < small)
     share, label = e.carried_share, "of the positive contributions are carried by these maps"
     return Tile(f"{share:.0%}", label, "#maps", share < small)

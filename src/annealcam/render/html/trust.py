@@ -91,7 +91,7 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
             maps[nearest], kept[nearest], "warn", f"{maps[nearest]:g} maps keep {kept[nearest]:.1%}"
         ),
     ]
-    label = "Share of the layer's effect on the logit that the selected maps keep alone."
+    label = "Share of the layer's effect that the selected maps keep alone."
     return chart.drawn(*marks, label=label)
 
 
