@@ -47,19 +47,146 @@ CASES = {
     "ac.flip_set(net, 3)": "image: int; a floating-point tensor",
     "ac.sufficient_set(net, image, cardinality='x')": "cardinality='x': must be a whole number",
     "WeightSector(5.0, 2)": "d=5.0: must be a whole number",
+    "ac.explain(net, image, run='x')": "run='x': must be a whole number",
+    "ac.explain(net, image, run=1.5)": "run=1.5: must be a whole number",
+    "ac.explain(net, image, run=-1)": "run=-1: must be 0 or more",
+    "ac.explain(net, image, run=5)": "run=5: layer '1' runs 1 times with maps in a forward pass; ",
+    "ac.explain(net, image, link='x')": "link='x': one of softmax, sigmoid, identity",
+    "ac.explain(net, image, link=3)": "link=3: one of softmax, sigmoid, identity",
+    "ac.explain(net, image, link=['softmax'])": "link=['softmax']: one of softmax, sigmoid, ident",
+    "ac.explain(net, image, direction='x')": "direction='x': one of up, down",
+    "ac.explain(net, image, direction=None)": "direction=None: one of up, down",
+    "ac.explain(net, image, direction=[1])": "direction=[1]: one of up, down",
+    "ac.explain(net, image, direction='down')": "direction='down': for numbers alone, but the lin",
+    "ac.explain(net, image, output='x')": "output: a str; give a function from what the model ret",
+    "ac.explain(net, image, output=3)": "output: a int; give a function from what the model retur",
+    "ac.explain(net, image, output=lambda r: None)": "output: gives NoneType, not logits (1, clas",
+    "ac.explain(net, image, output=lambda r: 'x')": "output: gives str, not logits (1, classes) f",
+    "ac.explain(net, image, output=lambda r: r.nothing)": "output: fails on the Tensor that the m",
+    "ac.explain(net, image, output=lambda r, s: r)": "output: fails on the Tensor that the model ",
+    "ac.explain(net, image, output=lambda r: r.long())": "output: gives int64 (1, 2), not logits ",
+    "ac.explain(net, image, output=lambda r: r[0, 0, 0])": "output: fails on the Tensor that the ",
+    "ac.explain(net, image, output=lambda r: torch.zeros(3, 2))": "output: gives float32 (3, 2), ",
+    "ac.explain(net, image, output=lambda r: r.detach())": "layer=None: no layer of the network h",
+    "ac.explain(net, image, reshape_transform='x')": "reshape_transform: given without a layer; n",
+    "ac.explain(net, image, **reshape('x'))": "reshape_transform: a str; give a",
+    "ac.explain(net, image, **reshape(3))": "reshape_transform: a int; give a f",
+    "ac.explain(net, image, **reshape(lambda t: None))": "reshape_transform: gives Non",
+    "ac.explain(net, image, **reshape(lambda t: 1 / 0))": "reshape_transform: fails on ",
+    "ac.explain(net, image, **reshape(lambda t: t * 2))": "reshape_transform: changes o",
+    "ac.explain(net, image, **reshape(lambda t: t.mean(1, True)))": "reshape_transform: changes o",
+    "ac.explain(net, image, **reshape(lambda t: t[0]))": "reshape_transform: gives (2,",
+    "ac.explain(net, image, **reshape(lambda t: t.numpy()))": "reshape_transform: gives nda",
+    "ac.explain(net, image, **reshape(lambda t: t[:, :, None, None, None]))": "reshape_transform: ",
+    "ac.explain(net, image, reshape_transform=lambda t: t)": "reshape_transform: given without a ",
+    "ac.explain(net, ())": "image: tuple; a floating-point tensor (channels, H, W) or (n",
+    "ac.explain(net, [])": "image: list; a floating-point tensor (channels, H, W) or (n,",
+    "ac.explain(net, (3, image))": "image: int; a floating-point tensor (channels, H, W) or (n, ",
+    "ac.explain(net, ('x',))": "image: str; a floating-point tensor (channels, H, W) or (n, ",
+    "ac.explain(net, (image, 'x'))": "model: Sequential fails on images of shape",
+    "ac.explain(net, (image, None))": "model: Sequential fails on images of shape",
+    "ac.explain(net, (image, image))": "model: Sequential fails on images of shape",
+    "ac.explain(net, (torch.ones(2, 3, 8, 8), torch.ones(3)))": "image: 2 images beside an input ",
+    "ac.explain(net, (torch.ones(2, 3, 8, 8), torch.tensor(1.0)))": "image: 2 images beside an in",
+    "ac.explain(net, {'image': image})": "image: dict; a floating-point tensor (channels, H, W) o",
+    "ac.explain(net, None)": "image: NoneType; a floating-point tensor (channels, H, W) or",
+    "ac.explain(net, image, class_names={'a': 'b'})": "class_names: a dict whose keys are no indi",
+    "ac.explain(net, image, class_names={9: 'b'})": "class_names: has a name for class 9, but the",
+    "ac.explain(net, image, class_names={-1: 'b'})": "class_names: a dict whose keys are no indic",
+    "ac.explain(net, image, class_names={None: 'b'})": "class_names: a dict whose keys are no ind",
+    "ac.explain(net, image, class_names={1.5: 'b'})": "class_names: a dict whose keys are no indi",
+    "ac.explain(net, image, class_names={(0, 1): 'b'})": "class_names: a dict whose keys are no i",
+    "ac.explain(net, image, class_names={10**12: 'b'})": "class_names: a dict whose keys are no i",
+    "ac.explain(net, image, class_names='ab')": "class_names: a str; give a list with the name of",
+    "ac.explain(net, image, class_names=[])": "class_names: 0 names, but the model has 2 classes",
+    "ac.explain(net, image, class_names=np.array(3))": "class_names: a ndarray; give a list with ",
+    "ac.explain(net, image, class_names=len)": "class_names: a builtin_function_or_method; give a",
+    "ac.explain(net, image, class_names=(str(i) for i in range(2)))": "class_names: a generator; g",
+    "ac.explain(net, image, target=lambda z: None)": "target: the function fails on logits",
+    "ac.explain(net, image, target=lambda z: 'x')": "target: the function fails on logits",
+    "ac.explain(net, image, target=lambda z: 1 / 0)": "target: the function fails on logits",
+    "ac.explain(net, image, target=lambda: 3)": "target: the function fails on logits",
+    "ac.explain(net, image, target=lambda z: 3.0)": "target: the function fails on logits",
+    "ac.explain(net, image, target=lambda z: z.detach().sum())": "target: the function fails on l",
+    "ac.explain(net, image, target=lambda z: z * float('nan'))": "gradients of layer '1': NaN or ",
+    "ac.explain(net, image, target=lambda z: [z[0]])": "target: the function fails on logits",
+    "ac.explain(net, image, target=[lambda z: z[0], 1])": "target: 2 classes for 1 images; give o",
+    "ac.explain(net, image, target=lambda z: z[0], against=1)": "against=1: contrasts classes, an",
+    "ac.explain(net, image, target=[None])": "target: None among several; give every image a clas",
+    "ac.explain(net, image, target=[[0]])": "target=[0]: a class is a whole number or a name; a f",
+    "ac.explain(net, image, target={0: 1})": "target={0: 1}: a class is a whole number or a name;",
+    "ac.explain(changing(nan), image)": "logits: NaN or infinity for image 0; check the input's n",
+    "ac.explain(changing(lambda z: None), image)": "model: Changing gives NoneType, not logits (1",
+    "ac.explain(changing(lambda z: z, lambda z: None), image)": "model: Changing gives NoneType, ",
+    "ac.explain(changing(same, lambda z: {'a': 'b'}), image)": "model: Changing gives a mapping w",
+    "ac.explain(changing(same, nan), image)": "logits: NaN or infinity for image 0; check the inp",
+    "ac.explain(changing(same, same, lambda z: None), image)": "model: Changing gives NoneType, n",
+    "ac.explain(changing(lambda z: ()), image)": "model: Changing gives tuple, not logits (1, cla",
+    "ac.explain(changing(lambda z: {}), image)": "model: Changing gives a mapping with nothing, o",
+    "ac.explain(changing(lambda z: (None, z)), image)": "model: Changing gives NoneType, not logi",
+    "ac.explain(changing(lambda z: 'text'), image)": "model: Changing gives str, not logits (1, c",
+    "ac.explain(changing(lambda z: 3.5), image)": "model: Changing gives float, not logits (1, cl",
+    "ac.explain(changing(lambda z: np.zeros((1, 2))), image)": "model: Changing gives ndarray, no",
+    "ac.explain(changing(lambda z: z[:0]), image)": "model: Changing gives float32 (0, 2), not lo",
+    "ac.explain(changing(lambda z: z[:, :0]), image)": "model: Changing gives float32 (1, 0), not",
+    "ac.explain(changing(lambda z: z.to(torch.complex64)), image)": "model: Changing gives comple",
+    "ac.explain(changing(lambda z: z.to_sparse()), image)": "model: Changing gives a tensor of th",
+    "ac.explain(changing(lambda z: z.to('meta')), image)": "model: Changing gives a tensor withou",
+    "ac.explain(changing(lambda z: torch.full((1, 2), float('inf'))), image)": "layer=None: no lay",
+    "ac.explain(changing(lambda z: torch.nested.nested_tensor([z[0]])), image)": "model: Changing ",
+    "ac.cam(net, image, run='x')": "run='x': must be a whole number",
+    "ac.cam(net, image, link='x')": "link='x': one of softmax, sigmoid, identity",
+    "ac.cam(net, image, direction='x')": "direction='x': one of up, down",
+    "ac.cam(net, image, output='x')": "output: a str; give a function from what the model returns",
+    "ac.cam(net, image, **reshape(3))": "reshape_transform: a int; give a funct",
+    "ac.cam(net, image, method='scorecam', output=lambda r: None)": "output: gives NoneType, not ",
+    "ac.cam(net, (image, image))": "model: Sequential fails on images of shape",
+    "ac.explain(nn.Sequential(), image)": "model: Sequential gives float32 (1, 3, 8, 8), not logi",
+    "ac.explain(nn.Linear(3, 2), image)": "model: Linear fails on images of shape",
+    "ac.explain(nn.LazyLinear(3), image)": "model: Linear gives float32 (1, 3, 8, 3), not logits ",
+    "ac.explain(nn.Flatten(), torch.zeros(0, 3, 8, 8))": "image: (0, 3, 8, 8); a floating-point t",
+    "ac.explain(net, image, layer={'a': 1})": "layer: a dict; give a name such as 'layer4', or a ",
+    "ac.explain(net, image, layer=nn.Linear)": "layer: a type; give a name such as 'layer4', or a",
+    "ac.explain(net, image, layer=[None])": "layer: a NoneType; give a name such as 'layer4', or ",
+    "ac.explain(net, image, layer=['1', 3])": "layer: a int; give a name such as 'layer4', or a m",
+    "ac.explain(net, image.to(torch.complex64))": "image: complex64 (3, 8, 8); a floating-point t",
+    "ac.explain(net, image * float('nan'))": "logits: NaN or infinity for image 0; check the inpu",
+    "ac.explain(net, image, network_record=3)": "network_record: a int; give a dict, such as load",
+    "ac.flip_set(net, image, link='x')": "link='x': one of softmax, sigmoid, identity",
+    "ac.flip_set(net, image, run='x')": "run='x': must be a whole number",
+    "ac.sufficient_set(net, image, cardinality=1, link=3)": "link=3: one of softmax, sigmoid, ide",
+    "ac.sufficient_set(net, image, cardinality=1, output=3)": "output: a int; give a function fro",
 }
 CODE = """
 import json, sys
 import numpy as np
 import torch
+from torch import nn
 import annealcam as ac
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.samplers import inclusion, stand_ins
 from annealcam.qubo.evidence import EvidenceProblem as evidence
+torch.manual_seed(0)
 net = torch.nn.Sequential(
     torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(72, 2))
 image = torch.ones(3, 8, 8)
+def nan(z):
+    return z * float("nan")
+def reshape(function):
+    return {"layer": "1", "reshape_transform": function}
+def same(z):
+    return z
+class Changing(torch.nn.Module):
+    def __init__(self, results):
+        super().__init__()
+        self.net, self.results, self.calls = net, results, 0
+    def forward(self, x):
+        self.calls += 1
+        return self.results[min(self.calls, len(self.results)) - 1](self.net(x))
+def changing(*results):
+    torch.manual_seed(0)
+    return Changing(results)
 p = ac.SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]])
 def outcome(case):
     try:

@@ -229,7 +229,8 @@ def _capture(
         gradients = _gradient(logits, weights, leaves[-1], layer)
         path = _Path(gradients)
         if integrated:
-            path = _path(Rest(model, images, tape), maps, gradients, logits.detach(), weights)
+            rest = Rest(model, images, tape, output)
+            path = _path(rest, maps, gradients, logits.detach(), weights)
     wide = torch.promote_types(maps.dtype, torch.float32)
     gradients = gradients.to(wide)
     result = Capture(

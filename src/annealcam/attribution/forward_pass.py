@@ -82,6 +82,11 @@ def run_forward(
     >>> run_forward(net, torch.randn(3, 8, 8), layer="1").captured.layer
     '1'
     """
+    if network_record is not None and not isinstance(network_record, Mapping):
+        raise ArgumentError(
+            f"network_record: a {type(network_record).__name__}; give a dict, such as "
+            "load_model(...).record"
+        )
     images = as_batch(image, model)
     names = names_of_targets(class_names, getattr(model, "link", None))
     contrast = resolve_against(against, names)

@@ -14,6 +14,8 @@ from annealcam.errors import ArgumentError, TargetError, suggest
 
 FEW = 12  # classes that an error lists
 
+MANY = 10_000_000  # classes that no network has
+
 
 def resolve_target(
     target: int | str | None, classes: Sequence[str] | None, count: int | None = None
@@ -108,7 +110,8 @@ def names_of_classes(
         return None
     if isinstance(names, Mapping):
         return _of_mapping(names, classes, argument)
-    if isinstance(names, str) or not hasattr(names, "__len__") or not hasattr(names, "__iter__"):
+    counted = hasattr(names, "__len__") and hasattr(names, "__iter__")
+    if isinstance(names, str) or not counted or getattr(names, "ndim", 1) != 1:
         raise ArgumentError(
             f"{argument}: a {type(names).__name__}; give a list with the name of each class, or a "
             "dict from index to name"
@@ -122,19 +125,30 @@ def names_of_classes(
 
 
 def _of_mapping(names: Mapping[Any, Any], classes: int, argument: str) -> list[str]:
-    try:
-        by_index = {int(key): str(name) for key, name in names.items()}
-    except (TypeError, ValueError):
-        raise ArgumentError(
-            f"{argument}: a dict whose keys are no indices; give a dict from index to name"
-        ) from None
-    beyond = [key for key in by_index if not 0 <= key < classes]
+    by_index = _by_index(names, argument)
+    beyond = [key for key in by_index if key >= classes]
     if beyond:
         raise ArgumentError(
             f"{argument}: has a name for class {beyond[0]}, but the model has classes 0 to "
             f"{classes - 1}"
         )
     return [by_index.get(j, str(j)) for j in range(classes)]
+
+
+def _by_index(names: Mapping[Any, Any], argument: str) -> dict[int, str]:
+    """Return a mapping from index to name, whose keys may be digits, as in JSON."""
+    try:
+        by_index = {
+            int(key) if isinstance(key, str) else index(key): str(name)
+            for key, name in names.items()
+        }
+    except (TypeError, ValueError):
+        by_index = {-1: ""}
+    if any(not 0 <= key < MANY for key in by_index):
+        raise ArgumentError(
+            f"{argument}: a dict whose keys are no indices; give a dict from index to name"
+        )
+    return by_index
 
 
 def names_of_targets(names: Any, link: str | None = None) -> list[str] | None:
@@ -148,8 +162,9 @@ def names_of_targets(names: Any, link: str | None = None) -> list[str] | None:
     if names is None:
         return None
     if isinstance(names, Mapping):
-        count = 1 + max((int(k) for k in names if str(k).isdigit()), default=-1)
+        count = 1 + max(_by_index(names, "class_names"), default=-1)
         return names_of_classes(names, count)
-    each = names_of_classes(names, getattr(names, "__len__", lambda: 0)())
+    sized = hasattr(names, "__len__") and getattr(names, "ndim", 1) == 1
+    each = names_of_classes(names, len(names) if sized else 0)
     one = each is not None and len(each) == 1 and link != "identity"
     return names_of_classes(each, 2, two_sided=True) if one else each

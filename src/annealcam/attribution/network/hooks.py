@@ -169,11 +169,13 @@ def predict(
     *,
     rows: int | None = None,
     watch: bool = False,
+    like: ModelOutput | None = None,
 ) -> ModelOutput:
     """Return the logits (rows, classes) of a borrowed model, and how they are read.
 
     There is a row for each image, unless hooks change their number. The model gets a copy of the
-    images, which it may overwrite.
+    images, which it may overwrite. Outputs are read in the same way as those of an earlier run,
+    `like`.
 
     Raises:
         UnwatchedError: outputs may be those of a softmax or a sigmoid, and no one watched.
@@ -182,9 +184,9 @@ def predict(
     """
     rows = len(images) if rows is None else rows
     floating = (p for p in model.parameters() if not is_lazy(p) and p.is_floating_point())
-    like = next(floating, None)
-    if like is not None:
-        images = images.to(device=like.device, dtype=like.dtype)
+    weight = next(floating, None)
+    if weight is not None:
+        images = images.to(device=weight.device, dtype=weight.dtype)
     images = images.clone()  # as `x -= mean` in the model would change what the caller passed
     try:
         calls = Activations() if watch else None
@@ -195,7 +197,8 @@ def predict(
     except Exception as error:
         raise ModelError(_failure(network_of(model), images, error)) from error
     how = {"output": model.output, "link": model.link} if isinstance(model, Adapted) else _PLAIN
-    return read_output(returned, rows, calls, model=type(network_of(model)).__name__, **how)
+    name = type(network_of(model)).__name__
+    return read_output(returned, rows, calls, model=name, like=like, **how)
 
 
 def _failure(network: nn.Module, images: Tensor, error: Exception) -> str:

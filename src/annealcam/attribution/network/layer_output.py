@@ -140,10 +140,16 @@ class LayerOutput:
         return out.reshape(-1, *shape)
 
     def _places(self, shape: Sequence[int]) -> Tensor:
-        numbers = torch.arange(self.rows * prod(shape), dtype=torch.float64)
-        values = self.to_maps(numbers.reshape(self.rows, *shape)).flatten()
-        places = values.long()
-        if (places != values).any() or len(set(places.tolist())) < len(places):
+        """Return the places of the maps' values in the output, from a reading of its numbers."""
+        count = self.rows * prod(shape)
+        numbers = torch.arange(count, dtype=torch.float64)
+        others = (numbers * 7919 + 13) ** 2  # no mean of several is one of them
+        places, values = (
+            self.to_maps(given.reshape(self.rows, *shape)).flatten() for given in (numbers, others)
+        )
+        rearranges = bool(((places >= 0) & (places < count) & (places == places.floor())).all())
+        places = places.long()
+        if not rearranges or (others[places] != values).any() or (places.bincount() > 1).any():
             raise LayerError(
                 "reshape_transform: changes or repeats values; it may only rearrange them, so that "
                 "maps can be put back"
@@ -251,6 +257,11 @@ class Outputs:
         return len(output) // self.images
 
     def _reshaped(self, output: Tensor, rows: int, reshape: Reshape, layer: str) -> LayerOutput:
+        if not callable(reshape):
+            raise LayerError(
+                f"reshape_transform: a {type(reshape).__name__}; give a function from the layer's "
+                "output to maps (n, maps, h, w)"
+            )
         try:
             maps = reshape(output.detach())
         except LayerError:

@@ -22,6 +22,11 @@ from annealcam.errors import AnnealcamError, ArgumentError, ModelError
 
 Output: TypeAlias = Callable[[Any], Any]
 NAMES = ("logits", "out", "output", "outputs", "scores", "pred", "predictions", "y")  # of entries
+ASSUMED = "assumed: exclusive classes"  # these are the reasons for a link
+ONE = "the network has one output"
+SHARES = "the outputs are shares that sum to 1"
+MADE = "the outputs are probabilities of a sigmoid or a softmax"
+PLAIN = ("given", ASSUMED, ONE)  # the outputs are logits as they are
 COLUMNS = 4096  # of a function's result among which outputs are looked for
 WAY = "give `output`, a function from what the model returns to logits (n, classes)"
 
@@ -45,6 +50,11 @@ class ModelOutput:
     reason: str
     taken: str | None = None
     two_sided: bool = False
+
+    @property
+    def _kind(self) -> tuple[Any, ...]:
+        """What has to be the same in each run of a network."""
+        return self.link, self.reason, self.two_sided, self.logits.shape[1]
 
 
 def check_link(link: Any) -> str | None:
@@ -149,6 +159,7 @@ def read_output(
     model: str,
     output: Output | None,
     link: Any,
+    like: ModelOutput | None = None,
 ) -> ModelOutput:
     """Return the logits in what a model returned.
 
@@ -163,36 +174,47 @@ def read_output(
         output: a function that takes the logits out of what is returned.
         link: None: `sigmoid` for one output, behind a sigmoid, and for some columns of a softmax;
             otherwise `softmax`.
+        like: an earlier output of the model, which is read in the same way.
 
     Raises:
         UnwatchedError: all outputs are between 0 and 1, and no activations were watched.
-        ModelError: there are no logits.
+        ModelError: there are no logits, or others than in `like`.
     """
     values, taken = _chosen(returned, rows, model, output)
-    if calls is None:
-        if bool(((values >= 0) & (values <= 1)).all()):
+    before, given, known = None, link, None if like is None else like.reason
+    if known not in PLAIN:
+        if calls is not None:
+            before = calls.before(values)
+        elif bool(((values >= 0) & (values <= 1)).all()):
             raise UnwatchedError("model: its outputs are between 0 and 1")
-        before = None
-    else:
-        before = calls.before(values)
-    reason = "given" if link is not None else "assumed: exclusive classes"
+    reason = "given" if link is not None else ASSUMED
     if before is not None:
         values, link = before[0], link if link == "identity" else before[1]
         reason = f"the network ends in a {before[1]}"
     values = _as_rows(values, rows)
-    if link is None and values.shape[1] > 1 and _sums_to_one(values):
+    if known in (None, SHARES) and link is None and values.shape[1] > 1 and _sums_to_one(values):
         smallest = torch.finfo(values.dtype).tiny
-        values, reason = values.clamp(min=smallest).log(), "the outputs are shares that sum to 1"
-    elif link in (None, "sigmoid") and before is None and calls and calls.made(values):
-        values, link = _log_odds(values), "sigmoid"
-        reason = "the outputs are probabilities of a sigmoid or a softmax"
+        values, reason = values.clamp(min=smallest).log(), SHARES
+    elif (
+        known in (None, MADE)
+        and before is None
+        and given in (None, "sigmoid")
+        and (calls and calls.made(values))
+    ):
+        values, link, reason = _log_odds(values), "sigmoid", MADE
     if link is None and values.shape[1] == 1:
-        link, reason = "sigmoid", "the network has one output"
+        link, reason = "sigmoid", ONE
     link = link or "softmax"
     two_sided = values.shape[1] == 1 and link != "identity"
     if two_sided:
         values, link = torch.cat([-values, values], dim=1), "sigmoid"
-    return ModelOutput(values, link, reason, taken, two_sided)
+    read = ModelOutput(values, link, reason, taken, two_sided)
+    if like is not None and read._kind != like._kind:
+        raise ModelError(
+            f"model: {model} gives {_kind(returned)} in a later run, which is of another kind than "
+            "in the first; it must give the same for the same image"
+        )
+    return read
 
 
 def _log_odds(values: Tensor) -> Tensor:
@@ -262,6 +284,8 @@ def _applied(output: Output, returned: Any, rows: int) -> tuple[Tensor, str]:
 
 def _fits(values: Tensor, rows: int) -> bool:
     """Whether values can be read as (rows, classes): one number or a list of them for each row."""
+    if values.is_nested or values.layout != torch.strided or values.is_meta:
+        return False
     if not values.is_floating_point() or values.numel() == 0:
         return False
     if values.ndim == 0:
@@ -274,6 +298,10 @@ def _as_rows(values: Tensor, rows: int) -> Tensor:
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, Tensor) and (value.is_nested or value.layout != torch.strided):
+        return f"a tensor of the layout {'nested' if value.is_nested else value.layout}"
+    if isinstance(value, Tensor) and value.is_meta:
+        return "a tensor without values, on the device meta"
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     return type(value).__name__

@@ -133,7 +133,8 @@ class Rest:
             with ExitStack() as stack:
                 for module, of_module in outputs.items():
                     stack.enter_context(_replayed(module, of_module))
-                return predict(self._model, images, rows=len(maps), watch=watch).logits
+                first = self._output
+                return predict(self._model, images, rows=len(maps), watch=watch, like=first).logits
 
         return watched(attempt)
 
