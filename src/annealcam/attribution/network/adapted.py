@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from annealcam.attribution.network.model_output import Output, check_link
@@ -61,6 +62,18 @@ def _like(other: Any, image: Tensor) -> Any:
     return other.clone()  # the network may overwrite it
 
 
+def check_module(model: Any) -> None:
+    """Raise ModelError unless a model is one that takes hooks.
+
+    >>> check_module(nn.Flatten())
+    """
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            f"model: a {type(model).__name__}; give the torch.nn.Module itself "
+            "(a TorchScript module takes no hooks; torch.export files are read)"
+        )
+
+
 def adapt(
     model: Any, *, output: Output | None = None, link: str | None = None, others: Sequence[Any] = ()
 ) -> nn.Module:
@@ -70,10 +83,9 @@ def adapt(
     >>> adapt(net) is net, adapt(net, link="identity").link
     (True, 'identity')
     """
+    check_module(model)
     if output is None and link is None and not others:
         return model
-    if not isinstance(model, nn.Module):
-        raise ModelError(f"model: a {type(model).__name__}; give the torch.nn.Module itself")
     if isinstance(model, Adapted):
         output, link = output or model.output, link or model.link
         others, model = others or model.others, model.network

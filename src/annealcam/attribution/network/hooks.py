@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from annealcam.attribution.network.adapted import Adapted, network_of
+from annealcam.attribution.network.adapted import Adapted, check_module, network_of
 from annealcam.attribution.network.model_output import (
     Activations,
     ModelOutput,
@@ -81,11 +81,7 @@ def hooked(hooks: Mapping[nn.Module, Hook]) -> Iterator[None]:
 
 
 def _check_model(model: Any) -> None:
-    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
-        raise ModelError(
-            f"model: a {type(model).__name__}; give the torch.nn.Module itself "
-            "(a TorchScript module takes no hooks; torch.export files are read)"
-        )
+    check_module(model)
     for module in model.modules():
         if ".quantized." in type(module).__module__:
             raise ModelError(

@@ -83,7 +83,7 @@ def _of_images(others: Sequence[Any], n: int, *, single: bool) -> Iterator[tuple
         )
 
 
-def as_batch(image: Any, model: nn.Module | None = None) -> Float[Tensor, "n channels *size"]:
+def as_batch(image: Any, model: Any = None) -> Float[Tensor, "n channels *size"]:
     """Return an image, or a batch of them, as a batch.
 
     Raises:
@@ -98,7 +98,7 @@ def as_batch(image: Any, model: nn.Module | None = None) -> Float[Tensor, "n cha
     return image[None] if is_single(image, model) else image
 
 
-def is_single(image: Any, model: nn.Module | None = None) -> bool:
+def is_single(image: Any, model: Any = None) -> bool:
     """Return whether a tensor is a single image for a network, and not a batch.
 
     A batch has two axes more than the first convolution of the network has spatial axes; without
@@ -130,7 +130,7 @@ def is_single(image: Any, model: nn.Module | None = None) -> bool:
     return bool(image.ndim == axes + 1)
 
 
-def _spatial_axes(model: nn.Module | None) -> int:
+def _spatial_axes(model: Any) -> int:
     modules = model.modules() if isinstance(model, nn.Module) else ()
     for module in modules:
         if isinstance(module, nn.modules.conv._ConvNd):

@@ -193,8 +193,7 @@ def read_output(
         reason = f"the network ends in a {before[1]}"
     values = _as_rows(values, rows)
     if known in (None, SHARES) and link is None and values.shape[1] > 1 and _sums_to_one(values):
-        smallest = torch.finfo(values.dtype).tiny
-        values, reason = values.clamp(min=smallest).log(), SHARES
+        values, reason = values.log(), SHARES
     elif (
         known in (None, MADE)
         and before is None
@@ -226,7 +225,7 @@ def _log_odds(values: Tensor) -> Tensor:
 def _sums_to_one(values: Tensor) -> bool:
     shares = values.detach()
     near = (shares.sum(dim=1) - 1).abs() <= 1e-4
-    return bool((shares >= 0).all() & near.all())
+    return bool((shares > 0).all() & near.all())  # logits may well be 1 and 0
 
 
 def _chosen(
