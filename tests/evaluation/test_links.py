@@ -35,6 +35,7 @@ def test_a_check_has_the_link_of_the_explanation():
     assert check["channels"][0]["probability"] == pytest.approx(e.probability, abs=1e-6)
     adapted = adapt(small_network(), link="sigmoid")
     assert checked(adapted, target=2)[1] == check
+    assert all("class" not in row["verdict"] for row in check["classes"])
     assert {row["kind"] for row in check["classes"]} == {
         "next most likely label", "least likely label",
     }  # fmt: skip

@@ -146,7 +146,8 @@ class ClassCheck:
             figure = self._likeness(row["other"], f"with the map for {row['class']}", values)
             rows.append(
                 {**row, "rank_correlation": plain(figure.annealcam),
-                 "gradcam_rank_correlation": plain(figure.gradcam), "verdict": _verdict(figure)}
+                 "gradcam_rank_correlation": plain(figure.gradcam),
+                 "verdict": _verdict(figure, self.e.output_noun)}
             )  # fmt: skip
         return rows
 
@@ -214,13 +215,13 @@ class ClassCheck:
         return np.stack([map_of(captured, i, c, self.settings) for c in self.selections])
 
 
-def _verdict(figure: Figure) -> str:
+def _verdict(figure: Figure, noun: str) -> str:
     value = figure.as_row()["annealcam"]
     if value is None:
         return "a map is constant: nothing can be compared"
     words = {
-        "better": "this map depends on the class more than random selections do",
-        "worse": "this map depends on the class less than random selections do",
-        None: "no verdict, since random selections depend on the class as much",
+        "better": f"this map depends on the {noun} more than random selections do",
+        "worse": f"this map depends on the {noun} less than random selections do",
+        None: f"no verdict, since random selections depend on the {noun} as much",
     }
     return f"{words[figure.verdict]} (rank correlation {value:.2f})"
