@@ -7,9 +7,9 @@ gives the same activations and gradients: a forward hook and `torch.autograd.gra
 its defaults, which chooses the layer, with Grad-CAM of the package grad-cam at the layer given.
 
 With `--before`, a checkout of another version of annealcam, `explain` and `cam` are timed on
-EfficientNet-Lite0 in two processes in turn, one with each version. The times are those of the
-processor, which other work on the machine moves less. Printed are medians, their ratio, and its
-95 % interval by bootstrap over the measurements.
+EfficientNet-Lite0 in two processes in turn, one with each version. Printed are medians, their
+ratio, and its 95 % interval by bootstrap over the measurements. All times are those of the
+processor, which other work on the machine moves less.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
-from timing import Row, print_heading, print_row, side_by_side, use_one_thread
+from timing import Row, Timing, print_heading, print_row, use_one_thread
 
 HERE = Path(__file__).resolve().parents[1]
 VOLUME = 32  # voxels of a side
@@ -72,6 +72,21 @@ def plain_capture(model: nn.Module, images: Tensor, layer: str) -> tuple[Tensor,
     return kept[-1].detach(), gradient
 
 
+def in_turn(ours: Callable[[], Any], peer: Callable[[], Any], runs: int) -> tuple[Timing, Timing]:
+    """Return the seconds of the processor of two calls, in turn, after a warm-up of both."""
+    calls = (ours, peer)
+    pairs = [[used(call) for call in calls] for _ in range(runs + 1)][1:]
+    mine, theirs = zip(*pairs, strict=True)
+    return Timing.of(list(mine)), Timing.of(list(theirs))
+
+
+def used(call: Callable[[], Any]) -> float:
+    """Return the seconds of the processor that a call takes."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
 def capture_row(name: str, network: Network, runs: int) -> Row:
     """Time the capture of a layer beside the plain one, once both give the same maps."""
     from annealcam.attribution.activations import capture
@@ -86,7 +101,7 @@ def capture_row(name: str, network: Network, runs: int) -> Row:
     for mine, plain in ((own.activations, maps), (own.gradients, gradients)):
         if not torch.allclose(mine, own.form.to_maps(plain), rtol=1e-3, atol=1e-6):
             raise SystemExit(f"{name}: the captures differ")
-    ours, theirs = side_by_side(
+    ours, theirs = in_turn(
         lambda: capture(model, images, layer=layer),
         lambda: plain_capture(model, images, layer),
         runs,
@@ -102,7 +117,7 @@ def explain_row(name: str, network: Network, runs: int) -> Row:
 
     model, image, layer = network
     peer = GradCAM(model=model, target_layers=[model.get_submodule(layer)])
-    ours, theirs = side_by_side(
+    ours, theirs = in_turn(
         lambda: ac.explain(model, image), lambda: peer(input_tensor=image[None], targets=None), runs
     )
     peer.activations_and_grads.release()
@@ -131,9 +146,7 @@ def serve() -> None:
         call()
     print(*known, sep=";", flush=True)
     for line in sys.stdin:
-        start = time.process_time()
-        known[line.strip()]()
-        print(time.process_time() - start, flush=True)
+        print(used(known[line.strip()]), flush=True)
 
 
 def started(folder: Path) -> tuple[subprocess.Popen[str], list[str]]:
