@@ -114,3 +114,14 @@ def test_a_stored_explanation_keeps_its_link(link, tmp_path):
     assert (loaded.link, loaded.direction, loaded.probability) == (link, direction, e.probability)
     assert np.array_equal(loaded.logit_shares, e.logit_shares)
     assert loaded.as_json() == e.as_json()
+
+
+def test_numbers_behind_a_sigmoid_are_explained_as_they_are_returned():
+    """A bounded regression: the score is sigmoid(z), whose gradient is p (1 - p) dz/df."""
+    network = nn.Sequential(*one_output(bias=0.5), nn.Sigmoid())
+    p = float(network(IMAGE[None]))
+    number = explained(network, link="identity", gradients="plain")
+    logit = explained(network, gradients="plain", target=1)
+    assert number.logits.tolist() == [pytest.approx(p)]
+    assert logit.probability == pytest.approx(p)
+    assert np.allclose(number.contribution, p * (1 - p) * logit.contribution, atol=1e-8)

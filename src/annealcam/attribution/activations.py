@@ -298,7 +298,7 @@ def _path(rest: Rest, maps: Tensor, gradients: Tensor, logits: Tensor, weights: 
     precision the effect is known only as well as the two scores are rounded.
     """
     with torch.no_grad():
-        none = rest.logits(torch.zeros_like(maps))
+        none = rest.logits(torch.zeros_like(maps)).detach()
     effect = ((logits - none) * weights).double().sum(dim=1)
     contributions = (gradients * maps).flatten(1).double()
     rounding = torch.finfo(logits.dtype).eps * ((logits.abs() + none.abs()) * weights.abs()).sum(1)

@@ -182,14 +182,14 @@ def read_output(
     """
     values, taken = _chosen(returned, rows, model, output)
     before, given, known = None, link, None if like is None else like.reason
-    if known not in PLAIN:
+    if known not in PLAIN and link != "identity":  # numbers are explained as they are returned
         if calls is not None:
             before = calls.before(values)
         elif bool(((values >= 0) & (values <= 1)).all()):
             raise UnwatchedError("model: its outputs are between 0 and 1")
     reason = "given" if link is not None else ASSUMED
     if before is not None:
-        values, link = before[0], link if link == "identity" else before[1]
+        values, link = before
         reason = f"the network ends in a {before[1]}"
     values = _as_rows(values, rows)
     if known in (None, SHARES) and link is None and values.shape[1] > 1 and _sums_to_one(values):
