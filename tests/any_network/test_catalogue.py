@@ -1,5 +1,6 @@
 """Each network is explained by default as plain PyTorch computes it, or refused in one sentence."""
 
+import itertools
 import os
 import warnings
 from importlib.util import find_spec
@@ -159,3 +160,43 @@ def test_batches_and_singles_agree(entry):
         close(of_batch.logits, alone.logits, 1e-4)
         close(of_batch.contribution, alone.contribution, 1e-3)
         close(of_batch.evidence, alone.evidence, 1e-3)
+
+
+def output_of(network, image, entry):
+    outputs = []
+    handle = network.get_submodule(entry.layer).register_forward_hook(
+        lambda module, given, output: outputs.append(output)
+    )
+    with torch.no_grad():
+        network(image[None])
+    handle.remove()
+    return entry.form.maps(outputs[entry.run], entry.rows, entry.grid)[0]
+
+
+# LeViT's blocks begin with zeros; the others spread a corner over a grid as small as here.
+SPREAD = ("levit", "swin_v2_t", "xcit", "mvitv2")
+ARRANGED = [
+    pytest.param(e, id=e.name, marks=pytest.mark.long if e.long else ())
+    for e in ENTRIES
+    if e.refusal is None
+    and e.form.name != "channels first"
+    and not any(name in e.name for name in SPREAD)
+]
+
+
+@pytest.mark.parametrize("entry", ARRANGED)
+def test_tokens_lie_where_their_pixels_are(entry):
+    """Other pixels in a corner of the image change the cell in that corner of the grid most."""
+    skip_without(entry)
+    network, image = entry.make(), entry.image()
+    before = output_of(network, image, entry)
+    for corner in itertools.product((0, -1), repeat=len(entry.grid)):
+        changed = image.clone()
+        sides = [s // cells for s, cells in zip(image.shape[1:], entry.grid, strict=True)]
+        patch = [
+            slice(0, a) if at == 0 else slice(-a, None) for at, a in zip(corner, sides, strict=True)
+        ]
+        changed[(slice(None), *patch)] += 3.0
+        difference = (output_of(network, changed, entry) - before).pow(2).sum(dim=0)
+        cell = np.unravel_index(int(difference.argmax()), entry.grid)
+        assert cell == tuple(at % cells for at, cells in zip(corner, entry.grid, strict=True))

@@ -23,14 +23,13 @@ from annealcam.attribution.network.hooks import (
     predict,
     watched,
 )
-from annealcam.attribution.network.layer_output import (
+from annealcam.attribution.network.kinds import (
     FIRST,
-    LayerOutput,
-    Outputs,
     is_convolution,
     is_on_axis_1,
     is_pooling,
 )
+from annealcam.attribution.network.layer_output import LayerOutput, Outputs
 from annealcam.attribution.network.model_output import ModelOutput
 from annealcam.errors import LayerError
 

@@ -29,29 +29,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam._internal.text import short_repr
+from annealcam.attribution.network.kinds import (
+    FIRST,
+    LAST,
+    form_of,
+    is_convolution,
+    is_on_axis_1,
+)
 from annealcam.attribution.network.model_output import UnwatchedError
 from annealcam.attribution.network.token_grid import BESIDE, Joins, proportional, token_grid
 from annealcam.errors import LayerError
 
 Reshape: TypeAlias = Callable[[Tensor], Tensor]
-FIRST, LAST, RESHAPED = "channels first", "channels last", "reshaped"
+RESHAPED = "reshaped"
 TOKENS, SEQUENCE = "tokens", "tokens on the first axis"
 HINT = "give `reshape_transform`, which makes maps (rows, maps, ...) of it, or choose another layer"
-
-_ON_AXIS_1 = (
-    nn.modules.conv._ConvNd,
-    nn.modules.batchnorm._NormBase,
-    nn.GroupNorm,
-    nn.LocalResponseNorm,
-    nn.modules.pooling._MaxPoolNd,
-    nn.modules.pooling._AvgPoolNd,
-    nn.modules.pooling._AdaptiveMaxPoolNd,
-    nn.modules.pooling._AdaptiveAvgPoolNd,
-    nn.modules.dropout.Dropout2d,
-    nn.modules.dropout.Dropout3d,
-    nn.Upsample,
-    nn.PixelShuffle,
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -236,13 +228,12 @@ class Outputs:
         if len(shape) not in (2, 3, 4):
             raise _no_maps(output, layer)
         if self._is_tokens(module, shape):
+            if not self._are_on_axis_1(module, shape):
+                raise _undecided(output, layer, "tokens")
             return self._tokens(shape[0], shape[1], rows, layer)
         form = self._form(module, shape)
         if form is None:
-            raise LayerError(
-                f"layer={layer!r}: gives {tuple(output.shape)}, and nothing shows whether the maps "
-                f"are on axis 1 or on the last one; {HINT}"
-            )
+            raise _undecided(output, layer, "maps")
         maps, grid = (shape[0], shape[1:]) if form == FIRST else (shape[-1], shape[:-1])
         return _checked(LayerOutput(form, rows, maps, _with_rows(rows, grid)), layer)
 
@@ -282,7 +273,15 @@ class Outputs:
 
     def _is_tokens(self, module: nn.Module, shape: tuple[int, ...]) -> bool:
         """Whether an output (n, places, features) of an image or a volume holds tokens."""
-        return len(shape) == 2 and len(self.size) > 1 and _kind(module, shape) != FIRST
+        return len(shape) == 2 and len(self.size) > 1 and form_of(module, shape) != FIRST
+
+    def _are_on_axis_1(self, module: nn.Module, shape: tuple[int, ...]) -> bool:
+        """Whether (places, features) of tokens cannot as well be (features, places)."""
+        if token_grid(shape[1], self.size, self._grids) is None:
+            return True
+        return form_of(module, shape) == LAST or any(
+            noted.shape == shape and self._form_of(noted) == LAST for noted in self._noted
+        )
 
     def is_sequence(self, output: Any) -> bool:
         """Return whether an output may be (places, n, features), tokens on the first axis.
@@ -293,12 +292,12 @@ class Outputs:
             return False
         if output.shape[1] != self.images or not self._own_grids:
             return False
-        return token_grid(len(output), self.size, self._own_grids, strides=False) is not None
+        return token_grid(len(output), self.size, self._own_grids, halved=False) is not None
 
     def _tokens(
         self, places: int, features: int, rows: int, layer: str, form: str = TOKENS
     ) -> LayerOutput:
-        found = token_grid(places, self.size, self._grids, strides=form == TOKENS)
+        found = token_grid(places, self.size, self._grids, halved=form == TOKENS)
         if found is None:
             raise LayerError(
                 f"layer={layer!r}: gives {places} tokens of {features} features, which fill no "
@@ -316,7 +315,7 @@ class Outputs:
         return _checked(LayerOutput(form, rows, features, _with_rows(rows, grid), prefix), layer)
 
     def _form(self, module: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return _kind(module, shape) or self._inherited(shape) or self._by_grid(shape)
+        return form_of(module, shape) or self._inherited(shape) or self._by_grid(shape)
 
     def _inherited(self, shape: tuple[int, ...]) -> str | None:
         """Return the form of an earlier output that shows it, the latest first."""
@@ -334,7 +333,7 @@ class Outputs:
     def _form_of(self, noted: _Noted) -> str | None:
         if not noted.read:
             noted.read = True
-            noted.form = _kind(noted.module, noted.shape)
+            noted.form = form_of(noted.module, noted.shape)
         return noted.form
 
     def _by_grid(self, shape: tuple[int, ...]) -> str | None:
@@ -371,63 +370,16 @@ def _checked(form: LayerOutput, layer: str) -> LayerOutput:
     return form
 
 
+def _undecided(output: Tensor, layer: str, what: str) -> LayerError:
+    return LayerError(
+        f"layer={layer!r}: gives {tuple(output.shape)}, and nothing shows whether the {what} "
+        f"are on axis 1 or on the last one; {HINT}"
+    )
+
+
 def _no_maps(output: Any, layer: str) -> LayerError:
     kind = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     return LayerError(
         f"layer={layer!r}: gives {kind}, not maps (n, maps, h, w); "
         "choose a convolutional layer (`annealcam layers` lists them)"
     )
-
-
-def is_convolution(module: nn.Module) -> bool:
-    """Return whether a module is a convolution, also as an exported program holds it.
-
-    >>> is_convolution(nn.Conv1d(1, 1, 1)), is_convolution(nn.ReLU())
-    (True, False)
-    """
-    return isinstance(module, nn.modules.conv._ConvNd) or _exported_as(module, "conv")
-
-
-def is_on_axis_1(module: nn.Module) -> bool:
-    """Return whether a module has its maps on axis 1 by its class.
-
-    >>> is_on_axis_1(nn.BatchNorm2d(1)), is_on_axis_1(nn.ReLU())
-    (True, False)
-    """
-    return isinstance(module, _ON_AXIS_1) or _exported_as(module, "conv")
-
-
-def is_pooling(module: nn.Module) -> bool:
-    """Return whether a module pools, by its name or as an exported program holds it.
-
-    A norm does not, such as the `PoolFormerGroupNorm` of transformers.
-
-    >>> is_pooling(nn.MaxPool2d(2))
-    True
-    """
-    name = type(module).__name__.lower()
-    return ("pool" in name and "norm" not in name) or _exported_as(module, "pool")
-
-
-def _exported_as(module: nn.Module, operation: str) -> bool:
-    """Whether a module of an exported program is that single operation (it lost its class)."""
-    own = module.__dict__  # `getattr` of what a module lacks is slow
-    graph = own.get("_graph", own.get("graph"))
-    calls = [n for n in graph.nodes if n.op == "call_function"] if graph is not None else []
-    return len(calls) == 1 and operation in str(calls[0].target)
-
-
-def _kind(module: nn.Module, shape: tuple[int, ...]) -> str | None:
-    """Return the form that the class of a module determines."""
-    if is_on_axis_1(module):
-        return FIRST
-    if isinstance(module, nn.Linear):
-        return LAST if module.out_features == shape[-1] else None
-    width = getattr(module, "normalized_shape", None)
-    if isinstance(width, tuple) and len(width) == 1:  # LayerNorm2d of ConvNeXt has it on axis 1
-        fits = shape[0] == width[0], shape[-1] == width[0]
-        if fits[0] != fits[1]:
-            return FIRST if fits[0] else LAST
-        if fits[0]:
-            return FIRST if "2d" in type(module).__name__.lower() else LAST
-    return None

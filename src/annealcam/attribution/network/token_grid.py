@@ -74,29 +74,40 @@ def proportional(grid: Grid, size: Grid) -> bool:
 
 
 def token_grid(
-    places: int, size: Grid, grids: Sequence[Grid], *, strides: bool = True
+    places: int, size: Grid, grids: Sequence[Grid], *, halved: bool = True
 ) -> tuple[Grid, int] | None:
     """Return the grid that tokens fill, and the number of tokens beside it; None if there is none.
 
-    The grid is that of a convolution (the patches), or else the input divided by one stride. The
-    latter has no tokens beside it, or a class token if there is no convolution.
+    The grid is that of a convolution (the patches), or one that comes of halving it, without tokens
+    beside it. If there is no convolution, it is the input divided by one stride, with at most a
+    class token beside it.
 
     Args:
         places: number of tokens.
         size: of the input.
         grids: of convolutions, in order; of equally good ones the last is taken.
-        strides: whether the input may be divided by a stride.
+        halved: whether grids may be halved.
 
     >>> token_grid(197, (224, 224), [(14, 14)]), token_grid(49, (224, 224), [(56, 56)])
     (((14, 14), 1), ((7, 7), 0))
     """
     fitting = [(places - prod(g), g) for g in reversed(grids) if 0 <= places - prod(g) <= BESIDE]
-    for beside in (0,) if grids else (0, 1):
-        for stride in range(1, max(size) + 1) if strides else ():
-            for grid in (tuple(s // stride for s in size), tuple(-(-s // stride) for s in size)):
-                if prod(grid) + beside == places and min(grid) > 1:
-                    fitting.append((beside, grid))
+    if grids:
+        others = [(0, grid) for grid in _halves(grids) if prod(grid) == places] if halved else []
+    else:
+        strides = [tuple(s // stride for s in size) for stride in range(1, max(size) + 1)]
+        others = [(b, g) for b in (0, 1) for g in strides if prod(g) + b == places and min(g) > 1]
+    fitting += others
     if not fitting:
         return None
     beside, grid = min(fitting, key=lambda found: found[0])
     return grid, beside
+
+
+def _halves(grids: Sequence[Grid]) -> list[Grid]:
+    """Return the grids that come of halving others, once or several times."""
+    halves = []
+    for grid in dict.fromkeys(grids):
+        for stride in (2**k for k in range(1, max(grid).bit_length())):
+            halves += [tuple(g // stride for g in grid), tuple(-(-g // stride) for g in grid)]
+    return [grid for grid in halves if min(grid) > 1]
