@@ -16,7 +16,7 @@ from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.contrast import Against, Targets, scores, too_few_targets
 from annealcam.attribution.importance import importance_of
 from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, predict, watched
-from annealcam.attribution.network.layer_output import LayerOutput, Reshape
+from annealcam.attribution.network.layer_output import LayerOutput, Reshape, is_on_axis_1
 from annealcam.attribution.network.replay import (
     FoldedRows,
     LayerRuns,
@@ -215,7 +215,8 @@ def _capture(
         runs = LayerRuns(images, layer, run=run, reshape=reshape, watch=watch)
         leaves: list[Tensor] = []
         with (
-            noted(model, runs.outputs),
+            # The class of a convolution or its norm shows by itself where its maps are.
+            nullcontext() if is_on_axis_1(module) else noted(model, runs.outputs),
             hooked({module: _cut_into(leaves, runs, tape)}),
             recording(model, tape) if integrated else nullcontext(),
         ):
