@@ -50,7 +50,7 @@ CASES = {
     "ac.explain(net, image, run='x')": "run='x': must be a whole number",
     "ac.explain(net, image, run=1.5)": "run=1.5: must be a whole number",
     "ac.explain(net, image, run=-1)": "run=-1: must be 0 or more",
-    "ac.explain(net, image, run=5)": "run=5: layer '1' runs once with maps in a forward passss; ",
+    "ac.explain(net, image, run=5)": "run=5: layer '1' runs once with maps in a forward pass",
     "ac.explain(net, image, link='x')": "link='x': one of softmax, sigmoid, identity",
     "ac.explain(net, image, link=3)": "link=3: one of softmax, sigmoid, identity",
     "ac.explain(net, image, link=['softmax'])": "link=['softmax']: one of softmax, sigmoid, ident",
