@@ -72,7 +72,7 @@ def stretched(
     >>> stretched(np.array([[[-1.0, 1.0]]] * 3))[0].tolist()
     [[0, 0, 0], [255, 255, 255]]
     """
-    picture = Image.fromarray(_levels(image.transpose(1, 2, 0)))
+    picture = Image.fromarray(_levels(image).transpose(1, 2, 0).copy())
     picture.thumbnail((side, side))
     return np.asarray(picture)
 
@@ -154,10 +154,13 @@ def original_index(i: int, count: int, length: int) -> int:
 
 def _levels(values: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
     """Return values as levels from 0 to 255, their range stretched; NaN and infinity are 0."""
-    known = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    known = values if finite.all() else values[finite]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     if high <= low:
         return np.zeros(values.shape, dtype=np.uint8)
     with np.errstate(invalid="ignore"):
-        scaled = np.where(np.isfinite(values), (values - low) / (high - low), 0.0)
+        scaled = (values - low) / (high - low)
+    if known is not values:
+        scaled = np.where(finite, scaled, 0.0)
     return np.round(255 * scaled).astype(np.uint8)
