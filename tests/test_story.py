@@ -103,7 +103,10 @@ def test_one_command_leads_from_a_file_and_a_folder_to_named_explanations(story,
         assert f"photos/{name}.jpg: {name}, probability" in printed.stdout
         assert record["provenance"]["layer"] == "layer4"
     assert "labels.csv" in printed.stderr
-    assert "the preprocessing is not stored with the network; assumed: mean" in printed.stderr
+    assert (
+        "the preprocessing of photos is not stored with the network; assumed: mean"
+        in printed.stderr
+    )
 
 
 def test_a_card_takes_the_place_of_the_options(here, by_options):

@@ -93,6 +93,9 @@ def test_a2_a_probability_is_the_network_s_own(function, link):
         assert (e.probability, e.provenance["link"]) == (pytest.approx(float(own[target])), link)
     chosen = explained(plain(classes), image, link="sigmoid", target=2)
     assert chosen.probability == pytest.approx(1 / (1 + np.exp(-chosen.logits[2])))
+    other = {"softmax": "sigmoid", "sigmoid": "softmax"}[link]
+    with pytest.raises(ArgumentError, match=f"link='{other}': the network ends in a {link}"):
+        explained(network, image, link=other)
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
@@ -178,6 +181,9 @@ def test_a8_tokens_of_the_last_block_are_a_grid():
     )  # fmt: skip
     assert np.array_equal(by_hand.selected, e.selected)
     assert np.allclose(by_hand.contribution, e.contribution, atol=1e-6)
+    behind = explained(network, image, layer="blocks.1")  # the head reads the class token alone
+    assert not behind.contribution.any()
+    assert "choose an earlier one" in behind.provenance["warnings"][-1]
 
 
 @pytest.mark.parametrize("place", ["first", "last"])

@@ -20,7 +20,7 @@ from annealcam.models.loaded import PREPROCESSING
 from tests.cli.helpers import run, skip_report_picture
 
 NAME = "torchvision:squeezenet1_1"
-ASSUMED = "warning: {}: the preprocessing is not stored with the network; assumed: mean"
+ASSUMED = "warning: {}: the preprocessing of photos is not stored with the network; assumed: mean"
 
 
 @pytest.fixture(scope="module")

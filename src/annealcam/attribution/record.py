@@ -22,6 +22,10 @@ from annealcam.qubo.solution import Selection
 
 DOUBTFUL_FIDELITY = 0.8  # of a selection: one that draws the evidence less well has a warning
 DOUBTFUL_COMPLETENESS = 0.1  # error of the sum of all contributions that gives a warning
+BESIDE_GRID = (
+    "; if the network reads only the class token behind this layer, choose an earlier one, such as "
+    "the norm before the last attention"
+)
 
 
 def candidates_record(maps: Float[Tensor, " maps *grid"], candidates: Candidates) -> dict[str, Any]:
@@ -147,7 +151,8 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
         texts.append(signed + ("; a layer after a ReLU is better" if is_convolutional else ""))
     draws = provenance["objective"] == "evidence" and provenance["beta"] == 0
     if provenance["candidates_in_all"] == 0:
-        texts.append("no map is alive and of positive importance: the explanation is empty")
+        empty = "no map is alive and of positive importance: the explanation is empty"
+        texts.append(empty + (BESIDE_GRID if provenance.get("prefix_tokens") else ""))
     elif provenance.get("evidence") == "signed":
         texts.append(
             "no position has positive evidence: the selected maps draw the evidence against the "

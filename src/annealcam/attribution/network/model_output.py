@@ -178,6 +178,7 @@ def read_output(
 
     Raises:
         UnwatchedError: all outputs are between 0 and 1, and no activations were watched.
+        ArgumentError: the network ends in a function that is not the link.
         ModelError: there are no logits, or others than in `like`.
     """
     values, taken = _chosen(returned, rows, model, output)
@@ -189,6 +190,7 @@ def read_output(
             raise UnwatchedError("model: its outputs are between 0 and 1")
     reason = "given" if link is not None else ASSUMED
     if before is not None:
+        _refuse_other_end(link, before[1])
         values, link = before
         reason = f"the network ends in a {before[1]}"
     values = _as_rows(values, rows)
@@ -214,6 +216,14 @@ def read_output(
             "in the first; it must give the same for the same image"
         )
     return read
+
+
+def _refuse_other_end(link: Any, end: str) -> None:
+    if link not in (None, end):
+        raise ArgumentError(
+            f"link={link!r}: the network ends in a {end}, whose probabilities are its own; leave "
+            f"the link out, or give {end!r} or 'identity'"
+        )
 
 
 def _log_odds(values: Tensor) -> Tensor:

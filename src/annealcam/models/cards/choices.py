@@ -110,8 +110,8 @@ def assumed_sentence(loaded: LoadedModel, name: str) -> str:
     }  # fmt: skip
     listed = ", ".join(f"{key} {values[key]}" for key in assumed)
     return (
-        f"{name}: the preprocessing is not stored with the network; assumed: {listed}. Give what "
-        "your training used by options, or in a model card (`annealcam model-card FILE`)"
+        f"{name}: the preprocessing of photos is not stored with the network; assumed: {listed}. "
+        "Give what your training used by options, or in a model card (`annealcam model-card FILE`)"
     )
 
 

@@ -89,7 +89,8 @@ def read_object(file: Path) -> Any:
 
     Raises:
         ModelNameError: there is no such file.
-        ModelError: the file is empty, damaged, of another format, or claims more than it holds.
+        ModelError: the file is empty, damaged, of another format, or describes larger tensors than
+            it holds.
     """
     _refuse_no_file(file)
     try:
@@ -225,7 +226,7 @@ def _globals(file: Path, operations: list[Any]) -> list[str]:
 
 
 def _refuse_large_storages(file: Path, operations: list[Any]) -> None:
-    """In the format before torch 1.6, memory is taken for what the pickle claims."""
+    """Refuse tensors larger than the file, for which the format before torch 1.6 takes memory."""
     number = 0
     for op, value, _ in operations:
         if op.name.startswith(("BININT", "LONG")) and isinstance(value, int):

@@ -233,7 +233,7 @@ def _first_odd(network: nn.Module, state: StateDict, odd: list[str]) -> str:
     else:
         given, wanted = tuple(state.tensors[name].shape), tuple(expected[name].shape)
         text = f"{name} has shape {given}, not {wanted}"
-    return f"{text}; {len(odd)} of {len(expected)} tensors differ" if len(odd) > 1 else text
+    return f"{text}; {len(odd)} tensors differ in all" if len(odd) > 1 else text
 
 
 def _with_names_of(network: nn.Module, state: StateDict) -> StateDict:
