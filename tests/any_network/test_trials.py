@@ -250,6 +250,11 @@ def test_a11_several_inputs():
     assert np.array_equal(batch[0].contribution, e.contribution)
 
 
+def test_a11_a_missing_input_is_named_with_the_way_to_give_it():
+    with pytest.raises(ModelError, match=r"missing 1 required .*give further inputs as a tuple"):
+        explained(Siamese().eval(), torch.randn(SIZE))
+
+
 @pytest.mark.parametrize(
     ("network", "layer"),
     [(AttentionLast(), "features"), (WithDecoder(), "encoder"),

@@ -234,6 +234,18 @@ def test_first_cards_of_other_files(folder, tmp_path):
     assert not Path("mine.pth.toml").exists()
 
 
+def test_a_first_card_leaves_out_an_architecture_that_runs_code(folder, tmp_path):
+    network = ac.load_model("listed_nets:make").model
+    torch.save(network.state_dict(), tmp_path / "own.pth")
+    printed = run("model-card", tmp_path / "own.pth", "--architecture", "listed_nets:make")
+    assert "--model " in printed.output
+    assert printed.output.rstrip().endswith("--architecture listed_nets:make")
+    card = read_card(tmp_path / "own.pth.toml")
+    assert (card.architecture, card.classes) == (None, ("class_0", "class_1", "class_2"))
+    loaded = ac.load_model(tmp_path / "own.pth", architecture="listed_nets:make")
+    assert loaded.classes == card.classes
+
+
 def test_texts_of_options():
     assert parsed({"channels": "1", "card": "none", "resize": "9,8", "link": None}) == {
         "channels": 1, "card": False, "resize": [9, 8],

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 import annealcam as ac
 from annealcam.errors import AnnealcamError, AnnealcamWarning, ModelError, ModelNameError
 from annealcam.models.state_dicts.fit import fill_network, taken_sentence
-from annealcam.models.state_dicts.search import StateDict, WeightsFound, read_tensors
+from annealcam.models.state_dicts.search import StateDict, WeightsFound, read_state_dicts
 
 SHUFFLE = "torchvision:shufflenet_v2_x0_5"
 MOBILE = "timm:mobilenetv3_small_050"
@@ -477,7 +477,7 @@ def test_calls_of_the_system_are_refused(tmp_path):
 def test_stand_ins_are_gone_after_the_file_is_read(tmp_path):
     before = set(map(str, torch.serialization.get_safe_globals()))
     torch.save({"a": argparse.Namespace(), "model": {"w": torch.ones(2)}}, tmp_path / "w.pth")
-    assert list(read_tensors(tmp_path / "w.pth").tensors) == ["w"]
+    assert list(read_state_dicts(tmp_path / "w.pth")[0].tensors) == ["w"]
     assert set(map(str, torch.serialization.get_safe_globals())) == before
 
 
@@ -496,12 +496,12 @@ def test_bombs_of_zip(tmp_path):
     deflated = zipfile.ZIP_DEFLATED
     file.write_bytes(rewritten(content, lambda z, n, d: z.writestr(n, d, compress_type=deflated)))
     with pytest.raises(ModelError, match="unpack to more than the file's size"):
-        read_tensors(file)
+        read_state_dicts(file)
     file.write_bytes(rewritten(saved({"w": torch.rand(50)}), lambda z, n, d: z.writestr(n, d)))
-    assert read_tensors(file).tensors["w"].shape == (50,)
+    assert read_state_dicts(file)[0].tensors["w"].shape == (50,)
     file.write_bytes(rewritten(saved({}), lambda z, n, d: z.writestr("other", b"x" * 500)))
     with pytest.raises(ModelError, match="zip file without tensors"):
-        read_tensors(file)
+        read_state_dicts(file)
 
 
 def test_nests_of_references_are_walked_once(tmp_path):
@@ -510,7 +510,7 @@ def test_nests_of_references_are_walked_once(tmp_path):
         nest = [nest] * 10
     deep = {"model": {"w": torch.ones(1)}}
     torch.save({"nest": nest, "deep": deep}, tmp_path / "w.pth")
-    assert read_tensors(tmp_path / "w.pth").found.key == "deep.model"
+    assert read_state_dicts(tmp_path / "w.pth")[0].found.key == "deep.model"
 
 
 def tiny():
@@ -628,9 +628,9 @@ def test_a_file_in_words():
 def test_odd_names_of_tensors_are_refused(name, tmp_path):
     torch.save({"model": {name: torch.ones(1), "b": torch.ones(1)}}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"refused, a tensor is named"):
-        read_tensors(tmp_path / "w.pth")
+        read_state_dicts(tmp_path / "w.pth")
     torch.save({"b": torch.ones(1), "n\n" * 300: 1}, tmp_path / "w.pth")
-    (left,) = read_tensors(tmp_path / "w.pth").found.left_aside
+    (left,) = read_state_dicts(tmp_path / "w.pth")[0].found.left_aside
     assert left.isprintable()
     assert len(left) == 80
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import annealcam as ac
+from annealcam.errors import AnnealcamWarning
 from annealcam.render.explanation_text import (
     completeness_sentence,
     core_sentence,
@@ -20,7 +22,7 @@ from annealcam.render.explanation_text import (
     stand_in,
 )
 from annealcam.render.subject_text import contrast, score_name
-from tests.networks import small_network
+from tests.networks import headed, small_network
 
 NAMES = ["ant", "bee", "cat", "dog", "eel"]
 
@@ -133,6 +135,13 @@ def test_relevance_and_redundancy_belong_to_other_objectives(network, images):
     paper = ac.explain(network, images[0], layer="3", preset="paper")
     assert objective_sentence(paper).endswith("beta 0.7.")
     assert map_facts(paper, 0).startswith("alpha ")
+
+
+def test_the_objective_of_no_candidates():
+    nothing = headed(lambda x: torch.rand(len(x), 3, 4, 4), [1.0] * 3)
+    with pytest.warns(AnnealcamWarning, match="the explanation is empty"):
+        e = ac.explain(nothing, torch.zeros(3, 4, 4), layer="maps", target=1, objective="relative")
+    assert objective_sentence(e) == "Objective relative: there are no candidates."
 
 
 @pytest.mark.parametrize(

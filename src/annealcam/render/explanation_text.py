@@ -152,6 +152,8 @@ def objective_sentence(e: Explanation) -> str:
     """Return what the selection optimises, and why."""
     p = e.provenance
     if not is_evidence(e):
+        if not e.problem.d:
+            return f"Objective {p.get('objective', 'sum')}: there are no candidates."
         beta = f"beta {e.problem.beta:.3g}"
         if p.get("objective") == "relative":
             beta = f"beta {p['beta']:.3g} ({e.problem.beta:.3g} in the energy)"

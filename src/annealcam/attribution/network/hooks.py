@@ -210,7 +210,9 @@ def _failure(network: nn.Module, images: Tensor, error: Exception) -> str:
         sizes = {k: sum(p.numel() for p in m.parameters()) for k, m in network.named_children()}
         inner = f", such as model.{max(sizes, key=lambda k: sizes[k])}" if sizes else ""
         return f"model: {name} has no forward; give the network inside it{inner}"
-    return f"model: {name} fails on images of shape {tuple(images.shape)}: {first}"
+    lacks_inputs = "required positional argument" in first
+    way = "; in Python, give further inputs as a tuple (image, ...)" if lacks_inputs else ""
+    return f"model: {name} fails on images of shape {tuple(images.shape)}: {first}{way}"
 
 
 _PLAIN: dict[str, Any] = {"output": None, "link": None}

@@ -21,7 +21,7 @@ def model_card(
 ) -> None:
     """Write FILE.toml: architecture, class names and preprocessing of a weights file, to edit."""
     from annealcam.models.cards.draft import draft_card
-    from annealcam.models.cards.model_card import write_card
+    from annealcam.models.cards.model_card import runs_code, write_card
 
     target = file.with_name(f"{file.name}.toml")
     if target.exists() and not force:
@@ -39,4 +39,6 @@ def model_card(
     for comment in dict.fromkeys(draft.comments.values()):
         keys = [key for key in draft.card.given if draft.comments.get(key) == comment]
         print_line(f"  check    {', '.join(keys)}: {comment}")
-    print_line(f"  then     annealcam explain PHOTO --model {file}")
+    own = network_options.get("architecture")
+    option = f" --architecture {own}" if runs_code(own) else ""
+    print_line(f"  then     annealcam explain PHOTO --model {file}{option}")

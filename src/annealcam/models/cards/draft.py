@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from annealcam.errors import AnnealcamWarning, ModelError
-from annealcam.models.cards.model_card import ModelCard
+from annealcam.models.cards.model_card import ModelCard, runs_code
 from annealcam.models.load import load_model
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
@@ -38,7 +38,7 @@ def draft_card(file: Path, options: Mapping[str, Any] | None = None) -> Draft:
     Args:
         file: weights, as `load_model` takes them.
         options: what is known, as keywords of `load_model`; the architecture is recognised by the
-            tensors if it is not given.
+            tensors if it is not given, and left out of the card if it is MODULE:FUNCTION.
 
     Raises:
         ModelError: the file cannot be read, or the architecture that is given does not fit.
@@ -46,6 +46,8 @@ def draft_card(file: Path, options: Mapping[str, Any] | None = None) -> Draft:
     """
     given = {key: value for key, value in (options or {}).items() if value is not None}
     stated = ModelCard(**given)
+    if runs_code(stated.architecture):
+        stated = replace(stated, architecture=None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AnnealcamWarning)  # the comments are about the same
@@ -57,7 +59,7 @@ def draft_card(file: Path, options: Mapping[str, Any] | None = None) -> Draft:
         return Draft(stated, {}, str(error))
     architecture = loaded.record.get("weights", {}).get("architecture")
     known, comments = _known(loaded)
-    if stated.architecture is None and architecture is not None:
+    if "architecture" not in given and architecture is not None:
         known["architecture"] = architecture
         comments["architecture"] = "recognised by the names and shapes of the tensors"
     card = ModelCard(**{**known, **stated.given})

@@ -140,11 +140,12 @@ def is_size(value: Any) -> bool:
 def read_card(path: str | os.PathLike[str]) -> ModelCard:
     """Return the card in a TOML file.
 
-    A file of class names, `classes = "names.txt"`, is searched for beside the card.
+    A file of class names, `classes = "names.txt"`, is searched for beside the card. A card is data,
+    which may come from others: its architecture cannot be MODULE:FUNCTION, which runs code.
 
     Raises:
-        ModelError: there is no such file, it is too large or no TOML, or it has an unknown key or
-            a value of another type, length or domain.
+        ModelError: there is no such file, it is too large or no TOML, it has an unknown key or a
+            value of another type, length or domain, or its architecture would run code.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -166,9 +167,26 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     if isinstance(values.get("classes"), str):
         values["classes"] = str(file.parent / values["classes"])
     try:
-        return ModelCard(**values)
+        card = ModelCard(**values)
     except ArgumentError as error:
         raise ModelError(f"{file}: {error}") from error
+    if runs_code(card.architecture):
+        raise ModelError(
+            f"{file}: architecture={_plain(card.architecture)}: a card names networks of "
+            "torchvision or timm, and runs no code; leave it out, and give it by --architecture, or "
+            "architecture= in Python"
+        )
+    return card
+
+
+def runs_code(architecture: str | None) -> bool:
+    """Return whether an architecture is MODULE:FUNCTION, whose code makes the network.
+
+    >>> runs_code("nets:make"), runs_code("timm:resnet18"), runs_code("resnet18")
+    (True, False, False)
+    """
+    library, colon, _ = (architecture or "").partition(":")
+    return bool(colon) and library not in ("torchvision", "timm")
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

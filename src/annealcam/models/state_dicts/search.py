@@ -96,8 +96,8 @@ class StateDict:
         )
 
 
-def read_tensors(file: Path) -> StateDict:
-    """Return the tensors of a weights file that holds one network, and what was taken.
+def read_state_dicts(file: Path) -> list[StateDict]:
+    """Return all dictionaries of tensors in a weights file, the likeliest first.
 
     Averaged weights (EMA, SWA) are preferred to raw ones, and known names such as `state_dict` to
     others.
@@ -110,19 +110,9 @@ def read_tensors(file: Path) -> StateDict:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "mine.pth"
     ...     torch.save({"epoch": 3, "state_dict": {"fc.weight": torch.ones(2, 2)}}, file)
-    ...     state = read_tensors(file)
+    ...     (state,) = read_state_dicts(file)
     >>> list(state.tensors), state.found.key, state.found.left_aside
     (['fc.weight'], 'state_dict', ('epoch',))
-    """
-    return read_state_dicts(file)[0]
-
-
-def read_state_dicts(file: Path) -> list[StateDict]:
-    """Return all dictionaries of tensors in a weights file, the likeliest first.
-
-    Raises:
-        ModelNameError: there is no such file.
-        ModelError: it holds no named tensors, or is damaged; nothing of it is run.
     """
     content = read_object(file)
     places = sorted(_mappings_of_tensors(content).items(), key=lambda place: _rank(place[0]))
