@@ -173,8 +173,8 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     if runs_code(card.architecture):
         raise ModelError(
             f"{file}: architecture={_plain(card.architecture)}: a card names networks of "
-            "torchvision or timm, and runs no code; leave it out, and give it by --architecture, or "
-            "architecture= in Python"
+            "torchvision or timm, and runs no code; leave it out, and give it by --architecture "
+            "(architecture= in Python)"
         )
     return card
 
