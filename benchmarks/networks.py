@@ -8,8 +8,9 @@ its defaults, which chooses the layer, with Grad-CAM of the package grad-cam at 
 
 With `--before`, a checkout of another version of annealcam, `explain` and `cam` are timed on
 EfficientNet-Lite0 in two processes in turn, one with each version. Printed are medians, their
-ratio, and its 95 % interval by bootstrap over the measurements. All times are those of the
-processor, which other work on the machine moves less.
+ratio, and its 95 % interval by bootstrap over the measurements. The first line is a control, the
+network alone: its time differs between processes as well, by their memory. All times are those of
+the processor, which other work on the machine moves less.
 """
 
 from __future__ import annotations
@@ -130,7 +131,13 @@ def calls() -> dict[str, Callable[[], Any]]:
 
     model, image, layer = networks()["efficientnet-lite0"]
     four = image[None].repeat(4, 1, 1, 1)
+
+    def forward_alone() -> None:
+        with torch.no_grad():
+            model(four)
+
     return {
+        "forward passes, 4 images": forward_alone,
         "explain": lambda: ac.explain(model, image),
         "explain, layer named": lambda: ac.explain(model, image, layer=layer),
         "explain, 4 images, local": lambda: ac.explain(model, four, sampler="local"),
