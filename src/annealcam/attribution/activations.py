@@ -16,7 +16,8 @@ from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.contrast import Against, Targets, scores, too_few_targets
 from annealcam.attribution.importance import importance_of
 from annealcam.attribution.network.hooks import Hook, borrowed, find_layer, hooked, predict, watched
-from annealcam.attribution.network.layer_output import LayerOutput, Reshape, is_on_axis_1
+from annealcam.attribution.network.kinds import is_on_axis_1
+from annealcam.attribution.network.layer_output import LayerOutput, Reshape
 from annealcam.attribution.network.replay import (
     FoldedRows,
     LayerRuns,
