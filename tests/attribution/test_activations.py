@@ -319,3 +319,13 @@ def test_a_mapping_with_logits(network, images):
     captured = capture(Mapped(), images, layer="net.3")
     assert torch.equal(captured.logits, expected.logits)
     assert torch.equal(captured.gradients, expected.gradients)
+
+
+@pytest.mark.parametrize(
+    ("shape", "way"),
+    [((3, 9, 9), "check the size of the image"), ((4, 8, 8), "check the channels")],
+)
+def test_images_of_another_size_or_number_of_channels_name_the_way(shape, way):
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
+    with pytest.raises(ModelError, match=way):
+        capture(net, torch.zeros(1, *shape), layer="1")

@@ -210,9 +210,13 @@ def _failure(network: nn.Module, images: Tensor, error: Exception) -> str:
         sizes = {k: sum(p.numel() for p in m.parameters()) for k, m in network.named_children()}
         inner = f", such as model.{max(sizes, key=lambda k: sizes[k])}" if sizes else ""
         return f"model: {name} has no forward; give the network inside it{inner}"
-    lacks_inputs = "required positional argument" in first
-    way = "; in Python, give further inputs as a tuple (image, ...)" if lacks_inputs else ""
+    way = next((way for part, way in _WAYS.items() if part in first), "")
     return f"model: {name} fails on images of shape {tuple(images.shape)}: {first}{way}"
 
 
+_WAYS = {  # by what an error of PyTorch contains
+    "required positional argument": "; in Python, give further inputs as a tuple (image, ...)",
+    "shapes cannot be multiplied": "; check the size of the image (`size`, --size)",
+    "channels, but got": "; check the channels of the image (`channels`, --channels)",
+}
 _PLAIN: dict[str, Any] = {"output": None, "link": None}
