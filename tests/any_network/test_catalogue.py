@@ -13,6 +13,7 @@ import torch
 import annealcam as ac
 from annealcam.attribution.forward_pass import run_forward
 from annealcam.attribution.network.inputs import batches
+from annealcam.attribution.network.replay import behind
 from annealcam.errors import AnnealcamError
 from tests.any_network.catalogue import ENTRIES, table
 from tests.any_network.independent import run_plainly
@@ -200,3 +201,43 @@ def test_tokens_lie_where_their_pixels_are(entry):
         difference = (output_of(network, changed, entry) - before).pow(2).sum(dim=0)
         cell = np.unravel_index(int(difference.argmax()), entry.grid)
         assert cell == tuple(at % cells for at, cells in zip(corner, entry.grid, strict=True))
+
+
+@pytest.mark.parametrize("entry", [pytest.param(e, id=e.name) for e in SINGLY if not e.head])
+def test_masked_maps_give_the_logits_of_a_hook_that_masks_them(entry):
+    network = entry.make()
+    given, batch = as_given(entry, entry.image())
+    mask = torch.arange(entry.maps) % 2
+    options = {k: v for k, v in entry.options.items() if k in ("link", "output")}
+    ((adapted, images),), _ = batches(network, given, **options)
+    with behind(adapted, images, entry.layer, run=entry.run) as (maps, rest):
+        found = rest.logits(maps * mask.reshape(1, -1, *[1] * len(entry.grid)))
+    returned = run_masked(network, like_weights(network, batch), entry, mask)
+    expected = returned if entry.logits is None else entry.logits(returned)
+    close(found[0], expected[0], max(entry.tolerance, 1e-4))
+
+
+def run_masked(network, batch, entry, mask):
+    """What a network returns if a plain hook multiplies its maps by the mask."""
+    runs = itertools.count()
+
+    def hook(module, given, output):
+        if output.ndim < 3 or next(runs) != entry.run:
+            return None
+        if entry.form.name == "channels first":
+            return output * mask.reshape(1, -1, *[1] * (output.ndim - 2))
+        if entry.form.name == "channels last":
+            return output * mask
+        changed = output.clone()
+        patches = slice(entry.form.prefix, entry.form.prefix + int(np.prod(entry.grid)))
+        if entry.form.name == "tokens":
+            changed[:, patches] *= mask
+        else:
+            changed[patches] *= mask
+        return changed
+
+    handle = network.get_submodule(entry.layer).register_forward_hook(hook)
+    with torch.no_grad():
+        returned = network(*(each.clone() for each in batch))
+    handle.remove()
+    return returned

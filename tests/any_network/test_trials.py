@@ -10,6 +10,7 @@ from torch import nn
 
 import annealcam as ac
 from annealcam.attribution.activations import capture
+from annealcam.attribution.network.replay import behind
 from annealcam.errors import AnnealcamError, ArgumentError, LayerError, ModelError, TargetError
 from tests.any_network.convolutional import of_timm, of_torchvision
 from tests.any_network.handwritten import (
@@ -335,6 +336,33 @@ def test_a16_an_image_stays_as_it_is():
     assert torch.equal(image, before)
     assert np.array_equal(first.logits, second.logits)
     assert np.array_equal(first.contribution, second.contribution)
+
+
+class Overwriting(nn.Module):
+    """Operations in place between modules, and on what a skip takes up again."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, padding=1)
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x):
+        x = self.a(x)
+        x *= 3
+        y = self.b(x)
+        x += y
+        return self.fc(x.relu_().mean(dim=(2, 3)))
+
+
+def test_a16_the_rest_of_a_network_that_overwrites_its_maps():
+    network, images = Overwriting().eval(), torch.randn(1, 3, 8, 8)
+    with torch.no_grad():
+        maps = network.b(3 * network.a(images))
+        with behind(network, images, "b") as (found, rest):
+            assert torch.equal(found, maps)
+            assert torch.equal(rest.logits(maps), network(images))
+            expected = network.fc((3 * network.a(images)).relu().mean(dim=(2, 3)))
+            assert torch.allclose(rest.logits(0 * maps), expected, atol=1e-6)
 
 
 def test_a17_lazy_modules_layers_names_and_targets(tmp_path):

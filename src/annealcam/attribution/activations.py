@@ -212,7 +212,7 @@ def _capture(
 ) -> Capture:
     with borrowed(model):
         module = find_layer(model, layer)
-        tape = Recording(module)
+        tape = Recording(module, copy=watch)
         runs = LayerRuns(images, layer, run=run, reshape=reshape, watch=watch)
         leaves: list[Tensor] = []
         with (
@@ -222,6 +222,8 @@ def _capture(
             recording(model, tape) if integrated else nullcontext(),
         ):
             output = predict(model, images, watch=watch)
+        if integrated:
+            tape.refuse_overwritten()
         form, logits = runs.needed_form(), output.logits
         chosen, weights = scores(output, targets, against)
         if direction == "down":

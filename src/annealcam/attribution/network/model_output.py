@@ -147,7 +147,8 @@ def _same_values(a: Tensor, b: Tensor) -> bool:
 class UnwatchedError(ModelError):
     """What a network gives depends on functions that were not watched: run it again, and watch.
 
-    Its outputs may be probabilities, or it has tokens beside those of the grid.
+    Its outputs may be probabilities, it has tokens beside those of the grid, or it overwrites what
+    its modules return.
     """
 
 

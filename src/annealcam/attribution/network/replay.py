@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from annealcam.attribution.network.hooks import borrowed, find_layer, hooked, predict, watched
 from annealcam.attribution.network.layer_output import LayerOutput, Outputs, Reshape
@@ -34,10 +34,15 @@ class Recording:
         finished: the calls.
         output: of the layer.
         form: how its maps are taken out of it and put back.
+
+    Args:
+        module: the layer.
+        copy: whether outputs are copied, so that they stay where the network overwrites them.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, *, copy: bool = False) -> None:
+        self.module, self._copied = module, copy
+        self._versions: dict[int, int] = {}  # of tensors in outputs, when last returned
         self.finished: list[tuple[nn.Module, Any]] = []
         self.output: Tensor | None = None
         self.form: LayerOutput | None = None
@@ -58,7 +63,21 @@ class Recording:
         if module is self.module and self._due:
             self._due = False
             self.finished = [call for calls in self._open for call in calls]
+        if self._due or self.form is None:
+            if self._copied:
+                output = tree_map(_copy, output)
+            for tensor in _tensors(output):
+                self._versions[id(tensor)] = tensor._version
         self._open[-1].append((module, output))
+
+    def refuse_overwritten(self) -> None:
+        """Raise UnwatchedError if code between modules has overwritten an output of the tape.
+
+        What a module overwrites, such as a ReLU in place, is among its own outputs.
+        """
+        tensors = (tensor for _, output in self.finished for tensor in _tensors(output))
+        if any(tensor._version != self._versions[id(tensor)] for tensor in tensors):
+            raise UnwatchedError("model: it overwrites outputs of its modules")
 
 
 @contextmanager
@@ -167,6 +186,11 @@ def _replayed(module: nn.Module, outputs: list[Any]) -> Iterator[None]:
         del module.__dict__["forward"]
         if shadowed is not None:
             module.__dict__["forward"] = shadowed
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    leaves = [output] if isinstance(output, Tensor) else tree_leaves(output)
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor) and not leaf.is_inference()]
 
 
 def _copy(value: Any) -> Any:
@@ -299,12 +323,12 @@ def _recorded(
     watch: bool,
 ) -> tuple[Recording, LayerOutput, ModelOutput | None]:
     """Run a borrowed model; return the tape, the form of the layer's output, and what it gave."""
-    tape, output = Recording(find_layer(model, layer)), None
+    tape, output = Recording(find_layer(model, layer), copy=watch), None
     runs = LayerRuns(images, layer, run=run, reshape=reshape, watch=watch)
 
     def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
         if form := runs.chosen(module, output):
-            tape.take(output, form)
+            tape.take(output.clone(), form)  # what follows may overwrite it
 
     try:
         with noted(model, runs.outputs), hooked({tape.module: keep}), recording(model, tape):
@@ -312,6 +336,7 @@ def _recorded(
     except UnwatchedError:
         if runs.form is None:  # else what the network gave in the end can wait until it is needed
             raise
+    tape.refuse_overwritten()
     return tape, runs.needed_form(), output
 
 
