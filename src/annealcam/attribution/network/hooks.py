@@ -41,7 +41,7 @@ def borrowed(model: nn.Module) -> Iterator[None]:
         stack.enter_context(_BORROWING)  # before its state is read: another may hold the model
         modules = list(model.modules())
         modes = [(m, m.training) for m in modules]
-        learning = [p for p in model.parameters() if p.requires_grad and not _is_lasting(p)]
+        learning = [p for p in model.parameters() if p.requires_grad and _can_freeze(p)]
         stack.enter_context(torch.random.fork_rng(devices=devices))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -51,18 +51,18 @@ def borrowed(model: nn.Module) -> Iterator[None]:
             for module in modules:
                 module.training = False
             for parameter in learning:
-                parameter.requires_grad_(False)
+                parameter.requires_grad = False  # a lazy one has no method for that
             yield
         finally:
             for parameter in learning:
-                parameter.requires_grad_(True)
+                parameter.requires_grad = True
             for module, training in modes:
                 module.training = training
 
 
-def _is_lasting(parameter: nn.Parameter) -> bool:
-    """Whether a parameter's `requires_grad` stays: of an inference tensor, or of a lazy one."""
-    return is_lazy(parameter) or parameter.is_inference()
+def _can_freeze(parameter: nn.Parameter) -> bool:
+    """Whether `requires_grad` may be set, also of a lazy parameter; not of an inference tensor."""
+    return is_lazy(parameter) or not parameter.is_inference()
 
 
 def _is_compiled(module: nn.Module) -> bool:

@@ -63,11 +63,10 @@ class Recording:
         if module is self.module and self._due:
             self._due = False
             self.finished = [call for calls in self._open for call in calls]
-        if self._due or self.form is None:
-            if self._copied:
-                output = tree_map(_copy, output)
-            for tensor in _tensors(output):
-                self._versions[id(tensor)] = tensor._version
+        if self._copied:
+            output = tree_map(_copy, output)
+        for tensor in _tensors(output):
+            self._versions[id(tensor)] = tensor._version
         self._open[-1].append((module, output))
 
     def refuse_overwritten(self) -> None:
