@@ -359,7 +359,7 @@ class Explainer:
 @pytest.mark.usefixtures("without_figures")
 def test_explanations_go_on_and_are_kept(tmp_path, run, monkeypatch):
     network = SimpleNamespace(
-        model=None, preprocess=lambda photo: torch.zeros(3, 4, 4), classes=None
+        model=None, preprocess=lambda photo: torch.zeros(3, 4, 4), classes=None, link=None
     )
     monkeypatch.setattr(explained, "_network", lambda *_: network)
     folder = tmp_path / "r"
