@@ -294,6 +294,7 @@ def with_config(**settings):
         (with_config(model_type="none such"), "its config.json cannot be used"),
         (with_config(hidden_sizes=[16, 10**7]), r"describes \d+ weights, and its files hold \d+"),
         (with_config(depths=[1, 10**9]), "over 10000 layers in a stage"),
+        (with_config(num_labels=10**8), "num_labels 100000000: at most 1000000"),
         (with_config(depths="many"), "its config.json cannot be used"),
         (lambda folder: (folder / "config.json").write_text("{"), "its config.json cannot be"),
         (

@@ -1,11 +1,13 @@
 """Photos of every kind that people have."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from annealcam.errors import ImageError
-from annealcam.models.images import load_image, load_photo, to_rgb
+from annealcam.models.images import load_image, load_input, load_photo, to_rgb
 
 RAMP = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(8, 8)
 
@@ -116,6 +118,14 @@ def test_a_bomb_far_beyond_pillows_own_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(ImageError, match="too many pixels"):
         load_image(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("ending", ["png", "npy", "tif"])
+def test_a_pipe_is_not_waited_for(tmp_path, ending):
+    pipe = tmp_path / f"x.{ending}"
+    os.mkfifo(pipe)
+    with pytest.raises(ImageError, match="is no ordinary file; save it as one"):
+        load_input(str(pipe), bands=True)
 
 
 def test_floating_point_pixels_have_no_white():

@@ -34,6 +34,7 @@ LINKS = {
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 _MODES = {1: "L", 3: "RGB"}
 _MOST_LAYERS = 10_000  # of a stage; a hostile configuration would build for hours
+_MOST_CLASSES = 10**6  # transformers makes a name for each
 _CROPPED_BELOW = 384  # ConvNeXT's processor stretches to larger sizes
 
 
@@ -100,6 +101,9 @@ def _library(name: str) -> Any:
 def _config(name: str, folder: Path, transformers: Any) -> Any:
     """Return the configuration of an image classifier that its files can fill."""
     with _plain_errors(name, "its config.json cannot be used"):
+        count = json.loads((folder / "config.json").read_text("utf-8")).get("num_labels") or 0
+        if count > _MOST_CLASSES:
+            raise ValueError(f"num_labels {count}: at most {_MOST_CLASSES}")
         config = transformers.AutoConfig.from_pretrained(folder, **_LOCAL)
     if type(config) not in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
         raise ModelError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 import warnings
 import zipfile
@@ -68,6 +69,7 @@ def load_input(name: str, *, bands: bool = False) -> Image.Image | ArrayInput:
 
 
 def _reading(read: Callable[[str], Array], name: str) -> Array:
+    _refuse_pipe(name, name)
     try:
         return read(name)
     except AnnealcamError:
@@ -76,6 +78,16 @@ def _reading(read: Callable[[str], Array], name: str) -> Array:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         reason = (reason or type(error).__name__)[:200]
         raise ImageError(f"{name}: cannot be read as an array ({reason})") from error
+
+
+def _refuse_pipe(file: str | os.PathLike[str], name: str) -> None:
+    """Refuse pipes and devices, from which one could wait, or read, without end."""
+    try:
+        mode = os.stat(file).st_mode
+    except (OSError, ValueError):  # reported when it is opened
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ImageError(f"{name}: is no ordinary file; save it as one")
 
 
 def _read_npy(name: str) -> Array:
@@ -246,6 +258,8 @@ def load_image(
         ImageError: no such file, not an image, truncated, too many pixels, or floating point.
     """
     path = name or (os.fspath(source) if isinstance(source, str | os.PathLike) else "image")
+    if isinstance(source, str | os.PathLike):
+        _refuse_pipe(source, path)
     readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:
         with warnings.catch_warnings():
