@@ -254,6 +254,8 @@ def test_a11_several_inputs():
 def test_a11_a_missing_input_is_named_with_the_way_to_give_it():
     with pytest.raises(ModelError, match=r"missing 1 required .*give further inputs as a tuple"):
         explained(Siamese().eval(), torch.randn(SIZE))
+    with pytest.raises(ModelError, match=r"but 3 were given; a list .*: stack a batch by torch"):
+        explained(WithDecoder().eval(), [torch.randn(SIZE)] * 2)
 
 
 @pytest.mark.parametrize(

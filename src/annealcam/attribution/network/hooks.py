@@ -216,6 +216,7 @@ def _failure(network: nn.Module, images: Tensor, error: Exception) -> str:
 
 _WAYS = {  # by what an error of PyTorch contains
     "required positional argument": "; in Python, give further inputs as a tuple (image, ...)",
+    "positional arguments but": "; a list holds several inputs: stack a batch by torch.stack",
     "shapes cannot be multiplied": "; check the size of the image (`size`, --size)",
     "channels, but got": "; check the channels of the image (`channels`, --channels)",
 }
