@@ -108,7 +108,7 @@ def fill_network(
     ...     lambda: nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(8, 1000)), [state]
     ... )
     >>> record["prefixes"], record["changes"]
-    (['module.'], {'0': '1 input channels', '2': 'Linear(8, 5)'})
+    (['module.'], {'0': 'input channels: 1', '2': 'Linear(8, 5)'})
     """
     fit = fit_to(make, states)
     network = make()

@@ -120,7 +120,7 @@ def _first_convolution(network: nn.Module, tensors: dict[str, Tensor]) -> Change
     ):
         return None
     channels = weight.shape[1]
-    return Change(path, _convolution_like(weight, bias), f"{channels} input channels")
+    return Change(path, _convolution_like(weight, bias), f"input channels: {channels}")
 
 
 def _convolution_like(weight: Tensor, bias: Tensor | None) -> Callable[[nn.Module], nn.Module]:
