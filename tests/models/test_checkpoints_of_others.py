@@ -312,7 +312,7 @@ def test_input_channels(channels, tmp_path):
     torch.save(grey.state_dict(), file)
     loaded = ac.load_model(file, architecture="shufflenet_v2_x0_5")
     assert torch.equal(logits(loaded.model, images), logits(grey, images))
-    assert loaded.record["weights"]["changes"]["conv1.0"] == f"{channels} input channels"
+    assert loaded.record["weights"]["changes"]["conv1.0"] == f"input channels: {channels}"
 
 
 @pytest.mark.parametrize("name", ["repvit_m0_9"])
