@@ -235,6 +235,22 @@ def test_checkpoints_that_do_not_fit(tmp_path, told, message):
     assert "\n" not in str(raised.value)
 
 
+def test_a_checkpoint_runs_no_code_by_itself(tmp_path, monkeypatch):
+    net, trunk = network()
+    file = tmp_path / "x.safetensors"
+    write_checkpoint(file, net, trunk, ("a", "b", "c"), {})
+    changed(file, trunk="own_trunks:make", cut="a")
+    module = tmp_path / "own_trunks.py"
+    module.write_text("raise OSError('this module has run')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="'own_trunks:make', whose code a file does not run; if"):
+        load_model(file)
+    with pytest.raises(ModelError, match="its trunk is missing: .*this module has run"):
+        load_model(file, architecture="own_trunks:make")
+    with pytest.raises(ArgumentError, match="architecture='other:make': .* holds its own network"):
+        load_model(file, architecture="other:make")
+
+
 def test_a_checkpoint_that_lacks_a_tensor(tmp_path):
     net, trunk = network()
     file = tmp_path / "x.safetensors"

@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
+from annealcam._internal.text import shorten
 from annealcam.errors import AnnealcamError, ArgumentError, ModelError, ModelNameError
+from annealcam.models.cards.model_card import runs_code
 from annealcam.models.loaded import SHIPPED, LoadedModel
 from annealcam.models.paper_network import PaperNetwork
 from annealcam.models.preprocess import Preprocess
@@ -100,15 +102,28 @@ def read_header(name: str) -> dict[str, Any]:
     return dict(header)
 
 
-def read_checkpoint(name: str, load_trunk: Callable[[str, str | None], Trunk]) -> LoadedModel:
+def read_checkpoint(
+    name: str, load_trunk: Callable[[str, str | None], Trunk], *, architecture: str | None = None
+) -> LoadedModel:
     """Return the network of a checkpoint on the trunk that `load_trunk(name, cut)` gives.
+
+    Args:
+        name: of a shipped network, or a file.
+        load_trunk: loads a trunk by its name.
+        architecture: the trunk, which must be given if it is MODULE:FUNCTION: a file runs no code.
 
     Raises:
         ModelNameError: there is no such file.
-        ModelError: the file is no checkpoint of annealcam, its parts do not fit together, or its
-            trunk is missing or has other weights by now.
+        ModelError: the file is no checkpoint of annealcam, its parts do not fit together, its
+            trunk is missing or has other weights by now, or is code that was not given.
     """
     header = read_header(name)
+    if runs_code(header["trunk"]) and header["trunk"] != architecture:
+        own = shorten(header["trunk"], 100)
+        raise ModelError(
+            f"model={name!r}: its trunk is {own!r}, whose code a file does not run; if it is "
+            f"yours, give architecture={own!r} (--architecture {own})"
+        )
     try:
         trunk = load_trunk(_trunk_name(header), header["cut"])
     except AnnealcamError as error:

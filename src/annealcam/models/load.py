@@ -13,7 +13,7 @@ from annealcam._internal.text import shorten
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.cards.choices import card_for, with_choices
 from annealcam.models.cards.class_names import class_names
-from annealcam.models.checkpoints import is_checkpoint, read_checkpoint
+from annealcam.models.checkpoints import is_checkpoint, read_checkpoint, read_header
 from annealcam.models.exported import load_exported
 from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (
@@ -128,8 +128,10 @@ def _loaded(name_or_path: Any, architecture: Any, choices: dict[str, Any]) -> Lo
     return initialised(loaded, name)
 
 
-def load_checkpoint(name: str) -> LoadedModel:
+def load_checkpoint(name: str, *, architecture: str | None = None) -> LoadedModel:
     """Return a shipped network, or that of a checkpoint, on the trunk that it was trained on.
+
+    A trunk that is MODULE:FUNCTION must be given as `architecture`: a file runs no code.
 
     Raises:
         ModelNameError: there is no such file.
@@ -139,7 +141,7 @@ def load_checkpoint(name: str) -> LoadedModel:
     >>> load_checkpoint("digits").classes[7]
     '7'
     """
-    return read_checkpoint(name, load_trunk)
+    return read_checkpoint(name, load_trunk, architecture=architecture)
 
 
 def load_trunk(name: str, cut: str | None = None) -> Trunk:
@@ -209,12 +211,12 @@ def _from_file(file: Path, architecture: Any, of_card: str | None) -> LoadedMode
     exported = file.suffix == ".pt2"
     if not exported and not is_checkpoint(file):
         return load_weights_file(file, of_card if architecture is None else architecture)
-    if architecture is not None:
+    if architecture is not None and (exported or architecture != read_header(str(file))["trunk"]):
         raise ArgumentError(
             f"architecture={shorten(repr(architecture), 60)}: {str(file)!r} holds its own network; "
             "leave it out"
         )
-    return _exported(file) if exported else load_checkpoint(str(file))
+    return _exported(file) if exported else load_checkpoint(str(file), architecture=architecture)
 
 
 def _unknown(name: str) -> ModelNameError:
