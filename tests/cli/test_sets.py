@@ -36,7 +36,7 @@ def test_flip(network):
     for name in ("competitor", "competitor_name", "margin", "proved", "target", "layer", "linear"):
         assert record[name] == getattr(s, name), name
     assert text.startswith(f"{PHOTO}: {s.sentence}")
-    assert f"{s.margin:.3f} with all maps, {s.margin_without:.3f} without these" in text
+    assert f"{s.margin:.3f} with all maps, {s.margin_without:.3f} without the set" in text
     assert f"proved optimal, {s.runs} masked runs" in text
     assert " ".join(map(str, s.channels)) in text
 

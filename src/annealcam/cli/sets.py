@@ -63,7 +63,7 @@ def flip(
     _print_header(s, photo)
     print_line(f"  maps       {' '.join(map(str, s.channels)) or 'none'}")
     with_all, without = f"{s.margin:.3f} with all maps", f"{s.margin_without:.3f} without"
-    print_line(f"  margin     {with_all}, {without} {'these' if s.flipped else 'any'}")
+    print_line(f"  margin     {with_all}, {without} {'the set' if s.flipped else 'any'}")
     print_line(f"  proof      {_proof(s)}")
 
 

@@ -222,7 +222,7 @@ def _candidates(e: Explanation) -> str:
             f"more; {dead}"
         )
         if p["dust"]:
-            text += f" {p['dust']} other maps {verb} less and are left aside."
+            text += f" Maps that {verb} less are left aside ({p['dust']})."
         if p["left_out"]:
             text += f" The {e.problem.d} most promising maps are candidates."
         return text
