@@ -12,9 +12,10 @@ from tests.audit.networks import CLASSES, greys, reader
 from tests.audit.observed import observed
 
 
-def audited(folder, **options):
+def audited(folder, link=None, std=1.0, **options):
     network = reader()
-    model = LoadedModel(network.model, network.preprocess, network.class_names)
+    preprocess = replace(network.preprocess, std=(std,) * 3)
+    model = LoadedModel(network.model, preprocess, network.class_names, link=link)
     return audit(greys(), model, layer="maps", parts=folder, **options)
 
 
@@ -61,6 +62,9 @@ def test_an_interrupted_audit_continues_to_the_same_numbers(tmp_path, monkeypatc
     assert result.provenance == whole.provenance
     with pytest.raises(ArgumentError, match="holds another audit .seed is 0 there, 1 here"):
         audited(tmp_path / "parts", seed=1)
+    for other, name in (({"std": 0.5}, "preprocess"), ({"link": "sigmoid"}, "link")):
+        with pytest.raises(ArgumentError, match=f"holds another audit .{name}"):
+            audited(tmp_path / "parts", **other)
 
 
 def test_the_representation_is_short(tmp_path):

@@ -173,6 +173,7 @@ class _Work:
             "settings": self.settings.as_provenance(),
             "photos": self.data.fingerprint(),
             "weights": self.layer.fingerprint(),
+            **self.layer.reading,
             "versions": {
                 "annealcam": __version__,
                 "torch": torch.__version__,

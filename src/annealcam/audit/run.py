@@ -243,6 +243,7 @@ def _identity(
         "model": network.model_name,
         "layer": network.layer,
         "weights": network.fingerprint(),
+        **network.reading,
         "channels": network.channels,
         "data": photos.name,
         "part": photos.part,

@@ -15,6 +15,7 @@ from annealcam.cli.console import (
     progress_bar,
     resumable,
 )
+from annealcam.cli.networks.options import load_network, takes_network_options
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @one_line_errors
+@takes_network_options
 def audit(
     data: options.Data = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
@@ -57,6 +59,7 @@ def audit(
     seed: options.Seed = 0,
     device: options.Device = "cpu",
     output: options.Output = Path("annealcam-audit"),
+    network_options: Any = None,
 ) -> None:
     """Rank the classes of a network by how suspicious their selected maps are.
 
@@ -79,6 +82,7 @@ def audit(
             fidelity=fidelity, max_qubits=max_qubits, gradients=gradients, sampler=sampler,
             seed=seed,
         )  # fmt: skip
+        network = load_network(model, network_options)
         photos = load_set(data, part=part, root=root, download=download)
         from annealcam.atlas.atlas import open_atlas
         from annealcam.audit.folder import check_atlas, write_audit
@@ -89,9 +93,9 @@ def audit(
         mask_files: Any = None if masks is None else find_masks(masks, photos.images, Path())
         with progress_bar("audit", 1) as update:
             result = run_audit(
-                photos, model, layer=layer, parts=parts, masks=mask_files, explain=explain,
-                against=against, photos_per_class=per_class, settings=settings, seed=seed,
-                device=device, progress=update,
+                photos, network, model_name=model, layer=layer, parts=parts, masks=mask_files,
+                explain=explain, against=against, photos_per_class=per_class, settings=settings,
+                seed=seed, device=device, progress=update,
             )  # fmt: skip
             if opened is not None:
                 check_atlas(opened, result)

@@ -139,6 +139,12 @@ class NetworkLayer:
         """Return what the network sees of a photo, `size` pixels wide."""
         return view_of(self.preprocess, photo, size)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How photos are preprocessed, None where it is not known, and the link; plain values."""
+        how = self.preprocess.as_json() if isinstance(self.preprocess, Preprocess) else None
+        return {"preprocess": how, "link": self.link}
+
     def fingerprint(self) -> str:
         """Return a hash of the network's weights."""
         return fingerprint(network_of(self.model))
