@@ -106,8 +106,12 @@ def test_an_architecture_may_be_a_network_a_class_or_a_function_of_a_module(tmp_
         assert torch.equal(loaded.model[1].weight, trained[1].weight)
     assert loaded.classes == ["a", "b"]
     assert blank[1].weight.shape == (3, 12)  # a copy was filled
-    (tmp_path / "mine.pth.toml").write_text('architecture = "my_net:make"\nclasses = ["c", "d"]')
-    assert ac.load_model(Path("mine.pth")).classes == ("c", "d")
+    (tmp_path / "mine.pth.toml").write_text('classes = ["c", "d"]')
+    named = ac.load_model(Path("mine.pth"), architecture="my_net:make")
+    assert named.classes == ("c", "d")
+    (tmp_path / "mine.pth.toml").write_text('architecture = "my_net:make"')
+    with pytest.raises(ModelError, match="my_net:make"):  # a card is data, and runs no code
+        ac.load_model(Path("mine.pth"))
 
 
 @pytest.mark.parametrize(
