@@ -36,6 +36,7 @@ UNCHECKED = (
     "annealcam.sets.sufficient",
     "annealcam.cli.atlas",  # typer passes a base class of the annotated Context
     "annealcam.settings",
+    "annealcam.qubo.convert",
     "annealcam.data.sets",
     "annealcam._internal.deprecation",  # decorates public functions: no frames of a checker inside
 )

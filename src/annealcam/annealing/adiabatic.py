@@ -21,6 +21,7 @@ from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.sweep import TauSweep, tau_sweep
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 
 _LEAST = 1e-3  # gaps below this share of the largest are crossings, which need no slow passage
@@ -30,7 +31,7 @@ _GAUSS = np.polynomial.legendre.leggauss(4)
 
 @renamed_arguments(convention="normalisation")
 def locally_adiabatic(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
@@ -63,6 +64,7 @@ def locally_adiabatic(
     >>> s.B([0.25, 0.5]).round(4)  # (1 + tan((u - 1/2) pi / 2)) / 2
     array([0.2929, 0.5   ])
     """
+    problem = as_problem(problem)
     base = schedule_of(schedule)
     exponent = real("power", power)
     if not 0 <= exponent < np.inf:
@@ -87,7 +89,7 @@ def locally_adiabatic(
 
 @renamed_arguments(convention="normalisation")
 def schedule_for(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     name: str | Schedule,
     *,
     normalisation: str | Normalisation | None = None,
@@ -103,6 +105,7 @@ def schedule_for(
     >>> schedule_for(SelectionProblem([1.0], [[0.0]]), "adiabatic:1").name
     'linear+adiabatic:1.0'
     """
+    problem = as_problem(problem)
     match = re.fullmatch(r"(?:(.+)\+)?adiabatic(?::(.*))?", name) if isinstance(name, str) else None
     if match is None:
         return schedule_of(name)
@@ -117,7 +120,7 @@ def schedule_for(
 
 @renamed_arguments(convention="normalisation")
 def adiabatic_gain(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     taus: ArrayLike,
     *,
     power: float = 2.0,
@@ -141,6 +144,7 @@ def adiabatic_gain(
     >>> bool(after.success_probability[0] > before.success_probability[0])
     True
     """
+    problem = as_problem(problem)
     names = ("normalisation", "schedule", "constraint")
     shared = {name: options[name] for name in names if name in options}
     local = locally_adiabatic(problem, power=power, points=points, **shared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import Plan, check_tau, plan_of
 from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of
 from annealcam.errors import ArgumentError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemsLike, as_problems
 
 _LARGEST_BATCH = 256  # runs at once on a GPU: more are no faster
 
@@ -55,7 +55,7 @@ class BatchResult:
 
 @renamed_arguments(convention="normalisation")
 def anneal_batch(
-    problems: Sequence[SelectionProblem],
+    problems: ProblemsLike,
     *,
     tau: ArrayLike = DEFAULT_TAU,
     normalisation: str | Normalisation | None = None,
@@ -83,11 +83,13 @@ def anneal_batch(
         ArgumentError: as for `anneal`, or there is no problem or no tau.
         ProblemTooLargeError: as for `anneal`.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
     >>> anneal_batch([p, p], tau=[1.0, 200.0]).success_probability.round(2)
     array([[0.53, 1.  ],
            [0.53, 1.  ]])
     """
+    problems = as_problems(problems)
     taus = [check_tau(t) for t in np.atleast_1d(np.asarray(tau)).tolist()]
     if not taus or not problems:
         raise ArgumentError("problems, tau: give at least one of each")

@@ -24,8 +24,8 @@ from annealcam.annealing.simulation.runs import (
     final_state,
     simulator_of,
 )
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits
-from annealcam.qubo.problem import SelectionProblem
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,7 +106,7 @@ class AnnealResult:
 
 @renamed_arguments(convention="normalisation")
 def anneal(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     tau: float = DEFAULT_TAU,
     normalisation: str | Normalisation | None = None,
@@ -146,10 +146,12 @@ def anneal(
 
     Source: arXiv 2604.25649, eq. 5; docs/annealing.md describes the numerical scheme.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
     >>> anneal(p, tau=200.0).success_probability > 0.999
     True
     """
+    problem = as_problem(problem)
     plan = plan_of(
         problem,
         tau=tau,

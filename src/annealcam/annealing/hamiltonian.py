@@ -19,6 +19,7 @@ from annealcam._internal.validation import one_of
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem
 
@@ -134,7 +135,7 @@ def diagonal(problem: SelectionProblem) -> Float[Array, " states"]:
 
 @renamed_arguments(convention="normalisation")
 def dense_hamiltonian(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     u: float,
     *,
     normalisation: str | Normalisation | None = None,
@@ -149,6 +150,7 @@ def dense_hamiltonian(
     array([[ 0.  , -0.5 ],
            [-0.5 , -0.35]])
     """
+    problem = as_problem(problem)
     d, timing = problem.d, schedule_of(schedule)
     if d > MAX_DENSE:
         raise ProblemTooLargeError(

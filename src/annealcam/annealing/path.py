@@ -24,7 +24,7 @@ from annealcam.annealing.simulation.sectorvector import SectorVector
 from annealcam.annealing.simulation.splitting import ABA_10_6_4, aba_stages, run_edges
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ProblemTooLargeError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 
 MAX_QUBITS = 20
 
@@ -69,7 +69,7 @@ class AnnealPath:
 
 @renamed_arguments(convention="normalisation")
 def anneal_path(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     tau: float = DEFAULT_TAU,
     points: int = 101,
@@ -99,10 +99,12 @@ def anneal_path(
         ArgumentError: an argument is out of range, or a name is unknown.
         ProblemTooLargeError: d is above 20, or the vectors do not fit into memory.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> path = anneal_path(SelectionProblem([1.0], [[0.0]], beta=0.7), tau=200.0, points=3)
     >>> path.ground_fidelity.round(3)
     array([1., 1., 1.])
     """
+    problem = as_problem(problem)
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
     plan = plan_of(
         problem,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 
 _ROUNDING = 1e-12  # by which a sum of probabilities may exceed 1
 
@@ -33,15 +33,17 @@ def best_of_shots(p: float, shots: int) -> float:
     return 1.0 if p >= 1 else -math.expm1(shots * math.log1p(-p))
 
 
-def guess_probability(problem: SelectionProblem, multiplicity: int, shots: int) -> float:
+def guess_probability(problem: ProblemLike, multiplicity: int, shots: int) -> float:
     """Return the probability that uniform guesses, as many as shots, contain an optimum.
 
     P = 1 - (1 - g / M)^shots; g = ground multiplicity, M = 2^d selections, or binom(d, k).
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.0], [0.0, 0.0]])
     >>> round(guess_probability(p, 1, 1), 12)
     0.25
     """
+    problem = as_problem(problem)
     k = problem.cardinality
     selections = 2**problem.d if k is None else math.comb(problem.d, k)
     return best_of_shots(multiplicity / selections, shots)

@@ -21,6 +21,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 
 
@@ -84,7 +85,7 @@ class OptimalTau:
 
 @renamed_arguments(convention="normalisation")
 def tau_sweep(
-    problem: SelectionProblem, taus: ArrayLike, *, overhead: float = 0.0, **options: Any
+    problem: ProblemLike, taus: ArrayLike, *, overhead: float = 0.0, **options: Any
 ) -> TauSweep:
     """Anneal a problem once for each tau.
 
@@ -102,6 +103,7 @@ def tau_sweep(
     >>> sweep.success_probability.round(2), sweep.guess
     (array([0.53, 0.91, 1.  ]), 0.5)
     """
+    problem = as_problem(problem)
     tau = _lengths(taus)
     runs = anneal_batch([problem], tau=tau, **options)
     F, multiplicity = runs.success_probability[0], int(runs.multiplicity[0])
@@ -120,7 +122,7 @@ def tau_sweep(
 
 @renamed_arguments(convention="normalisation", rtol="tau_tol")
 def optimal_tau(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     bounds: tuple[float, float] = (1.0, 1000.0),
     points: int = 25,
@@ -150,6 +152,7 @@ def optimal_tau(
     >>> round(best.tau, 1), best.at_bound
     (10.7, False)
     """
+    problem = as_problem(problem)
     low, high = _bounds(bounds)
     points, tolerance = whole("points", points, least=3), real("tau_tol", tau_tol)
     if not 0 < tolerance < 1:

@@ -15,6 +15,7 @@ from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import Selection
@@ -90,7 +91,7 @@ class Agreement:
 
 
 def agreement(
-    problem: SelectionProblem, selections: Bool[Array, "runs d"], runs: Sequence[str] = ()
+    problem: ProblemLike, selections: Bool[Array, "runs d"], runs: Sequence[str] = ()
 ) -> Agreement:
     """Compare two or more selections of one problem's candidates.
 
@@ -101,6 +102,7 @@ def agreement(
     >>> agreement(p, np.array([[True, True, False], [True, True, False]])).mean
     1.0
     """
+    problem = as_problem(problem)
     named = tuple(runs) or tuple(map(str, range(len(selections))))
     if len(selections) < 2 or len(named) != len(selections):
         raise ArgumentError(
@@ -121,7 +123,7 @@ def agreement(
 
 
 def across_samplers(
-    problem: SelectionProblem, samplers: Sequence[str] = ("exact", "sa", "greedy"), *, seed: int = 0
+    problem: ProblemLike, samplers: Sequence[str] = ("exact", "sa", "greedy"), *, seed: int = 0
 ) -> Agreement:
     """Compare the selections of several samplers, given by name, for one problem.
 
@@ -133,12 +135,13 @@ def across_samplers(
     >>> across_samplers(p, ["exact", "tabu"]).mean
     1.0
     """
+    problem = as_problem(problem)
     runs = [select(problem, name, seed=seed) for name in samplers]
     return agreement(problem, _stacked(problem, runs), samplers)
 
 
 def across_seeds(
-    problem: SelectionProblem, sampler: str = "anneal", *, seeds: Sequence[int] = range(8)
+    problem: ProblemLike, sampler: str = "anneal", *, seeds: Sequence[int] = range(8)
 ) -> Agreement:
     """Compare the selections of one sampler, given by name, under different seeds.
 
@@ -150,6 +153,7 @@ def across_seeds(
     >>> across_seeds(p, "sa", seeds=[0, 1]).always
     array([ True, False])
     """
+    problem = as_problem(problem)
     runs = [select(problem, sampler, seed=seed) for seed in seeds]
     return agreement(problem, _stacked(problem, runs), [f"seed {seed}" for seed in seeds])
 
@@ -292,7 +296,7 @@ class NearOptimal:
         return np.where(either == 0, 1.0, both / np.maximum(either, 1.0))
 
 
-def near_optimal(problem: SelectionProblem, epsilon: float = 0.01) -> NearOptimal:
+def near_optimal(problem: ProblemLike, epsilon: float = 0.01) -> NearOptimal:
     """Return all selections whose energy is within epsilon of the optimum, for d <= 24.
 
     {n : E(n) <= E_0 + epsilon |E_0|}, among the selections of `problem.cardinality` maps, if set
@@ -313,6 +317,7 @@ def near_optimal(problem: SelectionProblem, epsilon: float = 0.01) -> NearOptima
     >>> near.states, near.backbone, near.unused
     (array([3, 5]), array([ True, False, False]), array([False, False, False]))
     """
+    problem = as_problem(problem)
     if problem.d > MAX_ENUMERATED:
         raise ProblemTooLargeError(
             f"d={problem.d}: all selections can be enumerated for up to {MAX_ENUMERATED} maps; "

@@ -22,6 +22,7 @@ from annealcam.errors import (
     ProblemFileError,
     ProblemTooLargeError,
 )
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem, check_beta, check_cardinality
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def read_problem(
     return content if cardinality is None else _with_cardinality(content, cardinality)
 
 
-def save_problem(problem: SelectionProblem, path: str | os.PathLike[str]) -> None:
+def save_problem(problem: ProblemLike, path: str | os.PathLike[str]) -> None:
     """Write h, J, beta and cardinality to an `.npz` file, from which `read_problem` restores them.
 
     Raises:
@@ -103,6 +104,7 @@ def save_problem(problem: SelectionProblem, path: str | os.PathLike[str]) -> Non
     >>> read_problem(path).problem.beta
     0.9
     """
+    problem = as_problem(problem)
     if Path(path).suffix != ".npz":
         raise ArgumentError(f"path={path}: must end in .npz; write dimod models by bqm.to_file()")
     arrays: dict[str, Any] = {"h": problem.h, "J": problem.J, "beta": problem.beta}

@@ -7,7 +7,7 @@ from annealcam.annealing.evolution import anneal
 from annealcam.annealing.hamiltonian import DEFAULT_TAU
 from annealcam.annealing.success import best_of_shots, guess_probability
 from annealcam.errors import ProblemTooLargeError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.shots import best_of
 
@@ -18,7 +18,7 @@ MAX_QUBITS = 24  # seconds for each problem; `anneal` itself goes as far as memo
 
 @renamed_arguments(convention="normalisation")
 def select_by_annealing(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     tau: float = DEFAULT_TAU,
     normalisation: str = "per_qubit",
@@ -37,11 +37,13 @@ def select_by_annealing(
         ArgumentError: an argument is out of range.
         ProblemTooLargeError: d is above 24, or a cardinality's states do not fit into memory.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> import numpy as np
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> select_by_annealing(p, tau=100.0, shots=20).n
     array([1, 0], dtype=int8)
     """
+    problem = as_problem(problem)
     if problem.d > MAX_QUBITS and (problem.cardinality is None or constraint == "penalty"):
         raise ProblemTooLargeError(
             f"d={problem.d}: the sampler anneal takes up to {MAX_QUBITS} qubits. Keep fewer "

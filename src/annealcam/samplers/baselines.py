@@ -6,36 +6,40 @@ import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.types import Array
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.samplers.exact import solve_exact
 
 
-def topk_relevance(problem: SelectionProblem) -> Int[Array, " d"]:
+def topk_relevance(problem: ProblemLike) -> Int[Array, " d"]:
     """Select the k most relevant maps regardless of redundancy; among equals the first.
 
     >>> topk_relevance(SelectionProblem([0.2, 1.0, 0.5], np.zeros((3, 3)), cardinality=2))
     array([0, 1, 1], dtype=int8)
     """
+    problem = as_problem(problem)
     order = np.argsort(-problem.h, kind="stable")
     return _vector(problem.d, order[: _size(problem)])
 
 
-def random_k(problem: SelectionProblem, *, seed: int) -> Int[Array, " d"]:
+def random_k(problem: ProblemLike, *, seed: int) -> Int[Array, " d"]:
     """Select k maps at random, every k-subset equally likely.
 
     >>> int(random_k(SelectionProblem(np.ones(9), np.zeros((9, 9)), cardinality=4), seed=0).sum())
     4
     """
+    problem = as_problem(problem)
     rng = np.random.default_rng(seed)
     return _vector(problem.d, rng.choice(problem.d, size=_size(problem), replace=False))
 
 
-def greedy(problem: SelectionProblem) -> Int[Array, " d"]:
+def greedy(problem: ProblemLike) -> Int[Array, " d"]:
     """Add the map that lowers the energy most, while one does (or until k are selected).
 
     >>> greedy(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5))
     array([1, 0], dtype=int8)
     """
+    problem = as_problem(problem)
     return _grow(problem, np.zeros(problem.d, dtype=np.int8))
 
 

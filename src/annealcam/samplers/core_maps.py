@@ -12,6 +12,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import finite_array, real, whole
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.baselines import repaired
@@ -97,7 +98,7 @@ class StandIn:
 
 
 def inclusion(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     n: Int[Array, " d"],
     *,
     temperature: float = TEMPERATURE,
@@ -130,6 +131,7 @@ def inclusion(
     >>> inclusion(p, np.array([1, 0, 1])).probability.round(3)
     array([0.661, 0.339, 1.   ])
     """
+    problem = as_problem(problem)
     n = _selection(problem, n)
     temperature = real("temperature", temperature)
     if not 0 < temperature < math.inf:
@@ -143,7 +145,7 @@ def inclusion(
     return _sampled(problem, n, k, temperature, samples, seed)
 
 
-def stand_ins(problem: SelectionProblem, n: Int[Array, " d"]) -> tuple[StandIn, ...]:
+def stand_ins(problem: ProblemLike, n: Int[Array, " d"]) -> tuple[StandIn, ...]:
     """Return the best stand-in of every selected map, with its cost.
 
     Replacing map p by map q changes the energy by field_q - field_p - Q_pq, where Q is
@@ -162,6 +164,7 @@ def stand_ins(problem: SelectionProblem, n: Int[Array, " d"]) -> tuple[StandIn, 
     >>> stand_ins(p, np.array([1, 0, 1]))[0]
     StandIn(place=0, replacement=1, cost=0.125)
     """
+    problem = as_problem(problem)
     n = _selection(problem, n)
     inside, outside = np.flatnonzero(n), np.flatnonzero(n == 0)
     if len(outside) == 0:

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, energies_of, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
@@ -17,7 +18,7 @@ from annealcam.samplers.search_tree import Subproblem, branch_and_bound
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 
 
-def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -> ExactSolution:
+def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> ExactSolution:
     """Return the optimum of a problem with its proof: by enumeration up to 24 maps, else by a tree.
 
     With a cardinality k, the optimum is among the selections of k maps. Enumeration takes
@@ -36,6 +37,7 @@ def solve_exact(problem: SelectionProblem, *, time_limit: float | None = None) -
     >>> x.n, x.energy, x.proved, x.multiplicity
     (array([1, 0], dtype=int8), -0.5, True, 1)
     """
+    problem = as_problem(problem)
     if time_limit is not None and not time_limit > 0:
         raise ArgumentError(
             f"time_limit={time_limit}: must be a number of seconds above 0, or None for no limit"

@@ -12,7 +12,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.errors import ArgumentError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 
 if TYPE_CHECKING:
     import dimod
@@ -58,17 +58,19 @@ DWAVE_LIKE = DWaveLike()
 
 @renamed_arguments(reads="shots")
 def simulated_annealing(
-    problem: SelectionProblem, *, shots: int = 100, sweeps: int = 1000, seed: int = 0
+    problem: ProblemLike, *, shots: int = 100, sweeps: int = 1000, seed: int = 0
 ) -> Int[Array, "shots d"]:
     """Sample by simulated annealing, at dwave-samplers' own temperatures.
 
     Raises:
         ArgumentError: `shots` or `sweeps` is below 1.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> simulated_annealing(p, shots=2).tolist()
     [[1, 0], [1, 0]]
     """
+    problem = as_problem(problem)
     from dwave.samplers import SimulatedAnnealingSampler
 
     shots, sweeps = whole("shots", shots, least=1), whole("sweeps", sweeps, least=1)
@@ -80,17 +82,19 @@ def simulated_annealing(
 
 @renamed_arguments(reads="shots")
 def tabu(
-    problem: SelectionProblem, *, shots: int = 20, restarts: int = 2, seed: int = 0
+    problem: ProblemLike, *, shots: int = 20, restarts: int = 2, seed: int = 0
 ) -> Int[Array, "shots d"]:
     """Sample by tabu search; it ends after `restarts`, not after a time, so equal seeds agree.
 
     Raises:
         ArgumentError: `shots` is below 1, or `restarts` below 0.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> tabu(p, shots=1).tolist()
     [[1, 0]]
     """
+    problem = as_problem(problem)
     from dwave.samplers import TabuSampler
 
     shots, restarts = whole("shots", shots, least=1), whole("restarts", restarts)
@@ -103,7 +107,7 @@ def tabu(
 
 @renamed_arguments(reads="shots")
 def path_integral(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     shots: int = 10,
     sweeps: int = 200,
@@ -138,10 +142,12 @@ def path_integral(
 
     Source: King et al. 2021, doi 10.1038/s41467-021-20901-5, by dwave-samplers.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> path_integral(p, shots=2).tolist()
     [[1, 0], [1, 0]]
     """
+    problem = as_problem(problem)
     from dwave.samplers import PathIntegralAnnealingSampler
 
     u = np.linspace(0.0, 1.0, whole("sweeps", sweeps, least=2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,13 +9,13 @@ from jaxtyping import Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, ProblemsLike, as_problem, as_problems
 
 KICKS = 400  # find the optimum of 99 in 100 layers of 300 to 500 maps; docs/performance.md
 
 
 def local_search(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     start: Int[Array, " d"] | None = None,
     kicks: int = KICKS,
@@ -38,9 +37,11 @@ def local_search(
     Raises:
         ArgumentError: the number of kicks is negative.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> local_search(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5), kicks=3)
     array([1, 0], dtype=int8)
     """
+    problem = as_problem(problem)
     from annealcam.samplers.kernels.search import search
 
     kicks = whole("kicks", kicks, least=0)
@@ -59,7 +60,7 @@ def local_search(
 
 
 def local_search_many(
-    problems: Sequence[SelectionProblem], *, kicks: int = KICKS, seed: int = 0, workers: int = 1
+    problems: ProblemsLike, *, kicks: int = KICKS, seed: int = 0, workers: int = 1
 ) -> list[Int[Array, " d"]]:
     """Run `local_search` on each problem, `workers` problems at a time.
 
@@ -68,10 +69,12 @@ def local_search_many(
     Raises:
         ArgumentError: `workers` is below 1, or the number of kicks is negative.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5)
     >>> [n.tolist() for n in local_search_many([p, p], kicks=3)]
     [[1, 0], [1, 0]]
     """
+    problems = as_problems(problems)
     with ThreadPoolExecutor(whole("workers", workers, least=1)) as pool:
         selections = pool.map(
             lambda i: local_search(problems[i], kicks=kicks, seed=seed + i), range(len(problems))

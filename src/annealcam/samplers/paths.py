@@ -11,13 +11,14 @@ from jaxtyping import Float, Int
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.exact import solve_exact
 
 
 def cardinality_path(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     sizes: Iterable[int] | None = None,
     *,
     time_limit: float | None = None,
@@ -36,6 +37,7 @@ def cardinality_path(
     >>> {k: x.n.tolist() for k, x in cardinality_path(p).items()}
     {1: [1, 0, 0], 2: [1, 0, 1], 3: [1, 1, 1]}
     """
+    problem = as_problem(problem)
     sizes = range(1, min(20, problem.d) + 1) if sizes is None else sizes
     return {k: solve_exact(_with(problem, problem.beta, k), time_limit=time_limit) for k in sizes}
 
@@ -71,7 +73,7 @@ class BetaPath:
         return self.selections[min(piece, len(self.selections) - 1)]
 
 
-def beta_path(problem: SelectionProblem, *, time_limit: float | None = None) -> BetaPath:
+def beta_path(problem: ProblemLike, *, time_limit: float | None = None) -> BetaPath:
     """Return all breakpoints of the optimum along beta.
 
     The energy of a selection is a line in beta, and the optimal energy is the lower envelope of
@@ -91,6 +93,7 @@ def beta_path(problem: SelectionProblem, *, time_limit: float | None = None) -> 
     >>> path.betas.tolist(), path.selections.tolist()
     ([0.0, 0.5, 1.0], [[1, 0], [1, 1]])
     """
+    problem = as_problem(problem)
     ends = [_line(problem, beta, time_limit) for beta in (0.0, 1.0)]
     lines, proofs = [ends[0]], [end.proved for end in ends]
     pairs = [ends]

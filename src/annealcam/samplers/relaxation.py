@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.samplers.search_tree import convex_diagonal
 
 TOLERANCE = 1e-6  # of the largest linear coefficient
@@ -43,7 +43,7 @@ class Relaxation:
         return np.sort(np.lexsort((self.gradient, -self.x.round(9)))[:count])
 
 
-def relax(problem: SelectionProblem) -> Relaxation:
+def relax(problem: ProblemLike) -> Relaxation:
     """Return the convex relaxation of a problem with a cardinality and a known diagonal.
 
     With n_p^2 = n_p, E(n) = 1/2 n (Q + diag(D)) n + (l - D/2) n. The minimum over
@@ -57,12 +57,14 @@ def relax(problem: SelectionProblem) -> Relaxation:
     Raises:
         ArgumentError: there is no cardinality, or no such diagonal is known.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> h, J = [1.0, 0.9, 0.1], np.zeros((3, 3))
     >>> p = SelectionProblem(h, J, beta=0.5, cardinality=1, diagonal=np.zeros(3))
     >>> found = relax(p)
     >>> found.x.round(2), round(found.lower_bound, 6)
     (array([1., 0., 0.]), -0.5)
     """
+    problem = as_problem(problem)
     from annealcam.samplers.kernels.convex import minimise
 
     k, D = problem.cardinality, convex_diagonal(problem)

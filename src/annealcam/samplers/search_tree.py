@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
 from annealcam.samplers.local import KICKS, local_search
@@ -21,7 +22,7 @@ IN = 1  # status of a selected map in the kernels; 0 is undecided
 
 
 def branch_and_bound(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     start: Int[Array, " d"] | None = None,
     time_limit: float | None = None,
@@ -57,6 +58,7 @@ def branch_and_bound(
     >>> branch_and_bound(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5)).n
     array([1, 0], dtype=int8)
     """
+    problem = as_problem(problem)
     began = monotonic()
     limit = np.inf if time_limit is None else time_limit
     n = local_search(problem, start=start, kicks=kicks, seed=seed)

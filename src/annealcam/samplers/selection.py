@@ -10,6 +10,7 @@ import numpy as np
 from annealcam._internal.deprecation import renamed_keys
 from annealcam._internal.validation import options_of
 from annealcam.errors import AnnealcamError, SamplerError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution, Selection
 from annealcam.samplers.registry import SAMPLERS, sampler_named
@@ -30,7 +31,7 @@ class BQMSampler(Protocol):
 
 
 def select(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     sampler: str | BQMSampler = "exact",
     *,
     seed: int = 0,
@@ -68,6 +69,7 @@ def select(
     >>> [select(p, name).n.tolist() for name in ("anneal", "exact", "tabu")]
     [[1, 0], [1, 0], [1, 0]]
     """
+    problem = as_problem(problem)
     if not isinstance(sampler, str):
         return _by_object(problem, sampler, seed, options)
     entry = sampler_named(sampler)

@@ -9,7 +9,8 @@ from jaxtyping import Int
 
 from annealcam._internal.types import Array
 from annealcam.errors import SamplerError
-from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
+from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.baselines import repaired
 from annealcam.samplers.exact import solve_exact
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def best_of(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     shots: Int[Array, "shots d"],
     sampler: str,
     info: dict[str, Any] | None = None,
@@ -29,10 +30,12 @@ def best_of(
     If no shot has the cardinality of the problem, the nearest one is repaired greedily, and
     `info["repaired"]` is True.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> best_of(p, np.array([[1, 1], [0, 1]], dtype=np.int8), "mine").optimal
     False
     """
+    problem = as_problem(problem)
     info = dict(info or {})
     allowed = shots[problem.feasible(shots)]
     if problem.cardinality is not None:

@@ -11,6 +11,7 @@ from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.annealing import select_by_annealing
@@ -22,7 +23,7 @@ NEAR = 3  # maps that may enter are drawn from the cheapest NEAR times as many
 
 @renamed_arguments(convention="normalisation")
 def select_by_windows(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     qubits: int = 16,
     rounds: int = 20,
@@ -62,6 +63,7 @@ def select_by_windows(
     >>> select_by_windows(p, qubits=2, rounds=4).n
     array([1, 0, 1], dtype=int8)
     """
+    problem = as_problem(problem)
     whole("qubits", qubits, least=2)
     rng = np.random.default_rng(seed)
     n = greedy(problem)

@@ -20,7 +20,7 @@ from annealcam.annealing.levels.gap_search import GapSearch
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 
 MAX_MULTIPLICITY = 64
 AVOIDED = 0.5  # Landau-Zener needs a minimum below this share of the gaps at both ends
@@ -61,6 +61,7 @@ class MinimumGap:
         normalisation: the normalisation.
         driver_scale: c in H_D.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
     >>> g = minimum_gap(either)
     >>> round(g.gap, 4), round(g.final_gap, 4), g.multiplicity, g.hamming_distance
@@ -104,6 +105,7 @@ class MinimumGap:
 
         Source: Zener 1932, Proc. R. Soc. A 137, 696.
 
+        >>> from annealcam.qubo import SelectionProblem
         >>> p = SelectionProblem([1.0], [[0.0]], beta=0.7)
         >>> round(minimum_gap(p).landau_zener(10.0), 4)
         0.9607
@@ -120,7 +122,7 @@ class MinimumGap:
 
 @renamed_arguments(convention="normalisation", rtol="tol")
 def minimum_gap(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     normalisation: str | Normalisation | None = None,
     schedule: str | Schedule = "linear",
@@ -148,11 +150,13 @@ def minimum_gap(
 
     Source: eigenvector continuation, Frame et al. 2018, Phys. Rev. Lett. 121, 032501.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0], [[0.0]], beta=1.0)
     >>> g = minimum_gap(p, normalisation="unit")  # gap(s)^2 = 4 (1 - s)^2 + s^2
     >>> round(g.gap, 6), round(g.s, 4), g.interior
     (0.894427, 0.8, True)
     """
+    problem = as_problem(problem)
     timing = schedule_of(schedule)
     chosen = normalisation_of(normalisation, timing)
     tol = _checked("tol", tol, 1e-10)

@@ -19,7 +19,7 @@ from annealcam.annealing.levels.reduced_basis import ReducedBasis
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, NumericalError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem
 
 MAX_LEVELS = 64
 _COARSE, _FINE = 25, 97
@@ -40,6 +40,7 @@ class SpectrumCurve:
         normalisation: the normalisation.
         driver_scale: c in H_D.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
     >>> c = spectrum(either, points=2)
     >>> c.energies.round(4)
@@ -62,7 +63,7 @@ class SpectrumCurve:
 
 @renamed_arguments(convention="normalisation")
 def spectrum(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     points: int = 101,
     levels: int = 4,
@@ -87,12 +88,14 @@ def spectrum(
         ArgumentError: an argument is out of range, or a name is unknown.
         ProblemTooLargeError: the vectors do not fit into memory.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> c = spectrum(SelectionProblem([1.0], [[0.0]], beta=1.0), points=3)
     >>> c.energies.round(4)
     array([[-1.   ,  1.   ],
            [-0.809,  0.309],
            [-1.   ,  0.   ]])
     """
+    problem = as_problem(problem)
     timing = schedule_of(schedule)
     chosen = normalisation_of(normalisation, timing)
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
@@ -177,6 +180,7 @@ def ground_state(driver: Driver, a: float, b: float, *, tol: float = 1e-10) -> F
 
     It is real, with the sign that makes its sum positive.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> from annealcam.annealing.levels.drivers import TransverseField
     >>> field = TransverseField(SelectionProblem([1.0], [[0.0]]), 1.0)
     >>> ground_state(field, 1.0, 0.0).round(6)

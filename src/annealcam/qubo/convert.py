@@ -1,0 +1,122 @@
+"""Conversion of all accepted forms of a problem into a `SelectionProblem`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from annealcam._internal.validation import finite_array, real
+from annealcam.errors import ArgumentError, NumericalError
+from annealcam.qubo.problem import SelectionProblem
+
+if TYPE_CHECKING:
+    import dimod
+    from numpy.typing import ArrayLike
+
+    ProblemLike: TypeAlias = (
+        SelectionProblem | dimod.BinaryQuadraticModel | Mapping[tuple[Any, Any], float] | ArrayLike
+    )
+    ProblemsLike: TypeAlias = Iterable[ProblemLike]
+else:  # the functions below check them, with clearer errors
+    ProblemLike: TypeAlias = Any
+    ProblemsLike: TypeAlias = Any
+
+FORMS = (
+    "give a SelectionProblem, a dimod BinaryQuadraticModel, a QUBO dict {(i, j): q}, or a square "
+    "array of numbers"
+)
+
+
+def as_problem(value: ProblemLike, argument: str = "problem") -> SelectionProblem:
+    """Return the problem that a value describes; a SelectionProblem is returned as it is.
+
+    Args:
+        value: one of four forms. All but the first give beta = 1/2, h = -2 * linear, J = 2 *
+            quadratic and no cardinality.
+
+            - a `SelectionProblem`;
+            - a `dimod.BinaryQuadraticModel` of either vartype: map p is variable p of
+              `bqm.variables`, and energies are those of the model without its offset;
+            - a QUBO dict {(i, j): q}, E(n) = sum q n_i n_j: entries (i, j) and (j, i) add up, and
+              (i, i) is linear. The maps are the labels that occur: whole numbers in ascending
+              order, and other labels in the order in which they appear;
+            - a square array Q (d, d), E(n) = n^T Q n: its diagonal is linear, and Q_pq + Q_qp is
+              the coefficient of n_p n_q, so that Q may be symmetric or triangular.
+        argument: name of the argument, for errors.
+
+    Raises:
+        ArgumentError: the value has none of these forms.
+        NumericalError: a coefficient is NaN or infinite.
+
+    >>> as_problem({("a", "a"): -1.0, ("a", "b"): 2.0}).energies()
+    array([ 0., -1.,  0.,  1.])
+    >>> as_problem([[-1.0, 2.0], [0.0, 0.0]]).energies()
+    array([ 0., -1.,  0.,  1.])
+    """
+    if isinstance(value, SelectionProblem):
+        return value
+    dimod = sys.modules.get("dimod")  # a model exists only where dimod is imported
+    is_model = dimod is not None and isinstance(value, dimod.BinaryQuadraticModel)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # the problem refuses what overflows
+            if is_model:
+                return SelectionProblem.from_bqm(value)
+            return _of_matrix(_matrix_of(value, argument))
+    except NumericalError:
+        raise NumericalError(
+            f"{argument}: contains NaN, infinity or coefficients above 1e307; check how it is made"
+        ) from None
+
+
+def as_problems(values: ProblemsLike, argument: str = "problems") -> list[SelectionProblem]:
+    """Return the problem of each value, as `as_problem` does.
+
+    >>> [p.d for p in as_problems([[[1.0]], {(0, 1): 2.0}])]
+    [1, 2]
+    """
+    dimod = sys.modules.get("dimod")
+    single = (SelectionProblem, Mapping, str, *((dimod.BinaryQuadraticModel,) if dimod else ()))
+    if isinstance(values, single) or not isinstance(values, Iterable):
+        raise ArgumentError(f"{argument}: {type(values).__name__}; give a list of problems")
+    return [as_problem(value, f"{argument}[{i}]") for i, value in enumerate(values)]
+
+
+def _matrix_of(value: Any, argument: str) -> np.ndarray:
+    """Return the square array of a QUBO dict or of an array-like."""
+    if isinstance(value, Mapping):
+        return _matrix_of_dict(value, argument)
+    try:
+        shape, kind = np.shape(value), np.asarray(value).dtype.kind
+    except Exception:  # whatever an object's own conversion raises
+        shape, kind = (), "O"
+    if len(shape) != 2 or shape[0] != shape[1] or kind not in "biufO":
+        found = f"{type(value).__name__} of shape {shape}" if shape else type(value).__name__
+        raise ArgumentError(f"{argument}: {found}; {FORMS}")
+    return finite_array(argument, value, error=NumericalError)
+
+
+def _matrix_of_dict(qubo: Mapping[Any, Any], argument: str) -> np.ndarray:
+    labels: dict[Any, None] = {}
+    for key in qubo:
+        if not (isinstance(key, tuple) and len(key) == 2):
+            raise ArgumentError(
+                f"{argument}: the key {key!r} is no pair of labels; a QUBO dict is "
+                "{(i, j): q}, with (i, i) for the linear coefficients"
+            )
+        labels |= dict.fromkeys(key)
+    whole = all(isinstance(v, int | np.integer) for v in labels)
+    place = {v: p for p, v in enumerate(sorted(labels) if whole else labels)}
+    matrix = np.zeros((len(place), len(place)))
+    for (i, j), q in qubo.items():
+        matrix[place[i], place[j]] += real(f"{argument}[{i!r}, {j!r}]", q)
+    return matrix
+
+
+def _of_matrix(Q: np.ndarray) -> SelectionProblem:
+    """Return the problem with the energies n^T Q n."""
+    J = 2.0 * (Q + Q.T)
+    np.fill_diagonal(J, 0.0)
+    return SelectionProblem(-2.0 * np.diagonal(Q), J, beta=0.5)
