@@ -414,3 +414,62 @@ def test_a_wrong_residual_is_an_error():
     search.basis.model[4] *= 0.5
     with pytest.raises(NumericalError, match="negative"):
         search.survey(np.array([0.5]))
+
+
+COSINE = Schedule.of(lambda u: np.cos(np.pi * u / 2) ** 2, lambda u: np.sin(np.pi * u / 2) ** 2)
+
+
+def test_a_minimum_beside_an_end_at_which_the_schedule_rests():
+    p = ac.SelectionProblem([-0.8, 0.05], [[0.0, 0.65], [0.65, 0.0]])
+    g = minimum_gap(p, normalisation="unit", schedule=COSINE)
+    dense = Dense(p, "unit", COSINE)
+    bottom = minimize_scalar(
+        dense.gap, bounds=(0.9, 0.999), method="bounded", options={"xatol": 1e-9}
+    )
+    assert g.gap == pytest.approx(bottom.fun, abs=g.error)
+    assert g.s == pytest.approx(bottom.x, abs=1e-5)
+    assert g.interior
+    assert g.gap < g.final_gap - 1e-6
+
+
+def random_schedule(rng):
+    inner = np.sort(rng.random(rng.integers(3, 8)))
+    u = np.concatenate([[0.0], inner, [1.0]])
+    A = np.append(np.sort(rng.random(inner.size + 1))[::-1], 0.0)
+    B = np.append(0.0, np.sort(rng.random(inner.size + 1)))
+    smooth = [LINEAR, QUADRATIC, COSINE]
+    return [
+        *smooth,
+        Schedule.from_table(u, A, B),
+        Schedule.from_table(u, A, B, interpolation="smooth"),
+        smooth[rng.integers(3)].paused(rng.uniform(0.2, 1.0), rng.uniform(0.05, 0.5)),
+    ][rng.integers(6)]
+
+
+def random_problem(rng):
+    d = int(rng.integers(2, 5))
+    h = rng.normal(size=d) * 10 ** rng.uniform(-1, 0.3)
+    h[0] *= rng.choice([0.05, 1.0])
+    J = np.triu(rng.normal(size=(d, d)), 1)
+    return ac.SelectionProblem(h, J + J.T, beta=rng.uniform(0.3, 1.0))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_no_gap_of_random_schedules_is_below_the_minimum_by_more_than_the_error(seed):
+    rng = np.random.default_rng([16, seed])
+    p, schedule = random_problem(rng), random_schedule(rng)
+    normalisation = ["unit", "per_qubit"][seed % 2]
+    dense = Dense(p, normalisation, schedule)
+    mesh = np.union1d(np.linspace(0.0, 1.0, 401), schedule.breaks)
+    A, B = schedule.A(mesh)[:, None, None], schedule.B(mesh)[:, None, None]
+    levels = np.linalg.eigvalsh(A * dense.H_D + B * np.diag(dense.energies))
+    gaps = levels[:, dense.g] - levels[:, 0]
+    least = gaps.min()
+    for i in np.argsort(gaps)[:2]:
+        ends = mesh[max(i - 1, 0)], mesh[min(i + 1, mesh.size - 1)]
+        bottom = minimize_scalar(dense.gap, bounds=ends, method="bounded", options={"xatol": 1e-9})
+        least = min(least, bottom.fun)
+    g = minimum_gap(p, normalisation=normalisation, schedule=schedule)
+    rounding = 1e-14 * (np.ptp(np.linalg.eigvalsh(dense.H_D)) + np.ptp(dense.energies))
+    assert g.gap <= least + g.error + rounding
+    assert g.gap == pytest.approx(dense.gap(g.s), abs=g.error + rounding)

@@ -34,6 +34,8 @@ from annealcam.annealing.kernels.model import errors, solve
 # and summed over the levels below g; coupling of level g to those by dH/du.
 U, A, B, RUN_A, RUN_B, GAP, DOUBT, LEFT, RIGHT, LEAST, MISSED, D0, P0, DS, PS, PULL = range(16)
 COLUMNS = 16
+_FLAT = 1e-2  # share of the secant below which a slope counts as zero
+_SLIGHT = 1e-10  # relative depth below which a valley is not searched for
 _NARROW = 1e-8  # width of intervals not narrowed further; degenerate levels have no slopes
 
 
@@ -144,7 +146,8 @@ def _bracket(path, pencil, low, high):
     """Narrow two rows until the gap falls after the first and rises before the second.
 
     Returns whether that is possible. Where other levels cross, the gap may turn twice: then it
-    falls after the first row and also before the second.
+    falls after the first row and also before the second. Where the schedule comes to rest, at an
+    end or a pause, a slope vanishes, and its sign is only rounding.
     """
     row = np.empty(COLUMNS)
     for _ in range(40):
@@ -152,8 +155,8 @@ def _bracket(path, pencil, low, high):
         if falls and rises:
             return True
         slight = 1e-9 * low[GAP] / max(high[U] - low[U], _NARROW)
-        falls = low[RIGHT] < -slight and high[GAP] >= low[GAP]
-        rises = high[LEFT] > slight and low[GAP] >= high[GAP]
+        falls = low[RIGHT] < -slight and (high[GAP] >= low[GAP] or _turns(low, high, True))
+        rises = high[LEFT] > slight and (low[GAP] >= high[GAP] or _turns(low, high, False))
         if high[U] - low[U] < _NARROW or not (falls or rises):
             return False
         probe(path, pencil, 0.5 * (low[U] + high[U]), row)
@@ -164,6 +167,21 @@ def _bracket(path, pencil, low, high):
         else:
             high[:] = row
     return False
+
+
+@compiled
+def _turns(low, high, first):
+    """Return whether the gap, which falls (or rises) along the tangent of one row, may turn back.
+
+    The tangent passes well below the other row, which is flat or lies on the far side of a valley:
+    the slopes of a monotone cubic through both rows would be at most about three times the secant.
+    """
+    width = high[U] - low[U]
+    fall = low[GAP] - high[GAP] if first else high[GAP] - low[GAP]
+    steep, other = (-low[RIGHT], -high[LEFT]) if first else (high[LEFT], low[RIGHT])
+    if (steep * width - fall) <= _SLIGHT * max(low[GAP], high[GAP]):
+        return False
+    return abs(other) * width < _FLAT * fall or (steep + max(other, 0.0)) * width > 3.0 * fall
 
 
 @compiled

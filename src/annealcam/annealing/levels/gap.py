@@ -50,7 +50,8 @@ class MinimumGap:
         slope: rate |d(energy)/ds| at which the two levels approach before they avoid each other.
         landau_zener_applies: whether the minimum is one avoided crossing: interior, at most half
             of the gaps at both ends, and narrow compared to its distance from both ends.
-        error: estimate of the error of `gap`, from the residuals of the two states.
+        error: estimate of the error of `gap`, from the residuals of the two states and the accuracy
+            to which the minimum is located.
         certificate: lower bound on the gap over all s, also between the computed points, from
             Weyl's inequality and from the concavity of sums of the lowest levels. It is a proof if
             the levels at those points are accurate within the errors estimated from their
@@ -207,6 +208,8 @@ def _facts(
     states, residual = search.states(s)
     at_the_end = schedule.A(s) == 0
     error = 0.0 if at_the_end else max(float(best[DOUBT]), residual)
+    if 0 < s < 1:  # the bottom of a valley is located only to this accuracy
+        error += 10 * search.accuracy * gap
     interior = 0 < s < 1 and gap < min(first, final)
     slope = math.sqrt(max(search.steepness(s), 0.0)) if interior else 0.0
     narrow = 0 < gap < slope * min(s, 1 - s)

@@ -32,7 +32,9 @@ _NEAR = 1e-9  # distance from the ends at which slopes exist, since degenerate l
 _STEP = 1e-4
 _WIDTHS = np.array([-2.0, -1.0, -0.4, 0.0, 0.4, 1.0, 2.0])  # around an avoided crossing
 _SLOWEST = 1e-5  # smallest relative error of the gap at the point of the adiabatic time
+_BOTTOM = 1e-3  # relative accuracy of the bottom of a valley, as a share of tol
 _ROUNDS, _POINTS = 200, 20_000
+_INSIDE = np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98])  # of an interval, finer at its ends
 _LOOSE = 0.1  # share of the gap that an interval may hide if no certificate is wanted
 
 
@@ -63,13 +65,18 @@ class GapSearch:
         check_errors(table[:, DOUBT])
         return table
 
+    @property
+    def accuracy(self) -> float:
+        """The relative accuracy to which the bottom of a valley is located."""
+        return _BOTTOM * self.tol
+
     def tolerance(self, gap: float) -> float:
         """Return the largest acceptable error of a gap."""
         return max(self.tol * gap, self.floor)
 
     def lowest(self) -> Row:
         """Return the row of the model's smallest gap, at a point of the table or between two."""
-        best = kernels.lowest(self.path, self.pencil, self.table, 1e-3 * self.tol)
+        best = kernels.lowest(self.path, self.pencil, self.table, self.accuracy)
         check_errors(best[DOUBT])
         return best
 
@@ -86,7 +93,11 @@ class GapSearch:
                 self.table, local = self.survey(np.union1d(self.mesh, [best[U]])), False
             doubtful = self._doubtful(certify or _LOOSE)
             if doubtful is None:
-                return self.lowest()
+                self._refine(self._within(best))
+                best = self.lowest()
+                if not self._poor(best):
+                    return best
+                continue
             self._snapshot(*doubtful)
             self.table = self.survey(np.union1d(self.mesh, [best[U]]))
         raise NumericalError(f"minimum gap: not found with {_ROUNDS} snapshots; raise tol")
@@ -132,6 +143,12 @@ class GapSearch:
                     return float(self.table[worst, U]), 0.02 * share * best[GAP] + self.floor
             self._refine(np.append(self._middles(unproved), best[U]))
         return None
+
+    def _within(self, best: Row) -> Float[Array, " points"]:
+        """Return points inside the intervals that may hide a gap slightly below the minimum."""
+        below = kernels.bounds(self.path, self.pencil, self.table) < best[GAP] - self.floor
+        low, high = self.table[:-1, U][below], self.table[1:, U][below]
+        return (low[:, None] + (high - low)[:, None] * _INSIDE).ravel()
 
     def _without_errors(self) -> Float[Array, "points columns"]:
         """Return the table with the errors of the model set to zero."""
