@@ -22,6 +22,20 @@ CASES = {
     "ac.SelectionProblem([1.0], [[0.0]], cardinality=0.5)": "cardinality=0.5: must be",
     "ac.anneal(p, convention='unit', normalisation='unit')": "convention, normalisation: give",
     "ac.solve(p, sampler=3)": "sampler=int",
+    "ac.anneal(None)": "problem: NoneType; give a SelectionProblem, a dimod BinaryQuadraticModel",
+    "ac.minimum_gap({'a': 1.0})": "problem: the key 'a' is no pair of labels; a QUBO dict is {(i, ",
+    "ac.spectrum([[1.0, 2.0]])": "problem: list of shape (1, 2); give a SelectionProblem, a dimod ",
+    "ac.solve_exact(dimod.ConstrainedQuadraticModel())": "problem: ConstrainedQuadraticModel; give",
+    "ac.anneal_batch(p)": "problems: SelectionProblem; give a list of problems",
+    "ac.anneal_batch([p, 'x'])": "problems[1]: str; give a SelectionProblem, a dimod",
+    "hardness(3, [1.0])": "source: int; give a SelectionProblem, a dimod BinaryQuadraticModel, a",
+    "inclusion([[1.0]], [1], temperature='x')": "temperature='x': must be a number",
+    "ac.SelectionProblem.from_bqm({(0, 0): 1.0})": "bqm: dict; give a dimod BinaryQuadraticModel",
+    "sample(dimod.ConstrainedQuadraticModel())": "bqm: ConstrainedQuadraticModel; give a Selection",
+    "sample('x')": "bqm: str; give a SelectionProblem, a dimod BinaryQuadraticModel, a QUBO dict",
+    "sample(bqm, initial_state=[1, -1])": "initial_state: list; give a dict {variable: value}, wit",
+    "sample(bqm, initial_state={'a': [1]})": "initial_state: 'a' is [1]; give 0 or 1 for every va",
+    "sample(bqm, initial_state={})": "initial_state: 'a' is missing; give 0 or 1 for every variabl",
     "inclusion(p, 'x')": "n: must be an array of numbers",
     "inclusion(p, [1, 0], temperature='x')": "temperature='x': must be a number",
     "stand_ins(p, [[1, 0]])": "n: must be one selection (d,), not the shape (1, 2)",
@@ -159,10 +173,12 @@ CASES = {
 }
 CODE = """
 import json, sys
+import dimod
 import numpy as np
 import torch
 from torch import nn
 import annealcam as ac
+from annealcam.annealing import hardness
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.samplers import inclusion, stand_ins
@@ -187,6 +203,8 @@ class Changing(torch.nn.Module):
 def changing(*results):
     torch.manual_seed(0)
     return Changing(results)
+sample = ac.AnnealingSampler().sample
+bqm = dimod.BinaryQuadraticModel({"a": -1.0}, {}, "BINARY")
 p = ac.SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]])
 def outcome(case):
     try:

@@ -37,6 +37,21 @@ def test_energies_are_the_models_own(vartype):
     assert sampleset.first.sample == best.sample
 
 
+def test_other_forms_of_a_problem_are_sampled_with_their_labels():
+    qubo = {("b", "a"): 1.5, ("a", "a"): -1.0, ("b", "b"): -0.25}
+    array = [[-0.25, 1.5], [0.0, -1.0]]
+    options = {"tau": 50.0, "num_reads": 20, "seed": 2}
+    by_dict = ac.AnnealingSampler().sample(qubo, **options)
+    by_array = ac.AnnealingSampler().sample(array, **options)
+    model = dimod.BinaryQuadraticModel.from_qubo(qubo)
+    dimod.testing.assert_response_energies(by_dict, model)
+    assert by_dict.first.sample == {"b": 0, "a": 1}
+    assert list(by_array.variables) == [0, 1]
+    columns = [list(by_dict.variables).index(v) for v in "ba"]
+    assert np.array_equal(by_array.record.sample, by_dict.record.sample[:, columns])
+    assert np.array_equal(by_array.record.energy, by_dict.record.energy)
+
+
 def test_same_distribution_as_anneal():
     p = relu_problem(4)
     sampleset = ac.AnnealingSampler().sample(p.to_bqm(), tau=30.0, num_reads=5000, seed=1)

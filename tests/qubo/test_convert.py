@@ -13,9 +13,11 @@ from annealcam.annealing import (
     adiabatic_gain,
     dense_hamiltonian,
     guess_probability,
+    hardness,
     locally_adiabatic,
 )
 from annealcam.errors import AnnealcamError, ArgumentError, NumericalError
+from annealcam.evaluation.solver_comparison import compare_samplers
 from annealcam.metrics.stability import across_samplers, across_seeds, agreement, near_optimal
 from annealcam.qubo import save_problem
 from annealcam.qubo.convert import as_problem, as_problems
@@ -32,6 +34,8 @@ from annealcam.samplers import (
     stand_ins,
     tabu,
 )
+from annealcam.samplers.dwave.leap import select_by_leap
+from annealcam.samplers.dwave.qpu import select_by_dwave
 
 N = np.array([1, 0, 1, 0])
 FUNCTIONS = {
@@ -67,6 +71,10 @@ OTHERS = {
     "agreement": lambda p: agreement(p, N[None].astype(bool)),
     "across_samplers": across_samplers,
     "across_seeds": across_seeds,
+    "compare_samplers": compare_samplers,
+    "dwave": lambda p: ac.solve(p, "dwave"),
+    "select_by_dwave": select_by_dwave,
+    "select_by_leap": select_by_leap,
 }
 
 
@@ -183,6 +191,31 @@ def test_errors_name_the_entry():
     model = dimod.BinaryQuadraticModel({"a": 1e308}, {}, "BINARY")
     with pytest.raises(NumericalError, match="problem: contains NaN, infinity or"):
         as_problem(model)
+
+
+@pytest.mark.parametrize("form", ["problem", "bqm", "dict", "array"])
+def test_hardness_of_each_form(form):
+    value = forms(matrix())[form]
+    result, expected = hardness(value, [5.0]), hardness(as_problem(value), [5.0])
+    assert [run.success_probability for run in result.runs] == [
+        run.success_probability for run in expected.runs
+    ]
+    assert result.gap.gap == expected.gap.gap
+    assert result.source.labels == (0, 1, 2, 3)
+    assert result.source.offset == 0.0
+
+
+def test_hardness_of_a_model_has_its_labels_and_offset():
+    bqm = dimod.BinaryQuadraticModel({"b": 1.0, "a": -0.5}, {"ab": 0.3}, 2.0, "SPIN")
+    result = hardness(bqm, [5.0])
+    best = dimod.ExactSolver().sample(bqm).first.energy
+    assert result.source.labels == tuple(bqm.variables)
+    assert result.ground_energy + result.source.offset == pytest.approx(best, abs=1e-12)
+
+
+def test_from_bqm_takes_models_alone():
+    with pytest.raises(ArgumentError, match="bqm: dict; give a dimod BinaryQuadraticModel"):
+        ac.SelectionProblem.from_bqm.__func__(ac.SelectionProblem, {(0, 0): 1.0})
 
 
 def test_a_dict_needs_no_dimod():

@@ -271,3 +271,15 @@ def test_shots_are_d_waves_reads_and_its_own_option_stands_above():
     both = select(p, "dwave", shots=30, options={"qpu": machine, "shots": 20})
     assert both.shots == 20
     assert np.array_equal(both.n, ac.solve_exact(p).n)
+
+
+def test_a_future_that_fails_late_is_an_error_of_the_sampler():
+    class Late:
+        def sample(self, bqm):
+            def fail(future):
+                raise TimeoutError("no answer within 60 s")
+
+            return dimod.SampleSet.from_future(None, fail)
+
+    with pytest.raises(SamplerError, match="sampler=Late: fails with TimeoutError: no answer"):
+        select(relu_problem(3), Late())

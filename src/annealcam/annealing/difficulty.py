@@ -23,6 +23,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99, wilson_interval
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
+from annealcam.qubo.convert import ProblemLike, as_problem, labels_of, offset_of
 from annealcam.qubo.energies import bits
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
@@ -165,7 +166,7 @@ class Hardness:
 
 @renamed_arguments(convention="normalisation")
 def hardness(
-    source: ProblemFile,
+    source: ProblemFile | ProblemLike,
     taus: Sequence[float],
     *,
     normalisation: str | Normalisation | None = None,
@@ -181,7 +182,7 @@ def hardness(
     """Anneal a problem for each tau, and compute its minimum gap and lowest levels.
 
     Args:
-        source: the problem, as `read_problem` returns it.
+        source: the problem, in any form that `anneal` takes, or as `read_problem` returns it.
         taus: lengths of the runs, in 1 / energy or in the schedule's unit of time.
         normalisation, schedule, constraint, tol: as for `anneal`.
         shots: simulated measurements of each final state; d^2 if None.
@@ -194,11 +195,11 @@ def hardness(
         ArgumentError: the problem has no variables, or an argument is out of range.
         ProblemTooLargeError: the state does not fit into memory.
 
-    >>> source = ProblemFile(SelectionProblem([1.0], [[0.0]]), ("a",), 0.0, "h and J")
-    >>> h = hardness(source, [10.0, 100.0])
+    >>> h = hardness(SelectionProblem([1.0], [[0.0]]), [10.0, 100.0])
     >>> [round(run.success_probability, 2) for run in h.runs], round(h.gap.gap, 4)
     ([0.91, 1.0], 0.6607)
     """
+    source = _source(source)
     d = source.problem.d
     if d == 0:
         raise ArgumentError("problem: has no variables, so there is nothing to anneal")
@@ -235,6 +236,15 @@ def hardness(
         tol=tol,
         seed=seed,
     )
+
+
+def _source(source: ProblemFile | ProblemLike) -> ProblemFile:
+    """Return a problem, of whatever form, with the labels and the offset of its variables."""
+    if isinstance(source, ProblemFile):
+        return source
+    problem = as_problem(source, "source")
+    kind = "h and J" if source is problem else type(source).__name__
+    return ProblemFile(problem, labels_of(source), offset_of(source), kind)
 
 
 def _run(problem: SelectionProblem, result: AnnealResult, shots: int, seed: int) -> Run:

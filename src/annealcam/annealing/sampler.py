@@ -17,7 +17,7 @@ from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule
 from annealcam.annealing.simulation.statevector import REAL
 from annealcam.annealing.simulation.tiledvector import MAX_QUBITS
 from annealcam.errors import ArgumentError
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.convert import ProblemLike, as_problem, labels_of
 
 ANSWER_MODES = ("raw", "histogram")
 
@@ -73,7 +73,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
     @renamed_arguments(convention="normalisation")
     def sample(
         self,
-        bqm: dimod.BinaryQuadraticModel,
+        bqm: ProblemLike,
         *,
         tau: float = DEFAULT_TAU,
         num_reads: int = 1,
@@ -96,7 +96,8 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         ones. Unknown options are ignored, with dimod's own warning.
 
         Args:
-            bqm: the model, of either vartype.
+            bqm: the model, of either vartype, or a problem in another form that `anneal` takes; a
+                cardinality becomes a penalty.
             tau: length of the run, in 1 / energy or in the schedule's unit of time.
             num_reads: number of measurements.
             seed: of all reads; None draws a seed. `info["seed"]` contains it in either case.
@@ -106,7 +107,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             precision: `complex128` or `complex64`.
             device: `cpu`, or `cuda` for a GPU.
             threads: CPU cores for one large run.
-            initial_state: value of each variable at the start of a reverse run.
+            initial_state: dict with the value of each variable at the start of a reverse run.
             turn: the s at which a reverse run turns back.
             answer_mode: `raw` (one row per read, in order) or `histogram` (one row per sample).
             label: stored in `info`.
@@ -116,6 +117,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             ArgumentError: an option is out of range, or a name is unknown.
         """
         self.remove_unknown_kwargs(**unknown)
+        bqm = _model(bqm)
         num_reads = whole("num_reads", num_reads, least=1)
         seed = _fresh_seed() if seed is None else whole("seed", seed)
         aggregated = one_of("answer_mode", answer_mode, ANSWER_MODES) == "histogram"
@@ -123,7 +125,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         if initial_state is not None:
             timing = timing.reverse(_selection(bqm, initial_state), turn)
         result = anneal(
-            SelectionProblem.from_bqm(bqm),
+            as_problem(bqm, "bqm"),
             tau=tau,
             normalisation=normalisation,
             schedule=timing,
@@ -145,11 +147,24 @@ def _fresh_seed() -> int:
     return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
 
 
+def _model(value: ProblemLike) -> dimod.BinaryQuadraticModel:
+    """Return a problem as a model, with the labels of a QUBO dict."""
+    if isinstance(value, dimod.BinaryQuadraticModel):
+        return value
+    model = as_problem(value, "bqm").to_bqm()
+    return model.relabel_variables(dict(enumerate(labels_of(value))), inplace=False)
+
+
 def _selection(bqm: dimod.BinaryQuadraticModel, state: Mapping[Any, int]) -> list[int]:
     """Return the initial state as 0 and 1, in the order of the model's variables."""
     low = 0 if bqm.vartype is dimod.BINARY else -1
+    if not isinstance(state, Mapping):
+        raise ArgumentError(
+            f"initial_state: {type(state).__name__}; give a dict {{variable: value}}, with {low} "
+            "or 1 for every variable"
+        )
     for v in bqm.variables:
-        if state.get(v) not in (low, 1):
+        if not np.isscalar(state.get(v)) or state[v] not in (low, 1):
             problem = f"is {state[v]!r}" if v in state else "is missing"
             raise ArgumentError(
                 f"initial_state: {v!r} {problem}; give {low} or 1 for every variable"

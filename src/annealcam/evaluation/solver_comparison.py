@@ -13,6 +13,7 @@ from jaxtyping import Bool
 from annealcam._internal.types import Array, Progress
 from annealcam.explanation import Explanation, carried_share
 from annealcam.metrics.stability import jaccard
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution, Selection
 from annealcam.samplers.exact import solve_exact
@@ -24,7 +25,7 @@ _REACH = {"anneal": 20, "exact": MAX_ENUMERATED, "windows": -1}  # most maps, fo
 
 
 def compare_samplers(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     samplers: Sequence[str] = DEFAULT,
     *,
     time_limit: float | None = 60.0,
@@ -52,6 +53,7 @@ def compare_samplers(
     >>> [row["gap"] for row in compare_samplers(p, ["greedy", "sa"])[1]]
     [0.0, 0.0, 0.0]
     """
+    problem = as_problem(problem)
     names = [sampler_named(name, argument="samplers").name for name in samplers]
     report = progress or (lambda *_: None)
     report("exact", 0, len(names) + 1)

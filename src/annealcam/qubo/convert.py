@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -58,11 +58,9 @@ def as_problem(value: ProblemLike, argument: str = "problem") -> SelectionProble
     """
     if isinstance(value, SelectionProblem):
         return value
-    dimod = sys.modules.get("dimod")  # a model exists only where dimod is imported
-    is_model = dimod is not None and isinstance(value, dimod.BinaryQuadraticModel)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # the problem refuses what overflows
-            if is_model:
+            if _is_model(value):
                 return SelectionProblem.from_bqm(value)
             return _of_matrix(_matrix_of(value, argument))
     except NumericalError:
@@ -77,11 +75,41 @@ def as_problems(values: ProblemsLike, argument: str = "problems") -> list[Select
     >>> [p.d for p in as_problems([[[1.0]], {(0, 1): 2.0}])]
     [1, 2]
     """
-    dimod = sys.modules.get("dimod")
-    single = (SelectionProblem, Mapping, str, *((dimod.BinaryQuadraticModel,) if dimod else ()))
-    if isinstance(values, single) or not isinstance(values, Iterable):
+    single = isinstance(values, SelectionProblem | Mapping | str) or _is_model(values)
+    if single or not isinstance(values, Iterable):
         raise ArgumentError(f"{argument}: {type(values).__name__}; give a list of problems")
     return [as_problem(value, f"{argument}[{i}]") for i, value in enumerate(values)]
+
+
+def labels_of(value: ProblemLike) -> tuple[Any, ...]:
+    """Return the label of each map of `as_problem(value)`; without labels, 0 to d - 1.
+
+    >>> labels_of({("b", "a"): 1.0}), labels_of({(7, 3): 1.0}), labels_of([[1.0]])
+    (('b', 'a'), (3, 7), (0,))
+    """
+    if isinstance(value, Mapping):
+        labels = dict.fromkeys(label for pair in value for label in pair)
+        whole = all(isinstance(label, int | np.integer) for label in labels)
+        return tuple(sorted(labels) if whole else labels)
+    if _is_model(value):
+        return tuple(value.variables)
+    return tuple(range(as_problem(value).d))
+
+
+def offset_of(value: ProblemLike) -> float:
+    """Return the energy of a model minus that of `as_problem(value)`; 0 for the other forms.
+
+    >>> offset_of([[1.0]])
+    0.0
+    """
+    if not _is_model(value):
+        return 0.0
+    return float(value.change_vartype("BINARY", inplace=False).offset)
+
+
+def _is_model(value: Any) -> TypeGuard[dimod.BinaryQuadraticModel]:
+    dimod = sys.modules.get("dimod")  # a model exists only where dimod is imported
+    return dimod is not None and isinstance(value, dimod.BinaryQuadraticModel)
 
 
 def _matrix_of(value: Any, argument: str) -> np.ndarray:
@@ -99,16 +127,13 @@ def _matrix_of(value: Any, argument: str) -> np.ndarray:
 
 
 def _matrix_of_dict(qubo: Mapping[Any, Any], argument: str) -> np.ndarray:
-    labels: dict[Any, None] = {}
     for key in qubo:
         if not (isinstance(key, tuple) and len(key) == 2):
             raise ArgumentError(
                 f"{argument}: the key {key!r} is no pair of labels; a QUBO dict is "
                 "{(i, j): q}, with (i, i) for the linear coefficients"
             )
-        labels |= dict.fromkeys(key)
-    whole = all(isinstance(v, int | np.integer) for v in labels)
-    place = {v: p for p, v in enumerate(sorted(labels) if whole else labels)}
+    place = {label: p for p, label in enumerate(labels_of(qubo))}
     matrix = np.zeros((len(place), len(place)))
     for (i, j), q in qubo.items():
         matrix[place[i], place[j]] += real(f"{argument}[{i!r}, {j!r}]", q)

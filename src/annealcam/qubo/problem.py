@@ -147,6 +147,13 @@ class SelectionProblem:
         >>> SelectionProblem.from_bqm(dimod.BinaryQuadraticModel({"a": -1.}, {}, "BINARY")).h
         array([2.])
         """
+        import dimod
+
+        if not isinstance(bqm, dimod.BinaryQuadraticModel):
+            raise ArgumentError(
+                f"bqm: {type(bqm).__name__}; give a dimod BinaryQuadraticModel (every function "
+                "that takes a problem also takes a QUBO dict or a square array)"
+            )
         double = type(bqm)(bqm, dtype=np.float64)  # so that the next steps do not round
         binary = double.change_vartype("BINARY", inplace=True)
         linear, (rows, columns, values), _ = binary.to_numpy_vectors(list(binary.variables))

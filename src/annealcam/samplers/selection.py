@@ -124,6 +124,8 @@ def _by_object(
     keywords = ({"seed": seed} if takes_seed else {}) | dict(options or {})
     try:
         samples = sampler.sample(problem.to_bqm(), **keywords)
+        if hasattr(samples, "resolve"):
+            samples.resolve()  # a future would fail later, where the failure is not translated
     except AnnealcamError:
         raise
     except Exception as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.dwave.service import call_service, connect, numbers, solver_name
@@ -22,7 +23,7 @@ TIMES = ("run_time", "charge_time", "qpu_access_time")  # microseconds, by Leap'
 
 
 def select_by_leap(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     time_limit: float | None = None,
     solver: str | None = None,
@@ -55,6 +56,7 @@ def select_by_leap(
     >>> select_by_leap(p, sampler=dimod.ExactSolver()).n
     array([1, 0], dtype=int8)
     """
+    problem = as_problem(problem)
     if time_limit is not None:
         time_limit = real("time_limit", time_limit)
         if not 0 < time_limit < math.inf:

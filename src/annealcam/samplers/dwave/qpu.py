@@ -8,6 +8,7 @@ import numpy as np
 
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam.errors import ArgumentError
+from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.dwave.controls import Controls
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @renamed_arguments(reads="shots")
 def select_by_dwave(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     *,
     seed: int = 0,
     solver: str | None = None,
@@ -73,6 +74,7 @@ def select_by_dwave(
     >>> selection.n, selection.info["topology"]
     (array([1, 0], dtype=int8), 'chimera [4, 4, 4]')
     """
+    problem = as_problem(problem)
     controls = Controls(shots, annealing_time, anneal_schedule)
     strength = check_chain_strength(chain_strength)
     if qpu is not None and solver is not None:
