@@ -94,10 +94,14 @@ def normalisation_of(
         return NORMALISATIONS["dwave" if physical else "per_qubit"]
     chosen = name if isinstance(name, Normalisation) else NORMALISATIONS[check_normalisation(name)]
     if schedule is not None and physical != (chosen.time_unit == "ns"):
+        has = f"has it in {schedule.time_unit or '1 / energy'}"
+        mend = "omit the normalisation" if physical else "use a schedule from a file"
+        if not physical and ".csv" in schedule.name.lower():
+            has = "has no unit"
+            mend = "if A and B are in GHz, change the file's first line to s,A(s) (GHz),B(s) (GHz)"
         raise ArgumentError(
             f"normalisation={chosen.name!r}: has time in {chosen.time_unit}, but the schedule "
-            f"{schedule.name!r} has it in {schedule.time_unit or '1 / energy'}; "
-            f"{'omit the normalisation' if physical else 'use a schedule from a file'}"
+            f"{schedule.name!r} {has}; {mend}"
         )
     return chosen
 

@@ -11,7 +11,7 @@ from annealcam.annealing.schedules import (
     read_schedule,
     schedule_of,
 )
-from annealcam.errors import ScheduleError
+from annealcam.errors import ArgumentError, ScheduleError
 
 S = np.linspace(0, 1, 101)
 A = 8.2 * (1 - S) ** 3
@@ -67,8 +67,40 @@ def test_a_table_without_units(tmp_path):
     s, u = read_schedule(path), np.linspace(0, 1, 11)
     np.testing.assert_array_equal(s.A(u), LINEAR.A(u))
     assert s.energy_unit == ""
-    with pytest.raises(ScheduleError, match="no unit; name them"):
+    mend = r"no unit; if they are in GHz, change the first line to s,A\(s\) \(GHz\),B\(s\) \(GHz\)"
+    with pytest.raises(ScheduleError, match=mend):
         read_dwave_schedule(path)
+    problem = ac.SelectionProblem([1.0], [[0.0]])
+    for run in (ac.anneal, ac.minimum_gap):
+        with pytest.raises(ArgumentError, match="plain.csv. has no unit; if A and B are in GHz"):
+            run(problem, schedule=str(path), normalisation="dwave")
+    with pytest.raises(ArgumentError, match="use a schedule from a file"):
+        ac.anneal(problem, normalisation="dwave")
+
+
+def test_values_below_zero_by_rounding_are_set_to_zero(tmp_path):
+    path = tmp_path / "quadratic.csv"
+    rows = ["s,A(s) (GHz),B(s) (GHz)", "0,9,0", "0.5,1,4", "0.8,-9e-6,7", "0.9,-1e-6,8", "1,0,9"]
+    path.write_text("\n".join(rows))
+    s = read_schedule(path)
+    assert s.A([0.8, 0.9, 1.0]).tolist() == [0.0, 0.0, 0.0]
+    assert s.A(np.linspace(0, 1, 999)).min() >= 0
+    assert s.name == f"{path} (A: 2 values below 0 set to 0)"
+    problem = ac.SelectionProblem([1.0], [[0.0]])
+    assert ac.minimum_gap(problem, schedule=s).schedule == s.name
+    path.write_text("\n".join(rows).replace("-9e-6", "-9e-4"))
+    with pytest.raises(ScheduleError, match=r"A: is negative at u=0\.8"):
+        read_schedule(path)
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "XLS", "ods"])
+def test_workbooks(suffix, tmp_path):
+    path = tmp_path / f"annealer.{suffix}"
+    path.write_bytes(b"PK\x03\x04")
+    for read in (read_schedule, read_dwave_schedule, lambda name: schedule_of(str(name))):
+        with pytest.raises(ScheduleError, match="save the sheet with s, A and B as CSV") as error:
+            read(path)
+        assert "\n" not in str(error.value)
 
 
 def test_ends_that_are_rounded(tmp_path):

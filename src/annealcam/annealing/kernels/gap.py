@@ -35,6 +35,7 @@ from annealcam.annealing.kernels.model import errors, solve
 U, A, B, RUN_A, RUN_B, GAP, DOUBT, LEFT, RIGHT, LEAST, MISSED, D0, P0, DS, PS, PULL = range(16)
 COLUMNS = 16
 _FLAT = 1e-2  # share of the secant below which a slope counts as zero
+_LEVEL = 1e-4  # ratio of two slopes below which the smaller one is no help to find the zero
 _SLIGHT = 1e-10  # relative depth below which a valley is not searched for
 _NARROW = 1e-8  # width of intervals not narrowed further; degenerate levels have no slopes
 
@@ -153,7 +154,15 @@ def _bracket(path, pencil, low, high):
     for _ in range(40):
         falls, rises = low[RIGHT] < 0.0, high[LEFT] > 0.0
         if falls and rises:
-            return True
+            least, most = min(-low[RIGHT], high[LEFT]), max(-low[RIGHT], high[LEFT])
+            if least > _LEVEL * most or high[U] - low[U] < _NARROW:
+                return True
+            probe(path, pencil, 0.5 * (low[U] + high[U]), row)
+            if row[LEFT] > 0.0 or row[GAP] > low[GAP]:
+                high[:] = row
+            else:
+                low[:] = row
+            continue
         slight = 1e-9 * low[GAP] / max(high[U] - low[U], _NARROW)
         falls = low[RIGHT] < -slight and (high[GAP] >= low[GAP] or _turns(low, high, True))
         rises = high[LEFT] > slight and (low[GAP] >= high[GAP] or _turns(low, high, False))
@@ -166,7 +175,7 @@ def _bracket(path, pencil, low, high):
             low[:] = row
         else:
             high[:] = row
-    return False
+    return low[RIGHT] < 0.0 and high[LEFT] > 0.0
 
 
 @compiled

@@ -24,6 +24,8 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ScheduleError
 
 _COLUMNS = {"s": r"[su]", "A": r"a(\([su]\))?", "B": r"b(\([su]\))?"}
+WORKBOOKS = (".xlsx", ".xls", ".ods")
+_ROUNDING = 1e-5  # depth to which a published curve may dip below zero, as a share of its maximum
 _UNIT = r"\s*[(\[](?P<unit>[^)\]]+)[)\]]"
 
 
@@ -51,7 +53,10 @@ def read_dwave_schedule(path: str | PathLike[str]) -> Schedule:
     """
     schedule = read_schedule(path)
     if not schedule.energy_unit:
-        raise ScheduleError(f"{path}: A and B have no unit; name them A(s) (GHz), B(s) (GHz)")
+        raise ScheduleError(
+            f"{path}: A and B have no unit; if they are in GHz, change the first line to "
+            "s,A(s) (GHz),B(s) (GHz)"
+        )
     return schedule
 
 
@@ -59,6 +64,8 @@ def read_schedule(path: str | PathLike[str]) -> Schedule:
     """Read a schedule from a CSV file: D-Wave's, or one with the columns u (or s), A and B.
 
     Without a unit, A and B are linear between the points, and are in the problem's own energies.
+    Where a published curve dips below zero by rounding (1e-5 of its maximum), it is set to zero,
+    and the schedule's name records it, such as `FILE.csv (A: 3 values below 0 set to 0)`.
 
     Raises:
         ScheduleError: the file cannot be read, or is not such a table.
@@ -67,13 +74,16 @@ def read_schedule(path: str | PathLike[str]) -> Schedule:
     physical = units["A"] == units["B"] == "ghz"
     if not physical and any(units.values()):
         raise ScheduleError(f"{path}: A and B must both be in GHz, or have no unit; not {units}")
+    clipped = {name: _clipped(table[:, column]) for column, name in ((1, "A"), (2, "B"))}
+    notes = [f"{name}: {n} values below 0 set to 0" for name, n in clipped.items() if n]
+    scale = math.pi if physical else 1.0
     try:
         return Schedule.from_table(
             _snapped(table[:, 0]),
-            table[:, 1] * (math.pi if physical else 1.0),
-            table[:, 2] * (math.pi if physical else 1.0),
+            table[:, 1] * scale,
+            table[:, 2] * scale,
             interpolation="smooth" if physical else "linear",
-            name=str(path),
+            name=f"{path} ({'; '.join(notes)})" if notes else str(path),
             energy_unit="rad/ns" if physical else "",
             time_unit="ns" if physical else "",
         )
@@ -81,7 +91,21 @@ def read_schedule(path: str | PathLike[str]) -> Schedule:
         raise ScheduleError(f"{path}: {error}") from None
 
 
+def _clipped(column: Float[Array, " n"]) -> int:
+    """Set values below zero to zero in place if all are rounding only, and return their number."""
+    below = column < 0
+    if not below.any() or column.min() < -_ROUNDING * np.abs(column).max():
+        return 0
+    column[below] = 0.0
+    return int(below.sum())
+
+
 def _rows(path: str | PathLike[str]) -> list[list[str]]:
+    suffix = Path(path).suffix.lower()
+    if suffix in WORKBOOKS:
+        raise ScheduleError(
+            f"{path}: is a {suffix[1:]} workbook; save the sheet with s, A and B as CSV"
+        )
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from annealcam.annealing.schedules.dwave import read_schedule
+from annealcam.annealing.schedules.dwave import WORKBOOKS, read_schedule
 from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule
 from annealcam.errors import ArgumentError, suggest
 
@@ -45,7 +45,7 @@ def schedule_of(name: Any) -> Schedule:
 def _base(base: str, name: str) -> Schedule:
     if base in SCHEDULES:
         return SCHEDULES[base]
-    if base.lower().endswith(".csv"):
+    if base.lower().endswith((".csv", *WORKBOOKS)):
         return read_schedule(base)
     if re.match("adiabatic(:|$)", base):
         raise ArgumentError(f"schedule={name!r}: depends on the problem; use locally_adiabatic")
