@@ -6,6 +6,7 @@ import sys
 import dimod
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, strategies as st
 
 import annealcam as ac
@@ -158,6 +159,8 @@ WRONG = {
     "infinity in a dict": {(0, 0): np.inf},
     "a CQM": dimod.ConstrainedQuadraticModel(),
     "a quadratic model": dimod.QuadraticModel(),
+    "an array in a dict": {(0, 0): np.ones((2, 2))},
+    "a sparse array": scipy.sparse.eye_array(2),
     "a class": ac.SelectionProblem,
     "a set": {1, 2},
     "labels of numpy that cannot be sorted": {(np.array, 0): None},

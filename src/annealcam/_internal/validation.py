@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from annealcam._internal.types import Array
 
 
+def one_line(value: Any) -> str:
+    """Return the repr of a value in one line, for errors; those of arrays have several.
+
+    >>> one_line([1, "x"]), len(one_line("x" * 1000))
+    ("[1, 'x']", 200)
+    """
+    text = " ".join(repr(value).split("\n"))
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
 def whole(argument: str, value: Any, *, least: int = 0) -> int:
     """Return a whole number of at least `least`; integers of numpy and torch are accepted.
 
@@ -22,7 +32,7 @@ def whole(argument: str, value: Any, *, least: int = 0) -> int:
     try:
         number = index(value)
     except TypeError:
-        raise ArgumentError(f"{argument}={value!r}: must be a whole number") from None
+        raise ArgumentError(f"{argument}={one_line(value)}: must be a whole number") from None
     if number < least:
         raise ArgumentError(f"{argument}={number}: must be {least} or more")
     return number
@@ -37,7 +47,7 @@ def real(argument: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: tensors of many values
-        raise ArgumentError(f"{argument}={value!r}: must be a number") from None
+        raise ArgumentError(f"{argument}={one_line(value)}: must be a number") from None
 
 
 def finite_array(
@@ -73,7 +83,7 @@ def one_of(argument: str, value: Any, known: Iterable[str]) -> str:
     names = list(known)
     if not isinstance(value, str) or value not in names:
         raise ArgumentError(
-            f"{argument}={value!r}: one of {', '.join(names)}{suggest(str(value), names)}"
+            f"{argument}={one_line(value)}: one of {', '.join(names)}{suggest(str(value), names)}"
         )
     return value
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from annealcam._internal.validation import finite_array, real
+from annealcam._internal.validation import finite_array, one_line, real
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.qubo.problem import SelectionProblem
 
@@ -117,7 +117,8 @@ def _matrix_of(value: Any, argument: str) -> np.ndarray:
     if isinstance(value, Mapping):
         return _matrix_of_dict(value, argument)
     try:
-        shape, kind = np.shape(value), np.asarray(value).dtype.kind
+        array = np.asarray(value)
+        shape, kind = array.shape, array.dtype.kind
     except Exception:  # whatever an object's own conversion raises
         shape, kind = (), "O"
     if len(shape) != 2 or shape[0] != shape[1] or kind not in "biufO":
@@ -130,13 +131,13 @@ def _matrix_of_dict(qubo: Mapping[Any, Any], argument: str) -> np.ndarray:
     for key in qubo:
         if not (isinstance(key, tuple) and len(key) == 2):
             raise ArgumentError(
-                f"{argument}: the key {key!r} is no pair of labels; a QUBO dict is "
+                f"{argument}: the key {one_line(key)} is no pair of labels; a QUBO dict is "
                 "{(i, j): q}, with (i, i) for the linear coefficients"
             )
     place = {label: p for p, label in enumerate(labels_of(qubo))}
     matrix = np.zeros((len(place), len(place)))
     for (i, j), q in qubo.items():
-        matrix[place[i], place[j]] += real(f"{argument}[{i!r}, {j!r}]", q)
+        matrix[place[i], place[j]] += real(f"{argument}[{one_line(i)}, {one_line(j)}]", q)
     return matrix
 
 
