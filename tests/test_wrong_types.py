@@ -33,6 +33,13 @@ CASES = {
     "inclusion([[1.0]], [1], temperature='x')": "temperature='x': must be a number",
     "ac.SelectionProblem.from_bqm({(0, 0): 1.0})": "bqm: dict; give a dimod BinaryQuadraticModel",
     "sample(dimod.ConstrainedQuadraticModel())": "bqm: ConstrainedQuadraticModel; give a Selection",
+    "ac.solve(p, 'sa', seed='x')": "seed='x': must be a whole number",
+    "ac.solve(p, 'sa', options=[1])": "options: list; give a dict of keywords, such as {'sweeps'",
+    "ac.solve_exact(p, time_limit=[1])": "time_limit=[1]: must be a number",
+    "random_k(p, seed=None)": "seed=None: must be a whole number",
+    "hardness(p, 3.5)": "taus=3.5: give a list of run times, such as [10, 100]",
+    "dense_hamiltonian(p, 'x')": "u='x': must be a number",
+    "guess_probability(p, 'x', 1)": "multiplicity='x': must be a whole number",
     "sample('x')": "bqm: str; give a SelectionProblem, a dimod BinaryQuadraticModel, a QUBO dict",
     "sample(bqm, initial_state=[1, -1])": "initial_state: list; give a dict {variable: value}, wit",
     "sample(bqm, initial_state={'a': [1]})": "initial_state: 'a' is [1]; give 0 or 1 for every va",
@@ -179,10 +186,10 @@ import numpy as np
 import torch
 from torch import nn
 import annealcam as ac
-from annealcam.annealing import hardness
+from annealcam.annealing import dense_hamiltonian, guess_probability, hardness
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.annealing.simulation.subspace import WeightSector
-from annealcam.samplers import inclusion, stand_ins
+from annealcam.samplers import inclusion, random_k, stand_ins
 from annealcam.qubo.evidence import EvidenceProblem as evidence
 torch.manual_seed(0)
 net = torch.nn.Sequential(

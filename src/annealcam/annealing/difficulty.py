@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with, short_repr
 from annealcam._internal.types import Array, Progress
-from annealcam._internal.validation import whole
+from annealcam._internal.validation import one_line, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
@@ -203,6 +203,8 @@ def hardness(
     d = source.problem.d
     if d == 0:
         raise ArgumentError("problem: has no variables, so there is nothing to anneal")
+    if not isinstance(taus, Iterable):
+        raise ArgumentError(f"taus={one_line(taus)}: give a list of run times, such as [10, 100]")
     run_times = sorted({check_tau(tau) for tau in taus})
     if not run_times:
         raise ArgumentError("tau: give at least one, such as the paper's 10,30,50,70,100")

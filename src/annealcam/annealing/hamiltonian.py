@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_names, renamed_value
 from annealcam._internal.types import Array
-from annealcam._internal.validation import one_of
+from annealcam._internal.validation import one_of, real
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
@@ -155,7 +155,7 @@ def dense_hamiltonian(
            [-0.5 , -0.35]])
     """
     problem = as_problem(problem)
-    d, timing = problem.d, schedule_of(schedule)
+    d, timing, u = problem.d, schedule_of(schedule), real("u", u)
     if d > MAX_DENSE:
         raise ProblemTooLargeError(
             f"d={d}: a dense Hamiltonian is limited to {MAX_DENSE} qubits; use spectrum instead"

@@ -46,7 +46,7 @@ def guess_probability(problem: ProblemLike, multiplicity: int, shots: int) -> fl
     problem = as_problem(problem)
     k = problem.cardinality
     selections = 2**problem.d if k is None else math.comb(problem.d, k)
-    return best_of_shots(multiplicity / selections, shots)
+    return best_of_shots(whole("multiplicity", multiplicity) / selections, shots)
 
 
 def wilson_interval(hits: int, shots: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.types import Array
+from annealcam._internal.validation import whole
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.samplers.exact import solve_exact
@@ -29,7 +30,7 @@ def random_k(problem: ProblemLike, *, seed: int) -> Int[Array, " d"]:
     4
     """
     problem = as_problem(problem)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed))
     return _vector(problem.d, rng.choice(problem.d, size=_size(problem), replace=False))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
+from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, energies_of, weights
@@ -38,6 +39,7 @@ def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> Exa
     (array([1, 0], dtype=int8), -0.5, True, 1)
     """
     problem = as_problem(problem)
+    time_limit = None if time_limit is None else real("time_limit", time_limit)
     if time_limit is not None and not time_limit > 0:
         raise ArgumentError(
             f"time_limit={time_limit}: must be a number of seconds above 0, or None for no limit"

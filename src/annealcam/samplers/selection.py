@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from annealcam._internal.deprecation import renamed_keys
-from annealcam._internal.validation import options_of
-from annealcam.errors import AnnealcamError, SamplerError
+from annealcam._internal.validation import options_of, whole
+from annealcam.errors import AnnealcamError, ArgumentError, SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution, Selection
@@ -70,6 +70,11 @@ def select(
     [[1, 0], [1, 0], [1, 0]]
     """
     problem = as_problem(problem)
+    seed = whole("seed", seed)
+    if not isinstance(options, Mapping | None):
+        raise ArgumentError(
+            f"options: {type(options).__name__}; give a dict of keywords, such as {{'sweeps': 100}}"
+        )
     if not isinstance(sampler, str):
         return _by_object(problem, sampler, seed, options)
     entry = sampler_named(sampler)
