@@ -68,3 +68,11 @@ def test_samplers_on_a_photo(tmp_path, monkeypatch):
     )
     assert "proved (" in text
     assert text.count("0.00%") >= 2
+
+
+def test_problem_files_of_a_given_format(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("q.txt").write_text("0 1 -2\n1 0 3\n0 3 -1\n")
+    assert "a Q matrix (text)" in output("solve", "q.txt", "--format", "matrix", "-o", "q.json")
+    assert json.loads(Path("q.json").read_text())["energy"] == -3
+    assert "format='mat': one of npz" in output("solve", "q.txt", "--format", "mat", code=2)

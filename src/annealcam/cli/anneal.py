@@ -48,6 +48,7 @@ def anneal(
     cardinality: Annotated[
         int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
     ] = None,
+    format: options.ProblemFormat = None,
     constraint: Annotated[
         str, typer.Option(help="How the cardinality is imposed: subspace or penalty.")
     ] = "subspace",
@@ -67,7 +68,7 @@ def anneal(
     from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing
 
     taus = _numbers("tau", tau)
-    source = read_problem(problem, beta=beta, cardinality=cardinality)
+    source = read_problem(problem, beta=beta, cardinality=cardinality, format=format)
     with written_aside(output, names=ANNEALING_FILES, marker=ANNEALING_MARKER) as aside:
         with progress_bar("annealing", len(taus) + 2) as update:
             result = hardness(

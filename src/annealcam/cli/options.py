@@ -40,7 +40,17 @@ Photos = Annotated[
 ProblemPath = Annotated[
     Path,
     typer.Argument(
-        help="Problem file: a dimod model (.bqm or JSON), COO text, or .npz with h and J."
+        help="Problem file: .npz with h and J, a dimod model, COO, qbsolv, maximum cut, "
+        "OR-Library, a Q matrix or bqpjson."
+    ),
+]
+ProblemFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="npz, bqm, json, coo, qubo, maxcut, orlib (orlib:3 is the third problem of a file), "
+        "gka, matrix, npy or mtx.",
+        show_default="recognised by the content",
     ),
 ]
 MODEL_HELP = (

@@ -31,6 +31,7 @@ def solve(
     cardinality: Annotated[
         int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
     ] = None,
+    format: options.ProblemFormat = None,
     time_limit: options.TimeLimit = None,
     seed: options.Seed = 0,
     output: Annotated[
@@ -40,7 +41,7 @@ def solve(
     """Solve a problem from a file: energy, lower bound, proof and time."""
     from annealcam.qubo.files import read_problem
 
-    source = read_problem(problem, beta=beta, cardinality=cardinality)
+    source = read_problem(problem, beta=beta, cardinality=cardinality, format=format)
     start = perf_counter()
     result = _solved(source, sampler, time_limit, seed, options.sampler_options(option))
     result["seconds"] = perf_counter() - start

@@ -1,0 +1,103 @@
+"""Readers of arrays: h and J, and Q matrices of numpy, scipy and MatrixMarket.
+
+A matrix Q, symmetric, triangular or neither, is the problem: minimise n^T Q n.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annealcam.errors import ProblemFileError
+from annealcam.qubo.files.limits import KNOWN, MAX_BYTES, check_size
+
+if TYPE_CHECKING:
+    import dimod
+
+ARRAYS = ("h", "J", "diagonal")
+NUMBERS = ("beta", "cardinality")
+
+
+def model_of_matrix(Q: Any) -> dimod.BinaryQuadraticModel:
+    """Return the model with the energies n^T Q n of binary variables 0..d-1."""
+    import dimod
+
+    if Q.ndim != 2 or Q.shape[0] != Q.shape[1]:
+        raise ProblemFileError(f"has the shape {Q.shape}; a Q matrix must be square")
+    if Q.dtype.kind not in "biuf":
+        raise ProblemFileError(f"has the type {Q.dtype}; a Q matrix must hold real numbers")
+    check_size(len(Q))
+    Q = Q.astype(np.float64)
+    if not np.isfinite(Q).all():
+        raise ProblemFileError("Q: contains NaN or infinity; all must be finite")
+    pairs = np.triu(Q, 1) + np.tril(Q, -1).T
+    return dimod.BinaryQuadraticModel(np.diagonal(Q), pairs, "BINARY")
+
+
+def read_npz(raw: bytes) -> tuple[dict[str, Any] | dimod.BinaryQuadraticModel, str]:
+    """Return h and J, and beta and cardinality if there are any, or a sparse matrix of scipy."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+        if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:
+            raise ProblemFileError(f"unpacks to over {MAX_BYTES >> 20} MiB; {KNOWN}")
+    with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+        if "format" in stored and "shape" in stored:
+            return _sparse(raw, stored["shape"]), "a sparse Q matrix (scipy .npz)"
+        missing = [name for name in ("h", "J") if name not in stored]
+        if missing:
+            raise ProblemFileError(
+                f"contains the arrays {', '.join(sorted(stored)) or '(none)'}, but no "
+                f"{' and no '.join(missing)}; write it by np.savez(path, h=h, J=J)"
+            )
+        arrays = {name: stored[name] for name in (*ARRAYS, *NUMBERS) if name in stored}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf" or (name in NUMBERS and array.shape != ()):
+            kind = "one number" if name in NUMBERS else "an array of real numbers"
+            raise ProblemFileError(f"{name}: must be {kind}")
+    return arrays, "h and J (.npz)"
+
+
+def _sparse(raw: bytes, shape: Any) -> dimod.BinaryQuadraticModel:
+    """Return the model of a matrix that `scipy.sparse.save_npz` wrote."""
+    from scipy.sparse import load_npz
+
+    check_size(int(np.max(shape, initial=0)))
+    matrix = load_npz(io.BytesIO(raw))
+    if hasattr(matrix, "check_format"):  # wrong indices would be read outside of the arrays
+        matrix.check_format(full_check=True)
+    return model_of_matrix(matrix.toarray())
+
+
+def read_npy(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
+    """Return the model of a Q matrix that `numpy.save` wrote."""
+    stream = io.BytesIO(raw)
+    version = np.lib.format.read_magic(stream)
+    header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if header is None:
+        raise ProblemFileError(f"has the version {version} of .npy; write it by numpy.save")
+    shape, _, dtype = header(stream)
+    check_size(max(shape, default=0))
+    if math.prod(shape) * dtype.itemsize > len(raw):
+        raise ProblemFileError(f"is too short for an array of the shape {shape}; write it again")
+    return model_of_matrix(np.load(io.BytesIO(raw), allow_pickle=False)), "a Q matrix (.npy)"
+
+
+def read_mtx(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
+    """Return the model of a Q matrix in the MatrixMarket format."""
+    from scipy.io import mminfo, mmread
+    from scipy.sparse import issparse
+
+    rows, columns, entries, _, field, _ = mminfo(io.BytesIO(raw))
+    if field == "complex":
+        raise ProblemFileError("has complex entries; a Q matrix must hold real numbers")
+    check_size(max(rows, columns))
+    if entries > len(raw):
+        raise ProblemFileError(f"has fewer than the {entries} entries of its header")
+    matrix = mmread(io.BytesIO(raw))
+    return model_of_matrix(matrix.toarray() if issparse(matrix) else matrix), "MatrixMarket"
