@@ -34,6 +34,7 @@ LEVELS = (
     ("models", "metrics"),
     ("sets",),
     ("settings",),
+    ("map_selection",),
     ("pipeline",),
     ("atlas", "data", "training", "interop"),
     ("render",),

@@ -31,9 +31,9 @@ from annealcam.attribution.importance import gradcam_weights
 from annealcam.audit.shares import share_inside
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
+from annealcam.map_selection import select_maps, selected_channels
 from annealcam.models.load import load_checkpoint
 from annealcam.models.network_layer import NetworkLayer
-from annealcam.pipeline import select_maps, selected_channels
 from annealcam.settings import resolve
 
 from .patch import stamped

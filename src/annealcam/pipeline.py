@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam._internal.deprecation import renamed_arguments
@@ -20,7 +18,6 @@ from annealcam._version import __version__
 from annealcam.attribution.activations import Capture
 from annealcam.attribution.cam import BESIDE, CAM_METHODS, selection_map
 from annealcam.attribution.cams.inputs import CamInputs
-from annealcam.attribution.candidates import Candidates, build_problem
 from annealcam.attribution.contrast import Score
 from annealcam.attribution.evidence import evidence
 from annealcam.attribution.forward_pass import ForwardPass, run_forward
@@ -31,7 +28,6 @@ from annealcam.attribution.network.layer_output import Reshape
 from annealcam.attribution.network.model_output import Output
 from annealcam.attribution.record import (
     candidates_record,
-    certified_by,
     doubts,
     evidence_record,
     fidelity_of,
@@ -39,9 +35,7 @@ from annealcam.attribution.record import (
 )
 from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.explanation import Explanation, carried_share
-from annealcam.qubo.problem import SelectionProblem
-from annealcam.qubo.solution import Selection
-from annealcam.samplers.selection import select
+from annealcam.map_selection import select_maps
 from annealcam.settings import Settings, resolve
 
 Images: TypeAlias = Any  # a tensor (*batch, channels, *size), or a tuple of it and other inputs
@@ -323,71 +317,6 @@ def cam(
         maps.append(_array(CAM_METHODS[method].maps(CamInputs.of(captured, network, images))))
     whole = np.concatenate(maps)
     return whole[0] if single else whole
-
-
-@dataclass(frozen=True, eq=False)
-class MapSelection:
-    """The candidates of one image, the problem over them, and the channels that a sampler selects.
-
-    `channels` are ascending.
-    """
-
-    candidates: Candidates
-    problem: SelectionProblem
-    selection: Selection
-    channels: Int[Tensor, " k"]
-
-
-def select_maps(
-    maps: Float[Tensor, " maps *grid"],
-    gradients: Float[Tensor, " maps *grid"],
-    importance: Float[Tensor, " maps"],
-    settings: Settings,
-    *,
-    image: int = 0,
-    fewer: bool = False,
-    seed: int | None = None,
-) -> MapSelection:
-    """Select maps of one image: candidates, problem, sampler.
-
-    Args:
-        maps: of the layer.
-        gradients: whose products with the maps are the contributions.
-        importance: of every map.
-        settings: how maps are selected.
-        image: its number, for messages.
-        fewer: select all candidates where there are fewer than the cardinality.
-        seed: replaces that of the settings.
-
-    Raises:
-        ArgumentError: there are fewer candidates than the cardinality.
-
-    >>> maps = torch.eye(4).reshape(4, 2, 2)
-    >>> weight = torch.tensor([2.0, -1.0, 1.0, 0.1])
-    >>> settings = resolve(objective="relative", cardinality=2)
-    >>> select_maps(maps, torch.ones(4, 2, 2), weight, settings).channels.tolist()
-    [0, 2]
-    """
-    candidates, problem = build_problem(
-        maps, gradients, importance, **settings.weighing, fewer=fewer, image=image
-    )
-    selection = certified_by(candidates, select(problem, **settings.sampling(seed=seed)))
-    chosen = torch.from_numpy(np.flatnonzero(selection.n)).to(maps.device)
-    return MapSelection(candidates, problem, selection, candidates.channels[chosen])
-
-
-def selected_channels(captured: Capture, settings: Settings) -> Iterator[Int[Array, " k"]]:
-    """Yield the channels that `explain` selects for each image of a captured batch, ascending.
-
-    If an image has fewer candidates than the cardinality, all of them are selected.
-    """
-    weight = captured.importance(settings.importance)
-    for i, (maps, gradients) in enumerate(
-        zip(captured.activations, captured.path_gradients, strict=True)
-    ):
-        yield _array(
-            select_maps(maps, gradients, weight[i], settings, image=i, fewer=True).channels
-        )
 
 
 def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Explanation:

@@ -47,6 +47,15 @@ def maps_counted(count: int) -> str:
     return f"{count} map{'' if count == 1 else 's'}"
 
 
+def these_maps(count: int, of: int) -> str:
+    """Return a selection of maps as the subject of a sentence.
+
+    >>> these_maps(1, of=8), these_maps(3, of=8)
+    ('this one of 8 maps', 'these 3 of 8 maps')
+    """
+    return f"these {count} of {of} maps" if count > 1 else f"this one of {of} maps"
+
+
 def shorten(text: str, most: int) -> str:
     """Return a text of at most `most` characters, with an ellipsis where it was longer.
 

@@ -18,7 +18,7 @@ from annealcam._internal.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array
 from annealcam.atlas.peaks import StrongestPhotos
 from annealcam.attribution.activations import Capture
-from annealcam.pipeline import selected_channels
+from annealcam.map_selection import selected_channels
 from annealcam.settings import Settings
 
 

@@ -26,8 +26,8 @@ from annealcam.audit.shares import mask_coverage, share_inside, share_near_peak
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ImageError
 from annealcam.evaluation.masks import Where, mask_in_view
+from annealcam.map_selection import MapSelection, select_maps
 from annealcam.models.network_layer import NetworkLayer, capture_batches
-from annealcam.pipeline import MapSelection, select_maps
 from annealcam.settings import Settings
 
 METHODS = ("annealcam", *(cam.name for cam in COMPARED), "topk_importance")

@@ -16,7 +16,7 @@ from annealcam.attribution.activations import refuse_non_finite
 from annealcam.attribution.cam import selection_map
 from annealcam.attribution.importance import gradcam_weights, importance_of
 from annealcam.errors import AnnealcamWarning, ArgumentError, LayerError, suggest
-from annealcam.pipeline import select_maps
+from annealcam.map_selection import select_maps
 from annealcam.settings import Settings, resolve
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import nn
 
-from annealcam._internal.text import number, short_repr
+from annealcam._internal.text import number, short_repr, these_maps
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.attribution.contrast import Against, resolve_against
@@ -90,7 +90,7 @@ class FlipSet:
         outcome = self._below if self._is_alone else f"{self._competitor} is above {target}"
         if k == 0:
             return f"With all {self.maps} maps {outcome} already."
-        which = f"these {k} of {self.maps} maps" if k > 1 else f"this one of {self.maps} maps"
+        which = these_maps(k, of=self.maps)
         effect = outcome
         if not self.restricted and not self._is_alone:
             effect = f"the prediction changes from {target} to {self._competitor}"

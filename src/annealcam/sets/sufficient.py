@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 from torch import nn
 
-from annealcam._internal.text import number, short_repr
+from annealcam._internal.text import number, short_repr, these_maps
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.attribution.network.layer_output import Reshape
@@ -96,7 +96,7 @@ class SufficientSet:
         """The result in one sentence."""
         target = self.target_name or f"{self.noun} {self.target}"
         k = len(self.channels)
-        which = f"these {k} of {self.maps} maps" if k > 1 else f"this one of {self.maps} maps"
+        which = these_maps(k, of=self.maps)
         if self.probability is None or self.probability_of_all is None:
             return (
                 f"With {which} alone {target} is {number(self.value)} (all maps: "

@@ -126,24 +126,19 @@ def _names(_name: str, text: str) -> str | list[str]:
     return [name.strip() for name in text.split(",")]
 
 
-def _numbers(name: str, text: str) -> float | list[float]:
+def _numbers(name: str, text: str, *, kind: type = float, noun: str = "numbers") -> Any:
+    """Return the numbers between commas; a single one without a comma is no list."""
     try:
-        values = [float(part) for part in text.split(",") if part.strip()]
+        values = [kind(part) for part in text.split(",") if part.strip()]
     except ValueError:
         values = []
     if not values:
-        raise ArgumentError(f"--{name} {text}: must be numbers with commas between them")
+        raise ArgumentError(f"--{name} {text}: must be {noun} with commas between them")
     return values if "," in text else values[0]
 
 
-def _wholes(name: str, text: str) -> int | list[int]:
-    try:
-        values = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        values = []
-    if not values:
-        raise ArgumentError(f"--{name} {text}: must be whole numbers with commas between them")
-    return values if "," in text else values[0]
+def _wholes(name: str, text: str) -> Any:
+    return _numbers(name, text, kind=int, noun="whole numbers")
 
 
 def _none_or_wholes(name: str, text: str) -> Any:
