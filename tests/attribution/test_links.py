@@ -8,7 +8,7 @@ from torch import nn
 import annealcam as ac
 from annealcam.attribution.contrast import score_weights
 from annealcam.attribution.network.adapted import adapt
-from annealcam.errors import TargetError
+from annealcam.errors import ArgumentError, TargetError
 from tests.networks import small_network
 
 IMAGE = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(5))
@@ -114,6 +114,13 @@ def test_a_stored_explanation_keeps_its_link(link, tmp_path):
     assert (loaded.link, loaded.direction, loaded.probability) == (link, direction, e.probability)
     assert np.array_equal(loaded.logit_shares, e.logit_shares)
     assert loaded.as_json() == e.as_json()
+
+
+def test_a_single_name_does_not_name_two_labels():
+    two = small_network(classes=2)
+    with pytest.raises(ArgumentError, match="1 names, but the model has 2 classes"):
+        explained(two, link="sigmoid", class_names=["tumour"])
+    assert explained(one_output(), target=1, class_names=["tumour"]).class_name == "tumour"
 
 
 def test_numbers_behind_a_sigmoid_are_explained_as_they_are_returned():

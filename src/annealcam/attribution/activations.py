@@ -60,6 +60,7 @@ class Capture:
         link: what makes probabilities of the logits: `softmax`, `sigmoid` or `identity`.
         link_reason: why it is that link.
         output_taken: which part of the model's output holds the logits; None if that is all.
+        two_sided: whether the logits are the two sides of one output.
         form: how the maps lie in the layer's output.
         run, runs: the run of the layer that was captured, from 0, and how many gave maps.
     """
@@ -77,6 +78,7 @@ class Capture:
     link: str = "softmax"
     link_reason: str = "given"
     output_taken: str | None = None
+    two_sided: bool = False
     form: LayerOutput | None = None
     run: int = 0
     runs: int = 1
@@ -251,6 +253,7 @@ def _capture(
         link=output.link,
         link_reason=output.reason,
         output_taken=output.taken,
+        two_sided=output.two_sided,
         form=form,
         run=runs.count - 1 if run is None else run,
         runs=runs.count,

@@ -113,8 +113,8 @@ def run_forward(
         "dtype": str(captured.dtype).removeprefix("torch."),
         "view": view_record(images.shape[1:]),
     }
-    two_sided = captured.link == "sigmoid" and captured.logits.shape[1] == 2
-    names = names_of_classes(class_names, captured.logits.shape[1], two_sided=two_sided)
+    count = captured.logits.shape[1]
+    names = names_of_classes(class_names, count, two_sided=captured.two_sided)
     return ForwardPass(captured, images, record, names)
 
 

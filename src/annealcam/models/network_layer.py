@@ -11,7 +11,6 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from annealcam._internal.links import is_two_sided
 from annealcam._internal.text import short_repr, shorten
 from annealcam.attribution.activations import Capture, capture
 from annealcam.attribution.contrast import Against
@@ -94,8 +93,9 @@ class NetworkLayer:
         image = network_input(network.preprocess, photo, model_name=name)[None]
         layer = layer if layer is not None else default_layer(adapted, image)
         captured = capture(adapted, image, layer=layer)
-        two_sided = is_two_sided(captured.logits[0].cpu().numpy(), captured.link)
-        names = names_of_classes(network.classes, captured.logits.shape[1], two_sided=two_sided)
+        names = names_of_classes(
+            network.classes, captured.logits.shape[1], two_sided=captured.two_sided
+        )
         return cls(
             adapted, layer, network.preprocess, names, model_name or name,
             captured.activations.shape[1], captured.link,

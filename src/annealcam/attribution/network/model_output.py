@@ -183,40 +183,57 @@ def read_output(
         ModelError: there are no logits, or others than in `like`.
     """
     values, taken = _chosen(returned, rows, model, output)
-    before, given, known = None, link, None if like is None else like.reason
-    if known not in PLAIN and link != "identity":  # numbers are explained as they are returned
-        if calls is not None:
-            before = calls.before(values)
-        elif bool(((values >= 0) & (values <= 1)).all()):
-            raise UnwatchedError("model: its outputs are between 0 and 1")
-    reason = "given" if link is not None else ASSUMED
-    if before is not None:
-        _refuse_other_end(link, before[1])
-        values, link = before
-        reason = f"the network ends in a {before[1]}"
-    values = _as_rows(values, rows)
-    if known in (None, SHARES) and link is None and values.shape[1] > 1 and _sums_to_one(values):
-        values, reason = values.log(), SHARES
-    elif (
-        known in (None, MADE)
-        and before is None
-        and given in (None, "sigmoid")
-        and (calls and calls.made(values))
-    ):
-        values, link, reason = _log_odds(values), "sigmoid", MADE
-    if link is None and values.shape[1] == 1:
-        link, reason = "sigmoid", ONE
-    link = link or "softmax"
-    two_sided = values.shape[1] == 1 and link != "identity"
+    logits, link, reason = _linked(values, rows, calls, link, None if like is None else like.reason)
+    two_sided = logits.shape[1] == 1 and link != "identity"
     if two_sided:
-        values, link = torch.cat([-values, values], dim=1), "sigmoid"
-    read = ModelOutput(values, link, reason, taken, two_sided)
+        logits, link = torch.cat([-logits, logits], dim=1), "sigmoid"
+    read = ModelOutput(logits, link, reason, taken, two_sided)
     if like is not None and read._kind != like._kind:
         raise ModelError(
             f"model: {model} gives {_kind(returned)} in a later run, which is of another kind than "
             "in the first; it must give the same for the same image"
         )
     return read
+
+
+def _linked(
+    values: Tensor, rows: int, calls: Activations | None, link: Any, known: str | None
+) -> tuple[Tensor, str, str]:
+    """Return logits (rows, k), what makes probabilities of them, and why.
+
+    `known` is the reason that was found for an earlier output of the model.
+    """
+    found = None
+    if link != "identity" and known not in PLAIN:  # numbers are explained as they are returned
+        values, found = _before_probabilities(values, rows, calls, link, known)
+    logits = _as_rows(values, rows)
+    if found is not None:
+        return logits, *found
+    if link is not None:
+        return logits, link, "given"
+    return (logits, "sigmoid", ONE) if logits.shape[1] == 1 else (logits, "softmax", ASSUMED)
+
+
+def _before_probabilities(
+    values: Tensor, rows: int, calls: Activations | None, link: Any, known: str | None
+) -> tuple[Tensor, tuple[str, str] | None]:
+    """Return the logits of probabilities, with their link and reason; None for other values."""
+    if calls is None:
+        if bool(((values >= 0) & (values <= 1)).all()):
+            raise UnwatchedError("model: its outputs are between 0 and 1")
+        return values, None
+    before = calls.before(values)
+    if before is not None:
+        logits, end = before
+        _refuse_other_end(link, end)
+        return logits, (end, f"the network ends in a {end}")
+    shares = _as_rows(values, rows)
+    several = shares.shape[1] > 1
+    if known in (None, SHARES) and link is None and several and _sums_to_one(shares):
+        return shares.log(), ("softmax", SHARES)
+    if known in (None, MADE) and link in (None, "sigmoid") and calls.made(shares):
+        return _log_odds(shares), ("sigmoid", MADE)
+    return values, None
 
 
 def _refuse_other_end(link: Any, end: str) -> None:
