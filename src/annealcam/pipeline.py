@@ -215,6 +215,7 @@ def explain(
 
     Source: arXiv 2604.25649; docs/method.md.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> e = explain(net, torch.randn(3, 8, 8), layer="1", sampler="exact")
     >>> e.map.shape, e.optimal
@@ -262,6 +263,7 @@ def _each_once(model: nn.Module, layers: Sequence[str | nn.Module]) -> list[str]
 def explain_pass(forward_pass: ForwardPass, settings: Settings) -> list[Explanation]:
     """Return the explanation of each image of a forward pass; the network is not run again.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> done = run_forward(net, torch.randn(3, 8, 8), layer="1")
     >>> [len(explain_pass(done, resolve(cardinality=k))[0].selected) for k in (1, 2)]
@@ -302,6 +304,7 @@ def cam(
         ArgumentError: no method has that name.
         AnnealcamError: as `explain` does, for the layer, the target and the model.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 2))
     >>> cam(net, torch.randn(3, 8, 8), layer="1").shape
     (6, 6)
