@@ -235,7 +235,8 @@ def test_a_thousand_photos_stay_usable(thousand):
         assert success == sorted(success)
         page.select_option("#order", "")
         first = page.locator("#grid li").first
-        assert first.locator("span").first.inner_text() == "000.png"
+        # The text of a card outside the window counts as empty for inner_text().
+        assert first.locator("span").first.text_content() == "000.png"
         first.scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector('#grid img').naturalWidth > 0")
         assert_calm(tab, 1280)
