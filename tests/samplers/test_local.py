@@ -7,6 +7,7 @@ import pytest
 
 import annealcam as ac
 from annealcam.errors import ArgumentError
+from annealcam.samplers.heuristics import tabu
 from annealcam.samplers.local import local_search, local_search_many
 from tests.problems import evidence_problem, relu_problem
 
@@ -57,13 +58,13 @@ def test_more_kicks_are_never_worse_and_seeds_give_bits():
 
 
 def test_the_default_number_of_kicks_leaves_deep_minima():
-    """Random signs make a rugged landscape, where a hundred kicks are not enough."""
+    """Random signs make a rugged landscape, where ten kicks are not enough."""
     rng = np.random.default_rng([100, 4])
     J = np.triu(rng.normal(size=(100, 100)), 1)
     problem = ac.SelectionProblem(rng.normal(size=100), J + J.T, beta=0.3)
     few, usual, many = (
         problem.energy(local_search(problem, **options))
-        for options in ({"kicks": 100}, {}, {"kicks": 2000})
+        for options in ({"kicks": 10}, {}, {"kicks": 2000})
     )
     assert usual == pytest.approx(many, abs=1e-9)
     assert few > usual + 1.0
@@ -97,3 +98,22 @@ def test_no_maps_and_bad_input():
         local_search(relu_problem(3), kicks=-1)
     with pytest.raises(ArgumentError, match="workers=0"):
         local_search_many([relu_problem(3)], workers=0)
+
+
+def general(d, seed, density=0.1):
+    """Integer coefficients of both signs, as in Beasley's instances."""
+    rng = np.random.default_rng([d, seed])
+    Q = np.triu(rng.integers(-100, 101, (d, d)) * (rng.random((d, d)) < density), 1)
+    return ac.SelectionProblem(-2.0 * rng.integers(-100, 101, d), 4.0 * (Q + Q.T), beta=0.5)
+
+
+@pytest.mark.parametrize("d", [100, 200])
+def test_couplings_of_both_signs_are_left_to_tabu_search_as_well(d):
+    for seed in range(2):
+        problem = general(d, seed)
+        best = problem.energy(tabu(problem, shots=5)).min()
+        found = [problem.energy(local_search(problem, seed=s)) for s in range(3)]
+        assert found == [best] * 3
+        assert problem.energy(local_search(problem, kicks=0)) > best
+        n = local_search(problem)
+        assert min(map(problem.energy, neighbours(problem, n))) >= best
