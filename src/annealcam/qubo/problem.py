@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import finite_array, real, whole
 from annealcam.errors import ArgumentError, NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import energies_of
+from annealcam.qubo.exact_sums import ExactSums
 
 if TYPE_CHECKING:
     import dimod
 
 MAX_ENUMERATED = 24
+_CANCELLED = 2.0**-16  # energies below this share of their terms are summed exactly
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,6 +182,8 @@ class SelectionProblem:
     def energy(self, n: Num[Array, "*selections d"] | ArrayLike) -> Any:
         """Return E(n) of one selection (d,) or of several (selections, d), without a penalty.
 
+        Where large terms cancel, the sum is exact before it is rounded.
+
         >>> p = SelectionProblem([1.0, 1.0], [[0.0, 1.0], [1.0, 0.0]], beta=0.7)
         >>> round(p.energy([1, 1]), 12)
         -1.1
@@ -190,7 +195,12 @@ class SelectionProblem:
             )
         if not ((n == 0) | (n == 1)).all():
             raise ArgumentError("n: must be 0 or 1 for each map; convert spins by n = (s + 1) / 2")
-        energy = 0.5 * ((n @ self.quadratic) * n).sum(axis=-1) + n @ self.linear
+        energy = np.asarray(0.5 * ((n @ self.quadratic) * n).sum(axis=-1) + n @ self.linear)
+        # the terms of a selection sum to E - 2 * trivial_bound in magnitude at most
+        cancelled = np.abs(energy) < _CANCELLED * (energy - 2.0 * self.trivial_bound)
+        if cancelled.any():
+            exact = ExactSums(self.linear, self.quadratic).of(n[cancelled].reshape(-1, self.d))
+            energy[cancelled] = exact.sum(axis=0)
         return float(energy) if n.ndim == 1 else energy
 
     def energies(self) -> Float[Array, " states"]:
@@ -212,9 +222,21 @@ class SelectionProblem:
         """Sum of the magnitudes of all coefficients, which is the unit of tolerances."""
         return float(np.abs(self.linear).sum() + 0.5 * np.abs(self.quadratic).sum())
 
+    @cached_property
+    def trivial_bound(self) -> float:
+        """A bound below every energy: the sum of all negative coefficients, each pair once.
+
+        >>> SelectionProblem([1.0, -1.0], np.zeros((2, 2)), beta=0.5).trivial_bound
+        -0.5
+        """
+        return negatives(self.linear, self.quadratic)
+
     @property
     def tie(self) -> float:
-        """Difference below which two energies count as equal, since rounding may cause it."""
+        """Tolerance for the energies of any selections, 1e-12 of `scale`, in energy units.
+
+        Which selections are optimal is decided by a finer rule: see `annealcam.qubo.ties`.
+        """
         return 1e-12 * self.scale
 
     @property
@@ -300,6 +322,15 @@ class SelectionProblem:
         if self.cardinality is None:
             return np.ones(np.shape(n)[:-1], dtype=bool)
         return np.asarray(n).sum(axis=-1) == self.cardinality
+
+
+def negatives(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
+    """Return the sum of the negative coefficients, each pair once.
+
+    >>> negatives(np.array([-1.0, 3.0]), np.array([[0.0, -2.0], [-2.0, 0.0]]))
+    -3.0
+    """
+    return float(np.minimum(linear, 0.0).sum() + 0.5 * np.minimum(quadratic, 0.0).sum())
 
 
 def check_beta(beta: Any) -> float:
