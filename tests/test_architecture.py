@@ -240,8 +240,8 @@ def test_public_functions_have_docstrings_with_an_example_somewhere():
     import annealcam as ac
 
     results = ("AnnealPath", "AnnealResult", "BatchResult", "ExactSolution", "Explanation",
-               "FlipSet", "MinimumGap", "Selection", "SpectrumCurve", "SufficientSet",
-               "TauSweep")  # fmt: skip
+               "FlipSet", "HardwareReport", "MinimumGap", "Selection", "SpectrumCurve",
+               "SufficientSet", "TauSweep")  # fmt: skip
     for name in ac.__all__:
         if name not in ("__version__", "errors", "metrics", *results):
             assert ">>>" in getattr(ac, name).__doc__, name

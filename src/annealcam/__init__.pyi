@@ -19,6 +19,10 @@ from .pipeline import cam as cam, explain as explain
 from .qubo.problem import SelectionProblem as SelectionProblem
 from .qubo.solution import ExactSolution as ExactSolution, Selection as Selection
 from .samplers.exact import solve_exact as solve_exact
+from .samplers.hardware.report import (
+    HardwareReport as HardwareReport,
+    hardware_report as hardware_report,
+)
 from .samplers.selection import solve as solve
 from .sets.flip import FlipSet as FlipSet, flip_set as flip_set
 from .sets.sufficient import SufficientSet as SufficientSet, sufficient_set as sufficient_set

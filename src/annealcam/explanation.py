@@ -362,6 +362,7 @@ class Explanation:
         annealing: bool = True,
         atlas: Any = None,
         flip: Any = None,
+        hardware: Any = None,
     ) -> Path:
         """Write the page of the explanation: one file that opens offline, in any browser.
 
@@ -373,6 +374,7 @@ class Explanation:
             annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
             atlas: what the layer's maps usually respond to, as `open_atlas` returns it.
             flip: the fewest maps without which the prediction changes, the result of `flip_set`.
+            hardware: what a real annealer would do, the result of `hardware_report(e.problem)`.
 
         Raises:
             OutputError: the file cannot be written.
@@ -380,7 +382,7 @@ class Explanation:
         write_page = resolve("annealcam.render.html.explanation:write_explanation")
         write_page(
             self, Path(path), photo=photo, checked=checked, comparison=comparison,
-            annealing=annealing, atlas=atlas, flip=flip,
+            annealing=annealing, atlas=atlas, flip=flip, hardware=hardware,
         )  # fmt: skip
         return Path(path)
 

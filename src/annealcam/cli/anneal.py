@@ -13,18 +13,22 @@ from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
     from annealcam.annealing.difficulty import Hardness
+    from annealcam.qubo.files import ProblemFile
+
+TAUS = "10,30,50,70,100"
 
 
 @one_line_errors
 def anneal(
     problem: options.ProblemPath,
     tau: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Annealing times separated by commas, in 1 / energy or in the time unit of the "
-            "schedule."
+            "schedule.",
+            show_default=f"{TAUS}; with --hardware 5, 20 and up to 10 variables 100 ns",
         ),
-    ] = "10,30,50,70,100",
+    ] = None,
     normalisation: Annotated[
         str | None,
         typer.Option(
@@ -59,6 +63,13 @@ def anneal(
         float | None,
         typer.Option(help="Prove that no gap is lower than this share below the minimum gap."),
     ] = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option(
+            help="Report what a real annealer would do, by its published figures, instead: "
+            "advantage, advantage2 or a JSON file of figures."
+        ),
+    ] = None,
     output: options.Output = Path("annealing-results"),
 ) -> None:
     """Anneal a problem from a file: success probability, minimum gap, and what they mean."""
@@ -67,8 +78,13 @@ def anneal(
     from annealcam.qubo.files import read_problem
     from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing
 
-    taus = _numbers("tau", tau)
+    taus = _numbers("tau", TAUS if tau is None else tau)
     source = read_problem(problem, beta=beta, cardinality=cardinality, format=format)
+    if hardware is not None:
+        anneals = None if tau is None else tuple(taus)
+        table = None if schedule == "linear" else schedule
+        _report_hardware(source, problem, hardware, anneals, table, shots, seed, output)
+        return
     with written_aside(output, names=ANNEALING_FILES, marker=ANNEALING_MARKER) as aside:
         with progress_bar("annealing", len(taus) + 2) as update:
             result = hardness(
@@ -77,6 +93,38 @@ def anneal(
             )  # fmt: skip
         write_annealing(result, aside, problem_file=str(problem))
     _print_result(result, problem, output)
+
+
+def _report_hardware(
+    source: ProblemFile,
+    problem: Path,
+    hardware: str,
+    tau: tuple[float, ...] | None,
+    schedule: str | None,
+    shots: int | None,
+    seed: int,
+    output: Path,
+) -> None:
+    """Print what a real annealer would do, and write it as hardware.json."""
+    from annealcam._internal.files import written_aside
+    from annealcam.render.folder import HARDWARE_FILE, write_hardware
+    from annealcam.samplers.hardware.report import STEPS, hardware_report
+    from annealcam.samplers.hardware.sentences import figure_rows, verdict
+
+    given = {} if shots is None else {"shots": shots}
+    with written_aside(output, names=(HARDWARE_FILE,), marker=HARDWARE_FILE) as aside:
+        with progress_bar("hardware", STEPS) as update:
+            report = hardware_report(
+                source.problem, hardware=hardware, schedule=schedule, tau=tau, seed=seed,
+                progress=update, **given,
+            )  # fmt: skip
+        write_hardware(report, aside, problem_file=str(problem))
+    print_line(f"{problem}: {source.problem.d} variables, {source.kind}", style="bold")
+    for name, value in figure_rows(report):
+        print_line(f"  {name:24}{value}")
+    for sentence in verdict(report):
+        print_line(f"  {sentence}")
+    print_line(f"  see {output}")
 
 
 def _numbers(name: str, text: str) -> list[float]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
     from annealcam.cli.photo_explainer import PhotoExplainer
     from annealcam.explanation import Explanation
+    from annealcam.samplers.hardware.machine import Machine
 
 FEW = 3  # photos that are described in full on the terminal
 LONGEST = 60  # characters of a name of results that contains the folder of its photo
@@ -79,6 +80,13 @@ def explain(
             help="Folder of an atlas: the page shows what the maps respond to; includes --html."
         ),
     ] = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option(
+            help="Add to the page what a real annealer would do: advantage, advantage2 or a JSON "
+            "file of figures; includes --html."
+        ),
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = "cpu",
     output: options.Output = Path("annealcam-results"),
@@ -93,7 +101,7 @@ def explain(
         seed=seed, max_qubits=max_qubits, gradients=gradients, tau=tau, normalisation=normalisation,
         shots=shots,
     )  # fmt: skip
-    opened = _open_atlas(atlas)
+    opened, machine = _open_atlas(atlas), _open_machine(hardware)
     named = _named(photos)
     from annealcam._internal.files import make_folder
     from annealcam.cli.photo_explainer import PhotoExplainer
@@ -105,7 +113,8 @@ def explain(
     )  # fmt: skip
     is_new = not output.exists()
     make_folder(output)
-    extras = {"compare": compare, "check": check, "html": html or atlas is not None}
+    page = html or atlas is not None or machine is not None
+    extras = {"compare": compare, "check": check, "html": page, "hardware": machine}
     try:
         _explain_all(explainer, named, output, **extras, atlas=opened)
     finally:
@@ -161,6 +170,18 @@ def _open_atlas(folder: Path | None) -> Atlas | None:
     from annealcam.atlas.atlas import open_atlas
 
     return open_atlas(folder)
+
+
+def _open_machine(hardware: str | None) -> Machine | None:
+    """Read the figures of an annealer before any photo, so that a wrong file fails at once."""
+    if hardware is None:
+        return None
+    from annealcam.samplers.hardware.chains import largest_clique
+    from annealcam.samplers.hardware.machine import read_machine
+
+    machine = read_machine(hardware)
+    largest_clique(machine)  # fails where dwave-system is missing, or a qubit is none of the graph
+    return machine
 
 
 def _named(photos: list[str]) -> list[tuple[str, str]]:

@@ -29,11 +29,13 @@ from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.folder import write_folder
 from annealcam.render.html.explanation import explanation_html
+from annealcam.samplers.hardware.report import hardware_report
 from annealcam.sets.flip import FlipSet, flip_set
 from annealcam.settings import Settings
 
 if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
+    from annealcam.samplers.hardware.machine import Machine
 
 ADDS_UP = 1e-3  # error of the sum of contributions, by one gradient, of a linear head
 VIEW = 448  # pixels of the longer side in pictures
@@ -89,6 +91,7 @@ class PhotoExplainer:
         check: bool = False,
         html: bool = False,
         atlas: Atlas | None = None,
+        hardware: Machine | None = None,
     ) -> tuple[Explanation, list[dict[str, Any]] | None, dict[str, Any] | None]:
         """Explain a photo, write its folder, and return explanation, comparison and check.
 
@@ -99,6 +102,7 @@ class PhotoExplainer:
             check: measure faithfulness and class sensitivity.
             html: write a page as well; includes the check and the flip set.
             atlas: what the maps respond to, for the page.
+            hardware: the annealer whose report is added to the page.
 
         Raises:
             AnnealcamError: the photo cannot be read, the network fails, or the folder cannot be
@@ -113,9 +117,14 @@ class PhotoExplainer:
         view = large_photo(self.network.preprocess, image, VIEW)
         page = None
         if html:
+            report = None
+            if hardware is not None:
+                problem, seed = explanation.problem, self.settings.seed
+                report = hardware_report(problem, hardware=hardware, seed=seed)
             page = explanation_html(
                 explanation, photo=view, checked=checked, comparison=rows,
                 annealing=explanation_hardness(explanation), atlas=atlas, flip=flip,
+                hardware=report,
             )  # fmt: skip
         write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked

@@ -22,12 +22,15 @@ from annealcam.render.figures.annealing import annealing_figures
 from annealcam.render.figures.picture import STRENGTH, save_report
 from annealcam.render.figures.sheets import save
 from annealcam.render.views import view_of_explanation
+from annealcam.samplers.hardware.report import HardwareReport
+from annealcam.samplers.hardware.sentences import verdict
 
 SIDE = 448  # pixels of the longer side of overlay.png
 ANNEALING_MARKER, ARRAYS = "result.json", "arrays.npz"
 FIGURES = tuple(
     f"{name}.{form}" for name in ("spectrum", "success", "distribution") for form in ("png", "svg")
 )
+HARDWARE_FILE = "hardware.json"
 ANNEALING_FILES = (ANNEALING_MARKER, ARRAYS, *FIGURES)
 
 
@@ -82,6 +85,17 @@ def write_annealing(h: Hardness, folder: Path, *, problem_file: str = "") -> Non
         save(figure, folder, name)
 
 
+def write_hardware(report: HardwareReport, folder: Path, *, problem_file: str = "") -> None:
+    """Write what a real annealer would do as hardware.json."""
+    record = {
+        "problem_file": problem_file,
+        **report.to_dict(),
+        "verdict": list(verdict(report)),
+        "versions": _versions(),
+    }
+    _write_json(record, folder / HARDWARE_FILE)
+
+
 def annealing_json(h: Hardness) -> dict[str, Any]:
     """Return all numbers as plain JSON values; an infinite time is None."""
     p = h.problem
@@ -111,11 +125,15 @@ def annealing_json(h: Hardness) -> dict[str, Any]:
         "diagnosis": diagnosis(h),
         "tol": h.tol,
         "seed": h.seed,
-        "versions": {
-            "annealcam": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "annealcam": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
     }
 
 

@@ -7,6 +7,10 @@ from .core_maps import (
     stand_ins as stand_ins,
 )
 from .exact import solve_exact as solve_exact
+from .hardware.report import (
+    HardwareReport as HardwareReport,
+    hardware_report as hardware_report,
+)
 from .heuristics import (
     path_integral as path_integral,
     simulated_annealing as simulated_annealing,

@@ -67,6 +67,8 @@ from annealcam.render.subject_text import (
     subject,
 )
 from annealcam.render.views import view_of_explanation
+from annealcam.samplers.hardware.report import HardwareReport
+from annealcam.samplers.hardware.sentences import figure_rows, verdict
 from annealcam.sets.flip import FlipSet
 
 MOST_ANNEALED = 16  # qubits in an annealing panel
@@ -84,6 +86,7 @@ def explanation_html(
     annealing: Hardness | None = None,
     atlas: Atlas | None = None,
     flip: FlipSet | None = None,
+    hardware: HardwareReport | None = None,
 ) -> str:
     """Return the page of an explanation as HTML: one file, offline, readable without scripts.
 
@@ -99,6 +102,7 @@ def explanation_html(
             not shown, and the page contains a warning.
         flip: the fewest maps without which the prediction changes, as `annealcam.flip_set` returns
             them.
+        hardware: what a real annealer would do with the explanation's problem.
     """
     view = view_of_explanation(e, photo)
     fitting = atlas if atlas is not None and atlas.fits(e) else None
@@ -126,6 +130,7 @@ def explanation_html(
         graph_size=(WIDTH, HEIGHT),
         annealing=annealing_panel(annealing) if annealing is not None else None,
         why_no_annealing=_why_not_annealed(e),
+        hardware=None if hardware is None else (figure_rows(hardware), verdict(hardware)),
         optimality=optimality(e),
         checked=checked,
         curve=curve_chart(checked["curve"], len(e.selected)) if checked else None,
@@ -149,6 +154,7 @@ def write_explanation(
     annealing: bool = True,
     atlas: Atlas | None = None,
     flip: FlipSet | None = None,
+    hardware: HardwareReport | None = None,
 ) -> None:
     """Write the page of an explanation; the arguments are those of `Explanation.to_html`.
 
@@ -158,7 +164,7 @@ def write_explanation(
     hardness = explanation_hardness(e) if annealing else None
     html = explanation_html(
         e, photo=photo, checked=checked, comparison=comparison, annealing=hardness, atlas=atlas,
-        flip=flip,
+        flip=flip, hardware=hardware,
     )  # fmt: skip
     write_page(html, path)
 

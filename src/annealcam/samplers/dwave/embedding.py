@@ -33,12 +33,10 @@ def clique_embedding(qpu: Any, d: int) -> dict[int, tuple[int, ...]]:
     >>> len(chains), max(len(chain) for chain in chains.values())
     (9, 3)
     """
-    from minorminer.busclique import busgraph_cache
-
     graph = qpu.to_networkx_graph()
     if graph.graph.get("family") not in TOPOLOGIES:
         raise ArgumentError(f"qpu: its graph must be one of {', '.join(TOPOLOGIES)}")
-    cliques = busgraph_cache(graph)
+    cliques = cliques_of(graph)
     chains: dict[int, tuple[int, ...]] = cliques.find_clique_embedding(d)
     if len(chains) < d:
         raise EmbeddingError(
@@ -47,6 +45,13 @@ def clique_embedding(qpu: Any, d: int) -> dict[int, tuple[int, ...]]:
             "choose another sampler (leap, sa, tabu)"
         )
     return chains
+
+
+def cliques_of(graph: Any) -> Any:
+    """Return the clique embeddings of a graph, which minorminer keeps in a file."""
+    from minorminer.busclique import busgraph_cache
+
+    return busgraph_cache(graph)
 
 
 def topology(qpu: Any) -> str:
