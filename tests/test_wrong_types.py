@@ -40,6 +40,15 @@ CASES = {
     "ac.solve(p, 'sa', seed='x')": "seed='x': must be a whole number",
     "ac.solve(p, 'sa', options=[1])": "options: list; give a dict of keywords, such as {'sweeps'",
     "ac.solve_exact(p, time_limit=[1])": "time_limit=[1]: must be a number",
+    "branch_and_bound(p, time_limit='x')": "time_limit='x': must be a number",
+    "branch_and_bound(p, time_limit=0)": "time_limit=0.0: must be a number of seconds above 0, or",
+    "branch_and_bound(p, start='x')": "start: must be an array of numbers",
+    "local_search(p, start=[1])": "start: must be one selection, 0 or 1 for each of 2 maps, such",
+    "local_search(p, start=[2, 0])": "start: must be one selection, 0 or 1 for each of 2 maps",
+    "local_search(p.with_cardinality(1), start=[0, 0])": "start: selects 0 maps, but cardinality=1",
+    "local_search(p, seed='x')": "seed='x': must be a whole number",
+    "cardinality_path(p, 3)": "sizes=3: give a list of whole numbers, such as [5, 10]",
+    "cardinality_path(p, ['x'])": "cardinality='x': must be a whole number",
     "random_k(p, seed=None)": "seed=None: must be a whole number",
     "hardness(p, 3.5)": "taus=3.5: give a list of run times, such as [10, 100]",
     "dense_hamiltonian(p, 'x')": "u='x': must be a number",
@@ -193,7 +202,8 @@ import annealcam as ac
 from annealcam.annealing import dense_hamiltonian, guess_probability, hardness
 from annealcam.annealing.schedules.schedule import LINEAR
 from annealcam.annealing.simulation.subspace import WeightSector
-from annealcam.samplers import inclusion, random_k, stand_ins
+from annealcam.samplers import (
+    branch_and_bound, cardinality_path, inclusion, local_search, random_k, stand_ins)
 from annealcam.qubo.evidence import EvidenceProblem as evidence
 torch.manual_seed(0)
 net = torch.nn.Sequential(

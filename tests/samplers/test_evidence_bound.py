@@ -1,13 +1,13 @@
 """Convex problems of couplings of both signs: proofs and bounds against enumeration and scipy."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from scipy.optimize import LinearConstraint, minimize
 
 import annealcam as ac
+from annealcam._internal import deadline
+from annealcam._internal.deadline import NEVER
 from annealcam.samplers import search_tree as module
 from annealcam.samplers.search_tree import (
     Subproblem,
@@ -106,7 +106,7 @@ def test_stopped_trees_raise_the_bound_step_by_step(monkeypatch):
     root, bounds = tree.lower_bound, []
     for least in (0.2, 0.05, 0.01, module.LEAST_SLACK):
         monkeypatch.setattr(module, "LEAST_SLACK", least)
-        bounds.append(raised_bound(tree_of(p, true), np.inf))
+        bounds.append(raised_bound(tree_of(p, true), NEVER))
         assert true.energy - bounds[-1] <= 2 * least * -true.energy + 1e-12
     assert root < bounds[0] < bounds[1] < bounds[2] < bounds[3] <= true.energy
 
@@ -118,7 +118,7 @@ def test_better_selections_that_turn_up_are_kept_and_ties_are_counted_anew():
     worst[np.argsort(-p.linear)[:6]] = 1
     tree = Tree(Subproblem.of(p), worst, p.energy(worst))
     tree.visit(30)
-    assert raised_bound(tree, np.inf) <= true.energy + p.tie
+    assert raised_bound(tree, NEVER) <= true.energy + p.tie
     while not tree.visit(1000):
         pass
     assert p.energy(tree.best[0]) == pytest.approx(true.energy, abs=p.tie)
@@ -126,12 +126,19 @@ def test_better_selections_that_turn_up_are_kept_and_ties_are_counted_anew():
 
 
 def test_a_limited_search_ends_with_a_close_bound(monkeypatch):
-    """By a clock that ticks once for each slice, so that the machine does not matter."""
+    """By a clock that ticks once for each node, so that the machine does not matter."""
     p, _, _ = evidence_problem(60, pixels=20, cardinality=8)
-    clock = itertools.count()
-    monkeypatch.setattr(module, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(module, "SLICE", 100)
-    hasty, patient = (ac.solve_exact(p, time_limit=ticks) for ticks in (1, 300))
+    visit, clock = Tree.visit, [0]
+
+    def ticking(tree, budget=100, work=0):
+        before = tree.counts[1]
+        done = visit(tree, min(budget, 100))
+        clock[0] += tree.counts[1] - before
+        return done
+
+    monkeypatch.setattr(Tree, "visit", ticking)
+    monkeypatch.setattr(deadline, "monotonic", lambda: float(clock[0]))
+    hasty, patient = (ac.solve_exact(p, time_limit=nodes) for nodes in (100, 30_000))
     assert not patient.proved
     assert hasty.nodes < patient.nodes
     assert patient.energy == hasty.energy

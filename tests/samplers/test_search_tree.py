@@ -1,10 +1,13 @@
 """The tree search against enumeration: optimum, bound, ties, on kind and unkind problems."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 import annealcam as ac
+from annealcam._internal import deadline
 from annealcam.samplers import search_tree as module
 from annealcam.samplers.search_tree import Subproblem, Tree, branch_and_bound, convex_diagonal
 from annealcam.samplers.selection import certified
@@ -91,8 +94,13 @@ def test_stopped_early_its_bound_is_below_the_optimum(kind, k):
 
 def test_time_that_ends_leaves_the_best_and_its_bound(monkeypatch):
     problem = drawn("maps", 80, 0, beta=0.3)
-    monkeypatch.setattr(module, "SLICE", 5)
-    found = ac.solve_exact(problem, time_limit=1e-6)
+    monkeypatch.setattr(module, "START", 1e-9)
+    ticks = itertools.count()
+    monkeypatch.setattr(deadline, "monotonic", lambda: 1e-3 * next(ticks))
+    monkeypatch.setattr(deadline, "FIRST", 10)
+    monkeypatch.setattr(deadline, "SLICE", 1e-3)
+    found = ac.solve_exact(problem, time_limit=0.05)
+    assert found.method == "convex"
     assert not found.proved
     told = certified(problem, found)
     assert (told.optimal, "optimum" in told.info) == (None, False)
@@ -104,11 +112,11 @@ def test_ctrl_c_leaves_the_best_and_its_bound(monkeypatch):
     problem, seen = drawn("maps", 80, 0, beta=0.3), []
     visit = Tree.visit
 
-    def interrupted(tree, budget):
+    def interrupted(tree, budget=4, work=0):
         seen.append(budget)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return visit(tree, 4)
+        return visit(tree, budget)
 
     monkeypatch.setattr(Tree, "visit", interrupted)
     found = branch_and_bound(problem)

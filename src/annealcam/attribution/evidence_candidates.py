@@ -111,6 +111,7 @@ def evidence_candidates(
     g = contribution_maps[pool].flatten(1).cpu().numpy().astype(np.float64)
     whole, n = _fewest(g, G, beta, cardinality, fidelity)
     best = branch_and_bound(whole.problem, start=n, kicks=0, time_limit=SECONDS)
+    best.refuse_interruption()
     n = best.n
     problem, places = whole, np.arange(len(pool))
     if len(pool) > limit:

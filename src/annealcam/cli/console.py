@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -66,6 +67,22 @@ def print_note(text: str) -> None:
     """Print one line of information to standard error; nothing for an empty text."""
     if text:
         err.print(f"annealcam: {' '.join(text.split())}", soft_wrap=True)
+
+
+class _Notes(logging.Handler):
+    """Print what a part of the package logs for users."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        print_note(record.getMessage())
+
+
+def announce_compilation() -> None:
+    """Print one line when numerical loops are compiled, which takes seconds."""
+    log = logging.getLogger("annealcam._internal.compilation")
+    if not log.handlers:
+        log.addHandler(_Notes())
+        log.setLevel(logging.INFO)
 
 
 def print_skipped(reasons: Sequence[str], file: str) -> None:

@@ -13,7 +13,7 @@ from annealcam.cli.anneal import anneal
 from annealcam.cli.app import app as page
 from annealcam.cli.atlas import atlas
 from annealcam.cli.audit import audit
-from annealcam.cli.console import print_error, print_line
+from annealcam.cli.console import announce_compilation, print_error, print_line
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
 from annealcam.cli.networks.model_card import model_card
@@ -36,6 +36,7 @@ def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Options before a command."""
+    announce_compilation()
     if version:
         print_line(__version__)
         raise typer.Exit

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from annealcam.cli import options
-from annealcam.cli.console import cell, one_line_errors, print_line, print_table, progress_bar
+from annealcam.cli.console import (
+    INTERRUPTED,
+    cell,
+    one_line_errors,
+    print_error,
+    print_line,
+    print_table,
+    progress_bar,
+)
 from annealcam.cli.networks.options import takes_network_options
 from annealcam.samplers.registry import SAMPLERS
 
@@ -45,12 +53,16 @@ def solve(
     start = perf_counter()
     result = _solved(source, sampler, time_limit, seed, options.sampler_options(option))
     result["seconds"] = perf_counter() - start
+    interrupted = result.pop("interrupted", False)
     if output is not None:
         from annealcam._internal.files import file_written_aside
 
         with file_written_aside(output) as aside:
             aside.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     _print_result(result, source, problem)
+    if interrupted:
+        print_error("interrupted; this is the best selection found until then, and its bound")
+        raise typer.Exit(INTERRUPTED)
 
 
 def _print_result(result: dict[str, Any], source: ProblemFile, problem: Path) -> None:
@@ -90,6 +102,7 @@ def _solved(
         result |= {
             "optimal": solution.proved or None, "lower_bound": solution.lower_bound + offset,
             "method": solution.method, "nodes": solution.nodes, "ties": solution.multiplicity,
+            "interrupted": solution.interrupted,
         }  # fmt: skip
         n, energy = solution.n, solution.energy
     else:

@@ -80,6 +80,7 @@ def best_k(
             maps, gradients, weight, **(settings.weighing | {"cardinality": k})
         )
         solution = solve_exact(problem, time_limit=time_limit)
+        solution.refuse_interruption()
         selections.append(candidates.channels.cpu().numpy()[solution.n.astype(bool)])
         proved.append(solution.proved)
     top = [order[:k] for k in feasible]

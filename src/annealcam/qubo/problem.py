@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Num, Real
+from jaxtyping import Float, Int, Num, Real
 from numpy.typing import ArrayLike
 
 from annealcam._internal.text import short_repr
@@ -351,6 +351,25 @@ def check_cardinality(cardinality: Any, d: int | None = None) -> int | None:
             f"cardinality={k}: there are only {d} candidate maps; reduce it, or increase max_qubits"
         )
     return k
+
+
+def check_selection(argument: str, values: Any, problem: SelectionProblem) -> Int[Array, " d"]:
+    """Return a selection as whole numbers; raise ArgumentError unless it is one of the problem.
+
+    >>> check_selection("start", [1.0, 0.0], SelectionProblem([1.0, 1.0], np.zeros((2, 2))))
+    array([1, 0], dtype=int8)
+    """
+    n = finite_array(argument, values)
+    if n.shape != (problem.d,) or not ((n == 0) | (n == 1)).all():
+        raise ArgumentError(
+            f"{argument}: must be one selection, 0 or 1 for each of {problem.d} maps, such as the "
+            f"n of a solution; it has the shape {n.shape}"
+        )
+    if not problem.feasible(n):
+        raise ArgumentError(
+            f"{argument}: selects {int(n.sum())} maps, but cardinality={problem.cardinality}"
+        )
+    return n.astype(np.int8)
 
 
 def abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:

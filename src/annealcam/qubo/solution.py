@@ -23,7 +23,8 @@ class ExactSolution:
     False, `n` is the best selection found, no energy is below `lower_bound`, and `multiplicity`
     counts among the selections found. `method` is `enumeration`, where `n` is the first optimum in
     the order of states, or the bound of the search tree, `convex` or `combinatorial`, with its
-    number of `nodes`.
+    number of `nodes`, or `coefficients` where time did not suffice for a tree: the sum of all
+    negative ones. `interrupted` is True if Ctrl-C ended the search.
     """
 
     n: Int[Array, " d"]
@@ -33,6 +34,12 @@ class ExactSolution:
     multiplicity: int
     method: str = "enumeration"
     nodes: int = 0
+    interrupted: bool = False
+
+    def refuse_interruption(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C ended the search, for callers that have more to do."""
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def __repr__(self) -> str:
         return short_repr(

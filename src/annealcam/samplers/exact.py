@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._internal.deadline import Deadline
 from annealcam._internal.types import Array
-from annealcam._internal.validation import real
-from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, energies_of, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.search_tree import Subproblem, branch_and_bound
+from annealcam.samplers.search_tree import branch_and_bound, least_energy
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 
@@ -39,23 +36,17 @@ def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> Exa
     (array([1, 0], dtype=int8), -0.5, True, 1)
     """
     problem = as_problem(problem)
-    time_limit = None if time_limit is None else real("time_limit", time_limit)
-    if time_limit is not None and not time_limit > 0:
-        raise ArgumentError(
-            f"time_limit={time_limit}: must be a number of seconds above 0, or None for no limit"
-        )
     if problem.d > MAX_ENUMERATED:
         return branch_and_bound(problem, time_limit=time_limit)
-    return _enumerated(problem, time_limit)
+    return _enumerated(problem, Deadline.after(time_limit))
 
 
-def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSolution:
-    deadline = np.inf if time_limit is None else monotonic() + time_limit
+def _enumerated(problem: SelectionProblem, deadline: Deadline) -> ExactSolution:
     low = min(problem.d, _BLOCK)
     best = _Best(problem.tie)
     blocks = 1 << (problem.d - low)
     done = 0
-    while done < blocks and (done == 0 or monotonic() <= deadline):
+    while done < blocks and (done == 0 or not deadline.passed):
         best.offer(_block(problem, low, done), done << low)
         done += 1
     proved = done == blocks
@@ -64,7 +55,7 @@ def _enumerated(problem: SelectionProblem, time_limit: float | None) -> ExactSol
     return ExactSolution(
         n=n,
         energy=energy,
-        lower_bound=energy if proved else Subproblem.of(problem).least_energy(),
+        lower_bound=energy if proved else least_energy(problem.linear, problem.quadratic),
         proved=proved,
         multiplicity=max(best.count, 1),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
+from annealcam._internal.validation import one_line, real
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
@@ -39,7 +40,11 @@ def cardinality_path(
     """
     problem = as_problem(problem)
     sizes = range(1, min(20, problem.d) + 1) if sizes is None else sizes
-    return {k: solve_exact(_with(problem, problem.beta, k), time_limit=time_limit) for k in sizes}
+    if isinstance(sizes, str | Mapping) or not isinstance(sizes, Iterable):
+        raise ArgumentError(
+            f"sizes={one_line(sizes)}: give a list of whole numbers, such as [5, 10]"
+        )
+    return {k: _optimum(problem, problem.beta, k, time_limit) for k in sizes}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +72,7 @@ class BetaPath:
         Raises:
             ArgumentError: beta is not in [0, 1].
         """
-        if not 0 <= beta <= 1:
+        if not 0 <= real("beta", beta) <= 1:
             raise ArgumentError(f"beta={beta}: must lie between 0 and 1")
         piece = int(np.searchsorted(self.betas, beta, side="right")) - 1
         return self.selections[min(piece, len(self.selections) - 1)]
@@ -124,12 +129,17 @@ class _Line:
         return (1.0 - beta) * self.redundancy - beta * self.relevance
 
 
-def _with(problem: SelectionProblem, beta: float, k: int | None) -> SelectionProblem:
-    return SelectionProblem(problem.h, problem.J, beta=beta, cardinality=k)
+def _optimum(
+    problem: SelectionProblem, beta: float, k: int | None, time_limit: float | None
+) -> ExactSolution:
+    changed = SelectionProblem(problem.h, problem.J, beta=beta, cardinality=k)
+    optimum = solve_exact(changed, time_limit=time_limit)
+    optimum.refuse_interruption()
+    return optimum
 
 
 def _line(problem: SelectionProblem, beta: float, time_limit: float | None) -> _Line:
-    optimum = solve_exact(_with(problem, beta, problem.cardinality), time_limit=time_limit)
+    optimum = _optimum(problem, beta, problem.cardinality, time_limit)
     n = optimum.n.astype(np.float64)
     return _Line(optimum.n, float(0.5 * n @ problem.J @ n), float(problem.h @ n), optimum.proved)
 

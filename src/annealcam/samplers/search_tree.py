@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from annealcam._internal.deadline import NEVER, Deadline, TimeIsUpError, run_in_slices
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.local import KICKS, local_search
+from annealcam.samplers.definite import is_definite, lacking_shift
+from annealcam.samplers.local import KICKS, LocalSearch
 
-SLICE = 500  # nodes between two checks of the clock and of Ctrl-C
-FIRST = 0.5  # of the time limit: what the exact search takes before the bound is raised
+START = 0.5  # of the time limit: what the local search may take,
+FIRST = 0.5  # and of the rest: what the exact search takes before the bound is raised
 LEAST_SLACK = 2e-3  # of the best energy: where raising the bound ends and the proof continues
+ROWS = 256  # of a matrix: what is sorted at a time
+ALL = 1 << 60  # nodes, or operations: no limit
 IN = 1  # status of a selected map in the kernels; 0 is undecided
 
 
@@ -59,34 +62,46 @@ def branch_and_bound(
     array([1, 0], dtype=int8)
     """
     problem = as_problem(problem)
-    began = monotonic()
-    limit = np.inf if time_limit is None else time_limit
-    n = local_search(problem, start=start, kicks=kicks, seed=seed)
-    tree = Tree(Subproblem.of(problem), n, float(problem.energy(n)))
-    done = problem.d == 0
-    bound = -np.inf
+    import annealcam._internal.compilation  # noqa: F401  # its time is not that of the search
+
+    deadline = Deadline.after(time_limit)
+    search = LocalSearch(problem, start=start, kicks=kicks, seed=seed)
+    tree, done, interrupted = None, problem.d == 0, False
     try:
-        if not done and not (done := tree.visit(1)):
-            tree = tree.smaller()  # the root decides most maps
-        if not done and not (done := tree.search(began + FIRST * limit)):
-            bound = raised_bound(tree, began + limit)
-            done = tree.search(began + limit)
-    except KeyboardInterrupt:
-        done = False
-    n = min(n, tree.problem.whole(tree.best[0]), key=problem.energy)
+        search.run(deadline.share(START))
+        tree = Tree.of(problem, search.best, deadline)
+        if not done and not (done := tree.root(deadline)):
+            tree = tree.smaller(deadline)  # the root decides most maps
+        if not done and not (done := tree.search(deadline.share(FIRST))):
+            raised_bound(tree, deadline)
+            done = tree.search(deadline)
+    except (KeyboardInterrupt, TimeIsUpError) as stop:
+        interrupted = isinstance(stop, KeyboardInterrupt)
+    if tree is None:
+        return _unproved(problem, search.best, interrupted)
+    n = min(search.best, tree.problem.whole(tree.best[0]), key=problem.energy)
     energy = float(problem.energy(n))
     return ExactSolution(
         n=n,
         energy=energy,
-        lower_bound=energy if done else min(energy, max(bound, tree.lower_bound)),
+        lower_bound=energy if done else min(energy, tree.lower_bound),
         proved=done,
         multiplicity=max(int(tree.counts[2]), 1),
         method="combinatorial" if tree.problem.shift is None else "convex",
         nodes=int(tree.counts[1]),
+        interrupted=interrupted,
     )
 
 
-def raised_bound(tree: Tree, deadline: float) -> float:
+def _unproved(problem: SelectionProblem, n: Int[Array, " d"], interrupted: bool) -> ExactSolution:
+    """Return a selection with the bound that needs no tree."""
+    energy, bound = float(problem.energy(n)), least_energy(problem.linear, problem.quadratic)
+    return ExactSolution(
+        n, energy, min(energy, bound), False, 1, "coefficients", interrupted=interrupted
+    )
+
+
+def raised_bound(tree: Tree, deadline: Deadline) -> float:
     """Return a lower bound on all energies, from searches that stop short of a proof.
 
     A depth-first search that is stopped mostly leaves the bound of its root. One that closes each
@@ -96,19 +111,21 @@ def raised_bound(tree: Tree, deadline: float) -> float:
     are those of the tree as well.
     """
     n, lowest = tree.best
-    first, bound = lowest[0], tree.lower_bound
+    first = lowest[0]
     least = max(LEAST_SLACK * abs(first), 100 * tree.problem.tie)
-    while (slack := (lowest[0] - bound) / 2) > least:
-        coarse = Tree(tree.problem, n, first, slack=slack)
-        coarse.best = tree.best
-        done = coarse.search(deadline)
-        tree.counts[1] += coarse.counts[1]
-        if not done:
-            break
-        bound = lowest[0] - slack
-    if lowest[0] < first:
-        tree.counts[2] = 0  # ties of the former best
-    return float(bound)
+    try:
+        while (slack := (lowest[0] - tree.lower_bound) / 2) > least:
+            coarse = Tree(tree.problem, n, first, slack=slack, order=tree.order)
+            coarse.best = tree.best
+            done = coarse.search(deadline)
+            tree.counts[1] += coarse.counts[1]
+            if not done:
+                break
+            tree.raised = lowest[0] - slack
+    finally:
+        if lowest[0] < first:
+            tree.counts[2] = 0  # ties of the former best
+    return tree.lower_bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +147,11 @@ class Subproblem:
     shift: Float[Array, " d"] | None
 
     @classmethod
-    def of(cls, problem: SelectionProblem) -> Subproblem:
+    def of(cls, problem: SelectionProblem, deadline: Deadline = NEVER) -> Subproblem:
         """Return a problem with all of its maps undecided.
+
+        Raises:
+            TimeIsUpError: the deadline has passed.
 
         >>> Subproblem.of(SelectionProblem([1.0, 0.5], np.zeros((2, 2)), cardinality=1)).cardinality
         1
@@ -139,7 +159,7 @@ class Subproblem:
         k = problem.cardinality
         return cls(
             problem.linear, problem.quadratic, 0.0, -1 if k is None else k, np.arange(problem.d),
-            np.zeros(problem.d, dtype=np.int8), problem.tie, convex_diagonal(problem),
+            np.zeros(problem.d, dtype=np.int8), problem.tie, convex_diagonal(problem, deadline),
         )  # fmt: skip
 
     def whole(self, n: Int[Array, " d"]) -> Int[Array, " whole"]:
@@ -148,22 +168,27 @@ class Subproblem:
         complete[self.places] = n
         return complete
 
-    def least_energy(self) -> float:
-        """Return a bound on every energy: each negative coefficient counted in full.
 
-        >>> Subproblem.of(SelectionProblem([1.0, -1.0], np.zeros((2, 2)), beta=0.5)).least_energy()
-        -0.5
-        """
-        couplings = 0.5 * np.minimum(self.quadratic, 0).sum()
-        return float(self.energy + np.minimum(self.linear, 0).sum() + couplings)
+def least_energy(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
+    """Return a bound on every energy: each negative coefficient counted in full.
+
+    >>> least_energy(np.array([-0.5, 1.0]), np.zeros((2, 2)))
+    -0.5
+    """
+    return float(np.minimum(linear, 0).sum() + 0.5 * np.minimum(quadratic, 0).sum())
 
 
-def convex_diagonal(problem: SelectionProblem) -> Float[Array, " d"] | None:
+def convex_diagonal(
+    problem: SelectionProblem, deadline: Deadline = NEVER
+) -> Float[Array, " d"] | None:
     """Return a diagonal D for which Q + diag(D) is positive semidefinite, or None.
 
     It is the problem's own `diagonal`, or else 1 - beta for each map, if J + I is a Gram matrix,
     as for maps without negative values. The matrix is checked, and D is increased as far as the
     rounding of its entries requires, so that bounds hold for any input.
+
+    Raises:
+        TimeIsUpError: the deadline has passed.
 
     >>> convex_diagonal(SelectionProblem([1.0, 1.0], [[0.0, 0.5], [0.5, 0.0]], beta=0.5)).round(6)
     array([0.5, 0.5])
@@ -177,20 +202,17 @@ def convex_diagonal(problem: SelectionProblem) -> Float[Array, " d"] | None:
     D = np.full(problem.d, 1.0 - problem.beta) if known is None else known
     size = float(np.abs(problem.linear).max(initial=0.0))
     D = D + max(1e-9 * float(D.max(initial=0.0)), 1e-9 * size, 1e-12)
-    try:
-        np.linalg.cholesky(problem.quadratic + np.diag(D))
-    except np.linalg.LinAlgError:
-        if known is None:
-            return None
-        least = float(np.linalg.eigvalsh(problem.quadratic + np.diag(D))[0])
-        return np.asarray(D + (1e-12 * problem.scale - least))
-    return D
+    matrix = problem.quadratic + np.diag(D)
+    if is_definite(matrix, deadline):
+        return D
+    return None if known is None else D + lacking_shift(matrix, 1e-12 * problem.scale, deadline)
 
 
 class Tree:
     """A depth-first search that can be continued: one level of the stack for each decision.
 
     `best` is the best selection of the undecided maps, and the energy with the decided ones;
+    `raised` is a bound that other searches have proved;
     `counts` holds the depth (-1 at the end), the nodes visited, and the ties of the best. Branches
     whose bound is above the best energy less the `slack` are closed.
     """
@@ -204,27 +226,42 @@ class Tree:
         nodes: int = 0,
         bound: float = -np.inf,
         slack: float = 0.0,
+        order: Int[Array, "d others"] | None = None,
+        deadline: Deadline = NEVER,
     ) -> None:
         d = len(problem.linear)
         self.problem, self.slack = problem, slack
         self.best = (n.copy(), np.array([lowest]))
-        self.counts = np.array([0, nodes, 0])
+        self.counts = np.array([0, nodes, 0, 0])
         self.drops = problem.cardinality < 0 and not bool((problem.quadratic < 0).any())
         self.status = np.zeros((d + 2, d), dtype=np.int8)
         self.field, self.energy = np.zeros((d + 2, d)), np.zeros(d + 2)
         self.field[0], self.energy[0] = problem.linear, problem.energy
-        self.bound = np.full(d + 2, problem.least_energy())
+        least = problem.energy + least_energy(problem.linear, problem.quadratic)
+        self.bound = np.full(d + 2, least)
         self.bound[0] = max(self.bound[0], bound)
         self.turn, self.branched = np.zeros((2, d + 2), dtype=np.int64)
+        self.raised, self.order = -np.inf, order
+        if problem.shift is None and order is None:
+            self.order = _by_coupling(problem.quadratic, deadline)
         self.for_bound = (
-            (_by_coupling(problem.quadratic),)
-            if problem.shift is None
-            else _relaxation(problem, problem.shift, n)
+            (self.order,) if problem.shift is None else _relaxation(problem, problem.shift, n)
         )
 
-    def visit(self, budget: int) -> bool:
-        """Visit up to `budget` nodes; return whether the tree is done."""
+    @classmethod
+    def of(cls, problem: SelectionProblem, n: Int[Array, " d"], deadline: Deadline) -> Tree:
+        """Return the tree of a problem, from a selection.
+
+        Raises:
+            TimeIsUpError: the deadline has passed.
+        """
+        whole = Subproblem.of(problem, deadline)
+        return cls(whole, n, float(problem.energy(n)), deadline=deadline)
+
+    def visit(self, budget: int = ALL, work: int = ALL) -> bool:
+        """Visit up to `budget` nodes, or do some `work`; return whether the tree is done."""
         p = self.problem
+        self.counts[3] = work
         common: tuple[Any, ...] = (p.cardinality, self.drops, p.tie, self.slack)
         stack = (self.field, self.energy, self.bound, self.branched, self.turn)
         if p.shift is not None:
@@ -242,14 +279,25 @@ class Tree:
                               self.best, self.counts, budget)
         )  # fmt: skip
 
-    def search(self, deadline: float) -> bool:
-        """Visit nodes until the tree is done or the clock is at `deadline`; return which."""
-        done = False
-        while not done and monotonic() <= deadline:
-            done = self.visit(SLICE)
-        return done
+    def root(self, deadline: Deadline) -> bool:
+        """Visit the root; return whether the tree is done.
 
-    def smaller(self) -> Tree:
+        Raises:
+            TimeIsUpError: the deadline has passed before the root is decided.
+        """
+
+        def step(work: int) -> bool:
+            return self.visit(1, work) or bool(self.turn[0])
+
+        if not run_in_slices(step, deadline):
+            raise TimeIsUpError
+        return int(self.counts[0]) < 0
+
+    def search(self, deadline: Deadline) -> bool:
+        """Visit nodes until the tree is done or time is up; return which."""
+        return run_in_slices(lambda work: self.visit(work=work), deadline)
+
+    def smaller(self, deadline: Deadline = NEVER) -> Tree:
         """Return the tree over the maps that the root left undecided."""
         problem, free = self.problem, np.flatnonzero(self.status[0] == 0)
         selected = self.status[0] == IN
@@ -262,15 +310,16 @@ class Tree:
                 None if problem.shift is None else problem.shift[free],
             ),
             self.best[0][free], float(self.best[1][0]),
-            nodes=int(self.counts[1]), bound=float(self.bound[0]),
+            nodes=int(self.counts[1]), bound=float(self.bound[0]), deadline=deadline,
         )  # fmt: skip
 
     @property
     def lower_bound(self) -> float:
-        """The lowest bound of the branches that are still open."""
+        """The lowest bound of the branches that are still open, or the raised bound if higher."""
         depth = int(self.counts[0])
         still_open = self.turn[: depth + 1] < 3
-        return float(self.bound[: depth + 1][still_open].min(initial=np.inf))
+        lowest = float(self.bound[: depth + 1][still_open].min(initial=np.inf))
+        return max(lowest, self.raised)
 
 
 def _relaxation(
@@ -283,7 +332,13 @@ def _relaxation(
     return x, g
 
 
-def _by_coupling(quadratic: Float[Array, "d d"]) -> Int[Array, "d others"]:
+def _by_coupling(quadratic: Float[Array, "d d"], deadline: Deadline) -> Int[Array, "d others"]:
     """Return the other maps of each map in ascending order of their coupling."""
-    apart = quadratic + np.diag(np.full(len(quadratic), np.inf))
-    return np.ascontiguousarray(np.argsort(apart, axis=1, kind="stable")[:, :-1])
+    d = len(quadratic)
+    order = np.empty((d, max(d - 1, 0)), dtype=np.int64)
+    for first in range(0, d, ROWS):
+        deadline.check()
+        rows = quadratic[first : first + ROWS].copy()
+        rows[np.arange(len(rows)), np.arange(first, first + len(rows))] = np.inf
+        order[first : first + ROWS] = np.argsort(rows, axis=1, kind="stable")[:, :-1]
+    return order

@@ -23,6 +23,7 @@ from annealcam._internal.compilation import compiler
 from annealcam.samplers.kernels.convex import FREE, IN, OUT, limit_of
 
 compiled = compiler()
+SORTING = 60  # operations to rank one map for one number of maps
 
 
 @compiled
@@ -36,11 +37,14 @@ def run(quadratic, order, k, drops, tie, slack, stack, best, counts, budget):  #
     _, lowest = best
     depth = counts[0]
     for _ in range(budget):
-        if depth < 0:
+        if depth < 0 or counts[3] <= 0:
             break
+        counts[3] -= 5 * field.shape[1]
         if turn[depth] == 0:
             counts[1] += 1
             _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, depth)
+            if turn[depth] == 0:  # it is not finished
+                break
             if turn[depth] < 0:
                 depth -= 1
                 continue
@@ -69,7 +73,10 @@ def _fix(quadratic, stack, t, p, into):  # type: ignore[no-untyped-def]
 
 @compiled
 def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # type: ignore[no-untyped-def]
-    """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
+    """Bound a node and fix the maps that the bound decides.
+
+    turn -1: closed, 1: branch `chosen`, 0: to be continued, since the work is done.
+    """
     status, field, energy, bound, chosen, turn = stack
     _, lowest = best
     d = len(field[t])
@@ -90,9 +97,10 @@ def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # t
             turn[t] = -1
             return
         limit = limit_of(lowest[0], tie, slack, counts[2])
-        low, with_p, first = _bounds(
+        low, with_p, first, sizes = _bounds(
             quadratic, order, status[t], field[t], energy[t], free, m, drops
         )
+        counts[3] -= len(free) * (len(free) + SORTING * sizes)
         bound[t] = max(bound[t], low)
         if bound[t] > limit:
             turn[t] = -1
@@ -104,6 +112,9 @@ def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # t
                 any_decided = True
         if not any_decided:
             chosen[t], turn[t] = first, 1
+            return
+        if counts[3] <= 0:
+            counts[1] -= 1
             return
 
 
@@ -132,7 +143,7 @@ def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[
 
 @compiled
 def _bounds(quadratic, order, status, field, energy, free, m, drops):  # type: ignore[no-untyped-def]
-    """Return the bound, the bound with each free map selected, and the map of lowest a_p(m)."""
+    """Return the bound, that with each free map selected, the map of lowest a_p(m), and sizes."""
     count = len(free)
     a = field[free]  # a_p(m) for growing m
     at = np.zeros(count, dtype=np.int64)  # position in each row of `order`
@@ -156,4 +167,4 @@ def _bounds(quadratic, order, status, field, energy, free, m, drops):  # type: i
             with_p[i] = min(with_p[i], total + max(0.0, a[i] - ranked[size - 1]))
         if size == m or (drops and ranked[size - 1] >= 0.0):  # more maps only raise the energy
             break
-    return low, with_p, first
+    return low, with_p, first, size

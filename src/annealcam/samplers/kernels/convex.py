@@ -47,20 +47,24 @@ def limit_of(lowest, tie, slack, ties):  # type: ignore[no-untyped-def]
 def run(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, budget):  # type: ignore[no-untyped-def]
     """Visit up to `budget` nodes, depth first; return whether the tree is done.
 
-    `stack` (status, x, g, field, energy, bound, chosen, turn) and `counts` (depth, nodes, ties)
-    hold the state from which a later call continues. `best` is (n, its energy). `drops` is True if
-    no coupling is negative and any number of maps may be selected: a map that raises the energy is
-    then excluded for good.
+    `stack` (status, x, g, field, energy, bound, chosen, turn) and `counts` (depth, nodes, ties,
+    work) hold the state from which a later call continues; it returns early, also within a node,
+    when its work, in operations, is done. `best` is (n, its energy). `drops` is True if no coupling
+    is negative and any number of maps may be selected: a map that raises the energy is then
+    excluded for good.
     """
     status, x, g, field, energy, bound, chosen, turn = stack
     _, lowest = best
     depth = counts[0]
     for _ in range(budget):
-        if depth < 0:
+        if depth < 0 or counts[3] <= 0:
             break
+        counts[3] -= 5 * len(linear)
         if turn[depth] == 0:  # a new node
             counts[1] += 1
             _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, depth)
+            if turn[depth] == 0:  # it is not finished
+                break
             if turn[depth] < 0:
                 depth -= 1
                 continue
@@ -98,7 +102,10 @@ def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
 
 @compiled
 def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, t):  # type: ignore[no-untyped-def]
-    """Bound a node and fix the maps that the bound decides; turn -1: closed, 1: branch `chosen`."""
+    """Bound a node and fix the maps that the bound decides.
+
+    turn -1: closed, 1: branch `chosen`, 0: to be continued, since the work is done.
+    """
     status, x, g, field, energy, bound, chosen, turn = stack
     _, lowest = best
     d = len(linear)
@@ -126,13 +133,21 @@ def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, 
             return
         if m > 0:
             _balance(quadratic, delta, status[t], x[t], g[t], m)
-        low = _bound_node(delta, quadratic, status[t], x[t], g[t], field[t], energy[t], m, limit)
+        low, steps = _bound_node(
+            delta, quadratic, status[t], x[t], g[t], field[t], energy[t], m, limit
+        )
+        counts[3] -= d * (5 * steps + max(m, 0))
         bound[t] = max(bound[t], low)
         if bound[t] > limit:
             turn[t] = -1
             return
-        if not _decide(quadratic, delta, stack, t, m, low, limit):
+        decided = _decide(quadratic, delta, stack, t, m, low, limit)
+        if decided == 0:
             break
+        counts[3] -= 2 * d * decided
+        if counts[3] <= 0:
+            counts[1] -= 1
+            return
     score, p_best = -1.0, -1
     for p in range(d):
         if status[t, p] == FREE:
@@ -216,14 +231,14 @@ def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
 
 @compiled
 def _bound_node(delta, quadratic, status, x, g, field, energy, m, limit):  # type: ignore[no-untyped-def]
-    """Descend by coordinates, or by pairs if m maps are to be selected; return the best bound."""
+    """Descend by coordinates, or by pairs to select m maps; return the best bound and the steps."""
     best = -np.inf
     for step in range(2000):
         if step % 12 == 0:
             value, low = _values(delta, status, x, g, field, energy, m)
             best = max(best, low)
             if best > limit or value - best < 0.05 * (limit - best) + 1e-13 * abs(best):
-                return best
+                return best, step
         moved = (
             _single(delta, quadratic, status, x, g)
             if m < 0
@@ -232,7 +247,7 @@ def _bound_node(delta, quadratic, status, x, g, field, energy, m, limit):  # typ
         if not moved:
             break
     _, low = _values(delta, status, x, g, field, energy, m)
-    return max(best, low)
+    return max(best, low), step
 
 
 @compiled
@@ -306,24 +321,23 @@ def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
 
 @compiled
 def _decide(quadratic, delta, stack, t, m, low, limit):  # type: ignore[no-untyped-def]
-    """Fix the maps whose other value would raise the bound above the limit; return if any was."""
+    """Fix the maps whose other value would raise the bound above the limit; return how many."""
     status, _, g, _, _, _, _, _ = stack
     d = status.shape[1]
     last, after = 0.0, 0.0  # the m-th and the next smallest gradient
     if m > 0:
         last, after = _smallest(g[t], status[t], m + 1)[m - 1 :]
     decided = np.zeros(d, dtype=np.int8)
-    any_decided = False
     for p in range(d):
         if status[t, p] == FREE:
             if low + max(0.0, g[t, p] - last) > limit:
-                decided[p], any_decided = OUT, True
+                decided[p] = OUT
             elif low + max(0.0, after - g[t, p]) > limit:
-                decided[p], any_decided = IN, True
+                decided[p] = IN
     for p in range(d):
         if decided[p] != 0:
             _fix(quadratic, delta, stack, t, p, decided[p] == IN)
-    return any_decided
+    return np.count_nonzero(decided)
 
 
 @compiled

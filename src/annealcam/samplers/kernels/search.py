@@ -22,28 +22,32 @@ TRIED = 25  # maps drawn for each one that a kick adds; the cheapest of them ent
 
 
 @compiled
-def search(linear, quadratic, k, n, kicks, rng, tie):  # type: ignore[no-untyped-def]
-    """Improve n in place by descent and `kicks` kicks of the best; return its energy.
+def search(quadratic, largest, k, best, trial, sums, counts, rng, tie, work):  # type: ignore[no-untyped-def]
+    """Continue a search for about `work` operations; return whether it is done.
 
-    `k` < 0 leaves the number of maps free; otherwise n must have k of them, and keeps them.
+    `best` and `trial` are pairs (n, field), equal at the start. `trial` descends; `best` is the
+    best end of a descent so far. `sums` holds the change of energy by the last kick, and by the
+    descent since; `counts` holds the kicks to come, and 1 after the first descent. `largest` is the
+    largest coupling. `k` < 0 leaves the number of maps free; otherwise n must have k of them, and
+    keeps them.
     """
-    largest = quadratic.max() if len(n) else 0.0
-    field = linear + quadratic[n == 1].sum(axis=0)
-    energy = 0.5 * ((linear + field) * n).sum()
-    energy += _descend(quadratic, k, n, field, tie, largest)
-    trial, trial_field = n.copy(), field.copy()
-    for _ in range(kicks):
-        change = _kick(quadratic, k, trial, trial_field, rng)
-        change += _descend(quadratic, k, trial, trial_field, tie, largest)
-        if change < -tie:
-            n[:], field[:] = trial, trial_field
-            energy += change
-        elif change > tie:
-            trial[:], trial_field[:] = n, field
-        else:  # equally good, and possibly elsewhere: continue from there
-            n[:], field[:] = trial, trial_field
-            energy += change
-    return energy
+    n, field = best
+    trial_n, trial_field = trial
+    while True:
+        work, done = _descend(quadratic, k, trial_n, trial_field, sums, tie, largest, work)
+        if not done:
+            return False
+        change = sums[0] + sums[1]
+        if counts[1] == 0 or change <= tie:  # equally good, and possibly elsewhere: continue there
+            n[:], field[:] = trial_n, trial_field
+        else:
+            trial_n[:], trial_field[:] = n, field
+        counts[1] = 1
+        if counts[0] == 0:
+            return True
+        counts[0] -= 1
+        sums[0], sums[1] = _kick(quadratic, k, trial_n, trial_field, rng), 0.0
+        work -= 10 * len(n)
 
 
 @compiled
@@ -57,20 +61,25 @@ def _flip(quadratic, n, field, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _descend(quadratic, k, n, field, tie, largest):  # type: ignore[no-untyped-def]
-    """Make the best flip while one lowers the energy, else the best swap; return the change."""
-    total = 0.0
-    while True:
+def _descend(quadratic, k, n, field, sums, tie, largest, work):  # type: ignore[no-untyped-def]
+    """Make the best flip while one lowers the energy, else the best swap, until neither does.
+
+    Returns the work that is left, and whether the descent has ended.
+    """
+    while work > 0:
+        work -= 2 * len(n)
         if k < 0:
             p, change = _best_flip(n, field)
             if change < -tie:
-                total += _flip(quadratic, n, field, p)
+                sums[1] += _flip(quadratic, n, field, p)
                 continue
-        leaves, enters, change = _best_swap(quadratic, n, field, largest)
+        leaves, enters, change, tried = _best_swap(quadratic, n, field, largest)
+        work -= tried
         if change >= -tie:
-            return total
-        total += _flip(quadratic, n, field, leaves)
-        total += _flip(quadratic, n, field, enters)
+            return work, True
+        sums[1] += _flip(quadratic, n, field, leaves)
+        sums[1] += _flip(quadratic, n, field, enters)
+    return work, False
 
 
 @compiled
@@ -85,9 +94,9 @@ def _best_flip(n, field):  # type: ignore[no-untyped-def]
 
 @compiled
 def _best_swap(quadratic, n, field, largest):  # type: ignore[no-untyped-def]
-    """Return the map that leaves, the map that enters, and the change of energy."""
+    """Return the maps that leave and enter, the change of energy, and the number of swaps tried."""
     d = len(n)
-    highest = -np.inf
+    highest, tried = -np.inf, 0
     for p in range(d):
         if n[p]:
             highest = max(highest, field[p])
@@ -100,13 +109,14 @@ def _best_swap(quadratic, n, field, largest):  # type: ignore[no-untyped-def]
     for p in range(d):
         if n[p] and count:
             row, limit = quadratic[p], lowest + field[p]
+            tried += count
             for i in range(count):
                 q = candidates[i]
                 if field[q] - row[q] < limit:
                     limit = field[q] - row[q]
                     leaves, enters = p, q
             lowest = limit - field[p]
-    return leaves, enters, lowest
+    return leaves, enters, lowest, tried
 
 
 @compiled
