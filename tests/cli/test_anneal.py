@@ -104,6 +104,25 @@ def test_a_published_schedule_has_its_own_units(folder):
     assert wrong.stderr.count("\n") == 1
 
 
+def test_a_report_about_hardware_is_the_librarys(folder):
+    pytest.importorskip("dwave.system")
+    options = ("--tau", "1", "--shots", "50", "--seed", "3")
+    result = run("anneal", "p.npz", "--hardware", "advantage2", *options)
+    own = ac.hardware_report(relu_problem(5), tau=1.0, shots=50, seed=3)
+    with open("hardware-results/hardware.json", encoding="utf-8") as file:
+        record = json.load(file)
+    assert record | own.to_dict() == record
+    assert record["problem_file"] == "p.npz"
+    assert all(sentence in result.stdout for sentence in record["verdict"])
+    assert "Advantage2_system1 was not used" in result.stdout
+    run("anneal", "p.npz", "--hardware", "advantage2", *options)  # replaces its own result
+    wrong = run("anneal", "p.npz", "--hardware", "advantage3", code=2)
+    assert "did you mean 'advantage'" in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
+    certified = run("anneal", "p.npz", "--hardware", "advantage2", "--certify", "0.1", code=2)
+    assert "--certify 0.1: has no meaning with --hardware" in certified.stderr
+
+
 def test_an_older_result_is_replaced_and_nothing_else(folder):
     run("anneal", "p.npz", "--tau", "5", "-o", "out")
     run("anneal", "p.npz", "--tau", "6", "-o", "out")

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 import annealcam as ac
+from annealcam.samplers.hardware import verdict
 from tests.atlas.synthetic_atlas import write_synthetic_atlas
 from tests.cli.helpers import run, skip_report_picture
 
@@ -66,6 +68,21 @@ def test_a_folder_without_an_atlas_costs_no_time(photo, tmp_path):
         "explain", photo, "--model", NETWORK, "--atlas", tmp_path, "-o", tmp_path / "o", code=1
     )
     assert "holds no atlas" in result.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_what_an_annealer_would_do_is_shown_and_implies_the_page(photo, tmp_path):
+    pytest.importorskip("dwave.system")
+    options = ("--hardware", "advantage2", "--max-qubits", "4")
+    _, folder = explained(photo, tmp_path / "out", *options)
+    page = " ".join((folder / "explanation.html").read_text(encoding="utf-8").split())
+    report = ac.hardware_report(ac.Explanation.load(folder).problem)
+    for words in ("What a real annealer would do", *map(escape, verdict(report))):
+        assert words in page
+    wrong = run(
+        "explain", photo, "--model", NETWORK, "--hardware", "x", "-o", tmp_path / "o", code=2
+    )
+    assert "hardware='x': one of advantage, advantage2" in wrong.stderr
     assert not (tmp_path / "o").exists()
 
 

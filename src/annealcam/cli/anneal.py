@@ -70,7 +70,15 @@ def anneal(
             "advantage, advantage2 or a JSON file of figures."
         ),
     ] = None,
-    output: options.Output = Path("annealing-results"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the results.",
+            show_default="annealing-results, or hardware-results with --hardware",
+        ),
+    ] = None,
 ) -> None:
     """Anneal a problem from a file: success probability, minimum gap, and what they mean."""
     from annealcam._internal.files import written_aside
@@ -81,10 +89,15 @@ def anneal(
     taus = _numbers("tau", TAUS if tau is None else tau)
     source = read_problem(problem, beta=beta, cardinality=cardinality, format=format)
     if hardware is not None:
+        for name, value in (("--normalisation", normalisation), ("--certify", certify)):
+            if value is not None:
+                raise ArgumentError(f"{name} {value}: has no meaning with --hardware; omit it")
         anneals = None if tau is None else tuple(taus)
         table = None if schedule == "linear" else schedule
-        _report_hardware(source, problem, hardware, anneals, table, shots, seed, output)
+        folder = output or Path("hardware-results")
+        _report_hardware(source, problem, hardware, anneals, table, shots, seed, folder)
         return
+    output = output or Path("annealing-results")
     with written_aside(output, names=ANNEALING_FILES, marker=ANNEALING_MARKER) as aside:
         with progress_bar("annealing", len(taus) + 2) as update:
             result = hardness(

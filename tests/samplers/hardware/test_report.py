@@ -146,10 +146,11 @@ def test_what_is_not_known_is_none():
     assert 0 < r.coherent[3.0].one_shot <= 1
     text = " ".join(verdict(r))
     assert "The errors of h and J are not known" in text
-    assert "equilibrium is not known" in text
+    assert "equilibrium is not known: no temperature" in text
     assert "was not used" in text
     large = ac.hardware_report(relu_problem(19), hardware=MACHINE, members=10)
     assert (large.coherent, large.thermal, large.ensemble.members) == ({}, None, 10)
+    assert "Thermal equilibrium is not computed above 18 maps." in verdict(large)
 
 
 def test_a_problem_without_maps_and_one_without_coefficients():

@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("dwave.system")
 
 import annealcam as ac
+from annealcam.samplers.dwave.model import ising_model
 from annealcam.samplers.hardware import Embedding, embed, program, read_machine
 from annealcam.samplers.hardware.chains import coupled_pairs
-from annealcam.samplers.hardware.scaling import _embedded, ising, problem_of
+from annealcam.samplers.hardware.scaling import _embedded, problem_of
 from tests.problems import relu_problem
 
 MACHINE = read_machine("advantage2")
@@ -23,7 +24,7 @@ def of_ising(h, J):
 
 
 def programmed(p, machine=MACHINE, **options):
-    embedding = embed(machine, p.d, coupled_pairs(ising(p)))
+    embedding = embed(machine, p.d, coupled_pairs(ising_model(p)))
     return program(p, machine, embedding, **options), embedding
 
 
@@ -95,7 +96,7 @@ def test_the_physical_model_stays_in_all_ranges_and_touches_one(name, k):
     machine, p = read_machine(name), relu_problem(20, cardinality=k)
     scaled, embedding = programmed(p, machine)
     strength = -(scaled.chain_coupling or -1.0) * scaled.factor
-    physical = _embedded(ising(p), machine, embedding, strength)
+    physical = _embedded(ising_model(p), machine, embedding, strength)
     physical.scale(1 / scaled.factor)
     ratios = []
     for values, (low, high) in (
@@ -115,7 +116,7 @@ def test_whole_chains_have_the_energies_of_the_problem():
     p = relu_problem(6)
     scaled, embedding = programmed(p)
     strength = 2.0
-    physical = _embedded(ising(p), MACHINE, embedding, strength)
+    physical = _embedded(ising_model(p), MACHINE, embedding, strength)
     owner = {qubit: i for i, chain in enumerate(embedding.chains) for qubit in chain}
     spins = np.array(list(itertools.product([-1, 1], repeat=6)))[:, ::-1]
     energies = [physical.energy({q: int(s[i]) for q, i in owner.items()}) for s in spins]

@@ -18,6 +18,7 @@ from annealcam.samplers.dwave.embedding import (
     topology,
     torque_compensation,
 )
+from annealcam.samplers.dwave.model import ising_model
 from annealcam.samplers.dwave.service import call_service, connect, numbers, solver_name
 from annealcam.samplers.shots import best_of, rows_of
 
@@ -42,8 +43,8 @@ def select_by_dwave(
     The problem is submitted as an Ising model, n = (s + 1) / 2, with each variable on a chain of
     qubits of a clique embedding; the value of a broken chain is that of the majority of its
     qubits. The processor scales h and J to its ranges; shots are therefore compared by E(n), not
-    by the energies of the processor. A cardinality is imposed by the penalty of the problem, and
-    `best_of` repairs shots that violate it.
+    by the energies of the processor. A cardinality is imposed by the penalty of the centred
+    problem, and `best_of` repairs shots that violate it.
 
     `info` holds `solver`, `topology`, `qubits`, `longest_chain`, `chain_strength`,
     `chain_break_fraction` (the mean), `shots`, `annealing_time` or `anneal_schedule`, `timing`
@@ -105,7 +106,7 @@ def _selected(
     if seeded:
         options["seed"] = seed
     chains = call_service("dwave", lambda: clique_embedding(qpu, problem.d))
-    model = problem.to_bqm().change_vartype("SPIN", inplace=False)
+    model = ising_model(problem)
     strength = torque_compensation(model) if strength is None else strength
     samples = call_service("dwave", lambda: _sampled(qpu, chains, model, strength, options))
     info = {

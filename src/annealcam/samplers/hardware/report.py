@@ -17,11 +17,12 @@ from annealcam.annealing.simulation.plan import check_tau
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.samplers.dwave.model import ising_model
 from annealcam.samplers.hardware import ensemble as ensembles
 from annealcam.samplers.hardware.chains import Embedding, coupled_pairs, embed, largest_clique
 from annealcam.samplers.hardware.ensemble import Ensemble
 from annealcam.samplers.hardware.machine import Machine, read_machine
-from annealcam.samplers.hardware.scaling import Program, ising, program
+from annealcam.samplers.hardware.scaling import Program, program
 
 SIZES = (4, 6, 8, 10, 12, 14, 16, 20, 24)  # of the problem's first maps, where few optima survive
 TAUS = (5.0, 20.0, 100.0)  # ns
@@ -53,6 +54,7 @@ class HardwareReport:
     Attributes:
         machine: its figures.
         d: number of maps.
+        cardinality: number of maps to be selected, imposed by a penalty; None: any.
         largest: number of maps that the machine's graph takes where all pairs are coupled.
         embedding: the chains; None: the problem does not fit.
         program: the numbers that the machine would be programmed with.
@@ -71,6 +73,7 @@ class HardwareReport:
 
     machine: Machine
     d: int
+    cardinality: int | None
     largest: int
     embedding: Embedding | None
     program: Program | None
@@ -132,6 +135,7 @@ class HardwareReport:
                 "sources": dict(machine.sources),
             },
             "d": self.d,
+            "cardinality": self.cardinality,
             "fits": self.fits,
             "largest_complete_graph": self.largest,
             "embedding": e and {
@@ -209,7 +213,7 @@ def hardware_report(
     taus = _taus(tau, problem.d)
     step = _Steps(progress)
     step("embedding")
-    pairs = coupled_pairs(ising(problem))
+    pairs = coupled_pairs(ising_model(problem))
     embedding = embed(machine, problem.d, pairs, seed=seed, time_limit=limit)
     largest = largest_clique(machine)
     facts: dict[str, Any] = dict.fromkeys(
@@ -220,8 +224,8 @@ def hardware_report(
         run = _Run(problem, machine, count, shots, limit, seed, chain_strength, step)
         facts |= run.facts(embedding, taus)
     return HardwareReport(
-        machine=machine, d=problem.d, largest=largest, embedding=embedding, shots=shots, seed=seed,
-        **facts,
+        machine=machine, d=problem.d, cardinality=problem.cardinality, largest=largest,
+        embedding=embedding, shots=shots, seed=seed, **facts,
     )  # fmt: skip
 
 
@@ -284,7 +288,7 @@ class _Run:
         k = None if p.cardinality is None else max(1, round(p.cardinality * size / p.d))
         part = SelectionProblem(p.h[kept], p.J[np.ix_(kept, kept)], beta=p.beta, cardinality=k)
         embedding = embed(
-            self.machine, size, coupled_pairs(ising(part)), seed=self.seed,
+            self.machine, size, coupled_pairs(ising_model(part)), seed=self.seed,
             time_limit=self.time_limit,
         )  # fmt: skip
         errors = None if embedding is None else self.machine.errors_for(embedding.mean)

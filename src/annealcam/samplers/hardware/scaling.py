@@ -16,6 +16,7 @@ from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.dwave.embedding import check_chain_strength, torque_compensation
+from annealcam.samplers.dwave.model import ising_model
 from annealcam.samplers.hardware.chains import Embedding, coupler_groups, graph_of
 from annealcam.samplers.hardware.machine import Machine
 
@@ -99,7 +100,7 @@ def program(
         min J / min extended_j_range, and the same for the sums of each qubit's couplings
         (per_qubit_coupling_range) or of each group of couplers (per_group_coupling_range).
 
-    A cardinality is imposed by the penalty of `to_bqm`, as for a real machine.
+    A cardinality is imposed by a penalty, as `select_by_dwave` does.
 
     Args:
         problem: the selection problem.
@@ -120,7 +121,7 @@ def program(
     np.float64(1.0)
     """
     problem = as_problem(problem)
-    model = ising(problem)
+    model = ising_model(problem)
     strength = check_chain_strength(chain_strength) or torque_compensation(model)
     h, J = _arrays(model, problem.d)
     physical = _embedded(model, machine, embedding, strength)
@@ -146,11 +147,6 @@ def program(
         biases=_magnitudes(biases / factor),
         couplings=_magnitudes(couplings / factor),
     )
-
-
-def ising(problem: SelectionProblem) -> dimod.BinaryQuadraticModel:
-    """Return the Ising model of a problem, n = (s + 1) / 2; a cardinality becomes a penalty."""
-    return problem.to_bqm().change_vartype("SPIN", inplace=False)
 
 
 def problem_of(h: Float[Array, " d"], J: Float[Array, "d d"]) -> SelectionProblem:

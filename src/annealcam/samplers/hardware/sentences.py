@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from annealcam._internal.text import chance, maps_counted, number
+from annealcam.samplers.hardware.ensemble import MOST_ANNEALED, MOST_ENUMERATED
 from annealcam.samplers.hardware.machine import Machine
 from annealcam.samplers.hardware.report import HardwareReport
 
@@ -94,6 +95,8 @@ def _scale(r: HardwareReport) -> str:
         f"Scaled to the machine's ranges, the couplings of the problem are {_span(p.couplings)}, "
         f"and the qubits' biases {_span(p.biases)}"
     )
+    if r.cardinality is not None:
+        text += f", with the penalty for exactly {maps_counted(r.cardinality)}"
     if r.ensemble is not None:
         h, J = r.ensemble.errors
         text += (
@@ -131,7 +134,9 @@ def _thermal(r: HardwareReport) -> str:
     if r.program is None:
         return ""
     if r.thermal_at_end is None:
-        return "The chance in thermal equilibrium is not known."
+        if r.d > MOST_ENUMERATED:
+            return f"Thermal equilibrium is not computed above {MOST_ENUMERATED} maps."
+        return "The chance in thermal equilibrium is not known: no temperature or no schedule is."
     mK = f"{r.machine.temperature_mK:g} mK"
     at_end = f"{chance(r.thermal_at_end.one_shot)} at the end of the anneal"
     if r.thermal is None:
@@ -148,14 +153,20 @@ def _coherent(r: HardwareReport) -> str:
     if r.program is None:
         return ""
     if not r.coherent:
-        return "The success of a noiseless anneal with the published schedule is not known."
+        if r.d > MOST_ANNEALED:
+            return f"The noiseless anneal is not simulated above {MOST_ANNEALED} maps."
+        return "The success of a noiseless anneal is not known, since the schedule is not."
     parts = [f"{chance(c.one_shot)} in {tau:g} ns" for tau, c in r.coherent.items()]
     longest = r.coherent[max(r.coherent)]
-    return (
+    text = (
         f"A noiseless anneal with the schedule “{r.machine.schedule and r.machine.schedule.name}” "
         f"would give it with probability {', '.join(parts)} (mean of {longest.members} perturbed "
         "problems, each map as one qubit)."
     )
+    if r.machine.annealing_time_range is not None:
+        shortest = 1e3 * r.machine.annealing_time_range[0]
+        text += f" The machine's shortest anneal with biases takes {shortest:g} ns."
+    return text
 
 
 def _capacity(r: HardwareReport) -> str:
