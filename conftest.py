@@ -37,6 +37,8 @@ UNCHECKED = (
     "annealcam.cli.atlas",  # typer passes a base class of the annotated Context
     "annealcam.settings",
     "annealcam.qubo.convert",
+    "annealcam.qubo.files.reading",  # arguments of any type are refused by one line
+    "annealcam.qubo.files.writing",
     "annealcam.data.sets",
     "annealcam._internal.deprecation",  # decorates public functions: no frames of a checker inside
 )

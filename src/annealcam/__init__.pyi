@@ -16,6 +16,7 @@ from .annealing.sweep import (
 from .explanation import Explanation as Explanation
 from .models.load import load_model as load_model
 from .pipeline import cam as cam, explain as explain
+from .qubo.files import read_problem as read_problem, save_problem as save_problem
 from .qubo.problem import SelectionProblem as SelectionProblem
 from .qubo.solution import ExactSolution as ExactSolution, Selection as Selection
 from .samplers.exact import solve_exact as solve_exact

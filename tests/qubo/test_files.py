@@ -10,10 +10,10 @@ import pytest
 from dimod.serialization import coo
 from hypothesis import given, strategies as st
 
-from annealcam.errors import ArgumentError, OutputError, ProblemFileError, ProblemTooLargeError
+from annealcam.errors import ArgumentError, ProblemFileError, ProblemTooLargeError
 from annealcam.qubo.energies import bits
 from annealcam.qubo.files import read_problem, save_problem
-from tests.problems import problems, relu_problem
+from tests.problems import problems
 
 LABELS = ("b", 7, ("x", 2), "ä", 0)
 
@@ -175,11 +175,11 @@ def test_damaged_binary_files_never_crash(tmp_path):
     raw = model().to_file().read()
     path = tmp_path / "damaged.bqm"
     for place in range(len(raw)):
-        for flipped in (0x01, 0x80, 0xFF):
+        for flipped in (0x80, 0xFF):
             path.write_bytes(raw[:place] + bytes([raw[place] ^ flipped]) + raw[place + 1 :])
             with contextlib.suppress(ProblemFileError):  # a changed bias may well be read
                 assert read_problem(path).problem.d == 5
-    for length in range(len(raw) - 64):
+    for length in range(0, len(raw) - 64, 3):
         path.write_bytes(raw[:length])
         if length:
             refused(path, "damaged.bqm")
@@ -228,10 +228,3 @@ def test_too_many_variables(tmp_path):
     (tmp_path / "large").write_bytes(dimod.BinaryQuadraticModel(1025, "SPIN").to_file().read())
     with pytest.raises(ProblemTooLargeError, match=r"large: d=1025"):
         read_problem(tmp_path / "large")
-
-
-def test_saving_where_it_cannot_be(tmp_path):
-    with pytest.raises(ArgumentError, match=r"must end in \.npz"):
-        save_problem(relu_problem(2), tmp_path / "p.bqm")
-    with pytest.raises(OutputError, match="cannot be written"):
-        save_problem(relu_problem(2), tmp_path / "none" / "p.npz")

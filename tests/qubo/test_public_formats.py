@@ -1,13 +1,15 @@
 """Problem files of other tools: every state has the energy that the format defines."""
 
+import io
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from scipy import sparse
-from scipy.io import mmwrite
+from scipy.io import mmread, mmwrite
 
 from annealcam.errors import AnnealcamError, ArgumentError, ProblemFileError, ProblemTooLargeError
 from annealcam.qubo.energies import bits
@@ -83,6 +85,25 @@ def test_matrices(tmp_path, matrix, name):
     check(read_problem(path), lambda *n: np.array(n) @ matrix @ np.array(n), range(3))
 
 
+@pytest.mark.parametrize("symmetry", ["general", "symmetric", "skew-symmetric"])
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("field", ["real", "integer", "pattern"])
+def test_matrix_market_is_read_as_scipy_reads_it(tmp_path, symmetry, dense, field):
+    rng = np.random.default_rng(2)
+    half = np.tril(rng.integers(-3, 4, (5, 5)) if field == "integer" else rng.normal(size=(5, 5)))
+    mirrored = {"general": Q[0, 1] * half @ half, "symmetric": half + np.tril(half, -1).T,
+                "skew-symmetric": np.tril(half, -1) - np.tril(half, -1).T}[symmetry]  # fmt: skip
+    if field == "pattern" and (dense or symmetry == "skew-symmetric"):
+        return
+    matrix = (mirrored != 0).astype(float) if field == "pattern" else mirrored
+    with open(tmp_path / "file", "wb") as file:
+        stored = matrix if dense else sparse.coo_array(matrix)
+        mmwrite(file, stored, "a comment", field, 17, symmetry)
+    read_back = mmread(tmp_path / "file")
+    matrix = read_back if dense else read_back.toarray()
+    check(read_problem(tmp_path / "file"), lambda *n: np.array(n) @ matrix @ np.array(n), range(5))
+
+
 def test_nine_whole_numbers_are_coo_unless_the_format_is_matrix(tmp_path):
     text = "0 1 2\n1 0 3\n2 3 0\n"
     assert "COO" in read(tmp_path, text).kind
@@ -128,8 +149,12 @@ def changed(**changes):
         ("-1.0 nan\n2 3\n", "Q: contains NaN"),
         ("%%MatrixMarket matrix array real general\n2 3\n1\n2\n3\n4\n5\n6\n", "must be square"),
         ("%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 2 3\n", "complex"),
-        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 2\n", "not a valid Matrix"),
-        ("%%MatrixMarket matrix coordinate real general\n9 9 999999999\n", "999999999 entries"),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 2\n", "3 1 must be var"),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n0 1 2\n", "0 1 must be var"),
+        ("%%MatrixMarket matrix array real\n1 1\n1\n", "no first line `%%MatrixMarket"),
+        ("%%MatrixMarket matrix array pattern general\n1 1\n1\n", "pattern entries"),
+        ("%%MatrixMarket matrix array real symmetric\n2 2\n1\n2\n3\n4\n", "must have 3"),
+        ("%%MatrixMarket matrix coordinate real general\n9 9 999999999\n", "announces 999999999"),
         (changed(scale=float("nan")), "contains NaN"),
         (changed(variable_domain="qudit"), "variable_domain='qudit': must be spin or boolean"),
         (changed(variable_ids=[4, 7, 7]), "variable_ids: must be different"),
@@ -174,6 +199,33 @@ def test_headers_of_arrays_are_checked_before_allocation(tmp_path):
     sparse.save_npz(tmp_path / "wrong.npz", matrix)
     with pytest.raises(ProblemFileError, match="not a valid .npz file"):
         read_problem(tmp_path / "wrong.npz")
+
+
+def test_headers_inside_archives_are_checked_before_allocation(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
+    )
+    with zipfile.ZipFile(tmp_path / "p.npz", "w") as packed:
+        packed.writestr("h.npy", header.getvalue())
+    with pytest.raises(ProblemFileError, match="too short for an array"):
+        read_problem(tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ("1 " * (3 << 20) + "\n" + "1 \n" * (2 << 20), "over 4194304 words"),
+        ("1," * (1 << 20), "a line of over 128 KiB"),
+        ("0 0 " + "1" * (1 << 20), "a line of over 128 KiB"),
+        ('{"a": [' + "[]," * (5 << 20) + "1]}", "over 4194304 values"),
+        ('{"a": ' + "[" * (5 << 20), "over 4194304 values"),
+        ('{"a": ' + "[" * (1 << 20), "not a valid"),
+    ],
+)
+def test_small_files_of_millions_of_objects_are_refused(tmp_path, content, match):
+    with pytest.raises(ProblemFileError, match=match):
+        read(tmp_path, content)
 
 
 def test_unknown_formats(tmp_path):

@@ -53,6 +53,7 @@ def anneal(
         int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
     ] = None,
     format: options.ProblemFormat = None,
+    maximise: options.Maximise = None,
     constraint: Annotated[
         str, typer.Option(help="How the cardinality is imposed: subspace or penalty.")
     ] = "subspace",
@@ -87,7 +88,9 @@ def anneal(
     from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing
 
     taus = _numbers("tau", TAUS if tau is None else tau)
-    source = read_problem(problem, beta=beta, cardinality=cardinality, format=format)
+    source = read_problem(
+        problem, beta=beta, cardinality=cardinality, format=format, maximise=maximise
+    )
     if hardware is not None:
         for name, value in (("--normalisation", normalisation), ("--certify", certify)):
             if value is not None:

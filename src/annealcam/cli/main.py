@@ -17,6 +17,7 @@ from annealcam.cli.console import announce_compilation, print_error, print_line
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
 from annealcam.cli.networks.model_card import model_card
+from annealcam.cli.problems.convert import convert
 from annealcam.cli.sets import flip, path, suffice
 from annealcam.cli.solve import compare_samplers, solve
 from annealcam.cli.study import figures, report, study
@@ -48,6 +49,7 @@ app.command()(layers)
 app.command("model-card")(model_card)
 app.command()(anneal)
 app.command()(solve)
+app.command()(convert)
 app.command("compare-samplers")(compare_samplers)
 app.command()(flip)
 app.command()(suffice)

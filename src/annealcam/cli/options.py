@@ -41,7 +41,7 @@ ProblemPath = Annotated[
     Path,
     typer.Argument(
         help="Problem file: .npz with h and J, a dimod model, COO, qbsolv, maximum cut, "
-        "OR-Library, a Q matrix or bqpjson."
+        "OR-Library, a Q matrix, LP or bqpjson."
     ),
 ]
 ProblemFormat = Annotated[
@@ -49,8 +49,17 @@ ProblemFormat = Annotated[
     typer.Option(
         "--format",
         help="npz, bqm, json, coo, qubo, maxcut, orlib (orlib:3 is the third problem of a file), "
-        "gka, matrix, npy or mtx.",
+        "gka, matrix, npy, mtx, lp, sparse or bqpjson.",
         show_default="recognised by the content",
+    ),
+]
+Maximise = Annotated[
+    bool | None,
+    typer.Option(
+        "--maximise/--minimise",
+        help="Take the values of the file as those of a maximisation; energies are their "
+        "negatives.",
+        show_default="minimise, but for maxcut, orlib and LP files with Maximize",
     ),
 ]
 MODEL_HELP = (

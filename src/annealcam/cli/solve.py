@@ -40,6 +40,7 @@ def solve(
         int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
     ] = None,
     format: options.ProblemFormat = None,
+    maximise: options.Maximise = None,
     time_limit: options.TimeLimit = None,
     seed: options.Seed = 0,
     output: Annotated[
@@ -49,7 +50,9 @@ def solve(
     """Solve a problem from a file: energy, lower bound, proof and time."""
     from annealcam.qubo.files import read_problem
 
-    source = read_problem(problem, beta=beta, cardinality=cardinality, format=format)
+    source = read_problem(
+        problem, beta=beta, cardinality=cardinality, format=format, maximise=maximise
+    )
     start = perf_counter()
     result = _solved(source, sampler, time_limit, seed, options.sampler_options(option))
     result["seconds"] = perf_counter() - start
@@ -71,6 +74,8 @@ def _print_result(result: dict[str, Any], source: ProblemFile, problem: Path) ->
     print_line(
         f"  energy       {result['energy']:.12g}, {len(result['ones'])} ones: {ones or 'none'}"
     )
+    if source.maximised:
+        print_line(f"  value        {0.0 - result['energy']:.12g}, which the file maximises")
     if result["lower_bound"] is not None:
         print_line(f"  lower bound  {result['lower_bound']:.12g}, by {result['method']}")
     proofs = {True: "proved optimal", False: "proved not optimal", None: "optimum unknown"}
@@ -95,7 +100,10 @@ def _solved(
     from annealcam.samplers.selection import select
 
     problem, offset = source.problem, source.offset
-    result: dict[str, Any] = {"d": problem.d, "sampler": sampler, "seed": seed}
+    result: dict[str, Any] = {
+        "d": problem.d, "kind": source.kind, "maximised": source.maximised, "sampler": sampler,
+        "seed": seed,
+    }  # fmt: skip
     if sampler == "exact":
         limited = {"time_limit": time_limit, **(sampler_options or {})}
         solution = solve_exact(problem, **options_of(sampler, solve_exact, limited))

@@ -109,6 +109,7 @@ def annealing_json(h: Hardness) -> dict[str, Any]:
             "cardinality": p.cardinality,
             "constraint": h.constraint or None,
             "offset": h.source.offset,
+            "maximised": h.source.maximised,
             "ground_energy": h.ground_energy,
             "ground_multiplicity": h.multiplicity,
         },

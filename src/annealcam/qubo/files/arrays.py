@@ -1,4 +1,4 @@
-"""Readers of arrays: h and J, and Q matrices of numpy, scipy and MatrixMarket.
+"""Readers of arrays: h and J, and Q matrices of numpy and scipy.
 
 A matrix Q, symmetric, triangular or neither, is the problem: minimise n^T Q n.
 """
@@ -6,20 +6,23 @@ A matrix Q, symmetric, triangular or neither, is the problem: minimise n^T Q n.
 from __future__ import annotations
 
 import io
+import json
 import math
 import zipfile
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annealcam.errors import ProblemFileError
+from annealcam.qubo.files.content import Content
 from annealcam.qubo.files.limits import KNOWN, MAX_BYTES, check_size
 
 if TYPE_CHECKING:
     import dimod
 
 ARRAYS = ("h", "J", "diagonal")
-NUMBERS = ("beta", "cardinality")
+NUMBERS = ("beta", "cardinality", "offset")
 
 
 def model_of_matrix(Q: Any) -> dimod.BinaryQuadraticModel:
@@ -38,14 +41,18 @@ def model_of_matrix(Q: Any) -> dimod.BinaryQuadraticModel:
     return dimod.BinaryQuadraticModel(np.diagonal(Q), pairs, "BINARY")
 
 
-def read_npz(raw: bytes) -> tuple[dict[str, Any] | dimod.BinaryQuadraticModel, str]:
-    """Return h and J, and beta and cardinality if there are any, or a sparse matrix of scipy."""
+def read_npz(raw: bytes) -> Content:
+    """Return h and J with the numbers that are stored beside them, or a sparse matrix of scipy."""
     with zipfile.ZipFile(io.BytesIO(raw)) as packed:
         if sum(entry.file_size for entry in packed.infolist()) > MAX_BYTES:
             raise ProblemFileError(f"unpacks to over {MAX_BYTES >> 20} MiB; {KNOWN}")
+        for entry in packed.infolist():
+            if entry.filename.endswith(".npy"):
+                with packed.open(entry) as stream:
+                    _check_header(stream, entry.file_size)
     with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
         if "format" in stored and "shape" in stored:
-            return _sparse(raw, stored["shape"]), "a sparse Q matrix (scipy .npz)"
+            return Content(_sparse(raw, stored["shape"]), "a sparse Q matrix (scipy .npz)")
         missing = [name for name in ("h", "J") if name not in stored]
         if missing:
             raise ProblemFileError(
@@ -53,11 +60,22 @@ def read_npz(raw: bytes) -> tuple[dict[str, Any] | dimod.BinaryQuadraticModel, s
                 f"{' and no '.join(missing)}; write it by np.savez(path, h=h, J=J)"
             )
         arrays = {name: stored[name] for name in (*ARRAYS, *NUMBERS) if name in stored}
+        labels = _labels(stored["labels"]) if "labels" in stored else None
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf" or (name in NUMBERS and array.shape != ()):
             kind = "one number" if name in NUMBERS else "an array of real numbers"
             raise ProblemFileError(f"{name}: must be {kind}")
-    return arrays, "h and J (.npz)"
+    return Content(arrays | {"labels": labels}, "h and J (.npz)")
+
+
+def _labels(stored: Any) -> tuple[Hashable, ...]:
+    """Return the labels that `save_problem` wrote as the JSON of a list."""
+    from dimod.variables import iter_deserialize_variables
+
+    labels = tuple(iter_deserialize_variables(json.loads(str(stored))))
+    if len(set(labels)) < len(labels):
+        raise ProblemFileError("labels: must be different")
+    return labels
 
 
 def _sparse(raw: bytes, shape: Any) -> dimod.BinaryQuadraticModel:
@@ -71,9 +89,16 @@ def _sparse(raw: bytes, shape: Any) -> dimod.BinaryQuadraticModel:
     return model_of_matrix(matrix.toarray())
 
 
-def read_npy(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
+def read_npy(raw: bytes) -> Content:
     """Return the model of a Q matrix that `numpy.save` wrote."""
-    stream = io.BytesIO(raw)
+    check_size(max(_check_header(io.BytesIO(raw), len(raw)), default=0))
+    return Content(
+        model_of_matrix(np.load(io.BytesIO(raw), allow_pickle=False)), "a Q matrix (.npy)"
+    )
+
+
+def _check_header(stream: Any, size: int) -> tuple[int, ...]:
+    """Return the shape of an array; raise ProblemFileError if `size` bytes are too few for it."""
     version = np.lib.format.read_magic(stream)
     header = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -82,22 +107,6 @@ def read_npy(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
     if header is None:
         raise ProblemFileError(f"has the version {version} of .npy; write it by numpy.save")
     shape, _, dtype = header(stream)
-    check_size(max(shape, default=0))
-    if math.prod(shape) * dtype.itemsize > len(raw):
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
         raise ProblemFileError(f"is too short for an array of the shape {shape}; write it again")
-    return model_of_matrix(np.load(io.BytesIO(raw), allow_pickle=False)), "a Q matrix (.npy)"
-
-
-def read_mtx(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
-    """Return the model of a Q matrix in the MatrixMarket format."""
-    from scipy.io import mminfo, mmread
-    from scipy.sparse import issparse
-
-    rows, columns, entries, _, field, _ = mminfo(io.BytesIO(raw))
-    if field == "complex":
-        raise ProblemFileError("has complex entries; a Q matrix must hold real numbers")
-    check_size(max(rows, columns))
-    if entries > len(raw):
-        raise ProblemFileError(f"has fewer than the {entries} entries of its header")
-    matrix = mmread(io.BytesIO(raw))
-    return model_of_matrix(matrix.toarray() if issparse(matrix) else matrix), "MatrixMarket"
+    return shape

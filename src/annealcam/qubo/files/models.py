@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from annealcam.errors import ProblemFileError
-from annealcam.qubo.files.limits import check_size
-
-if TYPE_CHECKING:
-    import dimod
+from annealcam.qubo.files.content import Content
+from annealcam.qubo.files.limits import check_nesting, check_size
 
 
-def read_bqm(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
+def read_bqm(raw: bytes) -> Content:
     """Return the model that `bqm.to_file()` wrote."""
     import dimod
 
     _check_neighbours(raw)
     bqm = dimod.BinaryQuadraticModel.from_file(raw)
-    return bqm, f"a dimod BQM file ({bqm.vartype.name})"
+    return Content(bqm, f"a dimod BQM file ({bqm.vartype.name})")
 
 
 def _check_neighbours(raw: bytes) -> None:
@@ -48,10 +46,11 @@ def _check_neighbours(raw: bytes) -> None:
         raise ProblemFileError("is damaged: neighbours do not match variables; write it again")
 
 
-def read_json(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
+def read_json(raw: bytes) -> Content:
     """Return the model that `json.dumps(bqm.to_serializable())` wrote, or that of bqpjson."""
     import dimod
 
+    check_nesting(raw)
     stored = json.loads(raw)
     if "variable_domain" in stored:
         return _bqpjson(stored)
@@ -66,10 +65,10 @@ def read_json(raw: bytes) -> tuple[dimod.BinaryQuadraticModel, str]:
         if not all(type(v) is int and 0 <= v < n for v in stored[name]):
             raise ProblemFileError(f"{name}: must be below the number of labels, {n}")
     bqm = dimod.BinaryQuadraticModel.from_serializable(stored)
-    return bqm, f"a dimod model in JSON ({bqm.vartype.name})"
+    return Content(bqm, f"a dimod model in JSON ({bqm.vartype.name})")
 
 
-def _bqpjson(stored: dict[str, Any]) -> tuple[dimod.BinaryQuadraticModel, str]:
+def _bqpjson(stored: dict[str, Any]) -> Content:
     """Return the model scale * (sum of the terms + offset) of bqpjson."""
     import dimod
 
@@ -92,7 +91,7 @@ def _bqpjson(stored: dict[str, Any]) -> tuple[dimod.BinaryQuadraticModel, str]:
     for term in stored["quadratic_terms"]:
         _check_ids(known, term["id_head"], term["id_tail"])
         bqm.add_quadratic(term["id_head"], term["id_tail"], scale * float(term["coeff"]))
-    return bqm, f"bqpjson ({bqm.vartype.name})"
+    return Content(bqm, f"bqpjson ({bqm.vartype.name})")
 
 
 def _check_ids(known: set[int], *ids: int) -> None:

@@ -1,0 +1,1 @@
+"""Problem files on the command line."""

@@ -1,0 +1,54 @@
+"""The command `annealcam convert`: a problem file in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from annealcam.cli import options
+from annealcam.cli.console import one_line_errors, print_line
+
+
+@one_line_errors
+def convert(
+    problem: options.ProblemPath,
+    output: Annotated[
+        Path,
+        typer.Argument(
+            help="File to write, with the ending of a format: .npz, .lp, .bqm, .json, .coo, .qubo, "
+            ".maxcut, .orlib, .gka, .matrix, .npy or .mtx."
+        ),
+    ],
+    format: options.ProblemFormat = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="Format to write.", show_default="that of the ending"),
+    ] = None,
+    maximise: options.Maximise = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(help="Beta for h and J.", show_default="that of the file, or 0.7"),
+    ] = None,
+    cardinality: Annotated[
+        int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
+    ] = None,
+    penalty: Annotated[
+        bool,
+        typer.Option("--penalty", help="Write a cardinality as a penalty where it cannot be held."),
+    ] = False,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", help="Leave out what the format cannot hold: offset or diagonal."),
+    ] = None,
+) -> None:
+    """Convert a problem file to another format, with the same energies."""
+    from annealcam.qubo.files import read_problem, save_problem
+
+    source = read_problem(
+        problem, beta=beta, cardinality=cardinality, format=format, maximise=maximise
+    )
+    save_problem(source, output, format=to, penalty=penalty, drop=drop or ())
+    print_line(f"{problem}: {source.problem.d} variables, {source.kind}", style="bold")
+    print_line(f"  see {output}")
