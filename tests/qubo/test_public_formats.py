@@ -216,6 +216,7 @@ def test_headers_inside_archives_are_checked_before_allocation(tmp_path):
     ("content", "match"),
     [
         ("1 " * (3 << 20) + "\n" + "1 \n" * (2 << 20), "over 4194304 words"),
+        ("\n" * (3 << 20), "half as many lines"),
         ("1," * (1 << 20), "a line of over 128 KiB"),
         ("0 0 " + "1" * (1 << 20), "a line of over 128 KiB"),
         ('{"a": [' + "[]," * (5 << 20) + "1]}", "over 4194304 values"),
@@ -226,6 +227,15 @@ def test_headers_inside_archives_are_checked_before_allocation(tmp_path):
 def test_small_files_of_millions_of_objects_are_refused(tmp_path, content, match):
     with pytest.raises(ProblemFileError, match=match):
         read(tmp_path, content)
+
+
+def test_errors_quote_little_of_a_file(tmp_path):
+    for content in ("# vartype=" + "X" * 9999 + "\n", changed(variable_domain="[ " * 9999)):
+        with pytest.raises(
+            ProblemFileError, match="must be (SPIN or BINARY|spin or boolean)$"
+        ) as e:
+            read(tmp_path, content)
+        assert len(str(e.value)) < 600
 
 
 def test_unknown_formats(tmp_path):

@@ -12,7 +12,9 @@ from tests.samplers.dwave.machines import forbid_network
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize(("page", "examples"), [("dwave", 14), ("hardware", 7), ("large", 6), ("samplers", 10)])
+@pytest.mark.parametrize(
+    ("page", "examples"), [("dwave", 14), ("hardware", 7), ("large", 6), ("samplers", 10)]
+)
 def test_the_examples_of_the_page_run(monkeypatch, page, examples):
     forbid_network(monkeypatch)
     result = doctest.testfile(str(DOCS / f"{page}.md"), module_relative=False)

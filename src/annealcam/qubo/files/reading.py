@@ -140,7 +140,7 @@ def _parse(path: Path, raw: bytes, beta: float | None, reader: Reader | None) ->
     except ProblemTooLargeError as error:
         raise ProblemTooLargeError(f"{path}: {error}") from error
     except AnnealcamError as error:
-        raise ProblemFileError(f"{path}: {error}") from error
+        raise ProblemFileError(f"{path}: {_shortened(str(error))}") from error
     except Exception as error:  # readers of other libraries raise anything for broken bytes
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ProblemFileError(f"{path}: is not a valid {name} ({reason}); {KNOWN}") from error
@@ -149,6 +149,11 @@ def _parse(path: Path, raw: bytes, beta: float | None, reader: Reader | None) ->
             f"beta={beta:g}: applies only to files of h and J; {path} is {model.kind}"
         )
     return model
+
+
+def _shortened(text: str) -> str:
+    """Return an error that may quote much of a file, without the middle of a long one."""
+    return text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}"
 
 
 def _from_arrays(stored: dict[str, Any], kind: str, beta: float | None) -> ProblemFile:

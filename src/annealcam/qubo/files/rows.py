@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,9 +20,10 @@ def lines_of(raw: bytes) -> list[str]:
     """Return the lines of a text of a reasonable size."""
     check_words(raw)
     try:
-        return raw.decode("utf-8-sig").splitlines()
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ProblemFileError(f"is not a problem file; {KNOWN}") from None
+    return io.StringIO(text, newline=None).read().split("\n")
 
 
 def each_row(lines: Iterable[str]) -> Iterator[Row]:
