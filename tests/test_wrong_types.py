@@ -10,6 +10,7 @@ CASES = {
     "LINEAR.reverse([1, 0], 'x')": "turn='x': must be a number",
     "ac.anneal(p, tau='x')": "tau='x': must be a number",
     "ac.anneal(p, tau=np.ones((2, 2)))": "tau=array([[1., 1.],        [1., 1.]]): must be a number",
+    "ac.anneal(p, scale_energies='x')": "scale_energies='x': must be True, False or None (scale QU",
     "ac.anneal(p, tol='x')": "tol='x': must be a number",
     "ac.anneal_batch([p], tau=['x'])": "tau='x': must be a number",
     "ac.spectrum(p, levels='4')": "levels='4': must be a whole number",

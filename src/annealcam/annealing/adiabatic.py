@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
-from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
+from annealcam.annealing.hamiltonian import Normalisation, annealed, normalisation_of
 from annealcam.annealing.levels.drivers import driver_of
 from annealcam.annealing.levels.gap import multiplicity
 from annealcam.annealing.levels.low_spectrum import LowSpectrum
@@ -21,7 +21,7 @@ from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.sweep import TauSweep, tau_sweep
 from annealcam.errors import ArgumentError
-from annealcam.qubo.convert import ProblemLike, as_problem
+from annealcam.qubo.convert import ProblemLike
 from annealcam.qubo.problem import SelectionProblem
 
 _LEAST = 1e-3  # gaps below this share of the largest are crossings, which need no slow passage
@@ -38,6 +38,7 @@ def locally_adiabatic(
     constraint: str = "subspace",
     power: float = 2.0,
     points: int = 201,
+    scale_energies: bool | None = None,
 ) -> Schedule:
     """Return a schedule with the speed ds/du proportional to gap(s)^power.
 
@@ -53,6 +54,7 @@ def locally_adiabatic(
         schedule: the schedule to adapt; not a reverse one.
         power: exponent of the gap, 0 or more.
         points: number of points s at which the gap is computed, at least 3.
+        scale_energies: as for `anneal`.
 
     Raises:
         ArgumentError: power is below 0 or not finite, points is below 3, or a name is unknown.
@@ -64,7 +66,7 @@ def locally_adiabatic(
     >>> s.B([0.25, 0.5]).round(4)  # (1 + tan((u - 1/2) pi / 2)) / 2
     array([0.2929, 0.5   ])
     """
-    problem = as_problem(problem)
+    scaled, _ = annealed(problem, scale_energies)
     base = schedule_of(schedule)
     exponent = real("power", power)
     if not 0 <= exponent < np.inf:
@@ -74,7 +76,7 @@ def locally_adiabatic(
             f"schedule {base.name!r}: is a reverse schedule, which cannot be adapted to a gap"
         )
     nodes = np.linspace(0.0, 1.0, whole("points", points, least=3))
-    gap = _gap_curve(problem, base, normalisation_of(normalisation, base), constraint)
+    gap = _gap_curve(scaled, base, normalisation_of(normalisation, base), constraint)
     u, s = _clock(nodes, gap(nodes), exponent)
     return Schedule.from_table(
         u,
@@ -105,7 +107,6 @@ def schedule_for(
     >>> schedule_for(SelectionProblem([1.0], [[0.0]]), "adiabatic:1").name
     'linear+adiabatic:1.0'
     """
-    problem = as_problem(problem)
     match = re.fullmatch(r"(?:(.+)\+)?adiabatic(?::(.*))?", name) if isinstance(name, str) else None
     if match is None:
         return schedule_of(name)
@@ -144,8 +145,7 @@ def adiabatic_gain(
     >>> bool(after.success_probability[0] > before.success_probability[0])
     True
     """
-    problem = as_problem(problem)
-    names = ("normalisation", "schedule", "constraint")
+    names = ("normalisation", "schedule", "constraint", "scale_energies")
     shared = {name: options[name] for name in names if name in options}
     local = locally_adiabatic(problem, power=power, points=points, **shared)
     before = tau_sweep(problem, taus, **options)

@@ -16,12 +16,12 @@ from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.plan import Plan, check_tau, plan_of
 from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of
 from annealcam.errors import ArgumentError
-from annealcam.qubo.convert import ProblemsLike, as_problems
+from annealcam.qubo.convert import ProblemsLike, named_problems
 
 _LARGEST_BATCH = 256  # runs at once on a GPU: more are no faster
 
@@ -38,6 +38,7 @@ class BatchResult:
         multiplicity: number of ground states of each problem, (problems,).
         normalisation: driver normalisation, with the units of time and energy.
         schedule: name of the schedule.
+        energy_scale: the energy that is 1 in the runs of each problem, (problems,).
     """
 
     tau: Float[Array, " taus"]
@@ -47,6 +48,7 @@ class BatchResult:
     multiplicity: Int[Array, " problems"]
     normalisation: Normalisation
     schedule: str
+    energy_scale: Float[Array, " problems"]
 
     convention = renamed_attribute("convention", "normalisation")
 
@@ -65,6 +67,7 @@ def anneal_batch(
     precision: str = "complex128",
     device: str = "cpu",
     threads: int = 1,
+    scale_energies: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchResult:
     """Anneal every problem with every tau, as `anneal` does.
@@ -77,6 +80,7 @@ def anneal_batch(
         tau: one run time, or several.
         normalisation, schedule, tol, constraint, precision, device: as for `anneal`.
         threads: number of CPU cores.
+        scale_energies: as for `anneal`.
         progress: called with the number of finished problems and the number of all.
 
     Raises:
@@ -89,9 +93,10 @@ def anneal_batch(
     array([[0.53, 1.  ],
            [0.53, 1.  ]])
     """
-    problems = as_problems(problems)
+    values = named_problems(problems)
+    scaled = [annealed(value, scale_energies, name) for name, value in values]
     taus = [check_tau(t) for t in np.atleast_1d(np.asarray(tau)).tolist()]
-    if not taus or not problems:
+    if not taus or not scaled:
         raise ArgumentError("problems, tau: give at least one of each")
     options: dict[str, Any] = {
         "normalisation": normalisation,
@@ -100,7 +105,7 @@ def anneal_batch(
         "constraint": constraint,
         "precision": precision,
     }
-    plans = [[plan_of(problem, tau=t, **options) for t in taus] for problem in problems]
+    plans = [[plan_of(problem, tau=t, **options) for t in taus] for problem, _ in scaled]
     threads, gpu = whole("threads", threads, least=1), gpu_of(device)
     if gpu is None or plans[0][0].in_subspace:
         table = _on_cores(plans, threads, progress)
@@ -114,6 +119,7 @@ def anneal_batch(
         multiplicity=table[:, 0, 3].astype(np.int64),
         normalisation=plans[0][0].normalisation,
         schedule=plans[0][0].schedule.name,
+        energy_scale=np.array([unit for _, unit in scaled]),
     )
 
 

@@ -15,7 +15,7 @@ from annealcam._internal.text import repr_with, short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_line, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
-from annealcam.annealing.hamiltonian import Normalisation
+from annealcam.annealing.hamiltonian import Normalisation, to_scale
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
 from annealcam.annealing.levels.low_spectrum import MAX_LEVELS, SpectrumCurve, spectrum
 from annealcam.annealing.schedules.names import schedule_of
@@ -116,6 +116,8 @@ class Hardness:
         constraint: how a cardinality was enforced; empty without one.
         tol: bound on the estimated error of F.
         seed: of the shots.
+        energy_scale: the energy that is 1 in the runs, in whose unit `driver_scale` is, and in
+            whose inverse times are; see `scale_energies` of `anneal`.
     """
 
     source: ProblemFile
@@ -133,6 +135,7 @@ class Hardness:
     constraint: str
     tol: float
     seed: int
+    energy_scale: float = 1.0
 
     convention = renamed_attribute("convention", "normalisation")
 
@@ -161,6 +164,8 @@ class Hardness:
     @property
     def tau_unit(self) -> str:
         """Unit of tau and of the times to solution."""
+        if self.energy_scale != 1.0:
+            return self.schedule.time_unit or f"1 / {self.energy_scale:.6g} energy units"
         return self.schedule.time_unit or "1 / energy unit"
 
 
@@ -176,6 +181,7 @@ def hardness(
     shots: int | None = None,
     seed: int = 0,
     certify: float | None = None,
+    scale_energies: bool | None = None,
     levels: tuple[MinimumGap | None, SpectrumCurve | None, str] | None = None,
     progress: Progress | None = None,
 ) -> Hardness:
@@ -188,6 +194,7 @@ def hardness(
         shots: simulated measurements of each final state; d^2 if None.
         seed: of the measurements.
         certify: as for `minimum_gap`.
+        scale_energies: as for `anneal`; a file with h and J is a SelectionProblem.
         levels: `gap`, `curve` and `no_gap` of the same problem, if they are known already.
         progress: called with the current task, the number of finished tasks, and of all tasks.
 
@@ -199,7 +206,7 @@ def hardness(
     >>> [round(run.success_probability, 2) for run in h.runs], round(h.gap.gap, 4)
     ([0.91, 1.0], 0.6607)
     """
-    source = _source(source)
+    given, source = source, _source(source)
     d = source.problem.d
     if d == 0:
         raise ArgumentError("problem: has no variables, so there is nothing to anneal")
@@ -214,6 +221,9 @@ def hardness(
         "normalisation": normalisation,
         "schedule": schedule_of(schedule),
         "constraint": constraint,
+        "scale_energies": to_scale(
+            source.problem if "h and J" in source.kind else given, scale_energies, source.problem
+        ),
     }
     runs = []
     for number, tau in enumerate(run_times):
@@ -237,6 +247,7 @@ def hardness(
         constraint=constraint if source.problem.cardinality is not None else "",
         tol=tol,
         seed=seed,
+        energy_scale=result.energy_scale,
     )
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Complex, Float, Int
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
-from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.shots import draw
 from annealcam.annealing.simulation.ladder import Converged
@@ -24,7 +24,7 @@ from annealcam.annealing.simulation.runs import (
     final_state,
     simulator_of,
 )
-from annealcam.qubo.convert import ProblemLike, as_problem
+from annealcam.qubo.convert import ProblemLike
 from annealcam.qubo.energies import bits
 
 
@@ -48,6 +48,8 @@ class AnnealResult:
         normalisation: driver normalisation, with the units of time and energy; hbar = 1.
         driver: name of the driver.
         driver_scale: c in H_D.
+        energy_scale: the energy that is 1 in the run: `driver_scale` is in its unit, and tau in its
+            inverse; see `scale_energies`.
         schedule: name of the schedule.
         precision: precision of the amplitudes.
     """
@@ -67,6 +69,7 @@ class AnnealResult:
     driver_scale: float
     schedule: str
     precision: str
+    energy_scale: float
     _plan: Plan
     _simulator: Simulator
     _density: Array
@@ -116,6 +119,7 @@ def anneal(
     precision: str = "complex128",
     device: str = "cpu",
     threads: int = 1,
+    scale_energies: bool | None = None,
 ) -> AnnealResult:
     """Simulate a noiseless annealing run of a problem from the driver's ground state.
 
@@ -138,6 +142,9 @@ def anneal(
         precision: `complex128` or `complex64`.
         device: `cpu`, or `cuda` for torch on a GPU.
         threads: CPU cores for one run of 18 qubits or more.
+        scale_energies: divide the energies by the power of two nearest to their standard deviation;
+            None: do so for QUBOs in other forms than a SelectionProblem where it is above 10 or
+            below 1/10. Results have the energies of the problem, and `energy_scale`.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -151,9 +158,9 @@ def anneal(
     >>> anneal(p, tau=200.0).success_probability > 0.999
     True
     """
-    problem = as_problem(problem)
+    scaled, unit = annealed(problem, scale_energies)
     plan = plan_of(
-        problem,
+        scaled,
         tau=tau,
         normalisation=normalisation,
         schedule=schedule,
@@ -162,10 +169,12 @@ def anneal(
         precision=precision,
     )
     simulator = simulator_of(plan, device=device, threads=threads)
-    return result_of(plan, simulator, converged(plan, simulator))
+    return result_of(plan, simulator, converged(plan, simulator), unit)
 
 
-def result_of(plan: Plan, simulator: Simulator, ladder: Converged) -> AnnealResult:
+def result_of(
+    plan: Plan, simulator: Simulator, ladder: Converged, energy_scale: float = 1.0
+) -> AnnealResult:
     """Return the result of a plan whose ladder of runs has converged."""
     distribution_error = float(ladder.distribution_error)
     if _summarised(simulator, ladder.probabilities, plan.problem.d):
@@ -175,7 +184,7 @@ def result_of(plan: Plan, simulator: Simulator, ladder: Converged) -> AnnealResu
         error=float(ladder.error),
         distribution_error=distribution_error,
         multiplicity=len(simulator.ground),
-        ground_energy=simulator.ground_energy,
+        ground_energy=simulator.ground_energy * energy_scale,
         steps=plan.steps(ladder.multiple),
         stages=plan.stages(ladder.runs),
         tau=plan.tau,
@@ -186,6 +195,7 @@ def result_of(plan: Plan, simulator: Simulator, ladder: Converged) -> AnnealResu
         driver_scale=plan.scale,
         schedule=plan.schedule.name,
         precision=plan.precision,
+        energy_scale=energy_scale,
         _plan=plan,
         _simulator=simulator,
         _density=_in_numpy(ladder.probabilities),

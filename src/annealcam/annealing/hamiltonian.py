@@ -8,21 +8,27 @@ bit p, so state 0 selects nothing and is spin up everywhere.
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_names, renamed_value
 from annealcam._internal.types import Array
-from annealcam._internal.validation import one_of, real
+from annealcam._internal.validation import one_line, one_of, real
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
-from annealcam.errors import ArgumentError, ProblemTooLargeError
+from annealcam.errors import AnnealcamWarning, ArgumentError, ProblemTooLargeError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.spread import energy_spread
 
+ALIKE = 10.0  # factor by which the spread of a general problem's energies may differ from 1
+FAR = 1e4  # factor from which on the spread of a SelectionProblem's energies is worth a warning
 CONSTRAINTS = ("subspace", "penalty")  # the ways to enforce a cardinality
 DEFAULT_TAU = 100.0  # length of a run, in the normalisation's unit of time
 MAX_DENSE = 12
@@ -104,6 +110,64 @@ def normalisation_of(
             f"{schedule.name!r} {has}; {mend}"
         )
     return chosen
+
+
+def to_scale(value: Any, scale_energies: bool | None, problem: SelectionProblem) -> bool:
+    """Return whether the energies of a problem, given as `value`, are scaled for annealing.
+
+    None means yes for all forms but a SelectionProblem, if the standard deviation of the energies
+    (`energy_spread`) is above 10 or below 1/10. That of a SelectionProblem gives a warning above
+    10,000 and below 1/10,000, since F is then close to that of guessing.
+
+    Raises:
+        ArgumentError: `scale_energies` is neither a bool nor None.
+    """
+    if not isinstance(scale_energies, bool | np.bool_ | None):
+        raise ArgumentError(
+            f"scale_energies={one_line(scale_energies)}: must be True, False or None (scale QUBOs "
+            "in other forms than a SelectionProblem)"
+        )
+    spread = energy_spread(problem)
+    if scale_energies is not None or spread == 0.0:
+        return bool(scale_energies)
+    if not isinstance(value, SelectionProblem):
+        return not 1.0 / ALIKE <= spread <= ALIKE
+    if not 1.0 / FAR <= spread <= FAR:
+        dwarf = "the problem dwarfs the driver" if spread > 1 else "the driver dwarfs the problem"
+        warnings.warn(
+            f"problem: its energies have the standard deviation {spread:.2g}, and the driver's are "
+            f"of order 1: {dwarf}, and F may be close to guessing; use scale_energies=True",
+            AnnealcamWarning, stacklevel=4,
+        )  # fmt: skip
+    return False
+
+
+def annealed(
+    value: ProblemLike, scale_energies: bool | None = None, argument: str = "problem"
+) -> tuple[SelectionProblem, float]:
+    """Return the problem that is annealed, and the energy that is 1 in it.
+
+    The energy is 1 if the problem is not scaled (`to_scale`), and otherwise the power of two
+    nearest to the standard deviation of the problem's energies. Dividing by a power of two rounds
+    no coefficient, so that equal energies stay equal.
+
+    Raises:
+        ArgumentError: the value is no problem, or `scale_energies` is neither a bool nor None.
+
+    >>> scaled, unit = annealed({(0, 0): -3e9})
+    >>> unit == 2.0**31, scaled.linear * unit
+    (True, array([-3.e+09]))
+    """
+    problem = as_problem(value, argument)
+    if not to_scale(value, scale_energies, problem):
+        return problem, 1.0
+    unit = 2.0 ** round(math.log2(energy_spread(problem) or 1.0))
+    diagonal = None if problem.diagonal is None else problem.diagonal / unit
+    scaled = SelectionProblem(
+        problem.h / unit, problem.J / unit, beta=problem.beta, cardinality=problem.cardinality,
+        diagonal=diagonal,
+    )  # fmt: skip
+    return scaled, unit
 
 
 def coefficients(

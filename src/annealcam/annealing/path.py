@@ -13,7 +13,7 @@ from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.low_spectrum import MAX_LEVELS, LowSpectrum
 from annealcam.annealing.schedules.schedule import Schedule
@@ -24,7 +24,7 @@ from annealcam.annealing.simulation.sectorvector import SectorVector
 from annealcam.annealing.simulation.splitting import ABA_10_6_4, aba_stages, run_edges
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ProblemTooLargeError
-from annealcam.qubo.convert import ProblemLike, as_problem
+from annealcam.qubo.convert import ProblemLike
 
 MAX_QUBITS = 20
 
@@ -47,6 +47,8 @@ class AnnealPath:
         schedule: name of the schedule.
         normalisation: driver normalisation, with the units of time and energy.
         driver_scale: c in H_D.
+        energy_scale: the energy that is 1 in the run, in whose unit `driver_scale` is; see
+            `scale_energies`.
     """
 
     s: Float[Array, " points"]
@@ -61,6 +63,7 @@ class AnnealPath:
     schedule: str
     normalisation: Normalisation
     driver_scale: float
+    energy_scale: float
 
     convention = renamed_attribute("convention", "normalisation")
 
@@ -78,6 +81,7 @@ def anneal_path(
     schedule: str | Schedule = "linear",
     tol: float = 1e-6,
     constraint: str = "subspace",
+    scale_energies: bool | None = None,
 ) -> AnnealPath:
     """Anneal a problem and project the state onto the lowest levels during the run.
 
@@ -94,6 +98,7 @@ def anneal_path(
         levels: number of levels, raised to the multiplicity of the final ground state if need be.
         normalisation, schedule, constraint: as for `anneal`.
         tol: bound on the estimated error of the probabilities.
+        scale_energies: as for `anneal`.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -104,23 +109,23 @@ def anneal_path(
     >>> path.ground_fidelity.round(3)
     array([1., 1., 1.])
     """
-    problem = as_problem(problem)
+    scaled, unit = annealed(problem, scale_energies)
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
     plan = plan_of(
-        problem,
+        scaled,
         tau=tau,
         normalisation=normalisation,
         schedule=schedule,
         tol=tol,
         constraint=constraint,
     )
-    if problem.d > MAX_QUBITS and not plan.in_subspace:
+    if scaled.d > MAX_QUBITS and not plan.in_subspace:
         raise ProblemTooLargeError(
-            f"d={problem.d}: a path is limited to {MAX_QUBITS} qubits; use anneal instead"
+            f"d={scaled.d}: a path is limited to {MAX_QUBITS} qubits; use anneal instead"
         )
     start = starting_state(plan)
-    simulator = (SectorVector if plan.in_subspace else StateVector)(problem, start=start)
-    driver, g = driver_of(problem, plan.normalisation, constraint), len(simulator.ground)
+    simulator = (SectorVector if plan.in_subspace else StateVector)(scaled, start=start)
+    driver, g = driver_of(scaled, plan.normalisation, constraint), len(simulator.ground)
     if g > MAX_LEVELS:
         raise ProblemTooLargeError(
             f"problem: has {g} ground states, but a path follows at most {MAX_LEVELS} levels"
@@ -141,11 +146,12 @@ def anneal_path(
                 break
         counts, coarser = np.ceil(REFINE * counts).astype(np.int64), populations
     energies, _ = low.levels(s)
+    own = 1.0 if plan.schedule.time_unit else unit
     return AnnealPath(
         s=s,
         ground_fidelity=populations[:, :g].sum(axis=1),
-        mean_energy=mean_energy,
-        energies=energies,
+        mean_energy=mean_energy * own,
+        energies=energies * own,
         populations=populations,
         multiplicity=g,
         error=error + low.error,
@@ -154,6 +160,7 @@ def anneal_path(
         schedule=plan.schedule.name,
         normalisation=plan.normalisation,
         driver_scale=plan.scale,
+        energy_scale=unit,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.validation import one_of, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
-from annealcam.annealing.hamiltonian import DEFAULT_TAU, NORMALISATIONS, Normalisation
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, NORMALISATIONS, Normalisation, to_scale
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import SCHEDULES, Schedule
 from annealcam.annealing.simulation.statevector import REAL
@@ -25,8 +25,9 @@ ANSWER_MODES = ("raw", "histogram")
 class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no types
     """Sample a binary quadratic model by simulating a noiseless annealer.
 
-    Every read is a measurement of the final state that `anneal` computes. Energies and tau are in
-    the model's own units, hbar = 1. The sampler can be the `substitute_sampler` of dwave-system's
+    Every read is a measurement of the final state that `anneal` computes. Energies are in the
+    model's own unit, and tau in its inverse (hbar = 1) unless the energies are far from 1 and
+    scaled (`scale_energies`). The sampler can be the `substitute_sampler` of dwave-system's
     `MockDWaveSampler`, also below an `EmbeddingComposite`.
 
     >>> model = dimod.BinaryQuadraticModel({"a": -1.0, "b": 0.5}, {"ab": 0.25}, "BINARY")
@@ -47,6 +48,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             "precision": ["precisions"],
             "device": [],
             "threads": [],
+            "scale_energies": [],
             "initial_state": [],
             "turn": [],
             "answer_mode": ["answer_modes"],
@@ -84,6 +86,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         precision: str = "complex128",
         device: str = "cpu",
         threads: int = 1,
+        scale_energies: bool | None = None,
         initial_state: Mapping[Any, int] | None = None,
         turn: float = 0.5,
         answer_mode: str = "raw",
@@ -107,6 +110,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             precision: `complex128` or `complex64`.
             device: `cpu`, or `cuda` for a GPU.
             threads: CPU cores for one large run.
+            scale_energies: as for `anneal`; `info["energy_scale"]` contains the energy that is 1.
             initial_state: dict with the value of each variable at the start of a reverse run.
             turn: the s at which a reverse run turns back.
             answer_mode: `raw` (one row per read, in order) or `histogram` (one row per sample).
@@ -117,7 +121,8 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             ArgumentError: an option is out of range, or a name is unknown.
         """
         self.remove_unknown_kwargs(**unknown)
-        bqm = _model(bqm)
+        given, bqm = bqm, _model(bqm)
+        problem = as_problem(bqm, "bqm")
         num_reads = whole("num_reads", num_reads, least=1)
         seed = _fresh_seed() if seed is None else whole("seed", seed)
         aggregated = one_of("answer_mode", answer_mode, ANSWER_MODES) == "histogram"
@@ -125,7 +130,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
         if initial_state is not None:
             timing = timing.reverse(_selection(bqm, initial_state), turn)
         result = anneal(
-            as_problem(bqm, "bqm"),
+            problem,
             tau=tau,
             normalisation=normalisation,
             schedule=timing,
@@ -133,6 +138,7 @@ class AnnealingSampler(dimod.Sampler):  # type: ignore[misc]  # dimod has no typ
             precision=precision,
             device=device,
             threads=threads,
+            scale_energies=to_scale(given, scale_energies, problem),
         )
         n = result.sample(num_reads, seed=seed)
         values = n if bqm.vartype is dimod.BINARY else 2 * n - 1
@@ -186,6 +192,7 @@ def _info(
         "success_probability": result.success_probability,
         "success_probability_error": result.error,
         "normalisation": result.normalisation.name,
+        "energy_scale": result.energy_scale,
         "schedule": result.schedule,
         "steps": result.steps,
     }

@@ -22,7 +22,6 @@ from annealcam.annealing.simulation.plan import check_tau
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
-from annealcam.qubo.problem import SelectionProblem
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +38,8 @@ class TauSweep:
         normalisation: driver normalisation, with the units of time and energy.
         driver_scale: c in H_D.
         schedule: the schedule of all runs.
+        energy_scale: the energy that is 1 in the run: `driver_scale` is in its unit, and tau in its
+            inverse; see `scale_energies`.
     """
 
     tau: Float[Array, " taus"]
@@ -50,6 +51,7 @@ class TauSweep:
     normalisation: Normalisation
     driver_scale: float
     schedule: Schedule
+    energy_scale: float
 
     convention = renamed_attribute("convention", "normalisation")
 
@@ -103,8 +105,8 @@ def tau_sweep(
     >>> sweep.success_probability.round(2), sweep.guess
     (array([0.53, 0.91, 1.  ]), 0.5)
     """
-    problem = as_problem(problem)
     tau = _lengths(taus)
+    d = as_problem(problem).d
     runs = anneal_batch([problem], tau=tau, **options)
     F, multiplicity = runs.success_probability[0], int(runs.multiplicity[0])
     return TauSweep(
@@ -115,8 +117,9 @@ def tau_sweep(
         guess=guess_probability(problem, multiplicity, 1),
         multiplicity=multiplicity,
         normalisation=runs.normalisation,
-        driver_scale=runs.normalisation.driver_scale(problem.d),
+        driver_scale=runs.normalisation.driver_scale(d),
         schedule=schedule_of(options.get("schedule", "linear")),
+        energy_scale=float(runs.energy_scale[0]),
     )
 
 
@@ -152,7 +155,6 @@ def optimal_tau(
     >>> round(best.tau, 1), best.at_bound
     (10.7, False)
     """
-    problem = as_problem(problem)
     low, high = _bounds(bounds)
     points, tolerance = whole("points", points, least=3), real("tau_tol", tau_tol)
     if not 0 < tolerance < 1:
@@ -175,7 +177,7 @@ def optimal_tau(
 
 
 def _refined(
-    problem: SelectionProblem,
+    problem: ProblemLike,
     around: tuple[float, float],
     tau_tol: float,
     overhead: float,

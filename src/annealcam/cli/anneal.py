@@ -71,6 +71,13 @@ def anneal(
             "advantage, advantage2 or a JSON file of figures."
         ),
     ] = None,
+    scale_energies: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether to divide the energies by their standard deviation, as a power of two.",
+            show_default="if it is above 10 or below 1/10, except for h and J",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -105,7 +112,8 @@ def anneal(
         with progress_bar("annealing", len(taus) + 2) as update:
             result = hardness(
                 source, taus, normalisation=normalisation, schedule=schedule, constraint=constraint,
-                tol=tol, shots=shots, seed=seed, certify=certify, progress=update,
+                tol=tol, shots=shots, seed=seed, certify=certify,
+                scale_energies=scale_energies, progress=update,
             )  # fmt: skip
         write_annealing(result, aside, problem_file=str(problem))
     _print_result(result, problem, output)

@@ -75,10 +75,19 @@ def as_problems(values: ProblemsLike, argument: str = "problems") -> list[Select
     >>> [p.d for p in as_problems([[[1.0]], {(0, 1): 2.0}])]
     [1, 2]
     """
+    return [as_problem(value, name) for name, value in named_problems(values, argument)]
+
+
+def named_problems(values: ProblemsLike, argument: str = "problems") -> list[tuple[str, Any]]:
+    """Return the items of a list of problems, each with its name for errors.
+
+    Raises:
+        ArgumentError: the value is a single problem, or no list.
+    """
     single = isinstance(values, SelectionProblem | Mapping | str) or _is_model(values)
     if single or not isinstance(values, Iterable):
         raise ArgumentError(f"{argument}: {type(values).__name__}; give a list of problems")
-    return [as_problem(value, f"{argument}[{i}]") for i, value in enumerate(values)]
+    return [(f"{argument}[{i}]", value) for i, value in enumerate(values)]
 
 
 def labels_of(value: ProblemLike) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import finite_array, real, whole
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.qubo.problem import SelectionProblem, check_beta
+from annealcam.qubo.spread import spread_at_cardinality
 
 ENERGY_SPREAD = 1.0  # standard deviation of the energies of random selections of k maps
 
@@ -111,7 +112,7 @@ class EvidenceProblem:
         C = _largest(contribution, k) if largest is None else real("largest", largest) / size
         share = contribution / C if C > 0 else np.zeros_like(contribution)
         linear, quadratic = _coefficients(rho, K, s, share, check_beta(beta))
-        unit = ENERGY_SPREAD / (_spread(linear, quadratic, k) or ENERGY_SPREAD)
+        unit = ENERGY_SPREAD / (spread_at_cardinality(linear, quadratic, k) or ENERGY_SPREAD)
         problem = SelectionProblem(
             -2.0 * unit * linear, 2.0 * unit * quadratic, beta=0.5, cardinality=k,
             diagonal=unit * (1.0 - beta) * 2.0 * s**2 * np.diagonal(K),
@@ -204,30 +205,3 @@ def _coefficients(rho: Array, K: Array, s: float, share: Array, beta: float) -> 
     quadratic = (1.0 - beta) * 2.0 * s**2 * K
     np.fill_diagonal(quadratic, 0.0)
     return linear, quadratic
-
-
-def _spread(linear: Float[Array, " d"], quadratic: Float[Array, "d d"], k: int) -> float:
-    """Return the standard deviation of the energies of all selections of k maps.
-
-    With q_2, q_3, q_4 the probabilities that two, three, four given maps are all selected, and
-    F_p = sum_q Q_pq, the expectation of products of n over random selections gives
-
-        <L>  = k/d sum l,                    <P> = q_2 W,   W = sum_{p<q} Q_pq,
-        <L^2> = k/d sum l^2 + q_2 (S^2 - sum l^2),          S = sum l,
-        <LP> = q_2 sum_p l_p F_p + q_3 (S W - sum_p l_p F_p),
-        <P^2> = q_2 T + q_3 (sum_p F_p^2 - 2 T) + q_4 (W^2 - sum_p F_p^2 + T),   T = sum_{p<q} Q^2.
-    """
-    d = len(linear)
-    if k >= d:
-        return 0.0
-    q = np.cumprod([(k - i) / (d - i) if d > i else 0.0 for i in range(4)])
-    field, W, S = quadratic.sum(axis=1), quadratic.sum() / 2.0, linear.sum()
-    T, l2, lF, F2 = (quadratic**2).sum() / 2.0, linear @ linear, linear @ field, field @ field
-    mean = q[0] * S + q[1] * W
-    square = (
-        q[0] * l2 + q[1] * (S**2 - l2)
-        + 2.0 * (q[1] * lF + q[2] * (S * W - lF))
-        + q[1] * T + q[2] * (F2 - 2.0 * T) + q[3] * (W**2 - F2 + T)
-    )  # fmt: skip
-    variance = square - mean**2
-    return float(np.sqrt(variance)) if variance > 1e-14 * abs(square) else 0.0

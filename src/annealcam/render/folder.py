@@ -116,6 +116,7 @@ def annealing_json(h: Hardness) -> dict[str, Any]:
         "normalisation": {
             "name": h.normalisation.name,
             "driver_scale": h.driver_scale,
+            "energy_scale": h.energy_scale,
             "schedule": h.schedule.name,
             "energy_unit": h.energy_unit,
             "tau_unit": h.tau_unit,

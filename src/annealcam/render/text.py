@@ -34,7 +34,18 @@ def annealing_setting(h: Hardness) -> list[str]:
         f"{p.d} variables{constraint}, {h.source.kind}{beta}",
         f"driver normalisation {h.normalisation.name}: {driver}, c = {number(h.driver_scale)}; "
         f"schedule {h.schedule.name}; gaps in {h.energy_unit}, tau in {h.tau_unit}",
+        *_scaled(h),
         _optimum(h),
+    ]
+
+
+def _scaled(h: Hardness) -> list[str]:
+    """Return a line about the scaling of the energies, if there is any."""
+    if h.energy_scale == 1.0:
+        return []
+    return [
+        f"energies divided by {h.energy_scale:.6g} for the annealing, the power of two nearest to "
+        "their standard deviation; c is in that unit"
     ]
 
 

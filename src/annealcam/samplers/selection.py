@@ -9,6 +9,7 @@ import numpy as np
 
 from annealcam._internal.deprecation import renamed_keys
 from annealcam._internal.validation import options_of, whole
+from annealcam.annealing.hamiltonian import to_scale
 from annealcam.errors import AnnealcamError, ArgumentError, SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
@@ -69,7 +70,7 @@ def select(
     >>> [select(p, name).n.tolist() for name in ("anneal", "exact", "tabu")]
     [[1, 0], [1, 0], [1, 0]]
     """
-    problem = as_problem(problem)
+    given, problem = problem, as_problem(problem)
     seed = whole("seed", seed)
     if not isinstance(options, Mapping | None):
         raise ArgumentError(
@@ -89,6 +90,8 @@ def select(
     settings = {"seed": seed, "tau": tau, "normalisation": normalisation, "schedule": schedule,
               "shots": shots}  # fmt: skip
     taken = {name: settings[name] for name in entry.settings if settings[name] is not None}
+    if known.get("scale_energies", False) is None:
+        known["scale_energies"] = to_scale(given, None, problem)
     result = function(problem, **(known | taken | options))
     if isinstance(result, Selection):
         return result

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
-from annealcam.annealing.hamiltonian import DEFAULT_TAU
+from annealcam.annealing.hamiltonian import DEFAULT_TAU, to_scale
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
@@ -31,6 +31,7 @@ def select_by_windows(
     normalisation: str = "per_qubit",
     schedule: str = "linear",
     shots: int | None = None,
+    scale_energies: bool | None = None,
     seed: int = 0,
 ) -> Selection:
     """Anneal windows of a problem in turn, starting from greedy selection.
@@ -50,7 +51,8 @@ def select_by_windows(
         problem: the selection problem, of any number of maps.
         qubits: maps in a window, up to 24.
         rounds: number of windows.
-        tau, normalisation, schedule, shots: of each annealing; see `select_by_annealing`.
+        tau, normalisation, schedule, shots, scale_energies: of each annealing, as for
+            `select_by_annealing`.
         seed: of the windows and of the shots.
 
     Raises:
@@ -63,7 +65,8 @@ def select_by_windows(
     >>> select_by_windows(p, qubits=2, rounds=4).n
     array([1, 0, 1], dtype=int8)
     """
-    problem = as_problem(problem)
+    given, problem = problem, as_problem(problem)
+    scale_energies = to_scale(given, scale_energies, problem)
     whole("qubits", qubits, least=2)
     rng = np.random.default_rng(seed)
     n = greedy(problem)
@@ -72,7 +75,8 @@ def select_by_windows(
         places = window_places(problem, n, qubits, rng)
         selection = select_by_annealing(
             window_problem(problem, n, places), tau=tau, normalisation=normalisation,
-            schedule=schedule, shots=shots, seed=int(rng.integers(2**31)),
+            schedule=schedule, shots=shots, scale_energies=scale_energies,
+            seed=int(rng.integers(2**31)),
         )  # fmt: skip
         moved = n.copy()
         moved[places] = selection.n

@@ -13,14 +13,14 @@ from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real
-from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
+from annealcam.annealing.hamiltonian import Normalisation, annealed, normalisation_of
 from annealcam.annealing.kernels.gap import DOUBT, GAP, U
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.gap_search import GapSearch
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
-from annealcam.qubo.convert import ProblemLike, as_problem
+from annealcam.qubo.convert import ProblemLike
 
 MAX_MULTIPLICITY = 64
 AVOIDED = 0.5  # Landau-Zener needs a minimum below this share of the gaps at both ends
@@ -61,6 +61,8 @@ class MinimumGap:
         schedule: name of the schedule.
         normalisation: the normalisation.
         driver_scale: c in H_D.
+        energy_scale: the energy that is 1 in the run, in whose unit `driver_scale` is, and in whose
+            inverse times are; see `scale_energies`.
 
     >>> from annealcam.qubo import SelectionProblem
     >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
@@ -87,6 +89,7 @@ class MinimumGap:
     schedule: str
     normalisation: Normalisation
     driver_scale: float
+    energy_scale: float = 1.0
 
     convention = renamed_attribute("convention", "normalisation")
 
@@ -118,7 +121,8 @@ class MinimumGap:
             return float(self.gap > 0)
         if not self.slope > 0:
             return math.nan
-        return -math.expm1(-0.5 * math.pi * self.gap**2 * tau / self.slope)
+        unit = _unit(self.normalisation, self.energy_scale)
+        return -math.expm1(-0.5 * math.pi * self.gap**2 * tau / (self.slope * unit))
 
 
 @renamed_arguments(convention="normalisation", rtol="tol")
@@ -130,6 +134,7 @@ def minimum_gap(
     tol: float = 1e-6,
     constraint: str = "subspace",
     certify: float | None = None,
+    scale_energies: bool | None = None,
 ) -> MinimumGap:
     """Return the minimum gap of a run, without a matrix of 2^d rows.
 
@@ -144,6 +149,7 @@ def minimum_gap(
         normalisation, schedule, constraint: as for `anneal`.
         tol: relative error of the gap, at least 1e-10.
         certify: prove that no gap is below (1 - certify) times the minimum, at least 1e-4.
+        scale_energies: as for `anneal`; gaps are those of the problem's own energies.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -157,22 +163,33 @@ def minimum_gap(
     >>> round(g.gap, 6), round(g.s, 4), g.interior
     (0.894427, 0.8, True)
     """
-    problem = as_problem(problem)
+    scaled, unit = annealed(problem, scale_energies)
     timing = schedule_of(schedule)
     chosen = normalisation_of(normalisation, timing)
     tol = _checked("tol", tol, 1e-10)
     certify = None if certify is None else _checked("certify", certify, 1e-4)
-    driver = driver_of(problem, chosen, constraint)
-    g = multiplicity(driver, problem.tie)
+    driver = driver_of(scaled, chosen, constraint)
+    g = multiplicity(driver, scaled.tie)
     run: dict[str, Any] = {
         "multiplicity": g,
         "schedule": timing.name,
         "normalisation": chosen,
-        "driver_scale": chosen.driver_scale(problem.d),
+        "driver_scale": chosen.driver_scale(scaled.d),
+        "energy_scale": unit,
     }
     if g == driver.energies.size:
         return MinimumGap(**_NO_GAP, **run)
-    return MinimumGap(**_facts(driver, timing, g, tol, certify, problem.tie), **run)
+    facts = _facts(driver, timing, g, tol, certify, scaled.tie)
+    own = {name: facts[name] * _unit(chosen, unit) for name in _ENERGIES}
+    return MinimumGap(**(facts | own), **run)
+
+
+_ENERGIES = ("gap", "final_gap", "slope", "error", "certificate")
+
+
+def _unit(normalisation: Normalisation, energy_scale: float) -> float:
+    """Return the unit of reported energies: that of the problem, or GHz for published schedules."""
+    return 1.0 if normalisation.time_unit == "ns" else energy_scale
 
 
 _NO_GAP: dict[str, Any] = {

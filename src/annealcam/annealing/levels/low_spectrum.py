@@ -12,14 +12,14 @@ from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
-from annealcam.annealing.hamiltonian import Normalisation, normalisation_of
+from annealcam.annealing.hamiltonian import Normalisation, annealed, normalisation_of
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.eigensolver import lowest_states
 from annealcam.annealing.levels.reduced_basis import ReducedBasis
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, NumericalError
-from annealcam.qubo.convert import ProblemLike, as_problem
+from annealcam.qubo.convert import ProblemLike
 
 MAX_LEVELS = 64
 _COARSE, _FINE = 25, 97
@@ -39,6 +39,8 @@ class SpectrumCurve:
         schedule: name of the schedule.
         normalisation: the normalisation.
         driver_scale: c in H_D.
+        energy_scale: the energy that is 1 in the run, in whose unit `driver_scale` is; see
+            `scale_energies`.
 
     >>> from annealcam.qubo import SelectionProblem
     >>> either = SelectionProblem([1.0, 0.4], np.zeros((2, 2)), beta=0.5, cardinality=1)
@@ -55,6 +57,7 @@ class SpectrumCurve:
     schedule: str
     normalisation: Normalisation
     driver_scale: float
+    energy_scale: float = 1.0
 
     convention = renamed_attribute("convention", "normalisation")
 
@@ -71,6 +74,7 @@ def spectrum(
     schedule: str | Schedule = "linear",
     tol: float = 1e-8,
     constraint: str = "subspace",
+    scale_energies: bool | None = None,
 ) -> SpectrumCurve:
     """Return the lowest levels of H(s) = A(s) H_D + B(s) H_QUBO at equally spaced s in [0, 1].
 
@@ -82,7 +86,8 @@ def spectrum(
         points: number of points s, at least 2.
         levels: number of levels, 1 to 64, but at most the number of states.
         normalisation, schedule, constraint: as for `anneal`.
-        tol: error of the energies, at least 1e-12.
+        tol: error of the energies, at least 1e-12, in units of `energy_scale`.
+        scale_energies: as for `anneal`; levels are those of the problem's own energies.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -95,21 +100,23 @@ def spectrum(
            [-0.809,  0.309],
            [-1.   ,  0.   ]])
     """
-    problem = as_problem(problem)
+    scaled, unit = annealed(problem, scale_energies)
     timing = schedule_of(schedule)
     chosen = normalisation_of(normalisation, timing)
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
-    driver = driver_of(problem, chosen, constraint)
+    driver = driver_of(scaled, chosen, constraint)
     low = LowSpectrum(driver, timing, levels, tol)
     energies, error = low.levels(s)
+    own = 1.0 if chosen.time_unit == "ns" else unit
     return SpectrumCurve(
         s=s,
-        energies=energies,
-        error=max(low.error, error),
+        energies=energies * own,
+        error=max(low.error, error) * own,
         snapshots=len(low.basis.snapshots),
         schedule=timing.name,
         normalisation=chosen,
-        driver_scale=chosen.driver_scale(problem.d),
+        driver_scale=chosen.driver_scale(scaled.d),
+        energy_scale=unit,
     )
 
 

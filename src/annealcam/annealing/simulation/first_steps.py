@@ -63,7 +63,7 @@ def refuse_endless(tau: float, steps: float) -> None:
     if steps > MAX_STEPS:
         raise ArgumentError(
             f"tau={tau:g}: would take over {MAX_STEPS:.0e} steps; "
-            "reduce tau, or scale the energies of the problem down"
+            "reduce tau, or divide the energies by their size (scale_energies=True)"
         )
 
 
