@@ -126,11 +126,19 @@ def test_tables(points, seed):
     straight = Schedule.from_table(u, A, B)
     np.testing.assert_allclose(straight.A(U), np.interp(U, u, A), atol=1e-12)
     np.testing.assert_allclose(straight.B(U), np.interp(U, u, B), atol=1e-12)
-    assert straight.smooth == (u.size > 257)
+    assert not straight.smooth  # random, so that steps must end at every point
     curved = Schedule.from_table(u, A, B, interpolation="smooth")
     np.testing.assert_allclose(curved.A(U), PchipInterpolator(u, A)(U), atol=1e-12)
     np.testing.assert_allclose(curved.B(U), PchipInterpolator(u, B)(U), atol=1e-12)
-    assert curved.smooth == straight.smooth
+    assert not curved.smooth
+
+
+@pytest.mark.parametrize("interpolation", ["linear", "smooth"])
+@pytest.mark.parametrize("rows", [257, 258, 1001])
+def test_a_long_table_of_a_smooth_curve_counts_as_smooth(rows, interpolation):
+    u = np.linspace(0, 1, rows)
+    A = np.round(6 * np.exp(-3 * u) * (1 - u) ** 2, 4)  # as published
+    assert Schedule.from_table(u, A, u, interpolation=interpolation).smooth == (rows > 257)
 
 
 @pytest.mark.parametrize(

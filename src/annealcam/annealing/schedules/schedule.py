@@ -21,13 +21,16 @@ from annealcam.annealing.schedules.pieces import (
     derivative,
     fitted,
     linear_pieces,
+    roughness,
     smooth_pieces,
 )
 from annealcam.errors import ArgumentError
 
 # With at most this many breaks, steps end at each of them; beyond, the pieces count as one smooth
-# curve. The pieces of a table meet less smoothly than those of a fitted function.
+# curve. The pieces of a table meet less smoothly than those of a fitted function, and those of a
+# rough one, whose every second row is not where the others lead, never count as one.
 FEW_PIECES, FEW_ROWS = 64, 257
+_ROUGH = 5e-4
 _SHARP = 1e-6  # a fit with pieces as short as this has a kink there
 _SMALL = 0.1  # largest B / A at the start of a forward run
 _GONE = 0.01  # largest A at the end of a run, as a share of the largest A
@@ -169,8 +172,10 @@ class Schedule:
             if values.shape != breaks.shape:
                 raise ArgumentError(f"{column}: has the shape {values.shape}, but u {breaks.shape}")
         driver, problem = (interpolate(breaks, values) for values in columns.values())
-        many = breaks.size > FEW_ROWS
-        return _checked(cls(name, breaks, driver, problem, many, energy_unit, time_unit))
+        smooth = breaks.size > FEW_ROWS and all(
+            roughness(interpolate, breaks, values) <= _ROUGH for values in columns.values()
+        )
+        return _checked(cls(name, breaks, driver, problem, smooth, energy_unit, time_unit))
 
     def A(self, u: ArrayLike) -> Float[Array, "*n"]:
         """Return the strength of the driver at u.
