@@ -93,7 +93,7 @@ def test_sums_of_couplings_limit_the_scale():
 @pytest.mark.parametrize("name", ["advantage", "advantage2"])
 @pytest.mark.parametrize("k", [None, 4])
 def test_the_physical_model_stays_in_all_ranges_and_touches_one(name, k):
-    machine, p = read_machine(name), relu_problem(20, cardinality=k)
+    machine, p = read_machine(name), relu_problem(12, cardinality=k)
     scaled, embedding = programmed(p, machine)
     strength = -(scaled.chain_coupling or -1.0) * scaled.factor
     physical = _embedded(ising_model(p), machine, embedding, strength)

@@ -20,10 +20,10 @@ from annealcam.qubo.problem import SelectionProblem
 from annealcam.samplers.baselines import repaired
 from annealcam.samplers.exact import solve_exact
 from annealcam.samplers.hardware.scaling import Program, problem_of
+from annealcam.samplers.local import local_search
 
 MOST_ENUMERATED = 18  # maps for which all energies of each member are computed
 MOST_ANNEALED = 14
-_LEAST_SOLVED = 10  # members that must be solved for a share
 _TOL = 1e-5  # of F, far below the spread of the ensemble
 
 
@@ -33,24 +33,28 @@ class Ensemble:
 
     Attributes:
         errors: standard deviations of h of a qubit and J of a coupler, in the machine's units.
-        members: number of perturbed problems whose optimum is proved.
-        survived: for each of them, whether its optimum is an optimum of the true problem.
-        loss: for each of them, the energy in the true problem of its optimum, minus the true
+        survived: for each member, whether its optimum is an optimum of the true problem.
+        loss: for each member, the energy in the true problem of its optimum, minus the true
             optimum. A selection that violates the cardinality is repaired first.
+        proved: whether all optima are proved. Otherwise they are the best selections that were
+            found, and `survival` is an upper bound: a member does not survive where a selection
+            was found that is better there than the true optimum.
     """
 
     errors: tuple[float, float]
     survived: tuple[bool, ...]
     loss: tuple[float, ...]
+    proved: bool
 
     def __repr__(self) -> str:
         return short_repr(
-            "Ensemble", members=self.members, survival=self.survival, mean_loss=self.mean_loss
-        )
+            "Ensemble", members=self.members, survival=self.survival, mean_loss=self.mean_loss,
+            proved=self.proved,
+        )  # fmt: skip
 
     @property
     def members(self) -> int:
-        """Number of members whose optimum is proved."""
+        """Number of perturbed problems."""
         return len(self.survived)
 
     @property
@@ -99,37 +103,51 @@ def survival(
     errors: tuple[float, float],
     *,
     time_limit: float,
-) -> Ensemble | None:
-    """Return what became of the optimum in an ensemble, or None where too little is proved.
+) -> Ensemble:
+    """Return what became of the optimum in an ensemble.
 
-    The optima are exact: by enumeration, or above 24 maps by the search tree. The ensemble ends
-    with the first member whose optimum is not proved in the time that is left; fewer than ten
-    members (or all, if fewer are given) give None.
+    The optima are exact: by enumeration, or above 24 maps by the search tree. After the first one
+    that is not proved in time, all others are those of `local_search`.
+
+    Args:
+        problem: the true problem.
+        members: the perturbed problems.
+        errors: with which they were made.
+        time_limit: seconds for all proofs together, of which a fifth for one of them.
     """
-    deadline = monotonic() + time_limit
-    truth = solve_exact(problem, time_limit=time_limit)
+    proofs = _Proofs(time_limit)
+    best = proofs.optimum(problem)
     survived: list[bool] = []
     loss: list[float] = []
-    for member in members if truth.proved else ():
-        n = _optimum(member, deadline - monotonic())
-        if n is None:
-            break
-        feasible = bool(problem.feasible(n))
-        excess = problem.energy(n if feasible else repaired(problem, n)) - truth.energy
-        survived.append(feasible and excess <= problem.tie)
+    for member in members:
+        n = proofs.optimum(member)
+        if member.energy(n) >= member.energy(best) - member.tie:
+            n = best  # nothing better than the true optimum was found
+        kept = n if bool(problem.feasible(n)) else repaired(problem, n)
+        excess = float(problem.energy(kept) - problem.energy(best))
+        survived.append(bool(problem.feasible(n)) and excess <= problem.tie)
         loss.append(max(excess, 0.0))
-    if len(survived) < min(_LEAST_SOLVED, len(members)):
-        return None
-    return Ensemble(errors, tuple(survived), tuple(loss))
+    return Ensemble(errors, tuple(survived), tuple(loss), proofs.proved)
 
 
-def _optimum(member: SelectionProblem, time_left: float) -> Int[Array, " d"] | None:
-    if member.d <= MOST_ENUMERATED:
-        return bits(int(member.energies().argmin()), member.d)
-    if time_left <= 0:
-        return None
-    solution = solve_exact(member, time_limit=time_left)
-    return solution.n if solution.proved else None
+class _Proofs:
+    """Proved optima as long as time is left, then the best that local search finds."""
+
+    def __init__(self, time_limit: float) -> None:
+        self.proved, self._share, self._deadline = True, time_limit / 5, monotonic() + time_limit
+
+    def optimum(self, problem: SelectionProblem) -> Int[Array, " d"]:
+        if problem.d <= MOST_ENUMERATED and problem.cardinality is None:
+            return bits(int(problem.energies().argmin()), problem.d)
+        left = min(self._share, self._deadline - monotonic())
+        if self.proved and left > 0:
+            solution = solve_exact(problem, time_limit=left)
+            if solution.interrupted:
+                raise KeyboardInterrupt
+            self.proved = solution.proved
+            return solution.n
+        self.proved = False
+        return local_search(problem)
 
 
 def optimal_states(problem: SelectionProblem) -> Int[Array, " optima"]:
@@ -193,9 +211,9 @@ def mean_best_of(chances: Sequence[float], shots: int) -> float:
 def largest_surviving(
     sizes: Sequence[int], measure: Callable[[int], Ensemble | None]
 ) -> tuple[int, float] | None:
-    """Return the largest of the sizes at which the optimum survives in half of the ensemble."""
+    """Return the largest of the sizes at which the optimum provably survives in half of them."""
     for size in sorted(sizes, reverse=True):
         ensemble = measure(size)
-        if ensemble is not None and ensemble.survival >= 0.5:
+        if ensemble is not None and ensemble.proved and ensemble.survival >= 0.5:
             return size, ensemble.survival
     return None

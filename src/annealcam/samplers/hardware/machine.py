@@ -24,6 +24,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import AnnealcamError, ArgumentError, suggest
 
 MACHINES = ("advantage", "advantage2")
+LARGEST = 64  # number in a shape
 TOPOLOGIES = {"chimera": (1, 3), "pegasus": (1, 1), "zephyr": (1, 2)}  # numbers in the shape
 KELVIN = 1.380649e-23 / 6.62607015e-34 / 1e9  # GHz: Boltzmann's over Planck's constant, exact
 LONG_CHAIN = 5  # qubits of the longest chain for which control errors are published
@@ -141,6 +142,8 @@ def read_machine(
     machine = hardware if isinstance(hardware, Machine) else _of_file(hardware)
     if schedule is None:
         return machine
+    if not isinstance(schedule, str | PathLike):
+        raise ArgumentError(f"schedule={one_line(schedule)}: must be the path of a CSV file")
     values = {name: getattr(machine, name) for name in machine.__dataclass_fields__}
     return Machine(**{**values, "schedule": read_dwave_schedule(schedule)})
 
@@ -238,7 +241,10 @@ class _Figures:
         shape = value["shape"]
         if not isinstance(shape, list) or not least <= len(shape) <= most:
             raise self._wrong("topology", f"a shape of {kind} has {least} to {most} numbers")
-        return kind, tuple(whole(f"{self.file}: topology shape", n, least=1) for n in shape)
+        numbers = tuple(whole(f"{self.file}: topology shape", n, least=1) for n in shape)
+        if max(numbers) > LARGEST:
+            raise self._wrong("topology", f"numbers of a shape must be {LARGEST} or less")
+        return kind, numbers
 
     def qubits(self) -> tuple[int, ...]:
         value = self.given.get("missing_qubits", [])

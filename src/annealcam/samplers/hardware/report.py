@@ -104,23 +104,25 @@ class HardwareReport:
 
         `size`: no chains were found. `precision`: less than half of the ensemble keeps the
         optimum; `chains`: half of it would if chains cost nothing, which is significantly more (the
-        95 % intervals do not overlap). `temperature` and `time`: the
-        best of the shots succeeds in less than half of the runs, in equilibrium or after the
-        longest noiseless anneal. `unknown`: none of these, but not all are known.
+        95 % intervals do not overlap). `temperature` and `time`: the best of the shots succeeds in
+        less than half of the runs, in equilibrium or after the longest noiseless anneal.
+        `unknown`: none of these, but not all are known or proved.
         """
         if self.embedding is None:
             return "size"
         if self.ensemble is not None and self.ensemble.survival < 0.5:
             free = self.without_chains
-            freed = free is not None and free.interval[0] > self.ensemble.interval[1]
-            return "chains" if free is not None and freed and free.survival >= 0.5 else "precision"
+            if free is None or not free.proved or free.survival < 0.5:
+                return "precision"
+            return "chains" if free.interval[0] > self.ensemble.interval[1] else "precision"
         if self.thermal is not None and self.thermal.best_of_shots < 0.5:
             return "temperature"
         longest = self.coherent[max(self.coherent)] if self.coherent else None
         if longest is not None and longest.best_of_shots < 0.5:
             return "time"
         measured = (self.ensemble, self.thermal, longest)
-        return "unknown" if None in measured else "none"
+        proved = self.ensemble is not None and self.ensemble.proved
+        return "none" if proved and None not in measured else "unknown"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON."""
@@ -168,7 +170,7 @@ def hardware_report(
     shots: int = 1000,
     tau: float | tuple[float, ...] | None = None,
     chain_strength: float | None = None,
-    time_limit: float = 20.0,
+    time_limit: float = 10.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> HardwareReport:
@@ -189,7 +191,8 @@ def hardware_report(
         shots: number of shots of one programming, for the best of them.
         tau: lengths of the noiseless anneals in ns; None: 5, 20 and, up to 10 maps, 100.
         chain_strength: as for `select_by_dwave`; None: uniform torque compensation.
-        time_limit: seconds for each of minorminer, and the proofs of an ensemble above 18 maps.
+        time_limit: seconds for minorminer, and for the proofs of each ensemble above 18 maps; what
+            is not proved in time is searched.
         seed: of minorminer and the errors.
         progress: called with a description, the number of finished steps and the number of all.
 
@@ -277,7 +280,7 @@ class _Run:
 
     def _survival(
         self, problem: SelectionProblem, programmed: Program, errors: tuple[float, float]
-    ) -> Ensemble | None:
+    ) -> Ensemble:
         problems = ensembles.perturbed(programmed, errors, self.members, seed=self.seed)
         return ensembles.survival(problem, problems, errors, time_limit=self.time_limit)
 
@@ -348,6 +351,8 @@ def _taus(tau: Any, d: int) -> tuple[float, ...]:
     if isinstance(tau, str) or np.ndim(tau) > 1:
         raise ArgumentError(f"tau={tau!r}: must be one length in ns, or several")
     taus = [check_tau(one) for one in np.atleast_1d(np.asarray(tau, dtype=object)).tolist()]
+    if not taus:
+        raise ArgumentError(f"tau={tau!r}: give at least one length in ns")
     return tuple(sorted(set(taus)))
 
 
@@ -360,6 +365,7 @@ def _ensemble_dict(e: Ensemble | None) -> dict[str, Any] | None:
             "members": e.members,
             "survival": e.survival,
             "interval": list(e.interval),
+            "proved": e.proved,
             "mean_loss": e.mean_loss,
         }
     )

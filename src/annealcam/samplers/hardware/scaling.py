@@ -122,7 +122,11 @@ def program(
     """
     problem = as_problem(problem)
     model = ising_model(problem)
-    strength = check_chain_strength(chain_strength) or torque_compensation(model)
+    values = (*model.linear.values(), *model.quadratic.values())
+    unit = max(map(abs, values), default=0.0) or 1.0
+    model.scale(1.0 / unit)  # so that squares neither overflow nor underflow
+    given = check_chain_strength(chain_strength)
+    strength = torque_compensation(model) if given is None else given / unit
     h, J = _arrays(model, problem.d)
     physical = _embedded(model, machine, embedding, strength)
     owner = {qubit: p for p, chain in enumerate(embedding.chains) for qubit in chain}
@@ -142,7 +146,7 @@ def program(
         J=J / factor,
         chain_lengths=lengths,
         couplers=couplers,
-        demands=MappingProxyType(demands),
+        demands=MappingProxyType({name: unit * value for name, value in demands.items()}),
         chain_coupling=-strength / factor if chained else None,
         biases=_magnitudes(biases / factor),
         couplings=_magnitudes(couplings / factor),

@@ -51,11 +51,12 @@ def figure_rows(r: HardwareReport) -> list[list[str]]:
     ]
     if r.ensemble is not None:
         low, high = r.ensemble.interval
+        most = "" if r.ensemble.proved else "at most "
+        share = f"{most}{r.ensemble.survival:.0%} of {r.ensemble.members} perturbed problems"
         table += [
-            ["optimum survives", f"{r.ensemble.survival:.0%} of {r.ensemble.members} perturbed "
-             f"problems (95 % interval {low:.0%} to {high:.0%})"],
+            ["optimum survives", f"{share} (95 % interval {low:.0%} to {high:.0%})"],
             ["mean loss of energy", number(r.ensemble.mean_loss)],
-        ]  # fmt: skip
+        ]
     best = f"best of {r.shots}"
     for tau, c in r.coherent.items():
         name = f"noiseless, {tau:g} ns"
@@ -117,16 +118,20 @@ def _precision(r: HardwareReport) -> str:
     if r.machine.control_errors is None:
         return "The errors of h and J are not known, so that the chances are those without errors."
     if r.ensemble is None:
-        return "How often the optimum survives the errors is not known: it was not proved in time."
+        return ""
     low, high = r.ensemble.interval
+    most = "" if r.ensemble.proved else "at most "
     text = (
-        f"With these errors, the optimum is kept in {r.ensemble.survival:.0%} of "
+        f"With these errors, the optimum is kept in {most}{r.ensemble.survival:.0%} of "
         f"{r.ensemble.members} perturbed problems (95 % interval {low:.0%} to {high:.0%}); the "
         f"mean loss of energy is {number(r.ensemble.mean_loss)}"
     )
     free = r.without_chains
     if free is not None:
-        text += f". If chains cost nothing, it would be kept in {free.survival:.0%}"
+        most = "" if free.proved else "at most "
+        text += f". If chains cost nothing, it would be kept in {most}{free.survival:.0%}"
+    if not r.ensemble.proved:
+        text += ". Not all optima were proved in time; the others are the best that were found"
     return f"{text}."
 
 
