@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,7 @@ from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.shots import draw
 from annealcam.annealing.simulation.ladder import Converged
-from annealcam.annealing.simulation.plan import Plan, plan_of
+from annealcam.annealing.simulation.plan import LEAST_TOL, Plan, plan_of
 from annealcam.annealing.simulation.runs import (
     STATE_TOL,
     Simulator,
@@ -24,6 +25,7 @@ from annealcam.annealing.simulation.runs import (
     final_state,
     simulator_of,
 )
+from annealcam.errors import AnnealcamWarning, ProblemTooLargeError
 from annealcam.qubo.convert import ProblemLike
 from annealcam.qubo.energies import bits
 
@@ -85,10 +87,12 @@ class AnnealResult:
         Above 20 qubits they are computed from `state`, which takes a run of its own.
         """
         if _summarised(self._simulator, self._density, self.d):
-            p = np.abs(self.state) ** 2
+            p = np.abs(self.state)
+            p *= p
         else:  # extrapolation may have made a tiny probability negative
             p = np.maximum(self._density, 0.0)
-        return p / p.sum()
+        p /= p.sum()
+        return p
 
     @cached_property
     def state(self) -> Complex[Array, " states"]:
@@ -139,7 +143,8 @@ def anneal(
         schedule: `linear` (A = 1 - u, B = u), `quadratic`, or a Schedule.
         tol: bound on the estimated error of F, at least 1e-10 (1e-6 for complex64).
         constraint: how a cardinality is enforced, by `subspace` or `penalty`.
-        precision: `complex128` or `complex64`.
+        precision: `complex128` or `complex64`. If the state fits into memory only in complex64,
+            that is used with a warning, unless `tol` is too small for it.
         device: `cpu`, or `cuda` for torch on a GPU.
         threads: CPU cores for one run of 18 qubits or more.
         scale_energies: divide the energies by the power of two nearest to their standard deviation;
@@ -168,8 +173,27 @@ def anneal(
         constraint=constraint,
         precision=precision,
     )
-    simulator = simulator_of(plan, device=device, threads=threads)
+    plan, simulator = _fitting(plan, device, threads)
     return result_of(plan, simulator, converged(plan, simulator), unit)
+
+
+def _fitting(plan: Plan, device: str, threads: int) -> tuple[Plan, Simulator]:
+    """Return a plan and its simulator; in complex64, with a warning, if only that fits."""
+    try:
+        return plan, simulator_of(plan, device=device, threads=threads)
+    except ProblemTooLargeError as error:
+        if plan.precision == "complex64" or plan.in_subspace or plan.tol < LEAST_TOL["complex64"]:
+            raise
+        single = replace(plan, precision="complex64")
+        try:
+            simulator = simulator_of(single, device=device, threads=threads)
+        except ProblemTooLargeError:
+            raise error from None
+        warnings.warn(
+            f"precision: complex64 is used, since complex128 does not fit into memory ({error})",
+            AnnealcamWarning, stacklevel=4,
+        )  # fmt: skip
+        return single, simulator
 
 
 def result_of(

@@ -8,13 +8,13 @@ import pytest
 import annealcam as ac
 from annealcam.annealing.hamiltonian import diagonal
 from annealcam.annealing.schedules.schedule import LINEAR, QUADRATIC
-from annealcam.annealing.simulation import runs, tiledvector
+from annealcam.annealing.simulation import memory, runs, tiledvector
 from annealcam.annealing.simulation.plan import plan_of
 from annealcam.annealing.simulation.runs import simulator_of
 from annealcam.annealing.simulation.splitting import ABA_10_4, aba, strang
 from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.annealing.simulation.tiledvector import TiledStateVector
-from annealcam.errors import ProblemTooLargeError
+from annealcam.errors import AnnealcamWarning, ProblemTooLargeError
 from tests.problems import relu_problem
 
 CLOSE = {"complex128": 1e-12, "complex64": 2e-6}
@@ -278,6 +278,27 @@ def test_memory_for_amplitudes_is_checked_too(monkeypatch):
     """There may be memory for the state of a large run, but not for psi."""
     tiled = TiledStateVector(relu_problem(14))
     calls = []
-    monkeypatch.setattr(tiledvector, "require_memory", lambda *call: calls.append(call))
+    monkeypatch.setattr(tiledvector, "require_memory", lambda *call, mend: calls.append(call))
     tiled.state(stages_of(steps=2))
     assert calls == [(16.0 * 2**14, "the amplitudes of 14 qubits")]
+
+
+def test_a_state_that_fits_only_in_single_precision_is_annealed_so(monkeypatch):
+    p, free = relu_problem(18), [2.0**30]
+    expected = ac.anneal(p, tau=5.0, precision="complex64")
+    monkeypatch.setattr(memory, "_SMALL", 0.0)
+    monkeypatch.setattr(memory, "available", lambda: memory._RESERVE + free[0])
+    single, double = (memory._HEADROOM * tiledvector._bytes(18, i, 11) for i in (4, 8))
+    free[0] = double
+    assert ac.anneal(p, tau=5.0).precision == "complex128"
+    free[0] = double - 1
+    with pytest.warns(
+        AnnealcamWarning, match="precision: complex64 is used, since complex128 does"
+    ):
+        run = ac.anneal(p, tau=5.0)
+    assert run.precision == "complex64"
+    assert run.success_probability == expected.success_probability
+    for lacking, tol in ((double - 1, 1e-8), (single - 1, 1e-6)):
+        free[0] = lacking
+        with pytest.raises(ProblemTooLargeError, match=r"GiB are free; use fewer qubits"):
+            ac.anneal(p, tau=5.0, tol=tol)

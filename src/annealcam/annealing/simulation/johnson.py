@@ -116,13 +116,17 @@ def leaf_tables(k: int) -> Int16[Array, "weights subsets members"]:
 
 
 def memory_bytes(d: int, k: int, *, itemsize: int = 8) -> int:
-    """Return the bytes needed for a run in a sector: psi, the diagonal, and the lower weights.
+    """Return the bytes needed for a run in a sector: five vectors, seven of a ladder of runs, and
+    two of each lower weight.
+
+    The five are two states of two vectors and the energies; the seven, in double precision, are
+    the numbers of the states and tables of probabilities.
 
     >>> memory_bytes(40, 5) / 1e6  # MB, of which the state has 10.5
-    17.425648
+    64.802224
     """
     below = sum(math.comb(d, w) for w in range(min(k, d - k)))
-    return itemsize * (3 * math.comb(d, k) + 2 * below)
+    return (5 * itemsize + 7 * 8) * math.comb(d, k) + 2 * itemsize * below
 
 
 def refuse_too_large(d: int, k: int) -> None:

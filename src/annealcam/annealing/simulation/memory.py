@@ -17,21 +17,25 @@ from annealcam.errors import ProblemTooLargeError
 _GIB = 2.0**30
 LINE = 64  # bytes of a cache line
 _SMALL = 2.0**28  # bytes below which nothing is checked
+_HEADROOM = 1.1  # for pages, buffers and what else the machine does meanwhile,
+_RESERVE = 2.0**28  # and bytes for the process itself
 _CONTROL = Path("/sys/fs/cgroup")
 
 
-def require_memory(needed: float, purpose: str) -> None:
-    """Raise ProblemTooLargeError if the machine has fewer than `needed` bytes free.
+def require_memory(
+    needed: float, purpose: str, *, mend: str = "use fewer qubits (max_qubits) or fewer levels"
+) -> None:
+    """Raise ProblemTooLargeError if the machine lacks `needed` free bytes, with some headroom.
 
     >>> require_memory(1e6, "a small state")
     """
     if needed < _SMALL:
         return
-    free = available()
+    needed, free = _HEADROOM * needed + _RESERVE, available()
     if needed > free:
         raise ProblemTooLargeError(
             f"memory: {purpose} would need {needed / _GIB:.1f} GiB, but {free / _GIB:.1f} GiB are "
-            "free; use fewer qubits (max_qubits) or fewer levels"
+            f"free; {mend}"
         )
 
 

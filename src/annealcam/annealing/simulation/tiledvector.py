@@ -56,7 +56,10 @@ class TiledStateVector:
         self.d, self.number, self._threads, self._start = d, number, threads, start
         self._low = _low or _qubits_of_a_row(d, precision)
         self._summary = d > WHOLE
-        require_memory(_bytes(d, number.itemsize), f"a state of {d} qubits in {precision}")
+        require_memory(
+            _bytes(d, number.itemsize, self._low), f"a state of {d} qubits in {precision}",
+            mend="use fewer qubits (max_qubits)",
+        )  # fmt: skip
         self._split(*coefficients(problem, penalty=True))
         lowest = _tiles.lowest(*self._parts)
         most = lowest.min() + problem.tie / (2 * math.pi)
@@ -94,7 +97,10 @@ class TiledStateVector:
 
     def state(self, stages: Stages) -> Complex[Array, " states"]:
         """Return the amplitudes psi after a run, with their phase."""
-        require_memory(16.0 * 2**self.d, f"the amplitudes of {self.d} qubits")
+        require_memory(
+            16.0 * 2**self.d, f"the amplitudes of {self.d} qubits",
+            mend="their success_probability is known without them; use fewer qubits (max_qubits)",
+        )  # fmt: skip
         state = self._propagated(stages, whole=True)
         phase = np.exp(-1j * stages.phases.sum() * self.offset)
         psi = _tiles.amplitudes(state, self._signs(), complex(phase))
@@ -207,6 +213,10 @@ def _workers(threads: int) -> Iterator[Callable[[Callable[[int, int], None], int
         yield spread
 
 
-def _bytes(d: int, itemsize: int) -> float:
-    """Return the memory for the amplitudes, and up to 20 qubits for a ladder of probabilities."""
-    return 2.0 ** min(d, 900) * (2 * itemsize + (5 * 8 if d <= WHOLE else 0))
+def _bytes(d: int, itemsize: int, low: int) -> float:
+    """Return the memory for the amplitudes with the gaps between their rows.
+
+    Up to 20 qubits, up to eight tables of probabilities are added, of a ladder of runs.
+    """
+    gaps = _GAP * 2.0 ** min(d - low, 900)
+    return 2.0 ** min(d, 900) * (2 * itemsize + (8 * 8 if d <= WHOLE else 0)) + gaps
