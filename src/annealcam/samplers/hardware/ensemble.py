@@ -193,7 +193,10 @@ def coherent_chances(
 
     Each map is one qubit here; tau is in ns.
     """
-    runs = (anneal(member, tau=tau, schedule=schedule, tol=_TOL) for member in members)
+    runs = (
+        anneal(member, tau=tau, schedule=schedule, tol=_TOL, scale_energies=False)
+        for member in members
+    )
     return tuple(min(float(run.probabilities[states].sum()), 1.0) for run in runs)
 
 
