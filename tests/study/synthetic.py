@@ -89,7 +89,11 @@ def _overlap(pairs, classes, selectors, runs):
                     "minus_exact_high": None if exact else apart + 0.01,
                     "redundancy": 0.18 if selector in ("exact", "anneal") else 0.23,
                     "carried": {"positive": 1.0, "gradcam": 1.0}.get(selector, 0.5),
-                    "relevance": 0.7 * k,
+                    "relevance": 0.7 * k, "units": classes, "unit": "classes",
+                    "split_half_low": 0.85, "split_half_high": 0.95, "carried_low": 0.4,
+                    "carried_high": 0.6,
+                    "redundancy_minus_exact": 0.0 if selector in ("exact", "anneal") else 0.05,
+                    "redundancy_minus_exact_low": 0.03, "redundancy_minus_exact_high": 0.07,
                 }  # fmt: skip
 
 
@@ -104,7 +108,13 @@ def _by_k(pairs):
                     "model": model, "layer": layer, "selector": selector, "k": k,
                     "overlap": value, "low": value - 0.01, "high": value + 0.015,
                     "images": 200 if k < 5 else 150,
+                    **_difference("minus_exact", (slope - 0.06) * (k - 0.8)),
+                    **_difference("growth", value - max(0.0, start + slope * 0.2)),
                 }  # fmt: skip
+
+
+def _difference(name, value):
+    return {name: value, f"{name}_low": value - 0.01, f"{name}_high": value + 0.01}
 
 
 def _five(values):
@@ -142,6 +152,9 @@ def _gaps(pairs, names, normalisations, d, rng):
                 "interior_share": float(np.mean([row["interior"] for row in own])),
                 "landau_zener_share": float(np.mean([r["landau_zener_applies"] for r in own])),
                 "fit_a": 0.2, "fit_b": 0.05, "fit_b_low": -0.01, "fit_b_high": 0.11,
+                "units": len(names), "unit": "classes", "interior_low": 0.3, "interior_high": 0.45,
+                "landau_zener_low": 0.05, "landau_zener_high": 0.2, "deep_share": 0.2,
+                "deep_low": 0.1, "deep_high": 0.3,
             })  # fmt: skip
             for size in sorted({row["d"] for row in own}):
                 group = [row for row in own if row["d"] == size]
@@ -157,6 +170,15 @@ def _gaps(pairs, names, normalisations, d, rng):
 
 def _success(pairs, names, runs, d, rng):
     by_d, fit, by_class, zener, best = [], [], [], [], []
+    about = {"images": 200, "units": 10, "unit": "classes"}
+    differences = [
+        {"normalisation": n, "tau": t, **about, "difference": 0.4, "low": 0.3, "high": 0.5}
+        for n, t in runs
+    ]
+    error = [
+        {"normalisation": n, "tau": t, **about, "log_factor": 0.3, "low": 0.2, "high": 0.4}
+        for n, t in runs
+    ]
     for normalisation, tau in runs:
         run = {"normalisation": normalisation, "tau": tau}
         slope = {"per_qubit": 1.0, "unit": 0.8}.get(normalisation, 0.5) * (0.6 - tau / 250)
@@ -200,7 +222,8 @@ def _success(pairs, names, runs, d, rng):
     return {
         "success_by_d": columns(by_d), "success_fit": columns(fit),
         "success_by_class": columns(by_class), "landau_zener": columns(zener),
-        "best_of_shots": columns(best),
+        "best_of_shots": columns(best), "shots_minus_guesses": columns(differences),
+        "landau_zener_error": columns(error),
     }  # fmt: skip
 
 

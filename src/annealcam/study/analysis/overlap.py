@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 
+from annealcam._internal.statistics import clustered_interval
 from annealcam._internal.types import Array
 from annealcam.metrics import overlap, resampling
 from annealcam.study.analysis.results import schema
 from annealcam.study.analysis.rows import Rows, free, known_mean
+from annealcam.study.analysis.units import pairs_interval
 from annealcam.study.table.columns import EVIDENCE_SELECTORS, SELECTORS
 
 _SETTING = ("model", "layer", "selector")
@@ -25,10 +27,13 @@ SCHEMAS = {
         *_SETTING, "tau", "normalisation", "classes", "images", "k", "off_diagonal", "low", "high",
         "bias", "zero_share", "exact_zero_share", "threshold", "split_half", "ratio", "null_mean",
         "null_low", "null_high", "p_value", "minus_exact", "minus_exact_low", "minus_exact_high",
-        "redundancy", "carried", "relevance",
+        "redundancy", "carried", "relevance", "units", "unit", "split_half_low", "split_half_high",
+        "carried_low", "carried_high", "redundancy_minus_exact", "redundancy_minus_exact_low",
+        "redundancy_minus_exact_high",
     ),
     "overlap_by_k": schema(
-        *_SETTING, "k", "overlap", "low", "high", "images", "classes", k=pa.int64()
+        *_SETTING, "k", "overlap", "low", "high", "images", "classes", "minus_exact",
+        "minus_exact_low", "minus_exact_high", "growth", "growth_low", "growth_high", k=pa.int64()
     ),
 }  # fmt: skip
 Row = dict[str, Any]
@@ -46,12 +51,15 @@ class ImageGroups:
     bootstrap: int
     permutations: int
     seed: int
+    by_class: bool = False  # whether the images of a class share one problem
 
     @classmethod
-    def of(cls, rows: Rows, bootstrap: int, permutations: int, seed: int) -> ImageGroups:
+    def of(
+        cls, rows: Rows, bootstrap: int, permutations: int, seed: int, *, by_class: bool = False
+    ) -> ImageGroups:
         """Return all images that have a row."""
         images = set(zip(rows["target"].tolist(), rows["image"].tolist(), strict=True))
-        return cls(tuple(sorted(images)), bootstrap, permutations, seed)
+        return cls(tuple(sorted(images)), bootstrap, permutations, seed, by_class)
 
     def __repr__(self) -> str:
         return f"ImageGroups({len(self.images)} images of {len(self.classes)} classes)"
@@ -115,9 +123,21 @@ class ClassOverlap:
         return float(np.mean([overlap.zero_share(m, threshold) for m in self.matrices]))
 
     @cached_property
+    def halves(self) -> Float[Array, " classes"]:
+        """The overlap of one half of each class's images with the other; NaN where unknown."""
+        return np.mean(self._each(overlap.split_half_overlap), axis=0)
+
+    @property
     def split_half(self) -> float:
-        """The mean over classes of the overlap of one half of the images with the other."""
-        return float(np.mean([known_mean(v) for v in self._each(overlap.split_half_overlap)]))
+        """The mean of `halves`."""
+        return known_mean(self.halves)
+
+    @property
+    def split_half_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean of `halves` over classes, within [0, 1]."""
+        known = self.halves[~np.isnan(self.halves)]
+        low, high = np.clip(clustered_interval(known, np.arange(len(known))), 0.0, 1.0).tolist()
+        return low, high
 
     @cached_property
     def resampled(self) -> Float[Array, " resamples"]:
@@ -138,8 +158,14 @@ class ClassOverlap:
         return max(low, 0.0), min(high, 1.0)
 
     def minus(self, other: ClassOverlap) -> tuple[float, float, float]:
-        """Return the difference of the off-diagonal means, with the ends of its 95 % interval."""
+        """Return the difference of the off-diagonal means, with the ends of its 95 % interval.
+
+        Images are resampled; where those of a class share one problem, the interval is over
+        classes.
+        """
         difference = self.off_diagonal - other.off_diagonal
+        if self.groups.by_class:
+            return (difference, *pairs_interval(self.matrix - other.matrix, difference))
         resampled = self.resampled - other.resampled
         return (difference, *resampling.centred_interval(difference, resampled))
 
@@ -217,19 +243,71 @@ def _selectors(
             "zero_share": classes.zero_share(threshold),
             "exact_zero_share": classes.zero_share(0.0), "split_half": half,
             "ratio": classes.off_diagonal / half if half else math.nan,
-            **_null(classes),
-            **{name: known_mean(rows[name]) for name in ("redundancy", "carried", "relevance")},
+            **_null(classes), **_scores(classes, rows, exact[1] if exact else None),
         }  # fmt: skip
 
 
+def _scores(classes: ClassOverlap, rows: Rows, exact: Rows | None) -> Row:
+    """Return means over images with their intervals over images or classes."""
+    scores = {name: _by_image(rows, name) for name in ("redundancy", "carried", "relevance")}
+    optimum = {} if exact is None else _by_image(exact, "redundancy")
+    own = scores["redundancy"]
+    beside = {image: own[image] - optimum[image] for image in own.keys() & optimum.keys()}
+    groups = classes.groups
+    return {
+        "units": classes.classes if groups.by_class else _images(rows),
+        "unit": "classes" if groups.by_class else "images",
+        **_ends("split_half", classes.split_half_interval),
+        **{name: known_mean(rows[name]) for name in scores},
+        **_ends("carried", _mean_interval(scores["carried"], groups)),
+        "redundancy_minus_exact": known_mean(np.array(list(beside.values()))),
+        **_ends("redundancy_minus_exact", _mean_interval(beside, groups)),
+    }
+
+
+def _by_image(rows: Rows, name: str) -> dict[tuple[str, str], float]:
+    """Return the mean of a column over the draws of each image that has a value."""
+    values: dict[tuple[str, str], list[float]] = {}
+    columns = (rows[column].tolist() for column in ("target", "image", name))
+    for target, image, value in zip(*columns, strict=True):
+        if value == value:
+            values.setdefault((target, image), []).append(value)
+    return {image: float(np.mean(some)) for image, some in values.items()}
+
+
+def _mean_interval(
+    by_image: Mapping[tuple[str, str], float], groups: ImageGroups
+) -> tuple[float, float]:
+    images = sorted(by_image)
+    units = [groups.labels[groups.positions[image]] for image in images]
+    clusters = np.array(units if groups.by_class else range(len(images)), dtype=np.int64)
+    return clustered_interval(np.array([by_image[image] for image in images]), clusters)
+
+
+def _ends(name: str, interval: tuple[float, float]) -> Row:
+    return {f"{name}_low": interval[0], f"{name}_high": interval[1]}
+
+
 def _by_k(rows: Rows, groups: ImageGroups) -> Iterator[Row]:
-    """Yield one row for each selector and prescribed number of maps."""
-    for (selector, k), some in _by_selector(rows, "selector", "cardinality"):
-        classes = ClassOverlap(groups, some)
+    """Yield one row for each selector and prescribed number of maps.
+
+    `growth` is the difference from the selector's overlap at its least k.
+    """
+    found = {
+        key: (ClassOverlap(groups, some), some)
+        for key, some in _by_selector(rows, "selector", "cardinality")
+    }
+    for (selector, k), (classes, some) in found.items():
         low, high = classes.interval
+        exact = found.get(("exact", k))
+        least = found[selector, min(size for name, size in found if name == selector)]
+        minus = classes.minus(exact[0]) if exact else (math.nan,) * 3
+        growth = classes.minus(least[0])
         yield {
             "selector": selector, "k": int(k), "overlap": classes.off_diagonal,
             "low": low, "high": high, "images": _images(some), "classes": classes.classes,
+            "minus_exact": minus[0], **_ends("minus_exact", minus[1:]), "growth": growth[0],
+            **_ends("growth", growth[1:]),
         }  # fmt: skip
 
 

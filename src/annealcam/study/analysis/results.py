@@ -20,9 +20,9 @@ Setting: TypeAlias = tuple[str, str]  # a model and one of its layers
 _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(
         ("model", "layer", "selector", "normalisation", "class", "class_a", "class_b", "image",
-         "hardest_image"), pa.string()
+         "hardest_image", "unit"), pa.string()
     ),
-    **dict.fromkeys(("d", "images", "shots", "clusters", "classes", "grids"), pa.int64()),
+    **dict.fromkeys(("d", "images", "shots", "clusters", "classes", "grids", "units"), pa.int64()),
     **dict.fromkeys(("interior", "landau_zener_applies"), pa.bool_()),
 }  # fmt: skip
 

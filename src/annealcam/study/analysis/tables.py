@@ -10,6 +10,7 @@ from annealcam.errors import ArgumentError
 from annealcam.study.analysis import annealing, evidence, overlap
 from annealcam.study.analysis.results import results_table
 from annealcam.study.analysis.rows import Rows
+from annealcam.study.analysis.units import class_settings
 
 
 def analyse(
@@ -25,7 +26,8 @@ def analyse(
     """Return, by name, the tables of results that the figures of a study show.
 
     The order of the rows does not matter. The class of an image is the class explained (`target`).
-    Unknown numbers are null; a table without any data has no rows.
+    Unknown numbers are null; a table without any data has no rows. Intervals are over images, or
+    over classes where all images of a class have the same candidates and h (`units`).
 
     Args:
         table: rows of `annealcam.study.table.columns.SCHEMA`.
@@ -50,17 +52,20 @@ def analyse(
         raise ArgumentError(f"threshold={threshold}: must lie between 0 and 1")
     rows = Rows.from_table(table)
     settings = list(rows.groups("model", "layer"))
+    of_classes = class_settings(rows)
     report = progress or (lambda *_: None)
     overlaps: dict[str, list[dict[str, object]]] = {name: [] for name in overlap.SCHEMAS}
     for done, ((model, layer), of_setting) in enumerate(settings):
         report(f"overlaps of {model} {layer}", done, len(settings))
-        groups = overlap.ImageGroups.of(of_setting, bootstrap, permutations, seed)
+        groups = overlap.ImageGroups.of(
+            of_setting, bootstrap, permutations, seed, by_class=(model, layer) in of_classes
+        )
         setting = {"model": model, "layer": layer}
         for name, some in overlap.overlap_rows(of_setting, groups, threshold).items():
             overlaps[name] += [setting | row for row in some]
     report("analysed", len(settings), len(settings))
     tables = {name: results_table(overlap.SCHEMAS[name], some) for name, some in overlaps.items()}
-    for name, some in annealing.annealing_rows(rows, bootstrap, seed).items():
+    for name, some in annealing.annealing_rows(rows, bootstrap, seed, of_classes).items():
         tables[name] = results_table(annealing.SCHEMAS[name], some)
     for name, some in evidence.evidence_tables(rows, bootstrap, permutations, seed).items():
         tables[name] = results_table(evidence.SCHEMAS[name], some)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from math import log
+from math import exp, log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annealcam._internal.text import chance, number
-from annealcam.study.analysis.annealing import ALL
+from annealcam.study.analysis.annealing import ALL, WELL_BELOW
 from annealcam.study.analysis.results import Results, filled, numbers, where
-from annealcam.study.claims.claims import FAILS, Case, Claim, Row, claim, decided, sign
-from annealcam.study.figures.gaps import WELL_BELOW, well_below
+from annealcam.study.claims.claims import (
+    FAILS,
+    OPEN,
+    Case,
+    Claim,
+    Row,
+    above,
+    claim,
+    over_units,
+    sign,
+)
 from annealcam.study.figures.panels import (
     interval,
-    pairs,
     run_name,
     runs_of,
     setting_names,
@@ -40,9 +48,10 @@ def annealing_claims(results: Results, *, any_size: bool = True) -> Iterator[Cla
         any_size: whether selections of every size are possible, so that guesses are among 2^d.
     """
     makers = (
-        ("best_of_shots", _shots), ("success_fit", partial(_success_falls, any_size=any_size)),
+        ("best_of_shots", partial(_shots, filled(results, "shots_minus_guesses"))),
+        ("success_fit", partial(_success_falls, any_size=any_size)),
         ("gap_summary", _gap_summary),
-        ("gaps", _depth), ("landau_zener", _formula),
+        ("gap_summary", _depth), ("landau_zener_error", _formula),
     )  # fmt: skip
     for name, make in makers:
         table = filled(results, name)
@@ -63,15 +72,20 @@ def no_advantage(results: Results) -> str:
     return "No quantum advantage is claimed."
 
 
-def _shots(table: pa.Table) -> Iterator[Claim]:
+def _shots(differences: pa.Table | None, table: pa.Table) -> Iterator[Claim]:
     cases = []
+    rows = [] if differences is None else differences.to_pylist()
+    by_run = {(row["normalisation"], row["tau"]): row for row in rows}
     for normalisation, tau in runs_of(table):
         of_run = where(table, normalisation=normalisation, tau=tau)
         best, guess = (_image_mean(of_run, name) for name in ("best_of_shots", "guess_best"))
         if best is None or guess is None:
             continue
         evidence = f"{chance(best)} against {chance(guess)}, over all images{_extremes(of_run)}"
-        cases.append(Case(run_name(normalisation, tau), decided(best > guess), evidence))
+        row = by_run.get((normalisation, tau), {"low": None, "high": None})
+        if row["low"] is not None:
+            evidence += f"; difference [{row['low']:.2g}, {row['high']:.2g}] {_over(row)}"
+        cases.append(Case(run_name(normalisation, tau), sign(row["low"], row["high"]), evidence))
     text = "The best of all shots finds the optimum more often than as many uniform guesses"
     yield from claim(text, cases)
 
@@ -131,10 +145,8 @@ def _gap_summary(table: pa.Table) -> Iterator[Claim]:
     rows = table.to_pylist()
     for row in rows:
         about = f"{names[row['model'], row['layer']]}, driver {row['normalisation']}"
-        for cases, share in ((inside, "interior_share"), (applies, "landau_zener_share")):
-            if row[share] is not None:
-                evidence = f"{row[share]:.0%} of {row['images']} problems"
-                cases.append(Case(about, decided(row[share] >= HALF), evidence))
+        for cases, name in ((inside, "interior"), (applies, "landau_zener")):
+            cases += _share(about, row, name)
         if row["fit_b"] is not None:
             slope = interval(row["fit_b"], row["fit_b_low"], row["fit_b_high"])
             outcome = sign(row["fit_b_low"], row["fit_b_high"])
@@ -151,17 +163,25 @@ def _gap_summary(table: pa.Table) -> Iterator[Claim]:
     yield from claim("The minimum gap falls with d, as a exp(-b d)", falls)
 
 
+def _share(about: str, row: Row, name: str) -> list[Case]:
+    """Return the case that at least half of the problems have a property."""
+    share = row[f"{name}_share"]
+    if share is None:
+        return []
+    evidence = f"{share:.0%} of {row['images']} problems, {over_units(row, name, '.0%')}"
+    return [Case(about, above(row, name, HALF), evidence)]
+
+
 def _depth(table: pa.Table) -> Iterator[Claim]:
     """How many minima lie well below the final gap, inside the run or not."""
     names = setting_names(settings_of(table))
-    cases = []
-    for normalisation, setting in pairs(table):
-        some = where(table, model=setting[0], layer=setting[1], normalisation=normalisation)
-        deep = well_below(some)[np.isfinite(numbers(some, "gap") + numbers(some, "final_gap"))]
-        if len(deep):
-            evidence = f"{deep.mean():.0%} of {len(deep)} problems"
-            about = f"{names[setting]}, driver {normalisation}"
-            cases.append(Case(about, decided(bool(deep.mean() >= HALF)), evidence))
+    cases = [
+        case
+        for row in table.to_pylist()
+        for case in _share(
+            f"{names[row['model'], row['layer']]}, driver {row['normalisation']}", row, "deep"
+        )
+    ]
     yield from claim(
         f"The minimum gap is below {WELL_BELOW:g} of the gap at s = 1 in at least half of the "
         "problems", cases,
@@ -172,13 +192,19 @@ def _depth(table: pa.Table) -> Iterator[Claim]:
 def _formula(table: pa.Table) -> Iterator[Claim]:
     """How well the formula predicts F where it applies."""
     cases = []
-    for normalisation, tau in runs_of(table):
-        of_run = where(table, normalisation=normalisation, tau=tau)
-        F, predicted = numbers(of_run, "success_probability"), numbers(of_run, "landau_zener")
-        known = (F > 0) & (predicted > 0)
-        if known.any():
-            off = float(np.exp(np.median(np.abs(np.log(F[known] / predicted[known])))))
-            evidence = f"off by a factor of {number(off)} (median of {int(known.sum())} problems)"
-            cases.append(Case(run_name(normalisation, tau), decided(off <= FACTOR), evidence))
+    for row in table.to_pylist():
+        if row["log_factor"] is not None:
+            low, high = row["low"], row["high"]
+            ends = "" if low is None else f" [{number(exp(low))}, {number(exp(high))}]"
+            evidence = (
+                f"off by a factor of {number(exp(row['log_factor']))}{ends} (geometric mean of "
+                f"{row['images']} problems, {_over(row)})"
+            )
+            outcome = OPEN if low is None else sign(log(FACTOR) - high, log(FACTOR) - low)
+            cases.append(Case(run_name(row["normalisation"], row["tau"]), outcome, evidence))
     text = "Where it applies, Landau and Zener's formula predicts F within a factor of two"
     yield from claim(text, cases)
+
+
+def _over(row: Row) -> str:
+    return f"over {row['units']} {row['unit']}"

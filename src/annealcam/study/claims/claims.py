@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -91,6 +91,28 @@ def sign(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return OPEN
     return HOLDS if low > 0 else FAILS if high < 0 else OPEN
+
+
+def above(row: Row, name: str, level: float) -> str:
+    """Return whether a value is above a level, decided by the interval of the value.
+
+    >>> above({"share_low": 0.2, "share_high": 0.3}, "share", 0.1)
+    'holds'
+    """
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return OPEN if None in (low, high) else sign(low - level, high - level)
+
+
+def over_units(row: Row, name: str, form: str) -> str:
+    """Return the interval of a value, with what it is over.
+
+    >>> over_units({"x_low": -0.1, "x_high": 0.2, "units": 10, "unit": "classes"}, "x", ".2f")
+    '[-0.10, 0.20] over 10 classes'
+    """
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if None in (low, high):
+        return f"without an interval, {row['units']} {row['unit']}"
+    return f"[{low:{form}}, {high:{form}}] over {row['units']} {row['unit']}"
 
 
 def decided(holds: bool) -> str:
@@ -198,11 +220,14 @@ def _halves(settings: Settings) -> Iterator[Case]:
     for name, row in _of("exact", settings):
         half = row["split_half"]
         if half is not None and row["ratio"] is not None:
+            halves = spread(
+                {"off_diagonal": half, "low": row["split_half_low"], "high": row["split_half_high"]}
+            )
             evidence = (
-                f"two halves of a class overlap by {half:.3f}, different classes by "
+                f"two halves of a class overlap by {halves}, different classes by "
                 f"{row['ratio']:.2f} of that"
             )
-            yield Case(name, decided(half >= WELL_SAMPLED), evidence)
+            yield Case(name, above(row, "split_half", WELL_SAMPLED), evidence)
 
 
 def _against(settings: Settings, selector: str) -> Iterator[Case]:
@@ -212,7 +237,11 @@ def _against(settings: Settings, selector: str) -> Iterator[Case]:
         if other is not None and None not in (exact["off_diagonal"], other["off_diagonal"]):
             outcome = sign(other["minus_exact_low"], other["minus_exact_high"])
             sizes = f"k = {_size(exact)} against {_size(other)}"
-            yield Case(name, outcome, f"{spread(exact)} against {spread(other)}, {sizes}")
+            texts = [f"{spread(exact)} against {spread(other)}", sizes]
+            if other["minus_exact"] is not None:
+                more = over_units(other, "minus_exact", ".3f")
+                texts.append(f"difference {other['minus_exact']:.3f} {more}")
+            yield Case(name, outcome, ", ".join(texts))
 
 
 def _trivial(settings: Settings, selector: str) -> dict[str, str]:
@@ -227,23 +256,29 @@ def _redundancy(settings: Settings) -> Iterator[Case]:
     for name, exact in _of("exact", settings):
         top = settings[name].get("topk_alpha")
         if top is not None and None not in (exact["redundancy"], top["redundancy"]):
+            name_of = "redundancy_minus_exact"
+            difference = top[name_of]
+            more = "" if difference is None else (
+                f", difference {difference:.3f} {over_units(top, name_of, '.3f')}"
+            )  # fmt: skip
             evidence = (
                 f"mean |cosine| of selected maps {exact['redundancy']:.3f} against "
-                f"{top['redundancy']:.3f}"
+                f"{top['redundancy']:.3f}{more}"
             )
-            yield Case(name, decided(exact["redundancy"] < top["redundancy"]), evidence)
+            yield Case(name, above(top, name_of, 0.0), evidence)
 
 
 def _carried(settings: Settings) -> Iterator[Case]:
     others = (("topk_alpha", "top-k by alpha"), ("topk_contribution", "top-k by contribution"))
     for name, exact in _of("exact", settings):
         if exact["carried"] is not None:
-            shares = [f"{exact['carried']:.1%} of the positive contributions"]
+            interval = over_units(exact, "carried", ".1%")
+            shares = [f"{exact['carried']:.1%} of the positive contributions {interval}"]
             for selector, words in others:
                 row = settings[name].get(selector)
                 if row is not None and row["carried"] is not None:
                     shares.append(f"{words} {row['carried']:.1%}")
-            yield Case(name, decided(exact["carried"] >= LITTLE), ", ".join(shares))
+            yield Case(name, above(exact, "carried", LITTLE), ", ".join(shares))
 
 
 def _growth(settings: Settings) -> Iterator[Case]:
@@ -255,23 +290,53 @@ def _growth(settings: Settings) -> Iterator[Case]:
             first = sizes[min(sizes)]
             last = sizes[max(k for k, row in sizes.items() if row["images"] == first["images"])]
             if first is not last and None not in (first["overlap"], last["overlap"]):
-                grows.append(last["overlap"] > first["overlap"])
+                grows.append(sign(last["growth_low"], last["growth_high"]))
         if grows:
-            evidence = f"from the least k to the largest for {sum(grows)} of {len(grows)} selectors"
-            yield Case(name, decided(all(grows)), evidence)
+            evidence = f"from the least k to the largest for {_counted(grows)} selectors"
+            yield Case(name, _of_all(grows), evidence)
 
 
 def _at_each_k(settings: Settings) -> Iterator[Case]:
+    """Compare the optimum with top-k at each size."""
     for name, table in settings.items():
-        overlaps = [
-            (row["overlap"], table["topk_alpha", k]["overlap"])
+        less = [
+            sign(row["minus_exact_low"], row["minus_exact_high"])
             for (selector, k), row in table.items()
-            if selector == "exact" and ("topk_alpha", k) in table
+            if selector == "topk_alpha" and row["minus_exact"] is not None
         ]
-        known = [(exact, top) for exact, top in overlaps if None not in (exact, top)]
-        if known:
-            less = sum(exact < top for exact, top in known)
-            yield Case(name, decided(2 * less > len(known)), f"at {less} of {len(known)} sizes")
+        if less:
+            yield Case(name, _of_most(less), f"at {_counted(less)} sizes")
+
+
+def _counted(outcomes: Sequence[str]) -> str:
+    """Return how many of several comparisons hold, and how many are not decided.
+
+    >>> _counted([HOLDS, OPEN, FAILS])
+    '1 of 3 (1 not decided)'
+    """
+    count = outcomes.count(OPEN)
+    return f"{outcomes.count(HOLDS)} of {len(outcomes)}" + f" ({count} {OPEN})" * (count > 0)
+
+
+def _of_all(outcomes: Sequence[str]) -> str:
+    """Return the outcome of a claim about all of several comparisons.
+
+    >>> _of_all([HOLDS, OPEN]), _of_all([HOLDS, OPEN, FAILS])
+    ('not decided', 'does not hold')
+    """
+    return FAILS if FAILS in outcomes else OPEN if OPEN in outcomes else HOLDS
+
+
+def _of_most(outcomes: Sequence[str]) -> str:
+    """Return the outcome of a claim about more than half of several comparisons.
+
+    >>> _of_most([HOLDS, HOLDS, OPEN]), _of_most([HOLDS, OPEN]), _of_most([HOLDS, FAILS])
+    ('holds', 'not decided', 'does not hold')
+    """
+    half = len(outcomes) / 2
+    if outcomes.count(HOLDS) > half:
+        return HOLDS
+    return FAILS if outcomes.count(FAILS) >= half else OPEN
 
 
 def _of(selector: str, settings: Settings) -> Iterator[tuple[str, Row]]:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MATRIX = "overlap_matrix"
+DIFFERENCES = (  # tables without a figure, which decide claims
+    "shots_minus_guesses", "landau_zener_error", "evidence_shots_minus_guesses",
+    "evidence_landau_zener_error",
+)  # fmt: skip
 # The name of a figure, its function, its table, and a second table of fitted lines.
 FIGURES: tuple[tuple[str, Callable[..., Any], str, str | None], ...] = (
     ("overlap", overlap_figure, "overlap", None),
@@ -53,7 +57,7 @@ def draw(results: Results, folder: Path) -> list[str]:
 
     A table that is missing, empty or entirely unknown gives no figure. Equal tables give equal
     bytes. The fits that a figure shows have files of their own: `gap_summary.csv` and
-    `success_fit.csv`.
+    `success_fit.csv`, and so have the differences that decide claims about runs.
 
     Args:
         results: tables by name, as `annealcam.study.analysis.analyse` returns them.
@@ -72,9 +76,14 @@ def draw(results: Results, folder: Path) -> list[str]:
     for name, figure, tables in _figures(results):
         settle(figure)
         written += save(figure, folder, name)
-        for table, content in tables.items():
-            write_csv(content, folder / f"{table}.csv")
-            written.append(f"{table}.csv")
+        for name_of, content in tables.items():
+            write_csv(content, folder / f"{name_of}.csv")
+            written.append(f"{name_of}.csv")
+    for name in DIFFERENCES:
+        table = filled(results, name)
+        if table is not None:
+            write_csv(table, folder / f"{name}.csv")
+            written.append(f"{name}.csv")
     return written
 
 

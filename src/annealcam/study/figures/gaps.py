@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from annealcam._internal.types import Array
 from annealcam.render.figures.sheets import BLUE, ORANGE, SKY, VERMILION
+from annealcam.study.analysis.annealing import WELL_BELOW
 from annealcam.study.analysis.results import numbers, where
 from annealcam.study.figures.panels import (
     draw_quartiles,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 24
-WELL_BELOW = 0.9
 BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}  # the box of a text
 
 
