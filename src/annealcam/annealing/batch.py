@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,16 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.schedules.schedule import Schedule
+from annealcam.annealing.simulation.climbing import climb
+from annealcam.annealing.simulation.first_steps import first_steps
 from annealcam.annealing.simulation.plan import Plan, check_tau, plan_of
-from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of
+from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of, state_vectors
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemsLike, named_problems
 
 _LARGEST_BATCH = 256  # runs at once on a GPU: more are no faster
+# Problems, and states of all of them, in one block on a core: more are no faster.
+_LARGEST_BLOCK, _STATES = 64, 1 << 16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,8 +76,9 @@ def anneal_batch(
 ) -> BatchResult:
     """Anneal every problem with every tau, as `anneal` does.
 
-    The energies of a problem are computed once for all its runs. The runs are compiled code that
-    releases Python's lock: `threads` problems run at the same time, each on one core.
+    The energies of a problem are computed once for all its runs. Problems of equal d run together
+    in compiled code that releases Python's lock: with several `threads`, as many blocks of problems
+    run at the same time, each on one core.
 
     Args:
         problems: the selection problems, of any sizes.
@@ -105,53 +110,99 @@ def anneal_batch(
         "constraint": constraint,
         "precision": precision,
     }
-    plans = [[plan_of(problem, tau=t, **options) for t in taus] for problem, _ in scaled]
+    plan = plan_of(scaled[0][0], tau=taus[0], **options)
+    plans = [plan.of(problem) for problem, _ in scaled]
     threads, gpu = whole("threads", threads, least=1), gpu_of(device)
-    if gpu is None or plans[0][0].in_subspace:
-        table = _on_cores(plans, threads, progress)
+    if gpu is None or plan.in_subspace:
+        table = _on_cores(plans, taus, threads, progress)
     else:
-        table = _on_gpu(plans, gpu)
+        table = _on_gpu(plans, taus, gpu)
     return BatchResult(
         tau=np.array(taus),
         success_probability=np.clip(table[..., 0], 0.0, 1.0),
         error=table[..., 1],
         steps=table[..., 2].astype(np.int64),
         multiplicity=table[:, 0, 3].astype(np.int64),
-        normalisation=plans[0][0].normalisation,
-        schedule=plans[0][0].schedule.name,
+        normalisation=plan.normalisation,
+        schedule=plan.schedule.name,
         energy_scale=np.array([unit for _, unit in scaled]),
     )
 
 
 def _on_cores(
-    plans: list[list[Plan]], threads: int, progress: Callable[[int, int], None] | None
+    plans: list[Plan],
+    taus: list[float],
+    threads: int,
+    progress: Callable[[int, int], None] | None,
 ) -> Float[Array, "problems taus 4"]:
     """Return F, its error, steps and multiplicity of every run."""
-    finished = itertools.count(1)
+    table, finished = np.empty((len(plans), len(taus), 4)), itertools.count(1)
 
-    def rows(plans_of_a_problem: list[Plan]) -> list[tuple[float, float, int, int]]:
-        simulator = simulator_of(plans_of_a_problem[0])
-        table = []
-        for plan in plans_of_a_problem:
-            ladder = converged(plan, simulator)
-            steps, multiplicity = plan.steps(ladder.multiple), len(simulator.ground)
-            table.append((float(ladder.success), float(ladder.error), steps, multiplicity))
+    def fill(block: list[int]) -> None:
+        table[block] = _rows([plans[i] for i in block], taus)
         if progress is not None:
-            progress(next(finished), len(plans))
-        return table
+            for _ in block:
+                progress(next(finished), len(plans))
 
+    blocks = _blocks(plans, threads)
     if threads == 1:
-        return np.array([rows(some) for some in plans])
+        for block in blocks:
+            fill(block)
+        return table
     with ThreadPoolExecutor(threads) as pool:
-        return np.array(list(pool.map(rows, plans)))
+        try:
+            for done in [pool.submit(fill, block) for block in blocks]:
+                done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return table
 
 
-def _on_gpu(plans: list[list[Plan]], gpu: Any) -> Float[Array, "problems taus 4"]:
+def _blocks(plans: list[Plan], threads: int) -> list[list[int]]:
+    """Return the numbers of the problems in blocks of equal d, each for one compiled call."""
+    sizes: dict[tuple[int, bool], list[int]] = {}
+    for i, plan in enumerate(plans):
+        sizes.setdefault((plan.problem.d, plan.in_subspace), []).append(i)
+    blocks = []
+    for (d, in_subspace), group in sizes.items():
+        largest = 1 if in_subspace else max(1, min(_LARGEST_BLOCK, _STATES >> d))
+        length = min(largest, -(-len(group) // threads))
+        blocks += [group[i : i + length] for i in range(0, len(group), length)]
+    return blocks
+
+
+def _rows(plans: list[Plan], taus: list[float]) -> Float[Array, "problems taus 4"]:
+    """Return F, its error, steps and multiplicity of problems of equal d."""
+    vectors = state_vectors(plans)
+    if vectors is None:
+        return np.array([_rows_of_one(plan, taus) for plan in plans])
+    plan, lengths = plans[0], np.array(taus)
+    first, forced = first_steps(
+        vectors.fields, vectors.d, plan.schedule, lengths, plan.scale, plan.tol
+    )
+    ladders = climb(vectors, plan, lengths, first, plan.agreements(forced))
+    multiplicity = np.repeat([[len(places)] for places in vectors.ground], len(taus), axis=1)
+    return np.dstack([ladders.table[..., :2], ladders.steps, multiplicity])
+
+
+def _rows_of_one(plan: Plan, taus: list[float]) -> list[tuple[float, float, int, int]]:
+    simulator = simulator_of(plan)
+    rows = []
+    for tau in taus:
+        run = replace(plan, tau=tau)
+        ladder = converged(run, simulator)
+        steps, multiplicity = run.steps(ladder.multiple), len(simulator.ground)
+        rows.append((float(ladder.success), float(ladder.error), steps, multiplicity))
+    return rows
+
+
+def _on_gpu(plans: list[Plan], taus: list[float], gpu: Any) -> Float[Array, "problems taus 4"]:
     """Return the same from batches of runs of equal d and similar numbers of steps."""
     from annealcam.annealing.simulation.devices import largest_batch
     from annealcam.annealing.simulation.gpu import converge_together
 
-    flat = [plan for some in plans for plan in some]
+    flat = [replace(plan, tau=tau) for plan in plans for tau in taus]
     table = np.empty((len(flat), 4))
     order = sorted(range(len(flat)), key=lambda i: (flat[i].problem.d, flat[i].steps(1)))
     for d, group in itertools.groupby(order, key=lambda i: flat[i].problem.d):
@@ -163,4 +214,4 @@ def _on_gpu(plans: list[list[Plan]], gpu: Any) -> Float[Array, "problems taus 4"
             table[batch, 1] = ladder.error.cpu()
             table[batch, 2] = first * ladder.multiple
             table[batch, 3] = multiplicity.cpu()
-    return table.reshape(len(plans), len(plans[0]), 4)
+    return table.reshape(len(plans), len(taus), 4)

@@ -243,7 +243,8 @@ def test_energies_to_the_bit(d):
     rng = np.random.default_rng(d)
     linear, quadratic = rng.normal(size=d), rng.normal(size=(d, d))
     quadratic = quadratic + quadratic.T
-    assert np.array_equal(_kernels.energies(linear, quadratic), energies_of(linear, quadratic))
+    energies = _kernels.energies(linear[None], quadratic[None])[0]
+    assert np.array_equal(energies, energies_of(linear, quadratic))
 
 
 def unit(turns, phase):

@@ -6,3 +6,5 @@ from annealcam._internal.compilation import compiler
 compiled = compiler("contract", "nsz")
 # Sums may be reordered by the compiler, once and for all: equal bits every time on one machine.
 summing = compiler("contract", "nsz", "reassoc")
+# No change of any rounding: equal bits to those of numpy.
+plain = compiler()

@@ -40,12 +40,11 @@ def propagate(state, turns, angles, phases):
 
     `turns` is the diagonal E / 2 pi; the phase of state b is exp(-2 pi i phases[k] turns[b]).
     """
-    rotate(state[0], angles[0])
-    rotate(state[1], angles[0])
-    for k in range(phases.size):
-        dephase(state[0], state[1], turns, phases[k], 1.0)
-        rotate(state[0], angles[k + 1])
-        rotate(state[1], angles[k + 1])
+    for k in range(angles.size):
+        if k > 0:
+            dephase(state[0], state[1], turns, phases[k - 1], 1.0)
+        for part in range(2):
+            rotate(state[part], angles[k])
 
 
 @compiled
@@ -55,56 +54,111 @@ def propagate_evenly(state, turns, angles, phases):
     The phase factors P of one step are those of the step before times a constant Q: a product
     instead of a sine and a cosine. If the difference changes, both are computed again.
     """
-    powers = np.empty((4, turns.size), state.dtype)
-    rotate(state[0], angles[0])
-    rotate(state[1], angles[0])
-    for k in range(phases.size):
-        change = phases[k] - phases[k - 1] if k else 0.0
-        before = phases[k - 1] - phases[k - 2] if k > 1 else np.inf
-        if abs(change - before) > 1e-13 * abs(phases[k]) or k % _RENEWED == 0:
-            unit_phases(powers[2], powers[3], turns, change)
-            unit_phases(powers[0], powers[1], turns, phases[k] - change)
-        _advance(state, powers, angles[k + 1])
+    states, problems = state.reshape((1, 2, turns.size)), turns.reshape((1, turns.size))
+    propagate_together(states, problems, np.zeros(1, np.int64), angles, phases)
 
 
 @compiled
-def _advance(state, powers, angle):
-    """Make one step of `propagate_evenly`: block by block in the cache, then the upper qubits."""
-    if abs(angle) > LARGEST_ANGLE:
-        _advance(state, powers, LARGEST_ANGLE * np.sign(angle))
-        rest = angle - LARGEST_ANGLE * np.sign(angle)
-        rotate(state[0], rest)
-        rotate(state[1], rest)
+def propagate_together(states, turns, rows, angles, phases):
+    """Do the same for several states (n, 2, all), of the problems turns[rows[0]], ...
+
+    They share the factors of their rotations, and the processor overlaps the steps of one with
+    those of the next, which saves most of the time where a state is a few registers long.
+    """
+    count, row = rows.size, turns.shape[1] * states.itemsize
+    powers = np.empty((count, 4, turns.shape[1]), states.dtype)
+    d = qubits_of(turns[0])
+    tangents, factors = _tangents(angles, d)
+    first, power = np.int64(states.ctypes.data), np.int64(powers.ctypes.data)
+    for k in range(-1, phases.size):
+        rest = angles[k + 1]
+        if k >= 0:
+            change = phases[k] - phases[k - 1] if k else 0.0
+            before = phases[k - 1] - phases[k - 2] if k > 1 else np.inf
+            if abs(change - before) > 1e-13 * abs(phases[k]) or k % _RENEWED == 0:
+                for j in range(count):
+                    unit_phases(powers[j, 2], powers[j, 3], turns[rows[j]], change)
+                    unit_phases(powers[j, 0], powers[j, 1], turns[rows[j]], phases[k] - change)
+            t, c = _as(states, tangents[k + 1]), _as(states, factors[k + 1])
+            _advance(first, row, power, count, d, c, t)
+            rest -= min(max(rest, -LARGEST_ANGLE), LARGEST_ANGLE)
+        if rest != 0.0:
+            for j in range(2 * count):
+                rotate(states[j >> 1, j & 1], rest)
+
+
+@njit(inline="always")
+def advance_all(starts, turns, rows, angles, phases, from_ground, evenly):
+    """Return the states of several problems after a run with the same angles and phases.
+
+    They are right up to phases that do not change probabilities. Starts in the ground state of the
+    driver, an eigenstate of the first rotation, need none. In single precision, powers of phases
+    drift, and every step computes its own.
+    """
+    states = np.empty((rows.size, 2, turns.shape[1]), starts.dtype)
+    for j in range(rows.size):
+        start = starts[rows[j] if starts.shape[0] > 1 else 0]
+        for part in range(2):
+            for b in range(turns.shape[1]):
+                states[j, part, b] = start[part, b]
+        if not from_ground:
+            dephase(states[j, 0], states[j, 1], turns[rows[j]], phases[0], 1.0)
+    if from_ground:
+        angles[0] = 0.0
+    if evenly and states.itemsize == 8:
+        propagate_together(states, turns, rows, angles, phases[1:-1])
+    else:
+        for j in range(rows.size):
+            propagate(states[j], turns[rows[j]], angles, phases[1:-1])
+    return states
+
+
+@compiled
+def _tangents(angles, d):
+    """Return the tangent of each angle, or of the largest one, and the factor of the rotation."""
+    tangents, factors = np.empty(angles.size), np.empty(angles.size)
+    for k in range(angles.size):
+        angle = angles[k]
+        if abs(angle) > LARGEST_ANGLE:
+            angle = LARGEST_ANGLE * np.sign(angle)
+        tangents[k], factors[k] = math.tan(angle), math.cos(angle) ** d
+    return tangents, factors
+
+
+@compiled
+def _advance(re, row, power, count, d, factor, tangent):
+    """Make one step of `count` states: block by block in the cache, then the upper qubits."""
+    lanes, block = 3 if row >> d == 8 else 4, min(_BLOCK, d)
+    if d <= lanes + 3:
+        _advance_few(re, row, power, d - lanes, count, factor, tangent)
         return
-    number = state.itemsize
-    lanes = 3 if number == 8 else 4
-    d = qubits_of(state[0])
-    tangent, factor = math.tan(angle), math.cos(angle) ** d
-    fused, block = min(lanes + 3, d), min(_BLOCK, d)
-    t, c = _as(state, tangent), _as(state, factor)
-    row, size = state.shape[1] * number, number << block
-    first, power = state.ctypes.data, powers.ctypes.data
-    for at in range(0, row, size):
-        _advance_run(first + at, row, power + at, size, fused - lanes, c, t)
-        turn_upper(first + at, size, number << fused, t)
-        turn_upper(first + row + at, size, number << fused, t)
-    turn_upper(first, row, size, t)
-    turn_upper(first + row, row, size, t)
+    size = row >> (d - block)
+    for j in range(count):
+        for at in range(0, row, size):
+            place = re + 2 * j * row + at
+            for run in range(0, size, 8 * BYTES):
+                _step3(place + run, place + row + run, row, power + 4 * j * row + at + run,
+                       factor, tangent)  # fmt: skip
+            for part in range(2):
+                turn_upper(place + part * row, size, 8 * BYTES, tangent)
+        for part in range(2):
+            turn_upper(re + (2 * j + part) * row, row, size, tangent)
 
 
 @compiled
-def _advance_run(re, row, power, size, qubits, factor, tangent):
-    """Apply the phase, and rotate the lowest qubits, of `size` bytes of re and of im."""
-    stride = BYTES << qubits
-    for j in range(0, size, stride):
+def _advance_few(re, row, power, qubits, count, factor, tangent):
+    """Apply the phase, and rotate all qubits, of `count` states of few registers."""
+    for _ in range(count):
         if qubits == 3:
-            _step3(re + j, re + row + j, row, power + j, factor, tangent)
+            _step3(re, re + row, row, power, factor, tangent)
         elif qubits == 2:
-            _step2(re + j, re + row + j, row, power + j, factor, tangent)
+            _step2(re, re + row, row, power, factor, tangent)
         elif qubits == 1:
-            _step1(re + j, re + row + j, row, power + j, factor, tangent)
+            _step1(re, re + row, row, power, factor, tangent)
         else:
-            _step0(re + j, re + row + j, row, power + j, factor, tangent)
+            _step0(re, re + row, row, power, factor, tangent)
+        re += 2 * row
+        power += 4 * row
 
 
 @compiled
@@ -121,8 +175,8 @@ def rotate(x, angle):
             run = x[start : start + block]
             for b in range(block):
                 run[b] *= c
-            turn_lower(run.ctypes.data, block * x.itemsize, t)
-        turn_upper(x.ctypes.data, x.nbytes, block * x.itemsize, t)
+            turn_lower(np.int64(run.ctypes.data), block * x.itemsize, t)
+        turn_upper(np.int64(x.ctypes.data), x.nbytes, block * x.itemsize, t)
 
 
 @compiled
@@ -201,16 +255,21 @@ def density(state):
 
 @compiled
 def energies(linear, quadratic):
-    """Return all 2^d energies by doubling, equal to those of `energies_of` to the bit."""
-    values = np.zeros(1 << linear.size)
-    field = np.empty(1 << max(linear.size - 1, 0))
-    for q in range(linear.size):
-        field[0] = linear[q]
-        for p in range(q):
-            for b in range(1 << p):
-                field[b + (1 << p)] = field[b] + quadratic[p, q]
-        for b in range(1 << q):
-            values[b + (1 << q)] = values[b] + field[b]
+    """Return all energies of several problems, (problems, 2^d), by doubling.
+
+    They are equal to those of `energies_of` to the bit.
+    """
+    problems, d = linear.shape
+    values = np.zeros((problems, 1 << d))
+    field = np.empty(1 << max(d - 1, 0))
+    for i in range(problems):
+        for q in range(d):
+            field[0] = linear[i, q]
+            for p in range(q):
+                for b in range(1 << p):
+                    field[b + (1 << p)] = field[b] + quadratic[i, p, q]
+            for b in range(1 << q):
+                values[i, b + (1 << q)] = values[i, b] + field[b]
     return values
 
 

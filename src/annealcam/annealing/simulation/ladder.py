@@ -1,9 +1,7 @@
-"""Runs with more and more steps, extrapolated until a tolerance is met.
+"""Runs with more and more steps, extrapolated until a tolerance is met: any simulator, any array.
 
-Strang's splitting is symmetric, so a probability computed with N steps has an error in even powers
-of 1 / N. The runs of a ladder, N = 2, 3, 4, 6, 8, 12, ... times a first number, are extrapolated by
-Neville's scheme in 1 / N^2, up to order 8. The difference of the last two columns is the error of
-the last but one, and bounds that of the last.
+kernels/ladder.py derives the scheme, and contains its rule and its numbers. There whole ladders of
+state vectors that fit into the caches run in compiled code.
 """
 
 from __future__ import annotations
@@ -11,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from statistics import median
+from itertools import count
 from typing import Any
 
-from annealcam.errors import NumericalError
+import numpy as np
 
-_COLUMNS = 4
-_DISTRIBUTION = 0.1  # F may agree by chance: its error is at least this share of the distribution's
+from annealcam.annealing.kernels.ladder import (
+    COLUMNS,
+    CONVERGED,
+    DISTRIBUTION,
+    STANDING,
+    multiple,
+    verdict,
+)
+from annealcam.errors import NumericalError
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,8 @@ class Converged:
 
 
 def multiples() -> Iterator[int]:
-    """Yield 2, 3, 4, 6, 8, 12, ...: every number is a half or a third larger than the previous."""
-    power = 2
-    while True:
-        yield power
-        yield power + power // 2
-        power *= 2
+    """Return 2, 3, 4, 6, 8, 12, ...: every number is a half or a third larger than the previous."""
+    return map(multiple, count())
 
 
 def converge(
@@ -77,25 +78,35 @@ def converge(
     row: list[Any] = []
     finished: list[int] = []
     changes: list[tuple[Any, Any]] = []
-    for multiple in multiples():
-        row = _extrapolated(run(multiple), multiple, finished, row)
-        finished.append(multiple)
+    errors: list[float] = []  # the worst of a batch
+    for steps in multiples():
+        row = _extrapolated(run(steps), steps, finished, row)
+        finished.append(steps)
         if len(row) < 3:
             continue
         change = row[-1] - row[-2]
         distribution = 0.5 * abs(change).sum(-1)
-        changes.append((_larger(abs(success(change)), _DISTRIBUTION * distribution), distribution))
-        rounding = floor(multiple)
-        last = changes[-agreements:]
-        if len(last) == agreements and all(_worst(e) <= max(tol, 4 * rounding) for e, _ in last):
+        changes.append((_larger(abs(success(change)), DISTRIBUTION * distribution), distribution))
+        errors.append(_worst(changes[-1][0]))
+        rounding = floor(steps)
+        state = verdict(np.array(errors), rounding, tol, agreements)
+        if state == CONVERGED:
             error, distribution = (
-                reduce(_larger, part) + rounding for part in zip(*last, strict=True)
+                reduce(_larger, part) + rounding
+                for part in zip(*changes[-agreements:], strict=True)
             )
-            return Converged(
-                row[-1], success(row[-1]), error, distribution, multiple, len(finished)
-            )
-        _refuse_standstill([_worst(e) for e, _ in changes], tol)
+            return Converged(row[-1], success(row[-1]), error, distribution, steps, len(finished))
+        if state == STANDING:
+            raise standstill(min(errors), tol)
     raise AssertionError("multiples never end")
+
+
+def standstill(error: float, tol: float) -> NumericalError:
+    """Return the exception for a ladder whose error of F no longer falls."""
+    return NumericalError(
+        f"tol={tol:g}: rounding leaves an error of F of about {error:.0e}; "
+        "increase tol, or use complex128"
+    )
 
 
 def _extrapolated(
@@ -106,19 +117,7 @@ def _extrapolated(
     for column, (coarser, value) in enumerate(zip(finished[::-1], previous, strict=False)):
         ratio = (multiple / coarser) ** 2
         row.append(row[column] + (row[column] - value) / (ratio - 1.0))
-    return row[:_COLUMNS]
-
-
-def _refuse_standstill(errors: list[float], tol: float) -> None:
-    """Raise NumericalError if the last three runs, each worth a factor of ten, gained nothing."""
-    if len(errors) < 6:
-        return
-    earlier, later = median(errors[-6:-3]), median(errors[-3:])
-    if earlier < 1e-3 and later > 0.5 * earlier:
-        raise NumericalError(
-            f"tol={tol:g}: rounding leaves an error of F of about {min(errors):.0e}; "
-            "increase tol, or use complex128"
-        )
+    return row[:COLUMNS]
 
 
 def _larger(a: Any, b: Any) -> Any:

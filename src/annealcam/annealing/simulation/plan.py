@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.types import Array
@@ -19,9 +20,10 @@ from annealcam.annealing.hamiltonian import (
     coefficients,
     normalisation_of,
 )
+from annealcam.annealing.kernels.stages import FEW_QUBITS, local_fields
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
-from annealcam.annealing.simulation.first_steps import FEW_QUBITS, first_steps, refuse_endless
+from annealcam.annealing.simulation.first_steps import first_steps, refuse_endless
 from annealcam.annealing.simulation.ladder import multiples
 from annealcam.annealing.simulation.splitting import Stages, strang
 from annealcam.errors import ArgumentError
@@ -55,6 +57,12 @@ class Plan:
         return self.normalisation.driver_scale(self.problem.d)
 
     @property
+    def ladders(self) -> tuple[Int[Array, "1 1 pieces"], Int[Array, "1 1"]]:
+        """The arguments of `climb` for this run alone: first steps, and number of agreements."""
+        first, forced = self._first
+        return first[None, None], np.array([[self.agreements(forced)]])
+
+    @property
     def first(self) -> Int[Array, " pieces"]:
         """First number of steps of a ladder on each piece of the schedule, (pieces,)."""
         return self._first[0]
@@ -62,7 +70,9 @@ class Plan:
     @cached_property
     def _first(self) -> tuple[Int[Array, " pieces"], bool]:
         linear, quadratic, _ = coefficients(self.problem, penalty=not self.in_subspace)
-        return first_steps(linear, quadratic, self.schedule, self.tau, self.scale, self.tol)
+        fields, taus = local_fields(linear[None], quadratic[None]), np.array([self.tau])
+        counts, forced = first_steps(fields, linear.size, self.schedule, taus, self.scale, self.tol)
+        return counts[0, 0], bool(forced[0, 0])
 
     @cached_property
     def evenly(self) -> bool:
@@ -71,18 +81,30 @@ class Plan:
 
     @property
     def ladder(self) -> dict[str, Any]:
-        """Options of `converge`: rounding error and number of agreements.
-
-        One agreement suffices where errors are regular, that is for linear schedules and weak
-        fields. Two are needed for few states, other schedules or strong fields.
-        """
-        straight = self.evenly and self.schedule.breaks.size == 2
-        regular = straight and self.problem.d > FEW_QUBITS and not self._first[1]
-        constant, each_step = _ROUNDING[self.precision]
+        """Options of `converge`: rounding error and number of agreements."""
+        constant, each_step = self.rounding
         return {
             "floor": lambda multiple: constant + each_step * self.steps(multiple),
-            "agreements": 1 if regular else 2,
+            "agreements": self.agreements(self._first[1]),
         }
+
+    @property
+    def rounding(self) -> tuple[float, float]:
+        """Rounding error of F: a constant, and a contribution of every step."""
+        return _ROUNDING[self.precision]
+
+    def agreements(self, forced: Any) -> Any:
+        """Return how many consecutive runs must agree, for a run or array whose steps are forced.
+
+        One suffices where errors are regular, that is for linear schedules and weak fields. Two are
+        needed for few states, other schedules or strong fields.
+        """
+        straight = self.evenly and self.schedule.breaks.size == 2
+        return 1 + (forced | (not straight or self.problem.d <= FEW_QUBITS))
+
+    def of(self, problem: SelectionProblem) -> Plan:
+        """Return the same run of another problem."""
+        return replace(self, problem=problem)
 
     def rung(self, first: Int[Array, " pieces"], multiple: int) -> Stages:
         """Return the stages of one run of a ladder, with a multiple of the first steps.
@@ -100,7 +122,7 @@ class Plan:
 
     def stages(self, runs: int) -> int:
         """Return the number of pairs of a phase and a rotation in the first runs together."""
-        return sum(self.steps(m) for m in islice(multiples(), runs))
+        return int(self.first.sum()) * sum(islice(multiples(), runs))
 
 
 def plan_of(

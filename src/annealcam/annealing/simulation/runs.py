@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,12 +13,13 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.annealing.levels.drivers import driver_of
 from annealcam.annealing.levels.low_spectrum import ground_state
+from annealcam.annealing.simulation.climbing import climb
 from annealcam.annealing.simulation.first_steps import refuse_endless
 from annealcam.annealing.simulation.ladder import Converged, converge
 from annealcam.annealing.simulation.plan import Plan
 from annealcam.annealing.simulation.sectorvector import SectorVector
 from annealcam.annealing.simulation.splitting import ABA_10_4, Stages, aba
-from annealcam.annealing.simulation.statevector import StateVector
+from annealcam.annealing.simulation.statevector import StateVector, StateVectors
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.annealing.simulation.tiledvector import TiledStateVector
 from annealcam.errors import AnnealcamWarning, ArgumentError
@@ -89,10 +91,26 @@ def starting_state(plan: Plan) -> Float[Array, " states"] | None:
     schedule = plan.schedule
     if schedule.initial is not None:
         return _basis_state(plan, schedule.initial)
-    if float(schedule.B(0.0)) == 0.0:
+    strengths = float(schedule.driver[0, 0]), float(schedule.problem[0, 0])  # at u = 0
+    if strengths[1] == 0.0:
         return None
     driver = driver_of(plan.problem, plan.normalisation, plan.constraint)
-    return ground_state(driver, float(schedule.A(0.0)), float(schedule.B(0.0)))
+    return ground_state(driver, *strengths)
+
+
+def state_vectors(plans: Sequence[Plan]) -> StateVectors | None:
+    """Return the problems of plans as state vectors of compiled ladders, or None if they need more.
+
+    The plans differ only in their problems, which have equal d. Larger states, and those of one
+    cardinality, have simulators of their own.
+    """
+    plan = plans[0]
+    if plan.problem.d > LARGEST_UNTILED or any(p.in_subspace for p in plans):
+        return None
+    starts = None
+    if starting_state(plan) is not None:
+        starts = np.array([starting_state(p) for p in plans])
+    return StateVectors([p.problem for p in plans], precision=plan.precision, starts=starts)
 
 
 def _basis_state(plan: Plan, initial: Int[Array, " n"]) -> Float[Array, " states"]:
@@ -129,6 +147,9 @@ def gpu_of(device: str) -> Any:
 
 def converged(plan: Plan, simulator: Simulator) -> Converged:
     """Run a plan with more and more steps until F has the plan's tolerance."""
+    if isinstance(simulator, StateVector):
+        vectors, taus = simulator.vectors, np.array([plan.tau])
+        return climb(vectors, plan, taus, *plan.ladders, probabilities=True).converged()
 
     def run(multiple: int) -> Any:
         return simulator.run(plan.rung(plan.first, multiple), evenly=plan.evenly)

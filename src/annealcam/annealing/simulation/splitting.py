@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
-from annealcam.annealing.kernels.stages import step_edges, strang_stages
+from annealcam.annealing.kernels import stages as _kernels
 from annealcam.annealing.schedules.schedule import Schedule
 
 
@@ -75,7 +75,7 @@ def steps_per_piece(schedule: Schedule, least: float) -> Int[Array, " pieces"]:
     >>> steps_per_piece(LINEAR, 7.5)
     array([8])
     """
-    return np.maximum(np.ceil(least * np.diff(_kinks(schedule)) - 1e-9), 1).astype(np.int64)
+    return _kernels.steps_per_piece(kinks_of(schedule), least)
 
 
 def strang(schedule: Schedule, tau: float, counts: Int[Array, " pieces"], scale: float) -> Stages:
@@ -88,7 +88,9 @@ def strang(schedule: Schedule, tau: float, counts: Int[Array, " pieces"], scale:
     """
     edges = run_edges(schedule, counts)
     return Stages(
-        *strang_stages(edges, schedule.breaks, schedule.driver, schedule.problem, tau, scale)
+        *_kernels.strang_stages(
+            edges, schedule.breaks, schedule.driver, schedule.problem, tau, scale
+        )
     )
 
 
@@ -128,9 +130,9 @@ def run_edges(schedule: Schedule, counts: Int[Array, " pieces"]) -> Float[Array,
     >>> run_edges(LINEAR, np.array([4]))
     array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
-    return step_edges(_kinks(schedule), counts)
+    return _kernels.step_edges(kinks_of(schedule), counts)
 
 
-def _kinks(schedule: Schedule) -> Float[Array, " kinks"]:
+def kinks_of(schedule: Schedule) -> Float[Array, " kinks"]:
     """Return the points at which steps must end."""
     return schedule.breaks[[0, -1]] if schedule.smooth else schedule.breaks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from jaxtyping import Complex, Float, Int
 from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import coefficients
 from annealcam.annealing.kernels import state as _kernels
+from annealcam.annealing.kernels.stages import local_fields
 from annealcam.annealing.kernels.state import MIN_QUBITS
 from annealcam.annealing.simulation.memory import require_memory
 from annealcam.annealing.simulation.splitting import Stages
@@ -21,11 +23,74 @@ from annealcam.qubo.problem import SelectionProblem
 REAL = {"complex128": np.float64, "complex64": np.float32}
 
 
-class StateVector:
-    """The amplitudes and energies of the 2^d states of a problem, which should fit into the caches.
+class StateVectors:
+    """The amplitudes and energies of problems of equal d, which should fit into the caches.
 
     If there are fewer qubits than a vector register has lanes for, idle qubits are added. They have
     no field, stay in their ground state, and are summed out.
+
+    Runs start in the real states `starts`, one for all problems or one for each; None is the
+    driver's ground state.
+
+    Attributes:
+        d: number of qubits of each problem.
+        offsets: constants of the energies, (problems,).
+        ground: places of the ground states of each problem.
+        ground_energy: their energies, (problems,).
+        turns: E / 2 pi of all states, with the idle qubits, (problems, all).
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[SelectionProblem],
+        *,
+        precision: str = "complex128",
+        starts: Float[Array, "some states"] | None = None,
+    ) -> None:
+        self.d, self.number = problems[0].d, np.dtype(REAL[precision])
+        width = max(self.d, MIN_QUBITS)
+        memory = len(problems) * 2.0**width * (8 + 8 * self.number.itemsize)
+        require_memory(memory, f"a state of {self.d} qubits")
+        parts = zip(*(coefficients(p, penalty=True) for p in problems), strict=True)
+        linear, quadratic, self.offsets = (np.array(part) for part in parts)
+        self._coefficients = linear, quadratic
+        energies = _kernels.energies(linear, quadratic)
+        lowest = energies.min(axis=1)
+        self.ground = [
+            np.flatnonzero(row <= least + p.tie)
+            for p, row, least in zip(problems, energies, lowest, strict=True)
+        ]
+        self.ground_energy = lowest + self.offsets
+        turns = (energies / (2 * math.pi)).astype(self.number)
+        self.turns = np.tile(turns, 1 << (width - self.d)) if self.d < width else turns
+        self.from_ground_state = starts is None
+        self.starts = (
+            _uniform(width, self.number)[None] if starts is None else self._in_gauge(starts, width)
+        )
+
+    @property
+    def fields(self) -> Float[Array, "problems 2"]:
+        """Largest and typical local field of each problem, on which its steps depend."""
+        return np.asarray(local_fields(*self._coefficients))
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """The problems as `kernels.ladder.climb` takes them, without the driver's strength."""
+        begin = np.cumsum([0, *map(len, self.ground)])
+        return self.turns, np.concatenate(self.ground), begin, self.starts, self.from_ground_state
+
+    def _in_gauge(
+        self, starts: Float[Array, "some states"], width: int
+    ) -> Float[Array, "some 2 all"]:
+        """Return real states in the real gauge, with the idle qubits in their ground state."""
+        idle = 1 << (width - self.d)
+        real = np.tile(starts, idle) * idle**-0.5
+        gauged = _uniform(width, self.number) * (real * 2.0 ** (width / 2))[:, None, :]
+        return np.ascontiguousarray(gauged).astype(self.number)
+
+
+class StateVector:
+    """The amplitudes and energies of one problem; `StateVectors` describes them.
 
     Runs start in the real state `start`; None is the driver's ground state.
     """
@@ -40,21 +105,14 @@ class StateVector:
         precision: str = "complex128",
         start: Float[Array, " states"] | None = None,
     ) -> None:
-        d = problem.d
-        self.d, self.number = d, np.dtype(REAL[precision])
-        width = max(d, MIN_QUBITS)
-        require_memory(2.0**width * (8 + 8 * self.number.itemsize), f"a state of {d} qubits")
-        self.linear, self.quadratic, self.offset = coefficients(problem, penalty=True)
-        energies = _kernels.energies(self.linear, self.quadratic)
-        lowest = float(energies.min())
-        self.ground: Int[Array, " ground"] = np.flatnonzero(energies <= lowest + problem.tie)
-        self.ground_energy = lowest + self.offset
-        turns = (energies / (2 * math.pi)).astype(self.number)
-        self._turns = np.tile(turns, 1 << (width - d)) if d < width else turns
+        starts = None if start is None else start[None]
+        self.vectors = StateVectors([problem], precision=precision, starts=starts)
+        self.d, self.number = self.vectors.d, self.vectors.number
+        self.ground: Int[Array, " ground"] = self.vectors.ground[0]
+        self.ground_energy = float(self.vectors.ground_energy[0])
+        self.offset = float(self.vectors.offsets[0])
+        self._turns, self._start = self.vectors.turns[0], self.vectors.starts[0]
         self._from_ground_state = start is None
-        self._start = (
-            _uniform(width, self.number) if start is None else self._in_gauge(start, width)
-        )
 
     def run(self, stages: Stages, *, evenly: bool) -> Float[Array, " states"]:
         """Return the probabilities after a run; `evenly` if phases mostly grow by equal amounts."""
@@ -102,14 +160,6 @@ class StateVector:
         kernel = _kernels.propagate_evenly if evenly and double else _kernels.propagate
         kernel(state, self._turns, angles, stages.phases[1:-1])
         return state
-
-    def _in_gauge(self, start: Float[Array, " states"], width: int) -> Float[Array, "2 all"]:
-        """Return a real state in the real gauge, with the idle qubits in their ground state."""
-        idle = 1 << (width - self.d)
-        real = np.tile(start, idle) * idle**-0.5
-        return np.ascontiguousarray(
-            _uniform(width, self.number) * (real * 2.0 ** (width / 2))
-        ).astype(self.number)
 
 
 @lru_cache(maxsize=32)

@@ -71,11 +71,11 @@ class TiledStateVector:
     ) -> None:
         """Store E / 2 pi by columns and by rows, as kernels/tiles.py describes."""
         lanes, low = self._lanes, self._low
-        columns = _kernels.energies(linear[:low], quadratic[:low, :low])
+        columns = _kernels.energies(linear[None, :low], quadratic[None, :low, :low])[0]
         others = np.r_[:lanes, low : self.d]  # terms of the lanes alone belong to the columns
         linear, pairs = linear[others], quadratic[np.ix_(others, others)]
         linear[:lanes] = pairs[:lanes, :lanes] = 0.0
-        rows = _kernels.energies(linear, pairs)
+        rows = _kernels.energies(linear[None], pairs[None])[0]
         turn, shape = 2 * math.pi, (-1, 1 << lanes)
         coupling = np.ascontiguousarray(quadratic[low:, lanes:low]) / turn
         self._parts = columns.reshape(shape) / turn, rows.reshape(shape) / turn, coupling
