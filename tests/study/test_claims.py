@@ -214,7 +214,7 @@ def test_what_was_done_and_what_went_wrong(columns):
         "- Photos skipped because they cannot be read: 30",
         "  - church/0.JPEG: truncated",
         "  - and 10 more, in manifest.json",
-        "600 images in 120 s: 5 images a second.",
+        "600 images explained in 120 s, 5 images a second.",
         "| annealing | 80 | 71% |",
     ):
         assert line in text.splitlines()

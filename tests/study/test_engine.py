@@ -13,6 +13,7 @@ from annealcam.errors import ArgumentError, ImageError, OutputError
 from annealcam.study.analysis import analyse
 from annealcam.study.config import study_of
 from annealcam.study.figures import drawing
+from annealcam.study.pages.loaded import load_study
 from annealcam.study.run import store, worker
 from annealcam.study.run.ending import redraw
 from annealcam.study.run.engine import run_study
@@ -170,13 +171,25 @@ def test_a_full_disk_keeps_what_is_done(run, tmp_path, monkeypatch, quick):
         write(part, file)
 
     monkeypatch.setattr(worker, "write_part", full)
+    study = study_of(SMALL)
+    study = replace(study, data=replace(study.data, root=str(tmp_path)))
     with pytest.raises(OutputError, match="No space left"):
-        run_study(study_of(SMALL), tmp_path / "r")
+        run_study(study, tmp_path / "r")
     done = contents(tmp_path / "r", "table")
     assert 5 <= len(done) < 20
+    loaded = load_study(tmp_path / "r")  # as the report reads it
+    assert not loaded.finished
+    assert loaded.study.data.root == str(tmp_path)
     monkeypatch.setattr(worker, "write_part", write)
-    run_study(study_of(SMALL), tmp_path / "r")
+    manifest = run_study(study, tmp_path / "r")
     assert contents(tmp_path / "r", "table") == contents(run, "table")
+    session = manifest["session"]
+    assert session["found"] == len(set(loaded.table["image"].to_pylist())) > 0
+    assert session["images"] + session["found"] == 40
+    assert "more found from earlier runs." in (tmp_path / "r" / "summary.md").read_text()
+    again = run_study(study, tmp_path / "r")
+    assert (again["session"]["images"], again["session"]["found"]) == (0, 40)
+    assert again["throughput"] == manifest["throughput"]
 
 
 def class_folders(folder, photos=4, classes=10):

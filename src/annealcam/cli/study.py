@@ -157,12 +157,11 @@ def _cores() -> int:
 
 
 def _print_result(manifest: dict[str, Any], output: Path) -> None:
-    throughput, data = manifest["throughput"], manifest["data"]
-    print_line(
-        f"{data['name']}, part {data['part']}: {throughput['images']} images explained in "
-        f"{throughput['seconds']:.1f} s, {throughput['images_per_second']:.1f} images a second",
-        style="bold",
-    )
+    from annealcam.study.claims.markdown import speed_of
+
+    session, data = manifest["session"], manifest["data"]
+    speed = speed_of({**session, "images_per_second": session["images"] / session["seconds"]})
+    print_line(f"{data['name']}, part {data['part']}: {speed}", style="bold")
     for text in manifest["warnings"]:
         print_warning(text)
     for text in manifest["shortages"]:

@@ -19,7 +19,7 @@ OVERLAP_TERMS = (
     "two halves of one class. Ratio: overlap by split half. Redundancy: the mean |cosine| of the "
     "selected maps. Carried: the selection's share of the positive contributions to the logit."
 )
-_TIMES = ("images", "seconds", "images_per_second")
+_TIMES = ("images", "seconds", "images_per_second", "found")
 
 
 def summary(results: Results, manifest: Mapping[str, Any]) -> str:
@@ -204,12 +204,30 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"  - and {len(skipped) - MOST_LISTED} more, in manifest.json"
 
 
+def speed_of(throughput: Mapping[str, Any]) -> str:
+    """Return the speed of a run, and how many images were found from earlier runs.
+
+    >>> speed_of({"images": 60, "seconds": 12.0, "images_per_second": 5.0, "found": 140})
+    '60 images explained in 12 s, 5 images a second; 140 more found from earlier runs'
+    >>> speed_of({"images": 0, "seconds": 7.87, "images_per_second": 0.0, "found": 200})
+    'no image was left to explain (7.87 s); 200 found from earlier runs'
+    """
+    images, seconds, speed = (throughput[name] for name in _TIMES[:3])
+    found = throughput.get("found") or 0  # earlier versions did not count them
+    if not images:
+        return (
+            f"no image was left to explain ({number(seconds)} s); {found} found from earlier runs"
+        )
+    text = f"{images} images explained in {number(seconds)} s, {number(speed)} images a second"
+    return text + f"; {found} more found from earlier runs" * (found > 0)
+
+
 def _throughput(throughput: Mapping[str, Any]) -> Iterator[str]:
     if not throughput:
         return
-    images, seconds, speed = (throughput.get(name) for name in _TIMES)
-    if images is not None and seconds is not None and speed is not None:
-        yield f"{images} images in {number(seconds)} s: {number(speed)} images a second."
+    if all(throughput.get(name) is not None for name in _TIMES[:3]):
+        text = speed_of(throughput)
+        yield f"{text[0].upper()}{text[1:]}."
         yield ""
     parts = {
         name: value

@@ -13,7 +13,7 @@ from annealcam.study.analysis.results import where
 from annealcam.study.analysis.rows import Rows, free, known_mean
 from annealcam.study.claims.annealing import no_advantage
 from annealcam.study.claims.claims import spread
-from annealcam.study.claims.markdown import MOST_LISTED, all_claims, setup
+from annealcam.study.claims.markdown import MOST_LISTED, all_claims, setup, speed_of
 from annealcam.study.figures.drawing import EVIDENCE_FIGURES
 from annealcam.study.figures.panels import run_name, setting_names
 from annealcam.study.pages import matrices, tables
@@ -113,8 +113,13 @@ def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_phot
         no_photos=no_photos,
         setup=list(setup(_manifest(loaded))),
         notes=notes(loaded.manifest),
-        throughput=loaded.manifest.get("throughput") or {},
+        speed=_speed(loaded.manifest.get("throughput") or {}),
     )  # fmt: skip
+
+
+def _speed(throughput: Mapping[str, Any]) -> str:
+    known = (throughput.get(name) for name in ("images", "seconds", "images_per_second"))
+    return speed_of(throughput) if all(isinstance(v, int | float) for v in known) else ""
 
 
 def _manifest(loaded: LoadedStudy) -> dict[str, Any]:

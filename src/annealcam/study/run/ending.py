@@ -43,8 +43,10 @@ def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict
         **content,
         **_log_facts(logs, content["data"]["classes"]),
     }
-    if manifest["session"]["images"] or "throughput" not in manifest:
-        manifest["throughput"] = _throughput(logs, **manifest["session"])
+    session = manifest["session"]
+    session["found"] = manifest["counts"]["used"] - session["images"]
+    if session["images"] or "throughput" not in manifest:
+        manifest["throughput"] = _throughput(logs, **session)
     _draw(run, manifest, progress)
     manifest["finished"] = True
     store.write_manifest(run, manifest)
@@ -116,11 +118,15 @@ def _warnings(logs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{model}, layer {layer}: {empty} of {used} images have no candidate map"
 
 
-def _throughput(logs: Sequence[Mapping[str, Any]], images: int, seconds: float) -> dict[str, float]:
+def _throughput(
+    logs: Sequence[Mapping[str, Any]], images: int, seconds: float, found: int
+) -> dict[str, float]:
     """Images a second in the last session with any work, the start of the workers included.
 
-    The other values are seconds of each part, summed over all workers and sessions.
+    `found` is the number of images of earlier sessions. The other values are seconds of each part,
+    summed over all workers and sessions.
     """
     times = [log["seconds"] for log in logs]
     parts = {name: sum(time[name] for time in times) for name in (times[0] if times else {})}
-    return {"images": images, "seconds": seconds, "images_per_second": images / seconds, **parts}
+    counts = {"images": images, "seconds": seconds, "found": found}
+    return counts | {"images_per_second": images / seconds, **parts}

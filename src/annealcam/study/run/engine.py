@@ -72,7 +72,9 @@ def run_study(
                 [client.submit(worker.describe, study, m, pure=False, **options) for m in models]
             )
         _refuse_equal_names(cards)
-        store.open_run(folder, _identity(study, cards, images.fingerprint()))
+        manifest = store.open_run(folder, _identity(study, cards, images.fingerprint()))
+        if not manifest.get("finished"):  # where the data are, for a report before the end
+            store.write_manifest(folder, {**manifest, "config": study.as_dict()})
         settings = [Setting(card.name, layer) for card in cards for layer in card.layers]
         shards = shards_of(study, settings, class_sizes)
         tasks = _Tasks(client, study, {card.name: card for card in cards}, folder, options)
