@@ -150,6 +150,11 @@ def converged(plan: Plan, simulator: Simulator) -> Converged:
     if isinstance(simulator, StateVector):
         vectors, taus = simulator.vectors, np.array([plan.tau])
         return climb(vectors, plan, taus, *plan.ladders, probabilities=True).converged()
+    return converged_stepwise(plan, simulator)
+
+
+def converged_stepwise(plan: Plan, simulator: Simulator) -> Converged:
+    """Do the same with any simulator, one run at a time."""
 
     def run(multiple: int) -> Any:
         return simulator.run(plan.rung(plan.first, multiple), evenly=plan.evenly)
