@@ -22,8 +22,9 @@ class ExactSolution:
     problem's scale (above 24 maps, up to 100 of them). Without a proof (time ran out), `proved` is
     False, `n` is the best selection found, no energy is below `lower_bound`, and `multiplicity`
     counts among the selections found. `method` is `enumeration`, where `n` is the first optimum in
-    the order of states, or the bound of the search tree, `convex` or `combinatorial`, with its
-    number of `nodes`, or `coefficients` where time did not suffice for a tree: the sum of all
+    the order of states, or the bound of the search tree, `convex`, `combinatorial` or
+    `semidefinite`, with its number of `nodes` (the last one counts the optima that it met, which
+    need not be all), or `coefficients` where time did not suffice for a tree: the sum of all
     negative ones. `interrupted` is True if Ctrl-C ended the search.
     """
 

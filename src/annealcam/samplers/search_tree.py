@@ -20,6 +20,7 @@ START = 0.5  # of the time limit: what the local search may take,
 FIRST = 0.5  # and of the rest: what the exact search takes before the bound is raised
 LEAST_SLACK = 2e-3  # of the best energy: where raising the bound ends and the proof continues
 ROWS = 256  # of a matrix: what is sorted at a time
+FEW = 6000  # nodes by the combinatorial bound before the semidefinite one is tried
 ALL = 1 << 60  # nodes, or operations: no limit
 IN = 1  # status of a selected map in the kernels; 0 is undecided
 
@@ -44,7 +45,9 @@ def branch_and_bound(
     value would lift the bound above the best energy are fixed. Otherwise (maps of both signs
     without a diagonal) each map of a selection of m maps is charged half of its m - 1 lowest
     couplings (method `combinatorial`, the bound of Gilmore and Lawler). Where no coupling is
-    negative, a map that raises the energy is excluded for good.
+    negative, a map that raises the energy is excluded for good. If this takes more than some
+    thousand nodes, and a semidefinite bound is closer, the search starts again with that bound and
+    triangle inequalities (method `semidefinite`).
 
     Ctrl-C ends the search like a time limit: `proved` is then False.
 
@@ -72,6 +75,14 @@ def branch_and_bound(
         tree = Tree.of(problem, search.best, deadline)
         if not done and not (done := tree.root(deadline)):
             tree = tree.smaller(deadline)  # the root decides most maps
+        if not done and tree.problem.shift is None:
+            from annealcam.samplers.general.proof import semidefinite_proof
+
+            if not (done := tree.begin(FEW, deadline.share(FIRST))):
+                n = min(search.best, tree.problem.whole(tree.best[0]), key=problem.energy)
+                proof = semidefinite_proof(problem, n, tree.lower_bound, deadline)
+                if proof is not None:
+                    return proof
         if not done and not (done := tree.search(deadline.share(FIRST))):
             raised_bound(tree, deadline)
             done = tree.search(deadline)
@@ -291,6 +302,16 @@ class Tree:
 
         if not run_in_slices(step, deadline):
             raise TimeIsUpError
+        return int(self.counts[0]) < 0
+
+    def begin(self, most: int, deadline: Deadline) -> bool:
+        """Visit nodes until there are `most`, or time is up; return whether the tree is done."""
+
+        def step(work: int) -> bool:
+            self.visit(most - int(self.counts[1]), work)
+            return int(self.counts[0]) < 0 or int(self.counts[1]) >= most
+
+        run_in_slices(step, deadline)
         return int(self.counts[0]) < 0
 
     def search(self, deadline: Deadline) -> bool:

@@ -1,0 +1,5 @@
+"""Proofs for problems with couplings of both signs: a semidefinite bound, and SCIP."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from .proof import semidefinite_proof as semidefinite_proof
