@@ -38,9 +38,9 @@ MAX_DENSE = 12
 class Normalisation:
     """The strength c of the driver, and the units of energy and time.
 
-    `per_qubit` has c = 1/d, as in the paper's released code, which its figures agree with. `unit`
-    has c = 1, as in the paper's text. `dwave` has c = 1 and the units of a published schedule: A
-    and B in GHz, tau in ns, and the problem's energies as multiples of B.
+    `per_qubit` has c = 1/d, as in the paper's released code, and `unit` has c = 1, as in its text;
+    neither fits all of its figures (docs/reproduction.md). `dwave` has c = 1 and the units of a
+    published schedule: A and B in GHz, tau in ns, and the problem's energies as multiples of B.
 
     >>> NORMALISATIONS["per_qubit"].driver_scale(8), NORMALISATIONS["unit"].driver_scale(8)
     (0.125, 1.0)
