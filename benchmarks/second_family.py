@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import ResNet, resnet18
 
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.storage.files import file_written_aside
 from annealcam.errors import ArgumentError
 from annealcam.models.images import load_image
 from annealcam.models.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess

@@ -38,7 +38,7 @@ LEVELS = (
     ("pipeline",),
     ("atlas", "data", "training", "interop"),
     ("render",),
-    ("evaluation", "study", "audit", "app"),
+    ("evaluation", "study", "audit", "app", "verification"),
     ("cli", "__main__"),
 )
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
@@ -241,7 +241,7 @@ def test_public_functions_have_docstrings_with_an_example_somewhere():
 
     results = ("AnnealPath", "AnnealResult", "BatchResult", "ExactSolution", "Explanation",
                "FlipSet", "HardwareReport", "MinimumGap", "Selection", "SpectrumCurve",
-               "SufficientSet", "TauSweep")  # fmt: skip
+               "SufficientSet", "TauSweep", "Verified")  # fmt: skip
     for name in ac.__all__:
         if name not in ("__version__", "errors", "metrics", *results):
             assert ">>>" in getattr(ac, name).__doc__, name

@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 
 import annealcam as ac
-from annealcam._internal import files
-from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap
 from annealcam._internal.pictures.geometry import geometry_record
+from annealcam._internal.storage import files
+from annealcam._internal.storage.checksums import CHECKSUMS
+from annealcam._internal.storage.files import written_aside
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import FILES, MARKER
 from annealcam.models.preprocess import Preprocess
@@ -107,7 +108,11 @@ def test_an_older_result_is_replaced_as_a_whole(e, tmp_path):
     folder = e.save(tmp_path / "x")
     (folder / "overlay.png").write_text("of an older picture")
     e.save(folder)
-    assert sorted(p.name for p in folder.iterdir()) == ["explanation.json", "maps.npz"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "SHA256SUMS",
+        "explanation.json",
+        "maps.npz",
+    ]
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
@@ -126,8 +131,11 @@ def test_a_failure_leaves_the_older_result_untouched(e, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_death_between_the_renames_is_mended(e, tmp_path, monkeypatch):
+@pytest.mark.parametrize("one_step", [True, False])
+def test_what_a_killed_writer_leaves_is_mended_at_once(e, tmp_path, monkeypatch, one_step):
     """Whatever rename dies, and however, the finished result is there or comes back."""
+    if not one_step:
+        monkeypatch.setattr(files, "exchange", lambda *_: False)
     folder = e.save(tmp_path / "x")
     real, calls = Path.rename, []
 
@@ -137,17 +145,16 @@ def test_a_death_between_the_renames_is_mended(e, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(self, target)
 
-    monkeypatch.setattr(Path, "rename", dies)
-    with pytest.raises(KeyboardInterrupt):
-        e.save(folder)
-    monkeypatch.undo()
+    if not one_step:
+        monkeypatch.setattr(Path, "rename", dies)
+        with pytest.raises(KeyboardInterrupt):
+            e.save(folder)
+        monkeypatch.setattr(Path, "rename", real)
     assert same(e, ac.Explanation.load(folder))
-    monkeypatch.setattr(files, "_SETTLED", -1.0)
-    monkeypatch.setattr(files, "_ABANDONED", -1.0)
     folder.rename(tmp_path / ".x.old")  # what kill -9 would leave
     (tmp_path / ".x.new-dead").mkdir()
-    with pytest.raises(RuntimeError), written_aside(folder, names=FILES, marker=MARKER):
-        raise RuntimeError
+    assert same(e, ac.Explanation.load(folder))
+    e.save(folder)
     assert same(e, ac.Explanation.load(folder))
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
@@ -182,20 +189,57 @@ def test_foreign_files_are_never_replaced(e, tmp_path):
     assert (tmp_path / "x" / "thesis.tex").read_text() == "years of work"
 
 
+def without_checksums(folder):
+    (folder / CHECKSUMS).unlink()
+    return folder
+
+
 def test_unreadable_results(e, tmp_path):
     with pytest.raises(OutputError, match="no explanation.json"):
         ac.Explanation.load(tmp_path)
-    folder = e.save(tmp_path / "x")
+    folder = without_checksums(e.save(tmp_path / "x"))
     whole = (folder / "maps.npz").read_bytes()
     for damaged in (b"PK broken", b"", whole[: len(whole) // 2]):
         (folder / "maps.npz").write_bytes(damaged)
-        with pytest.raises(OutputError, match="a damaged result"):
+        with pytest.raises(OutputError, match="x: cannot be read"):
             ac.Explanation.load(folder)
     record = json.loads((folder / MARKER).read_text())
     e.save(folder)
-    (folder / MARKER).write_text(json.dumps({**record, "format": 99}))
+    (without_checksums(folder) / MARKER).write_text(json.dumps({**record, "format": 99}))
     with pytest.raises(OutputError, match="format 99"):
         ac.Explanation.load(folder)
+
+
+def test_results_of_earlier_versions_are_not_verified(e, tmp_path):
+    folder = e.save(tmp_path / "x")
+    assert (e.verified, ac.Explanation.load(folder).verified) == (None, True)
+    old = ac.Explanation.load(without_checksums(folder))
+    assert old.verified is False
+    assert same(e, old)
+    assert [r.status for r in ac.verify(folder)] == ["unverified"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fault"),
+    [
+        ("alpha", lambda a: a[:-1], "alpha|importance"),
+        ("evidence", lambda a: a.T[:1], "evidence has the shape"),
+        ("logits", lambda a: a * np.nan, "logits contains NaN"),
+        ("n", lambda a: 1 - a, "selected maps and n differ"),
+        ("n", lambda a: 2 * a, "n is no selection"),
+        ("selected", lambda a: a + 1000, "selected maps and n differ"),
+        ("candidates", lambda a: a[::-1], "candidates"),
+        ("h", lambda a: 2 * a, "the energy is"),
+        ("map", lambda a: a[0, 0], "has the shape"),
+    ],
+)
+def test_without_checksums_contents_that_do_not_fit_are_found(e, tmp_path, name, change, fault):
+    folder = without_checksums(e.save(tmp_path / "x"))
+    arrays = dict(np.load(folder / "maps.npz"))
+    np.savez(folder / "maps.npz", **{**arrays, name: change(arrays[name])})
+    with pytest.raises(OutputError, match=fault):
+        ac.Explanation.load(folder)
+    assert [r.status for r in ac.verify(tmp_path)] == ["damaged"]
 
 
 def test_heatmap_is_bilinear_and_peaks_at_one():

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from annealcam._internal.files import file_written_aside, make_folder
+from annealcam._internal.storage.files import file_written_aside, make_folder
 from annealcam.cli.console import one_line_errors, progress_bar
 from annealcam.errors import AnnealcamWarning, ArgumentError
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from annealcam._internal.files import written_aside
+from annealcam._internal.storage.files import written_aside
 from annealcam.audit.figures import NAMES
 from annealcam.audit.observations import METHODS
 from annealcam.audit.scores import SCORES

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from annealcam._internal.files import make_folder
+from annealcam._internal.storage.files import make_folder
 from annealcam._internal.types import Array, Progress
 from annealcam.audit.observations import (
     Observations,

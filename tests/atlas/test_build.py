@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 import annealcam as ac
-from annealcam._internal.resumable import PartStore
+from annealcam._internal.storage.resumable import PartStore
 from annealcam.atlas import store
 from annealcam.atlas.build import build_atlas
 from annealcam.data.labelled import set_of_pixels

@@ -5,7 +5,7 @@ import errno
 import pyarrow.parquet as pq
 import pytest
 
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.storage.files import file_written_aside
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.study.run import store
 from annealcam.study.table.columns import SCHEMA
@@ -69,7 +69,7 @@ def test_damaged_files_are_named(tmp_path):
     (tmp_path / "r" / "manifest.json").write_text("{")
     with pytest.raises(OutputError, match="cannot be read"):
         store.read_manifest(tmp_path / "r")
-    with pytest.raises(OutputError, match="No such file"):
+    with pytest.raises(OutputError, match="does not exist"):
         store.read_manifest(tmp_path)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from annealcam._internal.resumable import PartStore, check_identity
+from annealcam._internal.storage.resumable import PartStore, check_identity
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import whole

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from annealcam._internal.map_axes import refuse_other_axes
-from annealcam._internal.resumable import arrays_read, json_value, write_arrays
+from annealcam._internal.storage.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array
 from annealcam.atlas.peaks import StrongestPhotos
 from annealcam.attribution.activations import Capture

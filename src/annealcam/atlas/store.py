@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.files import written_aside
-from annealcam._internal.resumable import read_json, write_json
+from annealcam._internal.storage.files import written_aside
+from annealcam._internal.storage.resumable import read_json, write_json
 from annealcam._internal.types import Array
 from annealcam.errors import OutputError
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from annealcam._internal.files import written_aside
+from annealcam._internal.storage.files import written_aside
 from annealcam.atlas.atlas import Atlas
 from annealcam.audit.figures import NAMES, ranking_figure, usual_figure
 from annealcam.audit.run import Audit

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from annealcam._internal.map_axes import refuse_other_axes
-from annealcam._internal.resumable import arrays_read, json_value, write_arrays
+from annealcam._internal.storage.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
 from annealcam.attribution.cam import COMPARED, selection_map

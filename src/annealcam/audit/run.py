@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from annealcam._internal.deprecation import renamed_attribute
-from annealcam._internal.resumable import PartStore
+from annealcam._internal.storage.resumable import PartStore
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import one_of

@@ -89,7 +89,7 @@ def anneal(
     ] = None,
 ) -> None:
     """Anneal a problem from a file: success probability, minimum gap, and what they mean."""
-    from annealcam._internal.files import written_aside
+    from annealcam._internal.storage.files import written_aside
     from annealcam.annealing.difficulty import hardness
     from annealcam.qubo.files import read_problem
     from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing

@@ -116,7 +116,7 @@ def show(
 
 
 def _save(figure: Figure, file: Path) -> None:
-    from annealcam._internal.files import file_written_aside, make_folder
+    from annealcam._internal.storage.files import file_written_aside, make_folder
 
     kind = file.suffix.lower().removeprefix(".")
     if kind not in ("png", "jpg", "jpeg", "svg", "pdf"):

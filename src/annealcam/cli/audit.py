@@ -69,7 +69,7 @@ def audit(
         raise ArgumentError("--data: give a set of photos, such as --data digits")
     if model is None:
         raise ArgumentError("--model: give the network to audit, such as --model digits")
-    from annealcam._internal.resumable import PartStore
+    from annealcam._internal.storage.resumable import PartStore
     from annealcam.data.sets import load_set
     from annealcam.settings import resolve
 

@@ -83,7 +83,7 @@ def evaluate(
     network_options: Any = None,
 ) -> None:
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
-    from annealcam._internal.files import written_aside
+    from annealcam._internal.storage.files import written_aside
     from annealcam.evaluation.evaluation import evaluate as run
     from annealcam.evaluation.grids import GridChoice
     from annealcam.evaluation.masks import find_masks

@@ -103,7 +103,7 @@ def explain(
     )  # fmt: skip
     opened, machine = _open_atlas(atlas), _open_machine(hardware)
     named = _named(photos)
-    from annealcam._internal.files import make_folder
+    from annealcam._internal.storage.files import make_folder
     from annealcam.cli.photo_explainer import PhotoExplainer
 
     explainer = PhotoExplainer.prepare(

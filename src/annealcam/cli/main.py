@@ -22,6 +22,7 @@ from annealcam.cli.sets import flip, path, suffice
 from annealcam.cli.solve import compare_samplers, solve
 from annealcam.cli.study import figures, report, study
 from annealcam.cli.train import train
+from annealcam.cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,6 +63,7 @@ app.command("app")(page)
 app.add_typer(atlas, name="atlas")
 app.command()(report)
 app.command()(audit)
+app.command()(verify)
 
 
 def main() -> None:

@@ -129,7 +129,7 @@ def _write(s: FlipSet | SufficientSet, output: Path | None, photo: str, model: s
     """Write a result as JSON, if there is a file for it."""
     if output is None:
         return
-    from annealcam._internal.files import file_written_aside
+    from annealcam._internal.storage.files import file_written_aside
 
     record = {"photo": photo, "model": model, **s.as_json()}
     with file_written_aside(output) as aside:
@@ -160,7 +160,7 @@ def path(
     network_options: Any = None,
 ) -> None:
     """Find the certified best k maps for each k, and the share of the logit that they keep."""
-    from annealcam._internal.files import written_aside
+    from annealcam._internal.storage.files import written_aside
     from annealcam._internal.validation import whole
     from annealcam.cli.photo_explainer import PhotoExplainer
     from annealcam.evaluation.best_maps import best_k

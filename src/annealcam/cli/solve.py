@@ -58,7 +58,7 @@ def solve(
     result["seconds"] = perf_counter() - start
     interrupted = result.pop("interrupted", False)
     if output is not None:
-        from annealcam._internal.files import file_written_aside
+        from annealcam._internal.storage.files import file_written_aside
 
         with file_written_aside(output) as aside:
             aside.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")

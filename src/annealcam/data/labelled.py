@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Int, Integer, UInt8
 from PIL import Image
 
-from annealcam._internal.resumable import identity_hash
+from annealcam._internal.storage.resumable import identity_hash
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, ImageError

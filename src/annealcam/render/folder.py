@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from annealcam._internal.files import written_aside
+from annealcam._internal.storage.files import written_aside
 from annealcam._version import __version__
 from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import diagnosis

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from annealcam._internal.files import written_aside
-from annealcam._internal.resumable import identity_hash, read_json, write_json
+from annealcam._internal.storage.files import written_aside
+from annealcam._internal.storage.resumable import identity_hash, read_json, write_json
 from annealcam._internal.types import Array, Progress
 from annealcam.data.labelled import LabelledSet
 from annealcam.errors import ArgumentError, ImageError, OutputError

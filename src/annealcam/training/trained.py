@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import torch
 
 from annealcam._internal.deprecation import renamed_arguments
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.storage.files import file_written_aside
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole

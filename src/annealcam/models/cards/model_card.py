@@ -19,8 +19,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from annealcam._internal.files import file_written_aside
 from annealcam._internal.links import LINKS
+from annealcam._internal.storage.files import file_written_aside
 from annealcam._internal.text import shorten
 from annealcam._internal.validation import one_of, whole
 from annealcam.errors import ArgumentError, ModelError, OutputError, suggest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.storage.files import file_written_aside
 from annealcam._version import __version__
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from annealcam._internal.files import make_folder
+from annealcam._internal.storage.files import make_folder
 from annealcam._internal.types import Progress
 from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.models.preprocess import large_photo

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from annealcam._internal.files import file_written_aside, make_folder, written_aside
-from annealcam._internal.resumable import read_json
+from annealcam._internal.storage.files import file_written_aside, make_folder, written_aside
+from annealcam._internal.storage.resumable import read_json
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam.errors import OutputError

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from annealcam._internal.files import file_written_aside, written_aside
+from annealcam._internal.storage.files import file_written_aside, written_aside
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Progress
 from annealcam.errors import OutputError

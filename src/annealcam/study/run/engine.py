@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annealcam._internal.files import make_folder
+from annealcam._internal.storage.files import make_folder
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
 from annealcam._version import __version__

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annealcam._internal.files import file_written_aside, make_folder
-from annealcam._internal.resumable import PartStore, read_json, write_json
+from annealcam._internal.storage.files import file_written_aside, make_folder
+from annealcam._internal.storage.resumable import PartStore, read_json, write_json
 from annealcam.errors import OutputError
 from annealcam.study.config import current_names
 from annealcam.study.table.columns import CHECKS_SCHEMA, SCHEMA, current_table

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.storage.files import file_written_aside
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.attribution.network.model_output import probabilities
 from annealcam.data.labelled import LabelledSet

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 
-from annealcam._internal.files import UNFINISHED, file_written_aside, make_folder
+from annealcam._internal.storage.files import file_written_aside, make_folder, remove_unfinished
+from annealcam._internal.storage.reading import arrays_of, json_of, reading
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, OutputError
 
@@ -89,16 +89,15 @@ class PartStore:
         yield from (read(self.file(number)) for number in range(count))
 
     def remove_unfinished(self) -> None:
-        """Remove the files that interrupted writers left beside the parts.
+        """Remove the files that dead writers left beside the parts.
 
         Raises:
             OutputError: one cannot be removed.
         """
-        for file in (self.folder / self.parts).glob(UNFINISHED):
-            try:
-                file.unlink(missing_ok=True)
-            except OSError as error:
-                raise OutputError(f"{file}: cannot be removed ({error.strerror})") from error
+        try:
+            remove_unfinished(self.folder / self.parts)
+        except OSError as error:
+            raise OutputError(f"{error.filename}: cannot be removed ({error.strerror})") from error
 
     def remove(self) -> None:
         """Remove record and parts once the result is written; files of the user's are kept."""
@@ -173,11 +172,8 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         OutputError: it cannot be read, or holds something else.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{file}: cannot be read ({reason})") from error
+    with reading(file):
+        content = json_of(file.read_bytes())
     if not isinstance(content, dict):
         raise OutputError(f"{file}: holds no mapping")
     return content
@@ -206,14 +202,8 @@ def arrays_read(file: Path) -> Iterator[dict[str, Array]]:
     Raises:
         OutputError: the file is damaged.
     """
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = dict(archive)
-        yield arrays
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise OutputError(
-            f"{file}: cannot be read ({error}); remove it to compute it again"
-        ) from error
+    with reading(file, "; remove it to compute it again"):
+        yield arrays_of(file.read_bytes())
 
 
 def json_value(array: Array) -> Any:

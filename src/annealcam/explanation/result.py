@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,35 +10,28 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from annealcam._internal.deprecation import renamed_attribute
-from annealcam._internal.files import written_aside
 from annealcam._internal.heatmaps import heatmap, overlay
 from annealcam._internal.links import output_noun, probabilities
 from annealcam._internal.pictures.geometry import part_of_photo
 from annealcam._internal.pictures.scenes import view_of_result
 from annealcam._internal.pictures.views import stored_view, view_record
 from annealcam._internal.plug_points import resolve
+from annealcam._internal.storage.files import written_aside
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
 from annealcam._internal.validation import finite_array
-from annealcam.annealing.hamiltonian import OLD_NAMES
-from annealcam.errors import AnnealcamWarning, ArgumentError, OutputError
+from annealcam.errors import AnnealcamWarning, ArgumentError
+from annealcam.explanation.folder import FILES, MARKER, read, write
 from annealcam.qubo.problem import SelectionProblem, abs_cosine
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.core_maps import inclusion, stand_ins
 
-MARKER = "explanation.json"
-PAGE = "explanation.html"
-FILES = (
-    MARKER, "maps.npz", "overlay.png", "report.png", "comparison.csv", "check.json", PAGE,
-)  # fmt: skip
-FORMAT = 1
 CORE, CORE_OF_EVIDENCE = 0.97, 0.75  # inclusion above which a selected map is sure
 DOUBTFUL_SHARE = 0.1  # of the positive contributions: a result that carries less has a warning
 
@@ -74,6 +66,8 @@ class Explanation:
             most 64 slices of 256 pixels; a signal as (channels, length), at most 12 channels and
             4096 samples. `provenance["view"]` holds the input's shape and the channels that are
             shown. None for other inputs.
+        verified: True for a result that was loaded and equals its checksums, False for one of an
+            earlier version, which has none; None for a result that was not loaded.
     """
 
     map: Float[Array, "*grid"]
@@ -92,6 +86,7 @@ class Explanation:
     evidence: Float[Array, "*grid"] | None = None
     fidelity: float | None = None
     view: UInt8[Array, "_ _ _"] | Float[Array, "channels few"] | None = None
+    verified: bool | None = None
 
     def __post_init__(self) -> None:
         arrays = [getattr(self, f.name) for f in fields(self)]
@@ -333,8 +328,9 @@ class Explanation:
             )
         record = {"view": view_record(values.shape, bands)}
         return replace(
-            self, view=stored_view(values, bands=bands), provenance={**self.provenance, **record}
-        )
+            self, view=stored_view(values, bands=bands), verified=None,
+            provenance={**self.provenance, **record},
+        )  # fmt: skip
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write `explanation.json` and `maps.npz` into a folder, as a whole or not at all.
@@ -348,9 +344,7 @@ class Explanation:
 
     def write(self, folder: Path) -> None:
         """Write the two files into an existing folder."""
-        np.savez_compressed(folder / "maps.npz", **self._arrays())
-        text = json.dumps(self.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
-        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+        write(folder, self.as_json(), self._arrays())
 
     def to_html(
         self,
@@ -390,23 +384,13 @@ class Explanation:
     def load(cls, folder: str | os.PathLike[str]) -> Explanation:
         """Return the explanation that `save` wrote, equal to the bit; results of 0.1 load too.
 
+        The files are compared with their checksums, and the energy is computed again; `verified`
+        is False for results of earlier versions, which have no checksums.
+
         Raises:
-            OutputError: the folder holds no result, or one that cannot be read.
+            OutputError: the folder holds no result, or one that is changed or damaged.
         """
-        folder = Path(folder)
-        try:
-            record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-            with np.load(folder / "maps.npz", allow_pickle=False) as stored:
-                arrays = dict(stored)
-            if record["format"] != FORMAT:
-                raise OutputError(
-                    f"{folder}: written in format {record['format']}; this version reads {FORMAT}"
-                )
-            return cls._from_stored(record, arrays)
-        except FileNotFoundError as error:
-            raise OutputError(f"{folder}: no result (no {Path(error.filename).name})") from error
-        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
-            raise OutputError(f"{folder}: a damaged result ({type(error).__name__})") from error
+        return cls(**read(Path(folder)))
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that is a number or a name."""
@@ -418,7 +402,6 @@ class Explanation:
         is_function = self.provenance.get("target_is_a_function", False)
         of_logit = self.provenance.get("against") is None and not is_function
         return {
-            "format": FORMAT,
             "target": {
                 "index": self.target,
                 "name": self.provenance["target_name"],
@@ -465,29 +448,6 @@ class Explanation:
         if self.problem.diagonal is not None:
             arrays["diagonal"] = self.problem.diagonal
         return {**arrays, "h": self.problem.h, "J": self.problem.J, "n": self.selection.n}
-
-    @classmethod
-    def _from_stored(cls, record: dict[str, Any], arrays: dict[str, Array]) -> Explanation:
-        h, J, n = arrays.pop("h"), arrays.pop("J"), arrays.pop("n")
-        diagonal = arrays.pop("diagonal", None)
-        prefix = "baseline_"
-        baselines = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
-        others = {k: a for k, a in arrays.items() if not k.startswith(prefix)}
-        settings, provenance = record["problem"], record["provenance"]
-        if "convention" in provenance:  # written by version 0.1
-            convention = provenance.pop("convention")
-            provenance["normalisation"] = OLD_NAMES.get(convention, convention)
-        return cls(
-            **others,
-            target=record["target"]["index"],
-            baselines=baselines,
-            fidelity=record.get("fidelity"),
-            problem=SelectionProblem(
-                h, J, beta=settings["beta"], cardinality=settings["cardinality"], diagonal=diagonal
-            ),
-            selection=Selection.from_record(n, record["selection"]),
-            provenance=provenance | {"warnings": tuple(provenance["warnings"])},
-        )
 
 
 def carried_share(contribution: Float[Array, " maps"], channels: Int[Array, " k"]) -> float:

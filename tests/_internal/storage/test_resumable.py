@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from annealcam._internal.files import file_written_aside
-from annealcam._internal.resumable import (
+from annealcam._internal.storage.files import file_written_aside
+from annealcam._internal.storage.resumable import (
     PartStore,
     arrays_read,
     check_identity,

@@ -1,0 +1,98 @@
+"""The SHA-256 of every file of a result, in the format that `sha256sum --check` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from annealcam.errors import OutputError
+
+CHECKSUMS = "SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
+_LARGEST = 64 * 2**20  # bytes of a list of checksums; a longer one is damaged
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_checksums(folder: Path) -> None:
+    """Write the SHA-256 of each file within a folder into its `SHA256SUMS`."""
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in files_within(folder)]
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def files_within(folder: Path) -> list[str]:
+    """Return the names of all files of a result, in order and with slashes.
+
+    They include those in subfolders, but not in a subfolder that has checksums of its own. Hidden
+    files at the top, which other programs and unfinished writers leave, do not count.
+    """
+    names: list[str] = []
+    for path in folder.iterdir():
+        if not path.is_dir():
+            names.append(path.name)
+        elif not (path / CHECKSUMS).exists():
+            names += [f"{path.name}/{name}" for name in files_within(path)]
+    return sorted(name for name in names if name != CHECKSUMS and not name.startswith("."))
+
+
+def read_checksums(folder: Path) -> dict[str, str] | None:
+    """Return the SHA-256 of each file by its name, or None where there is no `SHA256SUMS`.
+
+    Raises:
+        OutputError: the file cannot be read, or a line of it is damaged.
+    """
+    file = folder / CHECKSUMS
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise OutputError(f"{file}: is too long to be a list of checksums")
+        *lines, rest = file.read_bytes().decode("utf-8").split("\n")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputError(f"{file}: cannot be read ({error})") from error
+    sums: dict[str, str] = {}
+    for number, line in enumerate([*lines, rest] if rest else lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is None or match[2] in sums or line is rest:
+            raise OutputError(f"{file}: line {number} is damaged")
+        sums[match[2]] = match[1]
+    return sums
+
+
+def damaged(folder: Path) -> Iterator[str]:
+    """Yield a line for each file of a result that is changed, missing or not listed.
+
+    Nothing is yielded where there is no list.
+
+    Raises:
+        OutputError: the list of checksums cannot be read.
+    """
+    sums = read_checksums(folder)
+    if sums is None:
+        return
+    present = set(files_within(folder))
+    for name in sorted(present | set(sums)):
+        if name not in present:
+            yield f"{name}: is missing"
+        elif name not in sums:
+            yield f"{name}: is not among the files of the result"
+        elif sha256_of(folder / name) != sums[name]:
+            yield f"{name}: is changed or damaged"
+
+
+def check_bytes(folder: Path, name: str, content: bytes, sums: dict[str, str] | None) -> None:
+    """Check the content of a file against the list of its folder; without a list, do nothing.
+
+    Raises:
+        OutputError: the content has another SHA-256, or the file is not listed.
+    """
+    if sums is not None and hashlib.sha256(content).hexdigest() != sums.get(name):
+        raise OutputError(
+            f"{folder / name}: is changed or damaged: its SHA-256 is not the one in {CHECKSUMS}"
+        )

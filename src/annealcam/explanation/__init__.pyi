@@ -1,0 +1,8 @@
+from .folder import FILES as FILES, MARKER as MARKER, PAGE as PAGE
+from .result import (
+    CORE as CORE,
+    CORE_OF_EVIDENCE as CORE_OF_EVIDENCE,
+    DOUBTFUL_SHARE as DOUBTFUL_SHARE,
+    Explanation as Explanation,
+    carried_share as carried_share,
+)

@@ -1,0 +1,130 @@
+"""The folder of an explanation: a record of numbers and names, the arrays, and their checksums."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from annealcam._internal.storage.checksums import check_bytes, read_checksums
+from annealcam._internal.storage.files import settled
+from annealcam._internal.storage.reading import arrays_of, json_of, reading
+from annealcam._internal.types import Array
+from annealcam.annealing.hamiltonian import OLD_NAMES
+from annealcam.errors import OutputError
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.solution import Selection
+
+MARKER, ARRAYS, PAGE = "explanation.json", "maps.npz", "explanation.html"
+FILES = (
+    MARKER, ARRAYS, "overlay.png", "report.png", "comparison.csv", "check.json", PAGE,
+)  # fmt: skip
+FORMAT = 1
+_BASELINE = "baseline_"  # begins the names of the baselines among the arrays
+_PER_MAP = ("importance", "alpha", "contribution")
+_ROUNDING = 1e-9  # of the problem's scale, by which another machine may compute another energy
+
+
+def write(folder: Path, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """Write the record and the arrays of an explanation into an existing folder."""
+    np.savez_compressed(folder / ARRAYS, **arrays)
+    text = json.dumps({"format": FORMAT, **record}, indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the fields of the explanation in a folder.
+
+    The content is compared with its checksums, shapes and numbers are checked, and the energy is
+    computed again. `verified` is False where there are no checksums, as in earlier versions.
+
+    Raises:
+        OutputError: the folder holds no result, or one that is changed or damaged.
+    """
+    folder = settled(path)
+    sums = read_checksums(folder)
+    content = {}
+    for name in (MARKER, ARRAYS):
+        if not (folder / name).exists():
+            raise OutputError(f"{path}: no result (no {name})")
+        with reading(folder / name):
+            content[name] = (folder / name).read_bytes()
+        check_bytes(folder, name, content[name], sums)
+    with reading(folder, "; the result cannot be used"):
+        record = json_of(content[MARKER])
+        if record["format"] != FORMAT:
+            raise OutputError(
+                f"{path}: written in format {record['format']}; this version reads {FORMAT}"
+            )
+        values = _fields(record, arrays_of(content[ARRAYS]))
+        _check(values)
+    return {**values, "verified": sums is not None}
+
+
+def _fields(record: Mapping[str, Any], arrays: dict[str, Array]) -> dict[str, Any]:
+    """Return the fields of an explanation from its record and its arrays."""
+    h, J, n = arrays.pop("h"), arrays.pop("J"), arrays.pop("n")
+    diagonal = arrays.pop("diagonal", None)
+    others = {k: a for k, a in arrays.items() if not k.startswith(_BASELINE)}
+    settings, provenance = record["problem"], dict(record["provenance"])
+    if "convention" in provenance:  # written by version 0.1
+        convention = provenance.pop("convention")
+        provenance["normalisation"] = OLD_NAMES.get(convention, convention)
+    return {
+        **others,
+        "target": record["target"]["index"],
+        "baselines": {
+            k.removeprefix(_BASELINE): a for k, a in arrays.items() if k.startswith(_BASELINE)
+        },
+        "fidelity": record.get("fidelity"),
+        "problem": SelectionProblem(
+            h, J, beta=settings["beta"], cardinality=settings["cardinality"], diagonal=diagonal
+        ),
+        "selection": Selection.from_record(n, record["selection"]),
+        "provenance": provenance | {"warnings": tuple(provenance["warnings"])},
+    }
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless the fields fit together."""
+    problem, selection, grid = values["problem"], values["selection"], values["map"].shape
+    maps, d, k = len(values["alpha"]), problem.d, len(values["selected"])
+    shapes = {
+        "selected": (k,),
+        "selected_maps": (k, *grid),
+        "candidates": (d,),
+        "logits": (len(values["logits"]),),
+        **dict.fromkeys(_PER_MAP, (maps,)),
+    }
+    same_grid = {"map": values["map"], "evidence": values.get("evidence"), **values["baselines"]}
+    shapes |= dict.fromkeys((name for name, array in same_grid.items() if array is not None), grid)
+    arrays = {**values, **same_grid}
+    for name, shape in shapes.items():
+        _require(arrays[name].shape == shape, f"{name} has the shape {arrays[name].shape}")
+        _require(bool(np.isfinite(arrays[name]).all()), f"{name} contains NaN or infinity")
+    _require(1 <= len(grid) <= 3, f"map has {len(grid)} axes")
+    channels, n = values["candidates"], selection.n
+    _require(_channels(channels, maps) and bool((np.diff(channels) > 0).all()), "candidates")
+    _require(n.shape == (d,) and bool(np.isin(n, (0, 1)).all()), "n is no selection")
+    _require(
+        _channels(values["selected"], maps)
+        and np.array_equal(np.sort(values["selected"]), channels[n.astype(bool)]),
+        "selected maps and n differ",
+    )
+    target = values["target"]
+    _require(type(target) is int and 0 <= target < len(values["logits"]), f"target {target}")
+    energy, off = selection.energy, abs(problem.energy(n) - selection.energy)
+    _require(off <= _ROUNDING * problem.scale, f"the energy is {problem.energy(n)}, not {energy}")
+
+
+def _channels(array: Array, maps: int) -> bool:
+    """Return whether an array holds numbers of maps."""
+    return array.dtype.kind in "iu" and bool(((array >= 0) & (array < maps)).all())
+
+
+def _require(condition: bool, fault: str) -> None:
+    if not condition:
+        raise ValueError(fault)
