@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from annealcam.errors import WorkerError
+from annealcam.errors import ArgumentError, OutputError, WorkerError
 from annealcam.study.config import study_of
-from annealcam.study.run import cluster, ending
+from annealcam.study.run import ending, workers
 from annealcam.study.run.engine import run_study
 from tests.study.runs import contents
 from tests.study.stopped_study import HALF
@@ -67,11 +67,11 @@ def undisturbed(tmp_path_factory):
     return contents(folder, "table")
 
 
-def listening_addresses():
+def open_ports():
     """The addresses at which this process and its children accept connections."""
     process = psutil.Process()
     return {
-        socket.laddr.ip
+        socket.laddr
         for one in (process, *process.children(recursive=True))
         for socket in one.net_connections()
         if socket.status == psutil.CONN_LISTEN
@@ -81,15 +81,15 @@ def listening_addresses():
 def test_two_workers_one_of_which_dies_equal_one_worker(tmp_path, monkeypatch):
     marker = tmp_path / "died"
     monkeypatch.setenv("MORTAL_NETWORK", str(marker))
-    addresses = set()
+    before, during = open_ports(), set()
 
     def progress(what, _done, _total):
         if what == "shards":
-            addresses.update(listening_addresses())
+            during.update(open_ports())
 
     run_study(study("mortal_network"), tmp_path / "two", workers=2, progress=progress)
     assert marker.exists()  # by a worker, in the middle of a shard
-    assert addresses == {cluster.LOOPBACK}
+    assert during == before  # nobody else can reach the workers
     run_study(study("mortal_network"), tmp_path / "one")  # nothing kills this one any more
     assert contents(tmp_path / "two", "table") == contents(tmp_path / "one", "table")
 
@@ -119,31 +119,84 @@ def test_a_stopped_study_is_resumed_and_ends_with_the_same_table(undisturbed, tm
     assert "Traceback" not in interrupted.stderr
     second = contents(run, "table")
     kept = {file: second[file] for file in undisturbed if file in second}
-    assert 6 <= len(kept) <= SHARDS
+    assert 5 <= len(kept) <= SHARDS
     assert all(undisturbed[file] == content for file, content in kept.items())
 
     run_study(study(), run)
     assert contents(run, "table") == undisturbed
 
 
-def test_a_running_cluster_does_the_same(undisturbed, tmp_path):
+def tls_files(folder):
+    """The files of a new key that is its own authority."""
+    from distributed.security import Security
+
+    made = Security.temporary()
+    folder.mkdir()
+    for name, content in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert),
+                          ("key", made.tls_client_key)):  # fmt: skip
+        (folder / name).write_text(content)
+    return workers.TLS(*(str(folder / name) for name in ("ca", "cert", "key")))
+
+
+def test_a_running_cluster_does_the_same_and_refuses_strangers(undisturbed, tmp_path, monkeypatch):
     from distributed import LocalCluster
+    from distributed.security import Security
 
+    ours, others = tls_files(tmp_path / "ours"), tls_files(tmp_path / "others")
+    security = Security(
+        tls_ca_file=ours.ca, require_encryption=True,
+        **{f"tls_{role}_{part}": getattr(ours, part)
+           for role in ("client", "scheduler", "worker") for part in ("cert", "key")},
+    )  # fmt: skip
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
-        host="127.0.0.1", protocol="tcp",
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0", host="127.0.0.1", protocol="tls", security=security,
     ) as running:  # fmt: skip
-        run_study(study(), tmp_path / "r", scheduler=running.scheduler_address)
+        address = running.scheduler_address
+        run_study(study(), tmp_path / "r", scheduler=address, tls=ours)
+        monkeypatch.setattr(workers, "CONNECT", "1s")
+        for stranger, files in ((address.replace("tls", "tcp"), None), (address, others)):
+            with pytest.raises(OutputError, match="nothing answers"):
+                run_study(study(), tmp_path / "s", scheduler=stranger, tls=files)
     assert contents(tmp_path / "r", "table") == undisturbed
+    assert not (tmp_path / "s").exists()
 
 
-def test_one_worker_listens_on_loopback_only():
-    with cluster.workers_of(workers=1, scheduler=None, device="cpu") as client:
-        assert client.submit(sum, [1, 2]).result() == 3
-        assert listening_addresses() == {cluster.LOOPBACK}
+def test_workers_end_with_their_parent(tmp_path):
+    """A worker whose parent is killed does not go on."""
+    script = (
+        "import os, signal, sys, time\n"
+        "from annealcam.study.run.workers import Processes\n"
+        "if __name__ == '__main__':\n"
+        "    for _, pid in Processes(2).run(os.getpid, [(), ()]):\n"
+        "        print(pid, flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    (tmp_path / "parent.py").write_text(script)
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    worker.wait(timeout=30)  # raises if it lives
+
+
+def test_tls_and_its_files_belong_together(tmp_path):
+    files = workers.TLS("ca", "cert", "key")
+    for address, tls in ((None, files), ("tcp://x:1", files), ("tls://x:1", None)):
+        with pytest.raises(ArgumentError, match="belong together"):
+            run_study(study(), tmp_path / "r", scheduler=address, tls=tls)
+
+
+def test_the_first_failure_of_a_task_ends_the_work():
+    with pytest.raises(ZeroDivisionError):
+        list(workers.Processes(2).run(divmod, [(1, 0), *[(6, 3)] * 9]))
+    assert dict(workers.Processes(2).run(divmod, [(6, 4), (7, 2)])) == {0: (1, 2), 1: (3, 1)}
 
 
 def test_a_network_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "RETRIES", 0)
+    monkeypatch.setattr(workers, "RETRIES", 0)
     with pytest.raises(WorkerError, match="1 workers died of one task"):
         run_study(study("deadly_network"), tmp_path / "r", workers=2)

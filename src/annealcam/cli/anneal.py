@@ -130,7 +130,7 @@ def _report_hardware(
     output: Path,
 ) -> None:
     """Print what a real annealer would do, and write it as hardware.json."""
-    from annealcam._internal.files import written_aside
+    from annealcam._internal.storage.files import written_aside
     from annealcam.render.folder import HARDWARE_FILE, write_hardware
     from annealcam.samplers.hardware.report import STEPS, hardware_report
     from annealcam.samplers.hardware.sentences import figure_rows, verdict

@@ -51,6 +51,13 @@ def study(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running dask scheduler, instead of --workers.")
     ] = None,
+    tls: Annotated[
+        tuple[str, str, str] | None,
+        typer.Option(
+            metavar="CA CERT KEY",
+            help="PEM files of the connection to the scheduler: authority, certificate and key.",
+        ),
+    ] = None,
 ) -> None:
     """Run the method over a labelled set of images.
 
@@ -65,11 +72,13 @@ def study(
         raise ArgumentError(f"workers={workers}, scheduler={scheduler!r}: give one of the two")
     count = 1 if scheduler is not None else workers if workers is not None else _cores()
     from annealcam.study.run.engine import run_study
+    from annealcam.study.run.workers import TLS
 
+    files = None if tls is None else TLS(*tls)
     try:
         with progress_bar("study", 1) as update:
             manifest = run_study(
-                chosen, output, workers=count, scheduler=scheduler, progress=update
+                chosen, output, workers=count, scheduler=scheduler, tls=files, progress=update
             )
     except KeyboardInterrupt:
         done = len(list((output / "table").glob("part-*.parquet")))

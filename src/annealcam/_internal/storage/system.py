@@ -9,13 +9,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
+fcntl = import_module("fcntl") if find_spec("fcntl") else None  # not on Windows
 _HERE = -100  # AT_FDCWD: paths are relative to the working folder
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux, and RENAME_SWAP of macOS
 _NOT_THERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)  # of file systems without an exchange

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from annealcam._internal.files import file_written_aside
+from annealcam._internal.storage.files import file_written_aside
 from annealcam._internal.validation import one_line, one_of
 from annealcam.errors import AnnealcamError, ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem, labels_of, offset_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annealcam._internal.storage.files import make_folder
 from annealcam._internal.types import Progress
@@ -20,13 +20,10 @@ from annealcam.errors import ArgumentError
 from annealcam.study.config import Study
 from annealcam.study.run import checks, store, worker
 from annealcam.study.run.checks import Check
-from annealcam.study.run.cluster import task_options, worker_deaths, workers_of
 from annealcam.study.run.ending import finish
 from annealcam.study.run.networks import NetworkCard
 from annealcam.study.run.shards import Setting, Shard, shards_of
-
-if TYPE_CHECKING:
-    from distributed import Client
+from annealcam.study.run.workers import TLS, Workers, workers_of
 
 
 def run_study(
@@ -35,6 +32,7 @@ def run_study(
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    tls: TLS | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run a study into a folder, or resume it there; return its manifest.
@@ -48,6 +46,8 @@ def run_study(
         workers: processes of this machine, one core each.
         scheduler: address of a running dask scheduler, in place of workers of this machine; all
             its workers must have `folder` and the data under the same paths.
+        tls: files of the connection to the scheduler; without them it is neither encrypted nor
+            authenticated, and whoever reaches the scheduler can run code as its workers.
         progress: called with the current step, the number of shards done, and their total.
 
     Raises:
@@ -64,20 +64,18 @@ def run_study(
     class_sizes = [len(images.of_class(label)) for label in range(len(images.classes))]
     models = study.network.models or trained_heads(study, folder, report)
     start = time.perf_counter()
-    with workers_of(workers=workers, scheduler=scheduler, device=study.network.device) as client:
+    device = study.network.device
+    with workers_of(workers=workers, scheduler=scheduler, device=device, tls=tls) as team:
         report("opening the networks", 0, 1)
-        options = task_options(client, study.network.device)
-        with worker_deaths():
-            cards = client.gather(
-                [client.submit(worker.describe, study, m, pure=False, **options) for m in models]
-            )
+        described = dict(team.run(worker.describe, [(study, model) for model in models]))
+        cards = [described[number] for number in range(len(models))]
         _refuse_equal_names(cards)
         manifest = store.open_run(folder, _identity(study, cards, images.fingerprint()))
         if not manifest.get("finished"):  # where the data are, for a report before the end
             store.write_manifest(folder, {**manifest, "config": study.as_dict()})
         settings = [Setting(card.name, layer) for card in cards for layer in card.layers]
         shards = shards_of(study, settings, class_sizes)
-        tasks = _Tasks(client, study, {card.name: card for card in cards}, folder, options)
+        tasks = _Tasks(team, study, {card.name: card for card in cards}, folder)
         explained = tasks.run(worker.run_shard, shards, store.TABLE, "shards", report)
         if study.evidence.enabled and study.evidence.grids:
             found = checks.checks_of(study, settings, store.read_table(folder))
@@ -168,11 +166,10 @@ def _identity(study: Study, cards: Sequence[NetworkCard], data: str) -> dict[str
 class _Tasks:
     """Workers, and what every task of a study needs."""
 
-    client: Client
+    workers: Workers
     study: Study
     cards: Mapping[str, NetworkCard]
     folder: Path
-    options: Mapping[str, Any]
 
     def run(
         self,
@@ -183,25 +180,13 @@ class _Tasks:
         report: Progress,
     ) -> int:
         """Run the parts that are missing and count their images; the first failure stops all."""
-        from distributed import as_completed
-
         run = self.folder.resolve()
         missing = [parts[number] for number in store.part_store(run, kind).missing(len(parts))]
         done, images = len(parts) - len(missing), 0
         report(step, done, len(parts))
-        futures = [
-            self.client.submit(
-                work, self.study, part, self.cards[part.setting.model], str(run), pure=False,
-                **self.options,
-            )
-            for part in missing
-        ]  # fmt: skip
-        try:
-            with worker_deaths():
-                for future in as_completed(futures):
-                    images += future.result()
-                    done += 1
-                    report(step, done, len(parts))
-        finally:
-            self.client.cancel(futures)
+        calls = [(self.study, part, self.cards[part.setting.model], str(run)) for part in missing]
+        for _, count in self.workers.run(work, calls):
+            images += count
+            done += 1
+            report(step, done, len(parts))
         return images
