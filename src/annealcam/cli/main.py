@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from annealcam._version import __version__
-from annealcam.cli.anneal import anneal
 from annealcam.cli.app import app as page
 from annealcam.cli.atlas import atlas
 from annealcam.cli.audit import audit
@@ -17,9 +16,10 @@ from annealcam.cli.console import announce_compilation, print_error, print_line
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
 from annealcam.cli.networks.model_card import model_card
+from annealcam.cli.problems.anneal import anneal
 from annealcam.cli.problems.convert import convert
+from annealcam.cli.problems.solve import compare_samplers, solve
 from annealcam.cli.sets import flip, path, suffice
-from annealcam.cli.solve import compare_samplers, solve
 from annealcam.cli.study import figures, report, study
 from annealcam.cli.train import train
 from annealcam.cli.verify import verify
