@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unicodedata import category
 
-import numpy as np
+_DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def number(value: float) -> str:
@@ -65,6 +66,26 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def visible(text: str) -> str:
+    """Return a text with its control characters as escapes, so that a terminal does not obey them.
+
+    Names of classes and files may hold any characters. Line feeds and tabs are kept; characters
+    that change the direction of writing, and bytes of file names that are no UTF-8, are not.
+
+    >>> print(visible("cat\\x1b[2J"))
+    cat\\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _harmless(character: str) -> bool:
+    if character in "\n\t":
+        return True
+    return category(character) not in ("Cc", "Cs") and character not in _DIRECTIONS
+
+
 def short_repr(kind: str, /, **facts: object) -> str:
     """Return the repr of a result: its type and a few values, floats with four digits.
 
@@ -78,6 +99,7 @@ def short_repr(kind: str, /, **facts: object) -> str:
 def repr_with(*attributes: str) -> Callable[[Any], str]:
     """Return a `__repr__` that shows some attributes, and arrays by shape and finite mean.
 
+    >>> import numpy as np
     >>> from types import SimpleNamespace
     >>> repr_with("score", "mode")(SimpleNamespace(score=np.array([1.0, 2.0]), mode="deletion"))
     "SimpleNamespace(score=(2,) mean 1.5, mode='deletion')"
@@ -91,6 +113,8 @@ def repr_with(*attributes: str) -> Callable[[Any], str]:
 
 
 def _shown(value: Any) -> str:
+    import numpy as np  # here, since the command line shows texts without arrays
+
     if isinstance(value, np.ndarray):
         finite = value[np.isfinite(value)] if value.dtype.kind == "f" else value[:0]
         return f"{value.shape} mean {finite.mean():.4g}" if finite.size else f"{value.shape}"

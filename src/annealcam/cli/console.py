@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from annealcam._internal.text import visible
 from annealcam.errors import AnnealcamError, UsageError
 
 INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
@@ -55,7 +56,7 @@ def resumable(message: str) -> Iterator[None]:
 def print_error(error: object, *, label: str = "") -> None:
     """Print one line to standard error, whatever the width of the terminal."""
     line = " ".join(f"{label}{error}".split())
-    err.print(f"annealcam: {line}", style="red", soft_wrap=True)
+    err.print(f"annealcam: {visible(line)}", style="red", soft_wrap=True)
 
 
 def print_warning(text: object) -> None:
@@ -66,7 +67,7 @@ def print_warning(text: object) -> None:
 def print_note(text: str) -> None:
     """Print one line of information to standard error; nothing for an empty text."""
     if text:
-        err.print(f"annealcam: {' '.join(text.split())}", soft_wrap=True)
+        err.print(f"annealcam: {visible(' '.join(text.split()))}", soft_wrap=True)
 
 
 class _Notes(logging.Handler):
@@ -97,7 +98,7 @@ def print_skipped(reasons: Sequence[str], file: str) -> None:
 
 def print_line(text: str, style: str | None = None) -> None:
     """Print to standard output without wrapping and without interpreting markup."""
-    out.print(text, style=style, soft_wrap=True)
+    out.print(visible(text), style=style, soft_wrap=True)
 
 
 def cell(value: Any) -> str:
@@ -114,9 +115,9 @@ def print_table(header: list[str], rows: list[list[str]], *, marked: int | None 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(visible(name), justify="left" if number == 0 else "right", overflow="fold")
     for number, row in enumerate(rows):
-        table.add_row("*" if number == marked else "", *row)
+        table.add_row("*" if number == marked else "", *map(visible, row))
     out.print(table)
 
 
@@ -133,6 +134,6 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[str, int, i
         task = bars.add_task(description, total=total)
 
         def update(description: str, done: int, total: int) -> None:
-            bars.update(task, description=description, completed=done, total=total)
+            bars.update(task, description=visible(description), completed=done, total=total)
 
         yield update
