@@ -109,3 +109,16 @@ def test_arrays_and_json_values_survive_the_disk(tmp_path):
         arrays_read(tmp_path / "a.npz") as arrays,
     ):
         _ = arrays["missing"]
+
+
+def test_two_processes_do_not_share_a_folder(store):
+    """Locks belong to open files, so that a second one of this process is another's."""
+    store.open(IDENTITY)
+
+    def compute(number):
+        with pytest.raises(OutputError, match="another process is writing this"):
+            list(store.complete(2, int, write, read))
+        return number
+
+    assert list(store.complete(2, compute, write, read)) == [0, 1]
+    assert list(store.complete(2, int, write, read)) == [0, 1]

@@ -14,6 +14,7 @@ import numpy as np
 
 from annealcam._internal.storage.files import file_written_aside, make_folder, remove_unfinished
 from annealcam._internal.storage.reading import arrays_of, json_of, reading
+from annealcam._internal.storage.system import Lock
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, OutputError
 
@@ -83,10 +84,34 @@ class PartStore:
         write: Callable[[Part, Path], None],
         read: Callable[[Path], Part],
     ) -> Iterator[Part]:
-        """Compute and write the missing parts, then yield all parts in order, one at a time."""
-        for number in self.missing(count):
-            write(compute(number), self.file(number))
+        """Compute and write the missing parts, then yield all parts in order, one at a time.
+
+        Raises:
+            OutputError: another process is computing parts.
+        """
+        with self.alone():
+            for number in self.missing(count):
+                write(compute(number), self.file(number))
         yield from (read(self.file(number)) for number in range(count))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes of this machine from the same work while a block runs.
+
+        Raises:
+            OutputError: another process is at work.
+        """
+        with reading(self.folder):
+            lock = Lock(self.folder)
+        try:
+            if lock.held is False:
+                raise OutputError(
+                    f"{self.folder}: another process is writing this {self.result}; wait for its "
+                    "end, or choose another folder"
+                )
+            yield
+        finally:
+            lock.release()
 
     def remove_unfinished(self) -> None:
         """Remove the files that dead writers left beside the parts.

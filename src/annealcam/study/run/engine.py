@@ -76,11 +76,12 @@ def run_study(
         settings = [Setting(card.name, layer) for card in cards for layer in card.layers]
         shards = shards_of(study, settings, class_sizes)
         tasks = _Tasks(team, study, {card.name: card for card in cards}, folder)
-        explained = tasks.run(worker.run_shard, shards, store.TABLE, "shards", report)
-        if study.evidence.enabled and study.evidence.grids:
-            found = checks.checks_of(study, settings, store.read_table(folder))
-            make_folder(folder / store.CHECKS)
-            tasks.run(checks.run_check, found, store.CHECKS, "checks", report)
+        with store.part_store(folder).alone():
+            explained = tasks.run(worker.run_shard, shards, store.TABLE, "shards", report)
+            if study.evidence.enabled and study.evidence.grids:
+                found = checks.checks_of(study, settings, store.read_table(folder))
+                make_folder(folder / store.CHECKS)
+                tasks.run(checks.run_check, found, store.CHECKS, "checks", report)
     content = {
         "config": study.as_dict(),
         "seed": study.seed,
