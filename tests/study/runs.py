@@ -17,7 +17,7 @@ def run_folder(run: Path, table: pa.Table, *, data=None, finished=True, **manife
     section = {"name": "digits", "part": "test"} | (data or {})
     study = study_of({"data": section, "statistics": {"bootstrap": 40, "permutations": 10}})
     (run / store.TABLE).mkdir(parents=True)
-    store.write_part(table, run / store.TABLE / "part-00000.parquet")
+    store.write_part(store.content_of(table), run / store.TABLE / "part-00000.parquet")
     identity = {"config": study.identity(), "data": _hash(study.data), "networks": {}}
     content = {"identity": identity, "finished": finished}
     if finished:

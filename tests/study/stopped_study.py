@@ -9,26 +9,27 @@ import signal
 import sys
 from itertools import count
 
-import pyarrow.parquet as pq
-
+from annealcam._internal.storage.files import file_written_aside
 from annealcam.cli.main import app
+from annealcam.study.run import worker
 
 HALF = b"PAR1 and half of a table"
 
 
 def stop_at(how, part):
-    write, counted = pq.write_table, count(1)
+    write, counted = worker.write_part, count(1)
 
-    def write_and_stop(table, file, **options):
+    def write_and_stop(content, file):
         number = next(counted)
         if number == part and how == "kill":
-            file.write_bytes(HALF)
-            os.kill(os.getpid(), signal.SIGKILL)
-        write(table, file, **options)
+            with file_written_aside(file) as aside:
+                aside.write_bytes(HALF)
+                os.kill(os.getpid(), signal.SIGKILL)
+        write(content, file)
         if number == part:
             os.kill(os.getpid(), signal.SIGINT)
 
-    pq.write_table = write_and_stop
+    worker.write_part = write_and_stop
 
 
 if __name__ == "__main__":

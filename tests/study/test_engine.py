@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import annealcam as ac
 from annealcam.errors import ArgumentError, ImageError, OutputError
 from annealcam.study.analysis import analyse
 from annealcam.study.config import study_of
@@ -112,6 +113,12 @@ def test_figures_are_drawn_again_from_the_table_alone(run):
 def figure(run, name):
     with (run / "figures" / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_finished_run_is_verified_and_stays_so(run):
+    for _ in range(2):
+        assert [(result.kind, result.status) for result in ac.verify(run)] == [("study", "intact")]
+        redraw(run)
 
 
 def test_the_figures_numbers_again_from_the_table(run, rows):

@@ -1,11 +1,13 @@
 """A run's folder: whole files or none, and no run in the place of another."""
 
 import errno
+import hashlib
+from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from annealcam._internal.storage.files import file_written_aside
+from annealcam._internal.storage.resumable import write_json
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.study.run import store
 from annealcam.study.table.columns import SCHEMA
@@ -16,8 +18,8 @@ ROW = {"image": "a", "selector": "exact", "k": 2, "selected": [1, 2], "h": [1.0,
 def test_rows_come_back(tmp_path):
     run = tmp_path / "run"
     store.open_run(run, {"seed": 0})
-    store.write_part(store.table_of([ROW]), run / "table" / "part-00001.parquet")
-    store.write_part(store.table_of([]), run / "table" / "part-00000.parquet")
+    store.write_part(store.content_of(store.table_of([ROW])), run / "table" / "part-00001.parquet")
+    store.write_part(store.content_of(store.table_of([])), run / "table" / "part-00000.parquet")
     table = store.read_table(run)
     assert table.schema == SCHEMA
     (row,) = table.to_pylist()
@@ -25,14 +27,32 @@ def test_rows_come_back(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_half_done(tmp_path, monkeypatch):
-    def full(_table, file, **_options):
-        file.write_bytes(b"PAR1 and no more")
+    def full(file, _content):
+        file.open("wb").write(b"PAR1 and no more")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match=r"part-0.parquet: cannot be written \(No space left"):
-        store.write_part(store.table_of([ROW]), tmp_path / "part-0.parquet")
+        store.write_part(b"content", tmp_path / "part-0.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_part_is_refused(tmp_path):
+    run = tmp_path / "run"
+    store.open_run(run, {"seed": 0})
+    content, file = store.content_of(store.table_of([ROW])), run / "table" / "part-00000.parquet"
+    store.write_part(content, file)
+    store.refuse_changed(run)  # of a version that noted no SHA-256
+    write_json(run / "log" / "part-00000.json", {"sha256": hashlib.sha256(content).hexdigest()})
+    store.refuse_changed(run)
+    for bit in range(0, 8 * len(content), 997):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        with pytest.raises(OutputError, match=r"part-00000.parquet: is changed or damaged; remove"):
+            store.refuse_changed(run)
+    file.unlink()  # as the message advises
+    store.refuse_changed(run)
 
 
 def test_another_study_is_refused_and_the_difference_named(tmp_path):

@@ -20,10 +20,9 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_checksums(folder: Path) -> None:
-    """Write the SHA-256 of each file within a folder into its `SHA256SUMS`."""
-    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in files_within(folder)]
-    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+def checksums_of(folder: Path) -> str:
+    """Return the content of `SHA256SUMS` for the files within a folder."""
+    return "".join(f"{sha256_of(folder / name)}  {name}\n" for name in files_within(folder))
 
 
 def files_within(folder: Path) -> list[str]:
@@ -65,6 +64,17 @@ def read_checksums(folder: Path) -> dict[str, str] | None:
     return sums
 
 
+def changed(folder: Path) -> list[str]:
+    """Return the names of the files of a result that are there and have another SHA-256.
+
+    Raises:
+        OutputError: the list of checksums cannot be read.
+    """
+    sums = read_checksums(folder) or {}
+    present = [name for name in files_within(folder) if name in sums]
+    return [name for name in present if sha256_of(folder / name) != sums[name]]
+
+
 def damaged(folder: Path) -> Iterator[str]:
     """Yield a line for each file of a result that is changed, missing or not listed.
 
@@ -76,13 +86,13 @@ def damaged(folder: Path) -> Iterator[str]:
     sums = read_checksums(folder)
     if sums is None:
         return
-    present = set(files_within(folder))
+    present, wrong = set(files_within(folder)), set(changed(folder))
     for name in sorted(present | set(sums)):
         if name not in present:
             yield f"{name}: is missing"
         elif name not in sums:
             yield f"{name}: is not among the files of the result"
-        elif sha256_of(folder / name) != sums[name]:
+        elif name in wrong:
             yield f"{name}: is changed or damaged"
 
 

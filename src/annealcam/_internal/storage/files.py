@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from annealcam._internal.storage.checksums import CHECKSUMS, write_checksums
+from annealcam._internal.storage.checksums import CHECKSUMS, checksums_of
 from annealcam._internal.storage.system import Lock, exchange, sync, sync_tree
 from annealcam.errors import OutputError
 
@@ -40,11 +40,16 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def written_aside(
-    folder: str | os.PathLike[str], *, names: Collection[str], marker: str
+    folder: str | os.PathLike[str],
+    *,
+    names: Collection[str],
+    marker: str,
+    checksums: bool = True,
 ) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder` when the block ends without an error.
 
-    The SHA-256 of each file is added as `SHA256SUMS`. An older `folder` is replaced only if it is
+    The SHA-256 of each file is added as `SHA256SUMS`, unless the folder is a part of a larger
+    result (`checksums=False`). An older `folder` is replaced only if it is
     empty, or if it is a result: it holds a file named `marker`, and all its names are among
     `names`. The two are exchanged in one step where the system can; elsewhere the older one is
     first renamed to `.NAME.old`, where `settled` finds it.
@@ -62,7 +67,8 @@ def written_aside(
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from error
     try:
         yield aside
-        write_checksums(aside)
+        if checksums:
+            (aside / CHECKSUMS).write_text(checksums_of(aside), encoding="utf-8")
         sync_tree(aside)
         _replace_folder(aside, target)
     except OSError as error:
@@ -96,6 +102,16 @@ def file_written_aside(file: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(OSError):  # the error above says what is wrong
             aside.unlink(missing_ok=True)
         lock.release()
+
+
+def seal(folder: Path) -> None:
+    """Write the SHA-256 of each file of a folder that grew part by part into its `SHA256SUMS`.
+
+    Raises:
+        OutputError: a file cannot be read, or the list cannot be written.
+    """
+    with file_written_aside(folder / CHECKSUMS) as aside:
+        aside.write_text(checksums_of(folder), encoding="utf-8")
 
 
 def settled(folder: str | os.PathLike[str]) -> Path:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from annealcam._internal.storage.files import file_written_aside, make_folder, written_aside
+from annealcam._internal.storage.checksums import CHECKSUMS
+from annealcam._internal.storage.files import file_written_aside, make_folder, seal, written_aside
 from annealcam._internal.storage.resumable import read_json
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
@@ -33,7 +34,7 @@ from annealcam.study.run.store import MANIFEST, REPORT
 
 INDEX, MARKER = "index.html", "report.json"
 PHOTOS, THUMBS, EXPLAINED = "photos", "thumbs", "explained"
-OURS = frozenset((INDEX, MARKER, PHOTOS, THUMBS, EXPLAINED))
+OURS = frozenset((INDEX, MARKER, PHOTOS, THUMBS, EXPLAINED, CHECKSUMS))
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def write_report(
     report("overview", 0, 1)
     html = overview(loaded, cards, photos=len(all_photos), no_photos=source.reason)
     write_page(html, target / INDEX)
+    seal(target)
     explained = len(list((target / EXPLAINED).glob("*.html")))
     return WrittenReport(target / INDEX, len(cards), len(all_photos), explained, source.detail)
 
@@ -173,5 +175,6 @@ def _explanations(photo: Photo, results: Sequence[PhotoResult], folder: Path) ->
 def _replaced(folder: Path) -> Iterator[Path]:
     """Yield a new folder that replaces the older one once it is completely written."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    with written_aside(folder, names=names, marker=min(names, default="")) as aside:
+    marker = min(names, default="")
+    with written_aside(folder, names=names, marker=marker, checksums=False) as aside:
         yield aside

@@ -29,7 +29,7 @@ from annealcam.metrics.sensitivity import rank_correlation
 from annealcam.study.config import Study
 from annealcam.study.run.networks import NetworkCard
 from annealcam.study.run.shards import Setting
-from annealcam.study.run.store import CHECKS, write_part
+from annealcam.study.run.store import CHECKS, content_of, write_part
 from annealcam.study.run.worker import evidence_maps, integrated, network_layer, one_thread, photos
 from annealcam.study.table.columns import CHECKS_SCHEMA
 
@@ -93,7 +93,7 @@ def run_check(study: Study, check: Check, card: NetworkCard, folder: str) -> int
     about = {"model": check.setting.model, "layer": check.setting.layer,
              "class": photos(study.data).classes[check.label]}  # fmt: skip
     part = pa.Table.from_pylist([about | row for row in rows], schema=CHECKS_SCHEMA)
-    write_part(part, Path(folder) / CHECKS / check.file)
+    write_part(content_of(part), Path(folder) / CHECKS / check.file)
     return len({row["image"] for row in rows})
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from annealcam._internal.storage.files import file_written_aside, written_aside
+from annealcam._internal.storage.checksums import CHECKSUMS
+from annealcam._internal.storage.files import file_written_aside, seal, written_aside
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Progress
 from annealcam.errors import OutputError
@@ -30,13 +31,19 @@ def redraw(run: Path, *, progress: Progress | None = None) -> dict[str, Any]:
         raise OutputError(
             f"{run}: the study is not finished; run the command that began it again to resume it"
         )
+    store.refuse_changed(run)
+    sealed = (run / CHECKSUMS).exists()
+    (run / CHECKSUMS).unlink(missing_ok=True)
     _draw(run, manifest, progress or (lambda *_: None))
+    if sealed:  # runs of earlier versions remain unverified
+        seal(run)
     return manifest
 
 
 def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict[str, Any]:
     """Draw a run whose shards are all done, and complete its manifest."""
     store.tidy(run)
+    (run / CHECKSUMS).unlink(missing_ok=True)
     logs = store.read_logs(run)
     manifest = {
         **store.read_manifest(run),
@@ -50,6 +57,7 @@ def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict
     _draw(run, manifest, progress)
     manifest["finished"] = True
     store.write_manifest(run, manifest)
+    seal(run)
     return manifest
 
 
@@ -69,7 +77,8 @@ def _draw(run: Path, manifest: Mapping[str, Any], report: Progress) -> None:
     text = summary(results, manifest)
     folder = run / store.FIGURES
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    with written_aside(folder, names=names, marker=min(names, default="")) as aside:
+    marker = min(names, default="")
+    with written_aside(folder, names=names, marker=marker, checksums=False) as aside:
         drawing.draw(results, aside)
     with file_written_aside(run / store.SUMMARY) as aside:
         aside.write_text(text, encoding="utf-8")

@@ -77,6 +77,7 @@ def run_study(
         shards = shards_of(study, settings, class_sizes)
         tasks = _Tasks(team, study, {card.name: card for card in cards}, folder)
         with store.part_store(folder).alone():
+            store.refuse_changed(folder)
             explained = tasks.run(worker.run_shard, shards, store.TABLE, "shards", report)
             if study.evidence.enabled and study.evidence.grids:
                 found = checks.checks_of(study, settings, store.read_table(folder))

@@ -77,7 +77,8 @@ class Log:
 
     `looked_at` photos went through the network; `correct` of them were predicted correctly and
     `used` are in the table, `empty` of these without a candidate map. `negative` sums over the
-    used photos the share of negative entries in their maps. `seconds` holds the time of each of
+    used photos the share of negative entries in their maps. `sha256` is that of the part of the
+    table. `seconds` holds the time of each of
     `PARTS`.
     """
 
@@ -90,6 +91,7 @@ class Log:
     used: int = 0
     empty: int = 0
     negative: float = 0.0
+    sha256: str = ""
     skipped: list[dict[str, str]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 

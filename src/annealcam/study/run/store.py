@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from annealcam._internal.storage.checksums import CHECKSUMS, changed, sha256_of
 from annealcam._internal.storage.files import file_written_aside, make_folder
 from annealcam._internal.storage.resumable import PartStore, read_json, write_json
 from annealcam.errors import OutputError
@@ -18,7 +20,7 @@ from annealcam.study.table.columns import CHECKS_SCHEMA, SCHEMA, current_table
 TABLE, LOG, FIGURES, HEADS, REPORT = "table", "log", "figures", "heads", "report"
 CHECKS = "checks"
 MANIFEST, SUMMARY = "manifest.json", "summary.md"
-OURS = frozenset((TABLE, LOG, CHECKS, FIGURES, HEADS, REPORT, MANIFEST, SUMMARY))
+OURS = frozenset((TABLE, LOG, CHECKS, FIGURES, HEADS, REPORT, MANIFEST, SUMMARY, CHECKSUMS))
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
@@ -26,14 +28,21 @@ def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def write_part(part: pa.Table, file: Path) -> None:
+def content_of(part: pa.Table) -> bytes:
+    """Return a part of the table as the content of a Parquet file."""
+    stream = io.BytesIO()
+    pq.write_table(part, stream, compression="zstd")
+    return stream.getvalue()
+
+
+def write_part(content: bytes, file: Path) -> None:
     """Write a part of the table, as a whole or not at all.
 
     Raises:
         OutputError: the file cannot be written.
     """
     with file_written_aside(file) as aside:
-        pq.write_table(part, aside, compression="zstd")
+        aside.write_bytes(content)
 
 
 def read_table(run: Path) -> pa.Table:
@@ -116,6 +125,27 @@ def open_run(run: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     for folder in (TABLE, LOG):  # made after the manifest, so that each has one
         make_folder(run / folder)
     return manifest
+
+
+def refuse_changed(run: Path) -> None:
+    """Refuse a run of which a part of the table is not what was written.
+
+    A finished run has the SHA-256 of each of its files, and the log of a part holds that of the
+    part.
+
+    Raises:
+        OutputError: a file is changed or damaged, or cannot be read.
+    """
+    wrong = [name for name in changed(run) if name != SUMMARY]
+    for part in sorted((run / TABLE).glob("part-*.parquet")):
+        log = run / LOG / f"{part.stem}.json"
+        if log.exists() and read_json(log).get("sha256") not in (None, sha256_of(part)):
+            wrong.append(f"{TABLE}/{part.name}")
+    if wrong:
+        raise OutputError(
+            f"{run / wrong[0]}: is changed or damaged; remove it, and the command of the study "
+            "computes it again"
+        )
 
 
 def tidy(run: Path) -> None:

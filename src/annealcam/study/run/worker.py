@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annealcam._internal.storage.files import file_written_aside
+from annealcam._internal.storage.resumable import write_json
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.attribution.network.model_output import probabilities
 from annealcam.data.labelled import LabelledSet
@@ -17,7 +17,7 @@ from annealcam.errors import OutputError
 from annealcam.study.config import Data, Study
 from annealcam.study.run.networks import NetworkCard, card_of, opened
 from annealcam.study.run.shards import Log, Setting, Shard
-from annealcam.study.run.store import LOG, TABLE, table_of, write_part
+from annealcam.study.run.store import LOG, TABLE, content_of, table_of, write_part
 from annealcam.study.table.rows import image_rows
 
 if TYPE_CHECKING:
@@ -189,9 +189,9 @@ def _rows_of_batch(
 
 
 def _write(run: Path, shard: Shard, rows: list[dict[str, Any]], log: Log) -> None:
-    """Write the log first, so that every part of the table has one."""
+    """Write the log first, so that every part of the table has one, with its SHA-256."""
     with log.timing("writing"):
-        part = table_of(rows)
-    with file_written_aside(run / LOG / shard.log) as file:
-        file.write_text(json.dumps(vars(log), indent=1) + "\n", encoding="utf-8")
-    write_part(part, run / TABLE / shard.file)
+        content = content_of(table_of(rows))
+    log.sha256 = hashlib.sha256(content).hexdigest()
+    write_json(run / LOG / shard.log, vars(log))
+    write_part(content, run / TABLE / shard.file)
