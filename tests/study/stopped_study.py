@@ -1,7 +1,7 @@
 """`annealcam study` that stops itself at a given part of the table: `python -m ... HOW PART ARGS`.
 
-`kill` ends the process in the middle of writing that part, as a power cut would; `interrupt` sends
-it Ctrl-C after that part.
+`SIGKILL` ends the process in the middle of writing that part, as a power cut would; `SIGINT`
+(Ctrl-C) and `SIGTERM` are sent after that part.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 from itertools import count
 
 from annealcam._internal.storage.files import file_written_aside
-from annealcam.cli.main import app
+from annealcam.cli.main import main
 from annealcam.study.run import worker
 
 HALF = b"PAR1 and half of a table"
@@ -21,13 +21,13 @@ def stop_at(how, part):
 
     def write_and_stop(content, file):
         number = next(counted)
-        if number == part and how == "kill":
+        if number == part and how == "SIGKILL":
             with file_written_aside(file) as aside:
                 aside.write_bytes(HALF)
                 os.kill(os.getpid(), signal.SIGKILL)
         write(content, file)
         if number == part:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), getattr(signal, how))
 
     worker.write_part = write_and_stop
 
@@ -35,4 +35,5 @@ def stop_at(how, part):
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     stop_at(sys.argv[1], int(sys.argv[2]))
-    app(sys.argv[3:])
+    sys.argv[1:] = sys.argv[3:]
+    main()

@@ -107,16 +107,17 @@ def stopped(tmp_path, how, part):
 
 def test_a_stopped_study_is_resumed_and_ends_with_the_same_table(undisturbed, tmp_path):
     run = tmp_path / "r"
-    killed = stopped(tmp_path, "kill", 4)
+    killed = stopped(tmp_path, "SIGKILL", 4)
     assert killed.returncode == -9, killed.stderr
     first = contents(run, "table")
     assert HALF in first.values()
     assert len([file for file in first if file in undisturbed]) == 3
 
-    interrupted = stopped(tmp_path, "interrupt", 3)
-    assert interrupted.returncode == 130, interrupted.stderr
-    assert "the same command" in interrupted.stderr
-    assert "Traceback" not in interrupted.stderr
+    for name, code in (("SIGINT", 130), ("SIGTERM", 143)):
+        interrupted = stopped(tmp_path, name, 2)
+        assert interrupted.returncode == code, interrupted.stderr
+        assert "the same command" in interrupted.stderr
+        assert "Traceback" not in interrupted.stderr
     second = contents(run, "table")
     kept = {file: second[file] for file in undisturbed if file in second}
     assert 5 <= len(kept) <= SHARDS

@@ -13,9 +13,8 @@ import typer
 from rich.console import Console
 
 from annealcam._internal.text import visible
+from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import AnnealcamError, UsageError
-
-INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 
 _terminal = sys.stdout is not None and sys.stdout.isatty()
 # Names of classes and files are printed literally, not interpreted as markup.
@@ -25,7 +24,10 @@ err = Console(stderr=True, **_plain)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print an AnnealcamError as one line, and exit with 2 (wrong usage) or 1 (failure)."""
+    """Print an AnnealcamError as one line, and exit with 2 (wrong usage) or 1 (failure).
+
+    Ctrl-C is one line as well, with the exit code 130.
+    """
 
     @functools.wraps(command)
     def safe(*args: Any, **kwargs: Any) -> None:
@@ -34,6 +36,9 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except AnnealcamError as error:
             print_error(error)
             raise typer.Exit(exit_code(error)) from None
+        except KeyboardInterrupt:
+            print_error("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
 
     return safe
 

@@ -20,6 +20,7 @@ from annealcam.cli.problems.anneal import anneal
 from annealcam.cli.problems.convert import convert
 from annealcam.cli.problems.solve import compare_samplers, solve
 from annealcam.cli.sets import flip, path, suffice
+from annealcam.cli.signals import ended_like_ctrl_c
 from annealcam.cli.study import figures, report, study
 from annealcam.cli.train import train
 from annealcam.cli.verify import verify
@@ -72,7 +73,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for terminals without a character
     try:
-        app(prog_name="annealcam")
+        with ended_like_ctrl_c():
+            app(prog_name="annealcam")
     except BrokenPipeError:  # the reader, such as `head`, has ended
         sys.stdout = None
         sys.exit(1)
