@@ -53,8 +53,8 @@ def sequential():
     return network(2, nn.Conv1d, nn.AdaptiveAvgPool1d), preprocess, CLASSES
 
 
-FILES = {"explanation.json", "maps.npz", "overlay.png", "report.png", "explanation.html",
-         "check.json"}  # fmt: skip
+FILES = {"SHA256SUMS", "explanation.json", "maps.npz", "overlay.png", "report.png",
+         "explanation.html", "check.json"}  # fmt: skip
 INPUTS = {
     "multi_spectral": ("cat.png", (24, 24, 3), "image"),
     "grey": ("cat.png", (28, 28, 3), "photo"),

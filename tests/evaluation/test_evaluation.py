@@ -370,7 +370,8 @@ def test_the_command(photos, tmp_path, own_model):
     assert found.exit_code == 0, found.output
     assert "3 photos, own:make, layer 3" in found.output
     assert "broken.png" in found.output
-    assert {file.name for file in (tmp_path / "out").iterdir()} == set(FILES) - {"grids.csv"}
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {"SHA256SUMS", *FILES} - {"grids.csv"}
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert len(told["table"]) == 4
     assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 7

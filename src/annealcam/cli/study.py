@@ -11,7 +11,6 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import (
-    INTERRUPTED,
     one_line_errors,
     print_error,
     print_line,
@@ -20,6 +19,7 @@ from annealcam.cli.console import (
     progress_bar,
     resumable,
 )
+from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:

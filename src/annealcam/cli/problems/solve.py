@@ -12,7 +12,6 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import (
-    INTERRUPTED,
     cell,
     one_line_errors,
     print_error,
@@ -21,6 +20,7 @@ from annealcam.cli.console import (
     progress_bar,
 )
 from annealcam.cli.networks.options import takes_network_options
+from annealcam.cli.signals import INTERRUPTED
 from annealcam.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:
