@@ -72,8 +72,8 @@ def test_without_couplings_the_best_maps_are_the_most_promising():
 @pytest.mark.parametrize(
     ("p", "text"),
     [
-        (ac.SelectionProblem([1.0, 0.5], np.zeros((2, 2))), "lacks a cardinality"),
-        (ac.SelectionProblem([1.0, 0.5], [[0, -9.0], [-9.0, 0]], cardinality=1), "lacks a diago"),
+        (ac.SelectionProblem([1.0, 0.5], np.zeros((2, 2))), "has no cardinality"),
+        (ac.SelectionProblem([1.0, 0.5], [[0, -9.0], [-9.0, 0]], cardinality=1), "has no diago"),
     ],
 )
 def test_problems_without_a_relaxation_are_refused(p, text):

@@ -35,6 +35,8 @@ def whole(argument: str, value: Any, *, least: int = 0) -> int:
         raise ArgumentError(f"{argument}={one_line(value)}: must be a whole number") from None
     if number < least:
         raise ArgumentError(f"{argument}={number}: must be {least} or more")
+    if number >= 1 << 64:
+        raise ArgumentError(f"{argument}: has {number.bit_length()} bits; must be below 2^64")
     return number
 
 
@@ -66,12 +68,23 @@ def finite_array(
 
     try:
         array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError, OverflowError) as reason:
+    except Exception as reason:  # whatever the conversion of an object raises
         raise ArgumentError(f"{argument}: must be an array of numbers ({reason})") from None
     if not np.isfinite(array).all():
         raise error(f"{argument}: contains NaN or infinity{hint}")
     array.setflags(write=False)
     return array
+
+
+def function_or_none(argument: str, value: Any) -> Any:
+    """Return a function, or None.
+
+    >>> function_or_none("progress", print) is print
+    True
+    """
+    if value is not None and not callable(value):
+        raise ArgumentError(f"{argument}={one_line(value)}: must be a function or None")
+    return value
 
 
 def one_of(argument: str, value: Any, known: Iterable[str]) -> str:

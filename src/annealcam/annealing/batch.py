@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
-from annealcam._internal.validation import whole
+from annealcam._internal.validation import function_or_none, whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.climbing import climb
 from annealcam.annealing.simulation.first_steps import first_steps
-from annealcam.annealing.simulation.plan import Plan, check_tau, plan_of
+from annealcam.annealing.simulation.plan import Plan, plan_of, run_times
 from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of, state_vectors
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemsLike, named_problems
@@ -100,7 +100,8 @@ def anneal_batch(
     """
     values = named_problems(problems)
     scaled = [annealed(value, scale_energies, name) for name, value in values]
-    taus = [check_tau(t) for t in np.atleast_1d(np.asarray(tau)).tolist()]
+    taus = run_times("tau", tau)
+    function_or_none("progress", progress)
     if not taus or not scaled:
         raise ArgumentError("problems, tau: give at least one of each")
     options: dict[str, Any] = {

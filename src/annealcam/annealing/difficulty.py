@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.text import repr_with, short_repr
 from annealcam._internal.types import Array, Progress
-from annealcam._internal.validation import one_line, whole
+from annealcam._internal.validation import function_or_none, one_line, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import Normalisation, to_scale
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
@@ -216,7 +216,9 @@ def hardness(
     if not run_times:
         raise ArgumentError("tau: give at least one, such as the paper's 10,30,50,70,100")
     shots = d**2 if shots is None else whole("shots", shots, least=1)
-    report = progress or (lambda *_: None)
+    if levels is not None and not (isinstance(levels, tuple) and len(levels) == 3):
+        raise ArgumentError("levels: must be the gap, the curve and no_gap of a Hardness, or None")
+    report = function_or_none("progress", progress) or (lambda *_: None)
     options: dict[str, Any] = {
         "normalisation": normalisation,
         "schedule": schedule_of(schedule),

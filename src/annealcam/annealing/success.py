@@ -27,7 +27,7 @@ def best_of_shots(p: float, shots: int) -> float:
     >>> best_of_shots(0.5, 2)
     0.75
     """
-    if not 0 <= p <= 1 + _ROUNDING:
+    if not 0 <= (p := real("p", p)) <= 1 + _ROUNDING:
         raise ArgumentError(f"p={p}: must be between 0 and 1")
     shots = whole("shots", shots, least=1)
     return 1.0 if p >= 1 else -math.expm1(shots * math.log1p(-p))
@@ -128,7 +128,7 @@ def tts99(p: ArrayLike, tau: ArrayLike, *, overhead: float = 0.0) -> Float[Array
 def _numbers(name: str, values: ArrayLike) -> Float[Array, "..."]:
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except Exception:  # whatever the conversion of an object raises
         raise ArgumentError(f"{name}={values!r}: must be a number or an array of numbers") from None
 
 

@@ -18,7 +18,7 @@ from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import Normalisation
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
-from annealcam.annealing.simulation.plan import check_tau
+from annealcam.annealing.simulation.plan import check_tau, run_times
 from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
@@ -201,7 +201,7 @@ def _refined(
 
 def _lengths(taus: ArrayLike) -> Float[Array, " taus"]:
     try:
-        tau = np.array([check_tau(tau) for tau in np.atleast_1d(taus).tolist()])
+        tau = np.array(run_times("tau", taus))
     except ValueError as error:
         raise ArgumentError(f"taus: {error}") from None
     if not tau.size:

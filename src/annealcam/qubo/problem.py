@@ -129,9 +129,11 @@ class SelectionProblem:
         np.float64(0.7071067811865475)
         """
         maps = _frozen("maps", maps)
+        if maps.ndim == 0:
+            raise ArgumentError("maps: must have the shape (d, ...), one map for each candidate")
         flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
         relevance = _frozen("relevance", relevance)
-        if len(flat) and not relevance.max() > 0:
+        if len(flat) and not relevance.max(initial=0.0) > 0:
             raise ArgumentError("relevance: must be positive for at least one map")
         return cls(
             relevance / relevance.max() if len(flat) else relevance,
@@ -188,7 +190,7 @@ class SelectionProblem:
         >>> round(p.energy([1, 1]), 12)
         -1.1
         """
-        n = np.asarray(n, dtype=np.float64)
+        n = _selections(n)
         if n.shape[-1:] != (self.d,):
             raise ArgumentError(
                 f"n: must have one entry for each of {self.d} maps, not the shape {n.shape}"
@@ -320,8 +322,8 @@ class SelectionProblem:
     def feasible(self, n: Num[Array, "*selections d"]) -> Any:
         """Return whether each selection has the required number of maps."""
         if self.cardinality is None:
-            return np.ones(np.shape(n)[:-1], dtype=bool)
-        return np.asarray(n).sum(axis=-1) == self.cardinality
+            return np.ones(_selections(n).shape[:-1], dtype=bool)
+        return _selections(n).sum(axis=-1) == self.cardinality
 
 
 def negatives(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
@@ -394,6 +396,13 @@ def abs_cosine(flat: Float[Array, "d pixels"]) -> Float[Array, "d d"]:
     J = (J + J.T) / 2  # BLAS may round the two halves differently
     np.fill_diagonal(J, 0.0)
     return J
+
+
+def _selections(n: Any) -> Float[Array, "..."]:
+    try:
+        return np.asarray(n, dtype=np.float64)
+    except Exception:  # whatever the conversion of an object raises
+        raise ArgumentError("n: must be an array of 0 and 1, one entry for each map") from None
 
 
 def _symmetric(J: Float[Array, "..."], d: int) -> Float[Array, "d d"]:

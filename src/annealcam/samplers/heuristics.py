@@ -154,7 +154,7 @@ def path_integral(
     unit = float(np.abs(problem.linear).max(initial=0.0)) or 1.0
     beta = _positive("inverse_temperature", inverse_temperature)
     problem_strength, driver_strength = _strengths(
-        schedule_of(schedule) if isinstance(schedule, str) else schedule, u
+        schedule if isinstance(schedule, Course) else schedule_of(schedule), u
     )
     options = {
         "beta_schedule_type": "custom",
@@ -188,7 +188,7 @@ def _positive(name: str, value: Any) -> float:
 
 def _seeds(seed: int, count: int) -> list[int]:
     """Return independent seeds of 31 bits, the most the samplers accept."""
-    return (np.random.SeedSequence(seed).generate_state(count) >> 1).tolist()
+    return (np.random.SeedSequence(whole("seed", seed)).generate_state(count) >> 1).tolist()
 
 
 def _rows(samples: dimod.SampleSet, d: int) -> Int[Array, "shots d"]:

@@ -138,6 +138,7 @@ def local_search_many(
     [[1, 0], [1, 0]]
     """
     problems = as_problems(problems)
+    seed = whole("seed", seed)
     with ThreadPoolExecutor(whole("workers", workers, least=1)) as pool:
         selections = pool.map(
             lambda i: local_search(problems[i], kicks=kicks, seed=seed + i), range(len(problems))

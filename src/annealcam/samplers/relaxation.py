@@ -69,8 +69,13 @@ def relax(problem: ProblemLike) -> Relaxation:
 
     k, D = problem.cardinality, convex_diagonal(problem)
     if k is None or D is None:
-        lacking = "a cardinality" if k is None else "a diagonal that makes its energy convex"
-        raise ArgumentError(f"problem: has no convex relaxation, since it lacks {lacking}")
+        lacking = (
+            "has no cardinality; relax(problem.with_cardinality(k)) bounds the selections of k maps"
+            if k is None
+            else "has no diagonal that is known to make its energy convex; give one to "
+            "SelectionProblem(..., diagonal=D), or bound it by solve_exact(problem, time_limit=10)"
+        )
+        raise ArgumentError(f"problem: {lacking}")
     x = np.zeros(problem.d)
     x[np.argsort(problem.linear, kind="stable")[:k]] = 1.0
     linear = problem.linear - 0.5 * D

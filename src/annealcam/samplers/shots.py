@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.types import Array
-from annealcam.errors import SamplerError
+from annealcam._internal.validation import finite_array
+from annealcam.errors import ArgumentError, SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.qubo.solution import Selection
@@ -30,13 +32,25 @@ def best_of(
     If no shot has the cardinality of the problem, the nearest one is repaired greedily, and
     `info["repaired"]` is True.
 
+    Raises:
+        ArgumentError: there is no shot, or `shots` are not rows of 0 and 1.
+
     >>> from annealcam.qubo import SelectionProblem
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
     >>> best_of(p, np.array([[1, 1], [0, 1]], dtype=np.int8), "mine").optimal
     False
     """
     problem = as_problem(problem)
+    if not isinstance(info, Mapping | None):
+        raise ArgumentError(f"info: {type(info).__name__}; give a dict of facts, or None")
     info = dict(info or {})
+    rows = finite_array("shots", shots)
+    binary = ((rows == 0) | (rows == 1)).all()
+    if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != problem.d or not binary:
+        raise ArgumentError(
+            f"shots: must be rows of 0 and 1 of the shape (shots, {problem.d}), not {rows.shape}"
+        )
+    shots = rows.astype(np.int8)
     allowed = shots[problem.feasible(shots)]
     if problem.cardinality is not None:
         info["feasible_shots"] = len(allowed)

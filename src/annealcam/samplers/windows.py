@@ -68,7 +68,7 @@ def select_by_windows(
     given, problem = problem, as_problem(problem)
     scale_energies = to_scale(given, scale_energies, problem)
     whole("qubits", qubits, least=2)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed))
     n = greedy(problem)
     energies, best_of_shots, guesses = [float(problem.energy(n))], [], []
     for _ in range(whole("rounds", rounds, least=1) if problem.d else 0):

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from annealcam._internal.types import Array
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ScheduleError
+from annealcam.qubo.files.reading import checked_path
 
 _COLUMNS = {"s": r"[su]", "A": r"a(\([su]\))?", "B": r"b(\([su]\))?"}
 WORKBOOKS = (".xlsx", ".xls", ".ods")
@@ -70,7 +71,7 @@ def read_schedule(path: str | PathLike[str]) -> Schedule:
     Raises:
         ScheduleError: the file cannot be read, or is not such a table.
     """
-    units, table = _columns(path, _rows(path))
+    units, table = _columns(path, _rows(checked_path(path)))
     physical = units["A"] == units["B"] == "ghz"
     if not physical and any(units.values()):
         raise ScheduleError(f"{path}: A and B must both be in GHz, or have no unit; not {units}")

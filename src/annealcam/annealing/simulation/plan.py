@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.types import Array
-from annealcam._internal.validation import one_of, real
+from annealcam._internal.validation import one_line, one_of, real
 from annealcam.annealing.hamiltonian import (
     CONSTRAINTS,
     DEFAULT_TAU,
@@ -147,6 +147,15 @@ def plan_of(
         raise ArgumentError(f"tol={tol}: must be at least {least} for {precision}, and below 1")
     chosen = normalisation_of(normalisation, timing)
     return Plan(problem, timing, check_tau(tau), chosen, tol, constraint, precision)
+
+
+def run_times(argument: str, values: Any) -> list[float]:
+    """Return the run times of one number or of an array; raise ArgumentError for any other."""
+    try:
+        numbers = np.atleast_1d(np.asarray(values)).tolist()
+    except Exception:  # whatever the conversion of an object raises
+        raise ArgumentError(f"{argument}={one_line(values)}: must be numbers") from None
+    return [check_tau(tau) for tau in numbers]
 
 
 def check_tau(tau: Any) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.types import Array
-from annealcam._internal.validation import whole
+from annealcam._internal.validation import one_line, whole
 from annealcam.annealing.levels.drivers import driver_of
 from annealcam.annealing.levels.low_spectrum import ground_state
 from annealcam.annealing.simulation.climbing import climb
@@ -136,9 +136,13 @@ def _basis_state(plan: Plan, initial: Int[Array, " n"]) -> Float[Array, " states
     return state
 
 
-def gpu_of(device: str) -> Any:
+def gpu_of(device: Any) -> Any:
     """Return the torch device of a name, or None for the compiled kernels of the CPU."""
-    if device == "cpu":  # without importing torch
+    if type(device).__module__ != "torch" and not isinstance(device, str):
+        raise ArgumentError(
+            f"device={one_line(device)}: must be cpu, cuda, cuda:1 (or another number), or torch"
+        )
+    if str(device) == "cpu":  # without importing torch
         return None
     from annealcam.annealing.simulation.devices import pick_device
 

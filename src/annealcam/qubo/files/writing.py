@@ -62,6 +62,8 @@ def save_problem(
     name = _format_of(target) if format is None else one_of("format", format, WRITERS)
     allowed = [one_of("drop", part, DROPPABLE) for part in _parts(drop)]
     source = _source(problem)
+    if not isinstance(penalty, bool):
+        raise ArgumentError(f"penalty={one_line(penalty)}: must be True or False")
     if penalty and "cardinality" not in WRITERS[name].holds:
         source = _with_penalty(source)
     held = _held(source, name, allowed)
