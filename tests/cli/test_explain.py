@@ -42,8 +42,8 @@ def test_demo_writes_what_it_promises(demo):
     printed, folder = demo
     files = {p.name for p in folder.iterdir()}
     assert files == {
-        "explanation.json", "maps.npz", "overlay.png", "report.png", "comparison.csv",
-        "check.json", "explanation.html",
+        "SHA256SUMS", "explanation.json", "maps.npz", "overlay.png", "report.png",
+        "comparison.csv", "check.json", "explanation.html",
     }  # fmt: skip
     assert str(folder / "report.png") in printed.stdout
     assert "tiger cat" in printed.stdout
