@@ -155,7 +155,7 @@ def annealed(
         ArgumentError: the value is no problem, or `scale_energies` is neither a bool nor None.
 
     >>> scaled, unit = annealed({(0, 0): -3e9})
-    >>> unit == 2.0**31, scaled.linear * unit
+    >>> unit == 2.0**30, scaled.linear * unit
     (True, array([-3.e+09]))
     """
     problem = as_problem(value, argument)
