@@ -76,9 +76,12 @@ def test_what_an_annealer_would_do_is_shown_and_implies_the_page(photo, tmp_path
     options = ("--hardware", "advantage2", "--max-qubits", "4")
     _, folder = explained(photo, tmp_path / "out", *options)
     page = " ".join((folder / "explanation.html").read_text(encoding="utf-8").split())
-    report = ac.hardware_report(ac.Explanation.load(folder).problem)
+    e = ac.Explanation.load(folder)
+    report = ac.hardware_report(e.problem)
     for words in ("What a real annealer would do", *map(escape, verdict(report))):
         assert words in page
+    own = e.to_html(tmp_path / "own.html", hardware=report, annealing=False).read_text()
+    assert all(escape(sentence) in " ".join(own.split()) for sentence in verdict(report))
     wrong = run(
         "explain", photo, "--model", NETWORK, "--hardware", "x", "-o", tmp_path / "o", code=2
     )

@@ -29,7 +29,6 @@ from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.folder import write_folder
 from annealcam.render.html.explanation import explanation_html
-from annealcam.samplers.hardware.report import hardware_report
 from annealcam.sets.flip import FlipSet, flip_set
 from annealcam.settings import Settings
 
@@ -117,14 +116,10 @@ class PhotoExplainer:
         view = large_photo(self.network.preprocess, image, VIEW)
         page = None
         if html:
-            report = None
-            if hardware is not None:
-                problem, seed = explanation.problem, self.settings.seed
-                report = hardware_report(problem, hardware=hardware, seed=seed)
             page = explanation_html(
                 explanation, photo=view, checked=checked, comparison=rows,
                 annealing=explanation_hardness(explanation), atlas=atlas, flip=flip,
-                hardware=report,
+                hardware=hardware,
             )  # fmt: skip
         write_folder(explanation, view, folder, comparison=rows, checked=checked, page=page)
         return explanation, rows, checked

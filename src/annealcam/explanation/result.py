@@ -368,7 +368,8 @@ class Explanation:
             annealing: simulate the annealing of the problem (up to 16 candidates, seconds).
             atlas: what the layer's maps usually respond to, as `open_atlas` returns it.
             flip: the fewest maps without which the prediction changes, the result of `flip_set`.
-            hardware: what a real annealer would do, the result of `hardware_report(e.problem)`.
+            hardware: what a real annealer would do, the result of `hardware_report(e.problem)`, or
+                the annealer, such as `advantage2`.
 
         Raises:
             OutputError: the file cannot be written.

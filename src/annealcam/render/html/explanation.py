@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ from annealcam.render.subject_text import (
     subject,
 )
 from annealcam.render.views import view_of_explanation
-from annealcam.samplers.hardware.report import HardwareReport
+from annealcam.samplers.hardware.machine import Machine
+from annealcam.samplers.hardware.report import HardwareReport, hardware_report
 from annealcam.samplers.hardware.sentences import figure_rows, verdict
 from annealcam.sets.flip import FlipSet
 
@@ -86,7 +88,7 @@ def explanation_html(
     annealing: Hardness | None = None,
     atlas: Atlas | None = None,
     flip: FlipSet | None = None,
-    hardware: HardwareReport | None = None,
+    hardware: HardwareReport | Machine | str | PathLike[str] | None = None,
 ) -> str:
     """Return the page of an explanation as HTML: one file, offline, readable without scripts.
 
@@ -102,7 +104,8 @@ def explanation_html(
             not shown, and the page contains a warning.
         flip: the fewest maps without which the prediction changes, as `annealcam.flip_set` returns
             them.
-        hardware: what a real annealer would do with the explanation's problem.
+        hardware: what a real annealer would do with the explanation's problem, or the annealer, as
+            `hardware_report` takes it.
     """
     view = view_of_explanation(e, photo)
     fitting = atlas if atlas is not None and atlas.fits(e) else None
@@ -130,7 +133,7 @@ def explanation_html(
         graph_size=(WIDTH, HEIGHT),
         annealing=annealing_panel(annealing) if annealing is not None else None,
         why_no_annealing=_why_not_annealed(e),
-        hardware=None if hardware is None else (figure_rows(hardware), verdict(hardware)),
+        hardware=_hardware(e, hardware),
         optimality=optimality(e),
         checked=checked,
         curve=curve_chart(checked["curve"], len(e.selected)) if checked else None,
@@ -154,7 +157,7 @@ def write_explanation(
     annealing: bool = True,
     atlas: Atlas | None = None,
     flip: FlipSet | None = None,
-    hardware: HardwareReport | None = None,
+    hardware: HardwareReport | Machine | str | PathLike[str] | None = None,
 ) -> None:
     """Write the page of an explanation; the arguments are those of `Explanation.to_html`.
 
@@ -167,6 +170,17 @@ def write_explanation(
         flip=flip, hardware=hardware,
     )  # fmt: skip
     write_page(html, path)
+
+
+def _hardware(
+    e: Explanation, hardware: HardwareReport | Machine | str | PathLike[str] | None
+) -> tuple[list[list[str]], tuple[str, ...]] | None:
+    """Return the figures and the sentences about an annealer, or None without one."""
+    if hardware is None:
+        return None
+    if not isinstance(hardware, HardwareReport):
+        hardware = hardware_report(e.problem, hardware=hardware, seed=e.provenance["seed"])
+    return figure_rows(hardware), verdict(hardware)
 
 
 @dataclass(frozen=True)
