@@ -1,7 +1,7 @@
 """Hundreds of maps: certified optima against SCIP, local search against peers, annealing in parts.
 
     export ANNEALCAM_DATA=FOLDER OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-    .venv/bin/pip install -e ".[bench]" && .venv/bin/python -m benchmarks.large
+    .venv/bin/pip install -e ".[scip]" && .venv/bin/python -m benchmarks.large
 
 All candidates of two layers of EfficientNet-Lite0, Grad-CAM's importance, 100 photos of Imagenette
 that it was not trained on. Prints Markdown; ten minutes, compilation excluded.

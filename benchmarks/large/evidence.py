@@ -1,7 +1,7 @@
 """The evidence problem over all maps of a layer: certificates, local search, SCIP and HiGHS.
 
     export ANNEALCAM_DATA=FOLDER OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-    .venv/bin/pip install -e ".[bench]" && .venv/bin/python -m benchmarks.large.evidence
+    .venv/bin/pip install -e ".[scip]" && .venv/bin/python -m benchmarks.large.evidence
 
 All maps of positive alignment of EfficientNet-Lite0's last layer, predicted class, Imagenette's
 photos that it was not trained on; `all` adds the live maps of negative alignment. The gap is

@@ -132,7 +132,7 @@ def test_options_reach_the_result(nets, monkeypatch):
     assert e.problem.d <= 4
 
 
-@pytest.mark.parametrize("sampler", [name for name, s in SAMPLERS.items() if not s.remote])
+@pytest.mark.parametrize("sampler", [name for name, s in SAMPLERS.items() if s.built_in])
 def test_samplers(nets, sampler, monkeypatch):
     skip_report_picture(monkeypatch)
     run("explain", "cat.png", "--model", nets, "--sampler", sampler, "-o", "out")

@@ -15,7 +15,7 @@ from annealcam.samplers.registry import SAMPLERS
 from annealcam.samplers.selection import select
 from tests.problems import relu_problem
 
-LOCAL = [name for name, s in SAMPLERS.items() if not s.remote and name != "windows"]
+LOCAL = [name for name, s in SAMPLERS.items() if s.built_in and name != "windows"]
 
 
 def test_rows_are_what_they_say(network, images):

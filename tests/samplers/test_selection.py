@@ -20,7 +20,7 @@ from annealcam.samplers.shots import best_of
 from tests.networks import small_network
 from tests.problems import relu_problem
 
-LOCAL = [name for name, sampler in SAMPLERS.items() if not sampler.remote]
+LOCAL = [name for name, sampler in SAMPLERS.items() if sampler.built_in]
 
 
 @pytest.mark.parametrize("name", LOCAL)

@@ -12,7 +12,7 @@ from annealcam.samplers import registry
 from annealcam.settings import Settings, resolve
 
 # Only samplers that run on this machine: visitors must not spend the account of the page's owner.
-SAMPLERS = tuple(name for name, sampler in registry.SAMPLERS.items() if not sampler.remote)
+SAMPLERS = tuple(name for name, sampler in registry.SAMPLERS.items() if sampler.built_in)
 PREDICTED = -1
 BETA_STEP = 0.01
 DEFAULT_BETA = round(BETA["relative"] or 0.0, 2)

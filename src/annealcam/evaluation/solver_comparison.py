@@ -77,14 +77,14 @@ def compare_with_explanation(e: Explanation, *, seed: int = 0) -> list[dict[str,
     the selection draws with the evidence (None for beta 1, which does not weigh it); for others
     `relevance`, the sum of h over the selection, and `redundancy`, the mean J of its pairs (None
     for a single map); `carried`, its share of the positive contributions to the logit; `shared`,
-    the Jaccard index with the explanation's selection. Services elsewhere (`dwave`, `leap`) are
-    left out, and `windows`, which is for large problems.
+    the Jaccard index with the explanation's selection. Services elsewhere (`dwave`, `leap`) and
+    optional solvers (`scip`) are left out, and `windows`, which is for large problems.
     """
     d = e.problem.d
     others = [
         select(e.problem, name, seed=seed)
         for name, sampler in SAMPLERS.items()
-        if not sampler.remote and d <= _REACH.get(name, d) and name != e.selection.sampler
+        if sampler.built_in and d <= _REACH.get(name, d) and name != e.selection.sampler
     ]
     return [_explained_row(e, selection) for selection in (e.selection, *others)]
 

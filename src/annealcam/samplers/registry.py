@@ -31,6 +31,7 @@ class Sampler:
             is set; the others take all of them.
         remote: whether it is a service elsewhere that needs an account.
         certifies: whether it proves that its selection is optimal.
+        extra: the optional dependency that it needs here, as in `pip install 'annealcam[extra]'`.
         help: one line for command lines and tables.
     """
 
@@ -43,6 +44,12 @@ class Sampler:
     few_maps: bool = False
     remote: bool = False
     certifies: bool = False
+    extra: str | None = None
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it runs here, without an account and without an optional dependency."""
+        return not self.remote and self.extra is None
 
     @property
     def takes_seed(self) -> bool:
@@ -70,6 +77,9 @@ _LIST = (
     Sampler("exact", "Exact", "annealcam.samplers.exact:solve_exact",
             "the optimum with its proof: enumeration up to 24 maps, then branch and bound",
             certifies=True),
+    Sampler("scip", "SCIP", "annealcam.samplers.general.scip:solve_by_scip",
+            "the optimum by the mixed-integer solver SCIP, an optional dependency", _SEED,
+            certifies=True, extra="scip"),
     Sampler("local", "Local search", "annealcam.samplers.local:local_search",
             "iterated local search, for hundreds of maps", _SEED),
     Sampler("windows", "Annealed windows", "annealcam.samplers.windows:select_by_windows",

@@ -96,7 +96,7 @@ def select(
     if isinstance(result, Selection):
         return result
     if isinstance(result, ExactSolution):
-        return certified(problem, result)
+        return certified(problem, result, entry.name)
     info = {} if result.ndim == 1 else {k: getattr(v, "name", v) for k, v in known.items()}
     return best_of(problem, np.atleast_2d(result), entry.name, info)
 
@@ -104,7 +104,9 @@ def select(
 solve = select  # its name in `annealcam`
 
 
-def certified(problem: SelectionProblem, solution: ExactSolution) -> Selection:
+def certified(
+    problem: SelectionProblem, solution: ExactSolution, sampler: str = "exact"
+) -> Selection:
     """Return an exact solution as a selection; `optimal` is None if time ran out before a proof.
 
     >>> p = SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5)
@@ -119,7 +121,7 @@ def certified(problem: SelectionProblem, solution: ExactSolution) -> Selection:
     if problem.d > MAX_ENUMERATED:
         info |= {"lower_bound": solution.lower_bound, "bound": solution.method,
                  "nodes": solution.nodes}  # fmt: skip
-    return Selection(solution.n, solution.energy, solution.proved or None, "exact", 1, info)
+    return Selection(solution.n, solution.energy, solution.proved or None, sampler, 1, info)
 
 
 def _by_object(

@@ -46,8 +46,9 @@ class SpinModel:
         C = np.zeros((d + 1, d + 1))
         C[1:, 1:] = quadratic / 8.0
         C[0, 1:] = C[1:, 0] = linear / 4.0 + quadratic.sum(axis=1) / 8.0
-        balance = None if cardinality is None else np.ones(d + 1)
-        if balance is not None:
+        balance = None
+        if cardinality is not None:
+            balance = np.ones(d + 1)
             balance[0] = d - 2.0 * cardinality
         return cls(
             C, float(linear.sum() / 2.0 + quadratic.sum() / 8.0), np.arange(d),
