@@ -15,7 +15,7 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.hamiltonian import Normalisation, annealed, normalisation_of
 from annealcam.annealing.levels.drivers import driver_of
-from annealcam.annealing.levels.gap import multiplicity
+from annealcam.annealing.levels.gap import ground_of
 from annealcam.annealing.levels.low_spectrum import LowSpectrum
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
@@ -157,7 +157,7 @@ def _gap_curve(
 ) -> Callable[[Float[Array, " n"]], Float[Array, " n"]]:
     """Return the function E_g - E_0 of s, or ones if every state is a ground state."""
     driver = driver_of(problem, normalisation, constraint)
-    g = multiplicity(driver, problem.tie)
+    g = len(ground_of(driver, problem))
     if g == driver.energies.size:
         return np.ones_like
     tol = max(1e-12, 1e-8 * float(np.ptp(driver.energies)))

@@ -265,8 +265,8 @@ def _source(source: ProblemFile | ProblemLike) -> ProblemFile:
 def _run(problem: SelectionProblem, result: AnnealResult, shots: int, seed: int) -> Run:
     F = result.success_probability
     samples = result.sample(shots, seed)
-    lowest = problem.energy(samples) <= result.ground_energy + problem.tie
-    hits = int((lowest & problem.feasible(samples)).sum())
+    numbers = samples.astype(np.int64) @ (1 << np.arange(problem.d))
+    hits = int(np.isin(numbers, result.ground_states).sum())
     return Run(
         tau=result.tau,
         success_probability=F,
@@ -313,7 +313,7 @@ def _distribution(
     if problem.cardinality is not None:  # the penalty is zero in the subspace
         energy += problem.penalty * (n.sum(axis=1) - problem.cardinality) ** 2
     order = np.lexsort((states, energy))
-    optimal = (energy <= result.ground_energy + problem.tie) & problem.feasible(n)
+    optimal = np.isin(states, result.ground_states)
     return Distribution(
         tau=result.tau,
         n=n[order],

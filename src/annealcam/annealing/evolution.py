@@ -80,6 +80,12 @@ class AnnealResult:
 
     __repr__ = repr_with("success_probability", "error", "multiplicity", "d", "tau")
 
+    @property
+    def ground_states(self) -> Int[Array, " ground"]:
+        """Numbers of the ground states, ascending; docs/annealing.md has the rule for ties."""
+        places = self._simulator.ground
+        return places if self.states is None else self.states[places]
+
     @cached_property
     def probabilities(self) -> Float[Array, " states"]:
         """Probability to measure each of the states; they sum to one.

@@ -16,6 +16,7 @@ from annealcam.metrics.stability import jaccard
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution, Selection
+from annealcam.qubo.ties import as_good, window
 from annealcam.samplers.exact import solve_exact
 from annealcam.samplers.registry import SAMPLERS, sampler_named
 from annealcam.samplers.selection import select
@@ -94,12 +95,13 @@ def _row(
 ) -> dict[str, Any]:
     above = max(selection.energy - best.lower_bound, 0.0)
     size = abs(best.lower_bound)
-    optimal = bool(selection.energy <= best.energy + problem.tie) if best.proved else None
+    optimal = bool(as_good(problem, selection.n, best.n)) if best.proved else None
+    equal = optimal or above <= window(problem, selection.energy)
     return {
         "sampler": selection.sampler,
         "k": int(selection.n.sum()),
         "energy": selection.energy,
-        "gap": 0.0 if above <= problem.tie else above / size if size else np.inf,
+        "gap": 0.0 if equal else above / size if size else np.inf,
         "optimal": optimal,
         "shared": float(jaccard(selection.n.astype(bool), best.n.astype(bool))),
         "seconds": seconds,

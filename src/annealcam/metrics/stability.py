@@ -19,6 +19,7 @@ from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import Selection
+from annealcam.qubo.ties import ground_states, window
 from annealcam.samplers.selection import select
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def near_optimal(problem: ProblemLike, epsilon: float = 0.01) -> NearOptimal:
 
     {n : E(n) <= E_0 + epsilon |E_0|}, among the selections of `problem.cardinality` maps, if set
 
-    With epsilon = 0 these are the optima (up to `problem.tie`) that `solve_exact` counts. The
+    With epsilon = 0 these are the optima that `solve_exact` counts. The
     backbone does not depend on which of them a sampler returns.
 
     Args:
@@ -328,8 +329,11 @@ def near_optimal(problem: ProblemLike, epsilon: float = 0.01) -> NearOptimal:
     energies = problem.energies()
     if problem.cardinality is not None:
         energies[weights(problem.d) != problem.cardinality] = np.inf
-    lowest = float(energies.min())
+    ground, lowest = ground_states(problem, energies), float(energies.min())
     reach = epsilon * abs(lowest)
-    states = np.flatnonzero(energies <= lowest + reach + problem.tie)
-    states = states[np.argsort(energies[states], kind="stable")]
+    states = ground.places
+    if reach:
+        most = lowest + reach
+        states = np.union1d(states, np.flatnonzero(energies <= most + window(problem, most)))
+    states = states[np.lexsort((energies[states], states != ground.lowest))]
     return NearOptimal(problem.d, reach, states, energies[states])

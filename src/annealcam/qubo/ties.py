@@ -29,9 +29,9 @@ from annealcam.qubo.problem import SelectionProblem
 
 _ROUNDING = 2.0**-53  # of one operation in float64
 
-# A coefficient -beta h or (1 - beta) J has 3 to 5 roundings: of h, J and beta as decimals, and of
-# the product; beta near 1 and cosines have a few more.
-TIE = 16 * _ROUNDING
+# A coefficient -beta h or (1 - beta) J of decimals has 3 to 5 roundings: of h, J and beta, and of the
+# product. A cosine of maps of 7 x 7 values has 49 more.
+TIE = 64 * _ROUNDING
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,21 @@ def ground_states(
     """
     lowest = float(energies.min())
     near = np.flatnonzero(energies <= lowest + window(problem, lowest, bound))
+    return among(problem, near, states)
+
+
+def among(
+    problem: SelectionProblem,
+    near: Int[Array, " near"],
+    states: Int[Array, " states"] | None = None,
+) -> GroundStates:
+    """Return which of the states within the `window` of the lowest energy are ground states.
+
+    Args:
+        problem: the selection problem. With a cardinality only selections of that size count.
+        near: places of all states in the window.
+        states: numbers of the states; None: a place is a number.
+    """
     if len(near) == 1:
         return GroundStates(int(near[0]), near)
     n = bits(near if states is None else states[near], problem.d)
@@ -102,10 +117,17 @@ def as_good(
     >>> as_good(p, np.array([[0, 0, 1], [1, 0, 0]]), np.array([1, 1, 0]))
     array([ True, False])
     """
-    rows = np.asarray(n).reshape(-1, problem.d)
-    sums = ExactSums(problem.linear, problem.quadratic)
-    change = sums.of(rows) - sums.of(np.asarray(best)[None])
-    good = (change.sum(axis=0) <= 0) | _ties(problem, sums, rows, change, best)
+    rows, least = np.asarray(n).reshape(-1, problem.d), float(problem.energy(best))
+    energies = problem.energy(rows)
+    widths = np.array([window(problem, max(energy, least)) for energy in energies])
+    good = energies < least - widths
+    open_ = (np.abs(energies - least) <= widths) & (rows != best).any(axis=1)
+    good |= (rows == best).all(axis=1)
+    if open_.any():
+        sums = ExactSums(problem.linear, problem.quadratic)
+        change = sums.of(rows[open_]) - sums.of(np.asarray(best)[None])
+        ties = _ties(problem, sums, rows[open_], change, best)
+        good[open_] = (change.sum(axis=0) <= 0) | ties
     return np.asarray(good.reshape(np.shape(n)[:-1]))
 
 

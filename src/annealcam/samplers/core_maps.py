@@ -15,6 +15,7 @@ from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.ties import lowest_selections, window
 from annealcam.samplers.baselines import repaired
 
 TEMPERATURE = 0.01  # of |E_0|
@@ -204,7 +205,8 @@ def _enumerated(
         selections, energies = bits(states[near], problem.d), energies[near]
     lowest = float(energies.min())
     above = energies - lowest
-    above[above <= problem.tie] = 0.0  # ties are equal at any temperature
+    tied = np.flatnonzero(above <= window(problem, lowest))
+    above[tied[lowest_selections(problem, selections[tied])[1]]] = 0.0  # at any temperature
     weight = np.exp(-above / _heat(problem, lowest, temperature))
     return Inclusion(
         n=n,
@@ -219,8 +221,14 @@ def _enumerated(
 
 def _heat(problem: SelectionProblem, lowest: float, temperature: float) -> float:
     """Return the temperature in the units of the energy, not below what rounding resolves."""
-    unit = abs(lowest) if abs(lowest) > problem.tie else problem.scale or 1.0
-    return max(temperature * unit, problem.tie or 1e-12)
+    least = _resolution(problem)
+    unit = abs(lowest) if abs(lowest) > least else problem.scale or 1.0
+    return max(temperature * unit, least)
+
+
+def _resolution(problem: SelectionProblem) -> float:
+    """Return the energy that rounding of low energies may hide, whatever the penalties are."""
+    return 1e-12 * (-problem.trivial_bound or problem.scale or 1.0)
 
 
 def _sampled(
@@ -241,7 +249,7 @@ def _sampled(
     counted = -(-samples // _CHAINS)
     lowest = run(
         problem.linear, problem.quadratic, members, temperature, problem.scale or 1.0,
-        problem.tie or 1e-12, (_FALLING_SWEEPS, counted), rng, total,
+        _resolution(problem), (_FALLING_SWEEPS, counted), rng, total,
     )  # fmt: skip
     return Inclusion(
         n=n,

@@ -15,6 +15,7 @@ from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
+from annealcam.qubo.ties import as_good
 from annealcam.samplers.exact import solve_exact
 
 
@@ -109,7 +110,8 @@ def beta_path(problem: ProblemLike, *, time_limit: float | None = None) -> BetaP
             continue
         between = _line(problem, beta, time_limit)
         proofs.append(between.proved)
-        if between.energy(beta) < min(left.energy(beta), right.energy(beta)) - problem.tie:
+        there = _with(problem, beta, problem.cardinality)
+        if not as_good(there, np.array([left.n, right.n]), between.n).any():
             pairs += [[between, right], [left, between]]
         else:
             lines.append(right)

@@ -14,6 +14,7 @@ from annealcam.errors import ArgumentError, SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.qubo.solution import Selection
+from annealcam.qubo.ties import as_good
 from annealcam.samplers.baselines import repaired
 from annealcam.samplers.exact import solve_exact
 
@@ -62,7 +63,7 @@ def best_of(
     energy, optimal = problem.energy(n), None
     if problem.d <= MAX_ENUMERATED:
         best = solve_exact(problem)
-        optimal = bool(energy <= best.energy + problem.tie)
+        optimal = bool(as_good(problem, n, best.n))
         info |= {"optimum": best.energy, "multiplicity": best.multiplicity}
     return Selection(n, energy, optimal, sampler, len(shots), info)
 

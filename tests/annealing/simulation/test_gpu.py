@@ -231,7 +231,7 @@ def test_all_the_work_is_on_the_device(monkeypatch, precision, taus):
         with FakeTensorMode(), Launches() as launched:
             batch = TorchBatch(chosen, device=torch.device("cuda"), precision=precision)
             p = batch.run(stranged(steps, taus))
-            assert p.device.type == batch.ground.device.type == "cuda"
+            assert p.device.type == batch.near.device.type == "cuda"
             assert p.dtype == devices.REAL[precision]
         copies.append(sum("copy" in name for name in launched.names))
     assert copies[0] == copies[1]

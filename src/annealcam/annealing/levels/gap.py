@@ -21,6 +21,8 @@ from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.convert import ProblemLike
+from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.ties import ground_states, window
 
 MAX_MULTIPLICITY = 64
 AVOIDED = 0.5  # Landau-Zener needs a minimum below this share of the gaps at both ends
@@ -169,7 +171,8 @@ def minimum_gap(
     tol = _checked("tol", tol, 1e-10)
     certify = None if certify is None else _checked("certify", certify, 1e-4)
     driver = driver_of(scaled, chosen, constraint)
-    g = multiplicity(driver, scaled.tie)
+    ground = ground_of(driver, scaled)
+    g = len(ground)
     run: dict[str, Any] = {
         "multiplicity": g,
         "schedule": timing.name,
@@ -179,7 +182,7 @@ def minimum_gap(
     }
     if g == driver.energies.size:
         return MinimumGap(**_NO_GAP, **run)
-    facts = _facts(driver, timing, g, tol, certify, scaled.tie)
+    facts = _facts(driver, timing, (scaled, ground), tol, certify)
     own = {name: facts[name] * _unit(chosen, unit) for name in _ENERGIES}
     return MinimumGap(**(facts | own), **run)
 
@@ -200,24 +203,30 @@ _NO_GAP: dict[str, Any] = {
 }  # fmt: skip
 
 
-def multiplicity(driver: Driver, tie: float) -> int:
-    """Return the number of ground states at the end of a run.
+def ground_of(driver: Driver, problem: SelectionProblem) -> Int[Array, " ground"]:
+    """Return the places of the ground states at the end of a run among the driver's states.
 
     Raises:
-        ProblemTooLargeError: it is above 64, and yet not all states are ground states.
+        ProblemTooLargeError: there are more than 64, and yet not all states are ground states.
     """
-    g = int((driver.energies <= driver.energies.min() + tie).sum())
+    ground = ground_states(problem, driver.energies, driver.states).places
+    g = len(ground)
     if MAX_MULTIPLICITY < g < driver.energies.size:
         raise ProblemTooLargeError(
             f"problem: has {g} ground states, and its gap needs as many levels, of which at most "
             f"{MAX_MULTIPLICITY} can be computed; leave out candidates on which no energy depends"
         )
-    return g
+    return ground
 
 
 def _facts(
-    driver: Driver, schedule: Schedule, g: int, tol: float, certify: float | None, tie: float
+    driver: Driver,
+    schedule: Schedule,
+    end: tuple[SelectionProblem, Int[Array, " ground"]],
+    tol: float,
+    certify: float | None,
 ) -> dict[str, Any]:
+    g = len(end[1])
     search = GapSearch(driver, schedule, g, tol)
     best = search.run(certify)
     gap, s, certificate = float(best[GAP]), float(best[U]), search.certificate(best)
@@ -237,7 +246,7 @@ def _facts(
         "final_gap": final,
         "ratio": gap / final,
         "interior": interior,
-        "hamming_distance": _hamming_distance(driver, states, tie if at_the_end else None, g),
+        "hamming_distance": _hamming_distance(driver, states, g, end if at_the_end else None),
         "adiabatic_time": time,
         "adiabatic_s": where,
         "slope": slope,
@@ -250,19 +259,23 @@ def _facts(
 
 
 def _hamming_distance(
-    driver: Driver, states: Float[Array, "levels n"], tie: float | None, g: int
+    driver: Driver,
+    states: Float[Array, "levels n"],
+    g: int,
+    end: tuple[SelectionProblem, Int[Array, " ground"]] | None,
 ) -> int:
     """Return the least number of different bits between probable states of levels 0 and g.
 
-    With `tie`, these are all states of the lowest and of the next energy of the problem.
+    At the `end`, with the problem and its ground states, these are all states of the lowest and of
+    the next energy of the problem.
     """
-    if tie is None:
+    if end is None:
         low, high = (_most_probable(states[level]) for level in (0, g))
     else:
-        energies = driver.energies
-        first = np.partition(energies, g)[g]
-        low = np.flatnonzero(energies <= energies.min() + tie)
-        high = np.flatnonzero(np.abs(energies - first) <= tie)
+        (problem, low), energies = end, driver.energies.copy()
+        energies[low] = np.inf
+        first = float(energies.min())
+        high = np.flatnonzero(energies <= first + window(problem, first))
     if driver.states is not None:
         low, high = driver.states[low], driver.states[high]
     if np.intersect1d(low, high).size:

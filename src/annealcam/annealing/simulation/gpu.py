@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,14 +20,16 @@ from annealcam.annealing.simulation.plan import Plan
 from annealcam.annealing.simulation.splitting import Stages
 from annealcam.errors import ArgumentError, ProblemTooLargeError
 from annealcam.qubo.energies import weights
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.problem import SelectionProblem, negatives
+from annealcam.qubo.ties import among, window
 
 
 class TorchBatch:
     """The amplitudes of several problems of equal d on one device.
 
-    `ground` marks the ground states of each problem, (batch, states), and `ground_energy` is their
-    energy, including the penalty of a cardinality as in `hamiltonian.diagonal`.
+    `near` marks the states that may be ground states of each problem, within rounding, (batch,
+    states), and `ground_energy` is their energy, including the penalty of a cardinality as in
+    `hamiltonian.diagonal`.
 
     Args:
         problems: the selection problems, with 2^d states each.
@@ -52,16 +55,31 @@ class TorchBatch:
                 f"{len(problems)} runs of d={d}: only {fit} fit on {device} at once"
             )
         self.precision = precision
+        parts = [coefficients(p, penalty=True) for p in problems]
         linear, quadratic, offset = (
             torch.from_numpy(np.stack([np.asarray(c) for c in part])).to(device)
-            for part in zip(*(coefficients(p, penalty=True) for p in problems), strict=True)
+            for part in zip(*parts, strict=True)
         )
         energies = energies_of(linear, quadratic)
         lowest = energies.min(dim=1, keepdim=True).values
-        tie = torch.tensor([[p.tie] for p in problems], dtype=torch.float64).to(device)
-        self.ground: Bool[Tensor, "batch states"] = energies <= lowest + tie
+        bounds = torch.tensor([[negatives(*part[:2])] for part in parts], dtype=torch.float64)
+        share = torch.tensor([[window(p, 1.0, 0.0)] for p in problems], dtype=torch.float64)
+        width = share.to(device) * (lowest - 2.0 * bounds.to(device)).clamp(min=0.0)
+        self.near: Bool[Tensor, "batch states"] = energies <= lowest + width
+        self._problems = problems
         self.ground_energy: Float64[Tensor, " batch"] = lowest[:, 0] + offset
         self._turns = energies.mul_(1 / (2 * math.pi)).to(REAL[precision])
+
+    @cached_property
+    def ground(self) -> Bool[Tensor, "batch states"]:
+        """The ground states of each problem, (batch, states); those that are near are compared."""
+        ground = self.near.clone()
+        for i in torch.nonzero(ground.sum(dim=1) > 1)[:, 0].tolist():
+            near = torch.nonzero(ground[i])[:, 0].cpu().numpy()
+            ground[i] = False
+            found = torch.from_numpy(among(self._problems[i], near).places)
+            ground[i, found.to(ground.device)] = True
+        return ground
 
     def run(self, stages: Sequence[Stages]) -> Float[Tensor, "batch states"]:
         """Return the probabilities after runs, with stages for each problem or one for all."""

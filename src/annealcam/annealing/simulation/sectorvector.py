@@ -14,6 +14,7 @@ from annealcam.annealing.simulation.splitting import Stages
 from annealcam.annealing.simulation.statevector import REAL
 from annealcam.annealing.simulation.subspace import WeightSector
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.ties import ground_states
 
 
 class SectorVector:
@@ -36,10 +37,9 @@ class SectorVector:
         self.sector = WeightSector(problem.d, problem.cardinality or 0)
         self.states: Int[Array, " states"] = self.sector.states
         energies = self.sector.energies(problem.linear, problem.quadratic)
-        self.ground_energy = float(energies.min())
-        self.ground: Int[Array, " ground"] = np.flatnonzero(
-            energies <= self.ground_energy + problem.tie
-        )
+        found = ground_states(problem, energies, self.states)
+        self.ground: Int[Array, " ground"] = found.places
+        self.ground_energy = float(energies[found.lowest])
         self._turns = (energies / (2 * math.pi)).astype(REAL[precision])
         real = self.sector.ground_state() if start is None else start
         self._start = np.stack([real, np.zeros_like(real)]).astype(REAL[precision])

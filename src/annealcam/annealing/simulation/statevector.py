@@ -17,8 +17,9 @@ from annealcam.annealing.kernels.stages import local_fields
 from annealcam.annealing.kernels.state import MIN_QUBITS
 from annealcam.annealing.simulation.memory import require_memory
 from annealcam.annealing.simulation.splitting import Stages
-from annealcam.qubo.energies import weights
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.energies import bits, weights
+from annealcam.qubo.problem import SelectionProblem, negatives
+from annealcam.qubo.ties import ground_states
 
 REAL = {"complex128": np.float64, "complex64": np.float32}
 
@@ -55,12 +56,17 @@ class StateVectors:
         linear, quadratic, self.offsets = (np.array(part) for part in parts)
         self._coefficients = linear, quadratic
         energies = _kernels.energies(linear, quadratic)
-        lowest = energies.min(axis=1)
-        self.ground = [
-            np.flatnonzero(row <= least + p.tie)
-            for p, row, least in zip(problems, energies, lowest, strict=True)
+        found = [
+            ground_states(p, row, bound=negatives(*c) if offset else None)
+            for p, row, offset, *c in zip(
+                problems, energies, self.offsets, linear, quadratic, strict=True
+            )
         ]
-        self.ground_energy = lowest + self.offsets
+        self.ground = [one.places for one in found]
+        self.ground_energy = np.array([
+            p.energy(bits(one.lowest, self.d)) if offset else row[one.lowest]
+            for p, row, one, offset in zip(problems, energies, found, self.offsets, strict=True)
+        ])
         turns = (energies / (2 * math.pi)).astype(self.number)
         self.turns = np.tile(turns, 1 << (width - self.d)) if self.d < width else turns
         self.from_ground_state = starts is None

@@ -20,8 +20,9 @@ from annealcam.annealing.kernels.vectors import BYTES
 from annealcam.annealing.simulation.memory import aligned, require_memory
 from annealcam.annealing.simulation.splitting import Stages
 from annealcam.annealing.simulation.statevector import REAL
-from annealcam.qubo.energies import weights
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.energies import bits, weights
+from annealcam.qubo.problem import SelectionProblem, negatives
+from annealcam.qubo.ties import among, window
 
 WHOLE = 20  # up to so many qubits all probabilities are extrapolated; beyond, a summary of them
 MAX_QUBITS = 30
@@ -60,11 +61,21 @@ class TiledStateVector:
             _bytes(d, number.itemsize, self._low), f"a state of {d} qubits in {precision}",
             mend="use fewer qubits (max_qubits)",
         )  # fmt: skip
-        self._split(*coefficients(problem, penalty=True))
-        lowest = _tiles.lowest(*self._parts)
-        most = lowest.min() + problem.tie / (2 * math.pi)
-        self.ground: Int[Array, " ground"] = _tiles.below(*self._parts, lowest, most)
-        self.ground_energy = float(2 * math.pi * lowest.min() + self.offset)
+        linear, quadratic, offset = coefficients(problem, penalty=True)
+        self._split(linear, quadratic, offset)
+        self.ground, self.ground_energy = self._ground(problem, negatives(linear, quadratic))
+
+    def _ground(
+        self, problem: SelectionProblem, bound: float
+    ) -> tuple[Int[Array, " ground"], float]:
+        """Return the ground states and their energy."""
+        lowest, turn = _tiles.lowest(*self._parts), 2 * math.pi
+        least = float(lowest.min())
+        most = least + window(problem, turn * least, bound) / turn
+        found = among(problem, _tiles.below(*self._parts, lowest, most))
+        if self.offset:
+            return found.places, problem.energy(bits(found.lowest, self.d))
+        return found.places, turn * least
 
     def _split(
         self, linear: Float[Array, " d"], quadratic: Float[Array, "d d"], offset: float

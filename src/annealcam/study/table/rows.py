@@ -17,6 +17,7 @@ from annealcam.attribution.layer_maps import LayerMaps
 from annealcam.errors import NumericalError, ProblemTooLargeError
 from annealcam.qubo.energies import weights
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.ties import as_good, ground_states
 from annealcam.samplers.exact import solve_exact
 from annealcam.study.config import Annealing, Study
 from annealcam.study.run.shards import Log
@@ -145,7 +146,8 @@ def _compared(maps: LayerMaps, row: Row) -> Row:
     It is false for a selection of another number of maps than the problem prescribes.
     """
     energy, p = row["energy"], maps.problem
-    optimal = None if energy is None else bool(energy <= maps.optimum.energy + p.tie)
+    n = np.isin(maps.candidates, row["selected"])
+    optimal = None if energy is None else bool(as_good(p, n, maps.optimum.n))
     return row | {"optimal": optimal and p.cardinality in (None, row["k"])}
 
 
@@ -193,7 +195,7 @@ def _annealed(
     F, g = result.success_probability, result.multiplicity
     return {
         **_row(maps, "anneal", maps.candidates[n.astype(bool)]),
-        "optimal": bool(problem.energy(n) <= maps.optimum.energy + problem.tie),
+        "optimal": bool(as_good(problem, n, maps.optimum.n)),
         "tau": tau,
         "normalisation": normalisation,
         "success_probability": F,
@@ -216,7 +218,7 @@ def penalty_rows(problem: SelectionProblem, study: Study) -> Iterator[Row]:
     if not study.evidence.penalties:
         return
     energies = np.where(weights(problem.d) == k, problem.energies(), np.inf)
-    optimal = energies <= energies.min() + problem.tie
+    optimal = ground_states(problem, energies).places
     forms = {"penalty": problem, "centred penalty": problem.centred()}
     for normalisation in options.normalisations:
         for tau in options.tau:
@@ -234,7 +236,7 @@ def penalty_rows(problem: SelectionProblem, study: Study) -> Iterator[Row]:
                 yield {
                     "selector": "evidence_annealer", "constraint": constraint, "k": k,
                     "tau": tau, "normalisation": normalisation, "strength": best,
-                    "success_probability": F[best], "multiplicity": int(optimal.sum()),
+                    "success_probability": F[best], "multiplicity": len(optimal),
                 }  # fmt: skip
 
 
