@@ -98,7 +98,7 @@ def test_compilation_is_announced_once_and_not_counted(caplog, monkeypatch):
 
 @pytest.mark.long
 def test_an_empty_cache_is_not_counted_in_the_limit_of_the_command(tmp_path):
-    save_problem(spin_glass(40), tmp_path / "p.npz")
+    save_problem(spin_glass(34), tmp_path / "p.npz")
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "annealcam", "solve", "p.npz", "--time-limit", "30"]
     runs = [

@@ -7,8 +7,8 @@ left. All partial sums of one part are multiples of its g below 2^52 g, which fl
 sums of products with 0 and 1 are exact in any order, even by BLAS. Most problems need two or three
 parts, whole numbers a single one.
 
-The parts of an energy become unique by carrying: a part below the first one lies in [0, g) of the
-part before. Energies then compare as the tuples of their parts.
+The parts of an energy become unique by carrying: a part below the first one lies in [-g/2, g/2) of
+the part before. Energies then compare as the tuples of their parts.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class ExactSums:
                 pairs = ((rows @ quadratic) * rows).sum(axis=1)
                 parts[i, first : first + _ROWS] = 0.5 * pairs + rows @ linear
         for i in range(len(self._parts) - 1, 0, -1):
-            carried = np.floor(parts[i] / self._grids[i - 1]) * self._grids[i - 1]
+            share = parts[i] / self._grids[i - 1]
+            carried = np.rint(share)
+            carried[share - carried == 0.5] += 1.0
+            carried *= self._grids[i - 1]
             parts[i] -= carried
             parts[i - 1] += carried
         return parts
@@ -80,18 +83,6 @@ class ExactSums:
     def energy(self, n: Num[Array, " d"]) -> float:
         """Return the energy of one selection, correctly rounded."""
         return math.fsum(self.of(n[None])[:, 0])
-
-    def energy_below(self, n: Num[Array, " d"]) -> float:
-        """Return the largest float64 that is not above the exact energy of one selection.
-
-        >>> sums = ExactSums(np.array([1.0, -(2.0**-60)]), np.zeros((2, 2)))
-        >>> sums.energy(np.array([1, 1])), sums.energy_below(np.array([1, 1])) < 1.0
-        (1.0, True)
-        """
-        parts = self.of(n[None])[:, 0]
-        rounded = math.fsum(parts)
-        above = math.fsum([rounded, *(-parts)]) > 0
-        return math.nextafter(rounded, -math.inf) if above else rounded
 
     def magnitudes(
         self, n: Num[Array, "selections d"], other: Num[Array, " d"]
@@ -119,6 +110,23 @@ class ExactSums:
         return total
 
 
+def energy_below(
+    linear: Float[Array, " d"], quadratic: Float[Array, "d d"], n: Num[Array, " d"]
+) -> float:
+    """Return the largest float64 that is not above the exact energy of a selection.
+
+    >>> n = np.array([1, 1])
+    >>> energy_below(np.array([1.0, -(2.0**-60)]), np.zeros((2, 2)), n) == 1.0 - 2.0**-53
+    True
+    """
+    inside = np.flatnonzero(n)
+    pairs = quadratic[np.ix_(inside, inside)][np.tri(len(inside), k=-1, dtype=bool)]
+    terms = linear[inside].tolist() + pairs.tolist()
+    rounded = math.fsum(terms)
+    above = math.fsum([rounded, *(-term for term in terms)]) > 0
+    return math.nextafter(rounded, -math.inf) if above else rounded
+
+
 def _magnitude(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
     with np.errstate(over="ignore"):
         return float(np.abs(linear).sum() + np.abs(quadratic).sum())
@@ -137,16 +145,15 @@ def lowest_of(parts: Float[Array, "parts selections"]) -> Int[Array, " lowest"]:
     return places
 
 
-def common_unit(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
+def common_unit(coefficients: Float[Array, "..."]) -> float:
     """Return the largest power of two of which all coefficients are multiples; 0 if all are zero.
 
-    >>> common_unit(np.array([1.5, 0.0]), np.zeros((2, 2)))
+    >>> common_unit(np.array([1.5, 0.0]))
     0.5
     """
-    values = np.concatenate([linear, quadratic.ravel()])
-    mantissa, exponent = np.frexp(values[values != 0])
+    mantissa, exponent = np.frexp(coefficients[coefficients != 0])
     if len(exponent) == 0:
         return 0.0
     whole = np.ldexp(mantissa, 53).astype(np.int64)
-    trailing = np.log2((whole & -whole).astype(np.float64)).astype(np.int64)
-    return math.ldexp(1.0, int((exponent - 53 + trailing).min()))
+    lowest_bit = np.frexp((whole & -whole).astype(np.float64))[1] - 1
+    return math.ldexp(1.0, int((exponent + lowest_bit).min()) - 53)

@@ -18,14 +18,15 @@ from annealcam._internal.types import Array, thawed
 class ExactSolution:
     """A selection of lowest energy, with its certificate.
 
-    `multiplicity` counts the selections whose energy equals the lowest one to 1e-12 of the
-    problem's scale (above 24 maps, up to 100 of them). Without a proof (time ran out), `proved` is
-    False, `n` is the best selection found, no energy is below `lower_bound`, and `multiplicity`
-    counts among the selections found. `method` is `enumeration`, where `n` is the first optimum in
-    the order of states, or the bound of the search tree, `convex`, `combinatorial` or
-    `semidefinite`, with its number of `nodes` (the last one counts the optima that it met, which
-    need not be all), or `coefficients` where time did not suffice for a tree: the sum of all
-    negative ones. `interrupted` is True if Ctrl-C ended the search.
+    `energy` is that of `problem.energy`, and `lower_bound` is not above the exact lowest energy.
+    `multiplicity` counts the selections whose energy equals the lowest one within the rounding of
+    the terms in which they differ (above 24 maps not all are counted if there are 100 or more). Up
+    to 24 maps, `n` is the first of the lowest exact energy in the order of states. Without a proof
+    (time ran out), `proved` is False, `n` is the best selection found, and `multiplicity` counts
+    among the selections found. `method` is `enumeration` or the bound of the search tree, `convex`,
+    `combinatorial` or `semidefinite`, with its number of `nodes` (the last one counts the optima
+    that it met, which need not be all), or `coefficients` where time did not suffice for a tree:
+    the sum of all negative ones. `interrupted` is True if Ctrl-C ended the search.
     """
 
     n: Int[Array, " d"]

@@ -17,6 +17,7 @@ mostly one state.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,8 @@ from annealcam.qubo.problem import SelectionProblem
 
 _ROUNDING = 2.0**-53  # of one operation in float64
 
-# A coefficient -beta h or (1 - beta) J of decimals has 3 to 5 roundings: of h, J and beta, and of the
-# product. A cosine of maps of 7 x 7 values has 49 more.
+# A coefficient -beta h or (1 - beta) J of decimals has 3 to 5 roundings: of h, J and beta, and of
+# the product. A cosine of maps of 7 x 7 values has 49 more.
 TIE = 64 * _ROUNDING
 
 
@@ -102,7 +103,9 @@ def lowest_selections(
     >>> lowest_selections(p, np.array([[0, 0, 1], [1, 1, 0], [1, 0, 0]]))
     (1, array([ True,  True, False]))
     """
-    sums = ExactSums(problem.linear, problem.quadratic)
+    used = np.flatnonzero(n.any(axis=0))
+    n = n[:, used]
+    sums = ExactSums(problem.linear[used], problem.quadratic[np.ix_(used, used)])
     parts = sums.of(n)
     first = int(lowest_of(parts)[0])
     return first, _ties(problem, sums, n, parts - parts[:, [first]], n[first])
@@ -117,7 +120,9 @@ def as_good(
     >>> as_good(p, np.array([[0, 0, 1], [1, 0, 0]]), np.array([1, 1, 0]))
     array([ True, False])
     """
-    rows, least = np.asarray(n).reshape(-1, problem.d), float(problem.energy(best))
+    n = np.asarray(n)
+    rows = n.reshape(math.prod(n.shape[:-1]), problem.d)
+    least = float(problem.energy(best))
     energies = problem.energy(rows)
     widths = np.array([window(problem, max(energy, least)) for energy in energies])
     good = energies < least - widths
@@ -128,7 +133,7 @@ def as_good(
         change = sums.of(rows[open_]) - sums.of(np.asarray(best)[None])
         ties = _ties(problem, sums, rows[open_], change, best)
         good[open_] = (change.sum(axis=0) <= 0) | ties
-    return np.asarray(good.reshape(np.shape(n)[:-1]))
+    return np.asarray(good.reshape(n.shape[:-1]))
 
 
 def _ties(
@@ -149,10 +154,29 @@ def has_exact_sums(problem: SelectionProblem) -> bool:
 
     >>> has_exact_sums(SelectionProblem([3.0], [[0.0]], beta=0.5))
     True
-    >>> has_exact_sums(SelectionProblem([1e9, 0.1], np.zeros((2, 2)), beta=0.5))
-    False
     """
-    return problem.scale <= 2.0**53 * common_unit(problem.linear, problem.quadratic)
+    return exact_unit(problem) > 0
+
+
+def exact_unit(problem: SelectionProblem) -> float:
+    """Return the unit of all energies if every sum of coefficients is exact in float64, else 0.
+
+    It is the largest power of two of which all coefficients are multiples; 1 if all are zero.
+
+    >>> exact_unit(SelectionProblem([3.0], [[0.0]], beta=0.5))
+    0.5
+    >>> exact_unit(SelectionProblem([1e9, 0.1], np.zeros((2, 2)), beta=0.5))
+    0.0
+    """
+    most = problem.scale * 2.0**-53
+    units = []
+    for coefficients in (problem.linear, problem.quadratic):  # the linear ones mostly suffice
+        unit = common_unit(coefficients)
+        if 0 < unit < most:
+            return 0.0
+        units.append(unit or math.inf)
+    least = min(units)
+    return 1.0 if least == math.inf else least
 
 
 def window(problem: SelectionProblem, energy: float, bound: float | None = None) -> float:

@@ -5,24 +5,34 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.deadline import Deadline
+from annealcam._internal.deadline import Deadline, TimeIsUpError
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, energies_of, weights
+from annealcam.qubo.exact_sums import energy_below
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.search_tree import branch_and_bound, least_energy
+from annealcam.qubo.ties import among, has_exact_sums, window
+from annealcam.samplers.local import LocalSearch
+from annealcam.samplers.search_tree import ALL, Tree, branch_and_bound, least_energy, solution_of
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
+_ENUMERATED = 18  # maps: with no more, a tree takes longer
+_SMALL_TREE = 13  # the tree of d maps has 2^(d - 13) nodes at most before they are enumerated
+_KICKS = 50  # of the local search before it
 
 
 def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> ExactSolution:
-    """Return the optimum of a problem with its proof: by enumeration up to 24 maps, else by a tree.
+    """Return the optimum of a problem with its proof, by enumeration or by branch and bound.
 
-    With a cardinality k, the optimum is among the selections of k maps. Enumeration takes
-    milliseconds up to d = 18 and a fraction of a second at d = 24. For more maps, see
-    `branch_and_bound`: hundreds of maps of a layer after a ReLU mostly take a fraction of a
-    second, while maps of both signs may take long.
+    With a cardinality k, the optimum is among the selections of k maps. Up to 18 maps, all
+    selections are enumerated, in milliseconds. Up to 24 maps, they are if a small tree is not
+    enough, in up to 0.05 s; the result is the same. For more maps, see `branch_and_bound`: hundreds
+    of maps of a layer after a ReLU mostly take a fraction of a second, while maps of both signs may
+    take long.
+
+    The energies of the best selections are compared exactly, and tie only within the rounding of
+    the terms in which they differ, so that penalties of any size do no harm; see docs/large.md.
 
     Args:
         problem: the selection problem.
@@ -38,26 +48,49 @@ def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> Exa
     problem = as_problem(problem)
     if problem.d > MAX_ENUMERATED:
         return branch_and_bound(problem, time_limit=time_limit)
-    return _enumerated(problem, Deadline.after(time_limit))
+    deadline = Deadline.after(time_limit)
+    found = _by_small_tree(problem, deadline) if problem.d > _ENUMERATED else None
+    return found or _enumerated(problem, deadline)
+
+
+def _by_small_tree(problem: SelectionProblem, deadline: Deadline) -> ExactSolution | None:
+    """Return the optimum and all that tie with it by a tree of few nodes, or None."""
+    search = LocalSearch(problem, kicks=_KICKS)
+    try:
+        search.run(deadline)
+        tree = Tree.of(problem, search.best, deadline, most=ALL)
+        if tree.problem.shift is None:  # its bound is too loose
+            return None
+        if not (done := tree.root(deadline)):
+            tree = tree.smaller(deadline)
+            done = tree.visit(1 << (problem.d - _SMALL_TREE))
+    except TimeIsUpError:
+        return None
+    return solution_of(problem, search.best, tree, done=True) if done else None
 
 
 def _enumerated(problem: SelectionProblem, deadline: Deadline) -> ExactSolution:
     low = min(problem.d, _BLOCK)
-    best = _Best(problem.tie)
     blocks = 1 << (problem.d - low)
+    best = _Exact() if blocks > 1 and has_exact_sums(problem) else _Near(problem)
     done = 0
     while done < blocks and (done == 0 or not deadline.passed):
         best.offer(_block(problem, low, done), done << low)
         done += 1
     proved = done == blocks
-    n = bits(best.state, problem.d) if best.count else _most_relevant(problem)
-    energy = problem.energy(n)
+    state, count = best.settled()
+    n = bits(state, problem.d) if count else _most_relevant(problem)
     return ExactSolution(
         n=n,
-        energy=energy,
-        lower_bound=energy if proved else least_energy(problem.linear, problem.quadratic),
+        energy=(energy := problem.energy(n)),
+        lower_bound=min(
+            energy,
+            energy_below(problem.linear, problem.quadratic, n)
+            if proved
+            else least_energy(problem.linear, problem.quadratic),
+        ),
         proved=proved,
-        multiplicity=max(best.count, 1),
+        multiplicity=max(count, 1),
     )
 
 
@@ -68,23 +101,54 @@ def _most_relevant(problem: SelectionProblem) -> Int[Array, " d"]:
     return n
 
 
-class _Best:
-    """The lowest energy of the blocks so far, its first state and its multiplicity."""
+class _Exact:
+    """The first state of lowest energy in the blocks so far, and its multiplicity; exact energies.
 
-    def __init__(self, tie: float) -> None:
-        self.energy, self.state, self.count, self._tie = np.inf, 0, 0, tie
+    It keeps no other states: of problems of whole numbers, millions may tie.
+    """
+
+    def __init__(self) -> None:
+        self._lowest, self._state, self._count = np.inf, 0, 0
 
     def offer(self, energies: Float[Array, " states"], first_state: int) -> None:
         lowest = float(energies.min())
-        if lowest > self.energy + self._tie:
+        if lowest > self._lowest or lowest == np.inf:
             return
+        here = np.flatnonzero(energies == lowest)
+        if lowest < self._lowest:
+            self._lowest, self._state, self._count = lowest, first_state + int(here[0]), 0
+        self._count += len(here)
+
+    def settled(self) -> tuple[int, int]:
+        """Return the first state of lowest energy, and the number of states that tie with it."""
+        return self._state, self._count
+
+
+class _Near:
+    """The states of the blocks so far that may have the lowest energy or tie with it."""
+
+    def __init__(self, problem: SelectionProblem) -> None:
+        self._problem, self._lowest = problem, np.inf
+        self._states: list[Int[Array, " near"]] = []
+        self._energies: list[Float[Array, " near"]] = []
+
+    def offer(self, energies: Float[Array, " states"], first_state: int) -> None:
+        lowest = min(float(energies.min()), self._lowest)
         if lowest == np.inf:  # no selection of this block has the cardinality
             return
-        here = np.flatnonzero(energies <= min(lowest, self.energy) + self._tie)
-        if lowest < self.energy - self._tie or self.count == 0:
-            self.count, self.state = 0, first_state + int(here[0])
-        self.energy = min(lowest, self.energy)
-        self.count += len(here)
+        here = np.flatnonzero(energies <= lowest + window(self._problem, lowest))
+        self._lowest = lowest
+        self._states.append(here + first_state)
+        self._energies.append(energies[here])
+
+    def settled(self) -> tuple[int, int]:
+        """Return the first state of lowest energy, and the number of states that tie with it."""
+        if not self._states:
+            return 0, 0
+        states, energies = np.concatenate(self._states), np.concatenate(self._energies)
+        near = states[energies <= self._lowest + window(self._problem, self._lowest)]
+        found = among(self._problem, near)
+        return found.lowest, len(found.places)
 
 
 def _block(problem: SelectionProblem, low: int, high: int) -> Float[Array, " states"]:

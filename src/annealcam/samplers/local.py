@@ -75,6 +75,7 @@ class LocalSearch:
         self._kicks = whole("kicks", kicks, least=0)
         self._rng = np.random.default_rng(whole("seed", seed))
         size = float(np.abs(self._linear).max(initial=0.0)) or 1.0
+        size = min(size, -problem.trivial_bound or size)  # of low energies, whatever the penalties
         self._least = 1e-12 * size  # a change below it is rounding
         self._n, self._trial, self._change = n, n, np.zeros(2)
 

@@ -110,7 +110,7 @@ def beta_path(problem: ProblemLike, *, time_limit: float | None = None) -> BetaP
             continue
         between = _line(problem, beta, time_limit)
         proofs.append(between.proved)
-        there = _with(problem, beta, problem.cardinality)
+        there = SelectionProblem(problem.h, problem.J, beta=beta)
         if not as_good(there, np.array([left.n, right.n]), between.n).any():
             pairs += [[between, right], [left, between]]
         else:
@@ -126,9 +126,6 @@ class _Line:
     redundancy: float
     relevance: float
     proved: bool
-
-    def energy(self, beta: float) -> float:
-        return (1.0 - beta) * self.redundancy - beta * self.relevance
 
 
 def _optimum(

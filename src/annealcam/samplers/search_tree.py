@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,12 @@ from jaxtyping import Float, Int
 from annealcam._internal.deadline import NEVER, Deadline, TimeIsUpError, run_in_slices
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.exact_sums import energy_below
+from annealcam.qubo.problem import SelectionProblem, negatives
 from annealcam.qubo.solution import ExactSolution
+from annealcam.qubo.ties import exact_unit, lowest_selections, window
 from annealcam.samplers.definite import is_definite, lacking_shift
+from annealcam.samplers.kernels import POOL, RENEWED
 from annealcam.samplers.local import KICKS, LocalSearch
 
 START = 0.5  # of the time limit: what the local search may take,
@@ -21,7 +25,9 @@ FIRST = 0.5  # and of the rest: what the exact search takes before the bound is 
 LEAST_SLACK = 2e-3  # of the best energy: where raising the bound ends and the proof continues
 ROWS = 256  # of a matrix: what is sorted at a time
 FEW = 6000  # nodes by the combinatorial bound before the semidefinite one is tried
-ALL = 1 << 60  # nodes, or operations: no limit
+ALL = 1 << 60  # nodes, operations or ties: no limit
+MOST_TIES = 100  # optima of whole numbers that are counted; there may be 2^d
+MOST_NEAR = 20_000  # selections within rounding of the best one that are compared exactly
 IN = 1  # status of a selected map in the kernels; 0 is undecided
 
 
@@ -48,6 +54,10 @@ def branch_and_bound(
     negative, a map that raises the energy is excluded for good. If this takes more than some
     thousand nodes, and a semidefinite bound is closer, the search starts again with that bound and
     triangle inequalities (method `semidefinite`).
+
+    Nodes are closed only where their bound is above the best energy by more than the rounding of
+    both, and the selections within rounding of the best are compared exactly (`qubo.ties`). If
+    there are more than 20,000 of them, `proved` is False.
 
     Ctrl-C ends the search like a time limit: `proved` is then False.
 
@@ -90,14 +100,39 @@ def branch_and_bound(
         interrupted = isinstance(stop, KeyboardInterrupt)
     if tree is None:
         return _unproved(problem, search.best, interrupted)
-    n = min(search.best, tree.problem.whole(tree.best[0]), key=problem.energy)
-    energy = float(problem.energy(n))
+    return solution_of(problem, search.best, tree, done=done, interrupted=interrupted)
+
+
+def solution_of(
+    problem: SelectionProblem,
+    n: Int[Array, " d"],
+    tree: Tree,
+    *,
+    done: bool,
+    interrupted: bool = False,
+) -> ExactSolution:
+    """Return the best of a selection n and of those that a tree kept, by exact comparison.
+
+    Args:
+        problem: the problem of the tree.
+        n: a selection.
+        tree: the tree.
+        done: whether it is done.
+        interrupted: whether Ctrl-C ended it.
+    """
+    rows = np.concatenate([tree.near(), n[None].astype(np.int8)])[:, ::-1]
+    rows = np.unique(rows, axis=0)[:, ::-1]  # in the order of states
+    first, tied = lowest_selections(problem, rows)
+    energy, proved = float(problem.energy(rows[first])), done and tree.is_complete
+    bound = (
+        energy_below(problem.linear, problem.quadratic, rows[first]) if proved else tree.lower_bound
+    )
     return ExactSolution(
-        n=n,
+        n=rows[first],
         energy=energy,
-        lower_bound=energy if done else min(energy, tree.lower_bound),
-        proved=done,
-        multiplicity=max(int(tree.counts[2]), 1),
+        lower_bound=min(energy, bound),
+        proved=proved,
+        multiplicity=int(tied.sum()),
         method="combinatorial" if tree.problem.shift is None else "convex",
         nodes=int(tree.counts[1]),
         interrupted=interrupted,
@@ -121,18 +156,19 @@ def raised_bound(tree: Tree, deadline: Deadline) -> float:
     of the gap, and is halved until time is up or it is small. Better selections found on the way
     are those of the tree as well.
     """
-    n, lowest = tree.best
+    n, lowest = tree.best[:2]
     first = lowest[0]
     least = max(LEAST_SLACK * abs(first), 100 * tree.problem.tie)
+    nothing = np.zeros((0, len(n)), dtype=np.int8), np.zeros(0), np.zeros(1, dtype=np.int64)
     try:
-        while (slack := (lowest[0] - tree.lower_bound) / 2) > least:
+        while (slack := (lowest[0] + tree.problem.offset - tree.lower_bound) / 2) > least:
             coarse = Tree(tree.problem, n, first, slack=slack, order=tree.order)
-            coarse.best = tree.best
+            coarse.best = (n, lowest, *nothing)
             done = coarse.search(deadline)
             tree.counts[1] += coarse.counts[1]
             if not done:
                 break
-            tree.raised = lowest[0] - slack
+            tree.raised = lowest[0] - slack - tree.problem.tie
     finally:
         if lowest[0] < first:
             tree.counts[2] = 0  # ties of the former best
@@ -144,8 +180,11 @@ class Subproblem:
     """The undecided maps of a problem, at `places` of all maps, once the others are decided.
 
     `selected` marks the maps that are decided to be in; `energy` is theirs, and `linear` includes
-    their couplings. `cardinality` counts the maps still to be selected; -1: any number. `shift`
-    is that of `convex_diagonal`.
+    their couplings. The maps that penalties decide have the energy `offset` instead, which the
+    energies of a tree leave out, so that it does not round them. `cardinality` counts the maps
+    still to be selected; -1: any number. `tie` is that of `window_of_rounding`, and all energies
+    are multiples of `unit` where sums are exact in float64, else it is 0. `shift` is that of
+    `convex_diagonal`.
     """
 
     linear: Float[Array, " d"]
@@ -155,22 +194,38 @@ class Subproblem:
     places: Int[Array, " d"]
     selected: Int[Array, " whole"]
     tie: float
+    unit: float
     shift: Float[Array, " d"] | None
+    offset: float = 0.0
 
     @classmethod
-    def of(cls, problem: SelectionProblem, deadline: Deadline = NEVER) -> Subproblem:
-        """Return a problem with all of its maps undecided.
+    def of(
+        cls, problem: SelectionProblem, deadline: Deadline = NEVER, most: float = np.inf
+    ) -> Subproblem:
+        """Return a problem with its maps undecided, but for those that penalties decide.
+
+        Args:
+            problem: the problem.
+            deadline: of the search.
+            most: an energy that some selection has; others may be lost.
 
         Raises:
             TimeIsUpError: the deadline has passed.
 
-        >>> Subproblem.of(SelectionProblem([1.0, 0.5], np.zeros((2, 2)), cardinality=1)).cardinality
-        1
+        >>> p = SelectionProblem([1.0, -1e9], np.zeros((2, 2)), beta=0.5)
+        >>> Subproblem.of(p).places, Subproblem.of(p, most=-0.5).places
+        (array([0, 1]), array([0]))
         """
-        k = problem.cardinality
+        k, known = problem.cardinality, problem.diagonal
+        D = np.full(problem.d, 1.0 - problem.beta) if known is None else known
+        unit = exact_unit(problem)
+        most += window(problem, most) if np.isfinite(most) else 0.0
+        parts = without_penalties(problem.linear, problem.quadratic, -1 if k is None else k, most)
+        linear, quadratic, offset, k, places, selected = parts
+        shift = _definite_diagonal(linear, quadratic, D[places], known is not None, deadline)
         return cls(
-            problem.linear, problem.quadratic, 0.0, -1 if k is None else k, np.arange(problem.d),
-            np.zeros(problem.d, dtype=np.int8), problem.tie, convex_diagonal(problem, deadline),
+            linear, quadratic, 0.0, k, places, selected,
+            window_of_rounding(linear, quadratic, shift), unit, shift, offset,
         )  # fmt: skip
 
     def whole(self, n: Int[Array, " d"]) -> Int[Array, " whole"]:
@@ -187,6 +242,53 @@ def least_energy(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> 
     -0.5
     """
     return float(np.minimum(linear, 0).sum() + 0.5 * np.minimum(quadratic, 0).sum())
+
+
+def window_of_rounding(
+    linear: Float[Array, " d"],
+    quadratic: Float[Array, "d d"],
+    shift: Float[Array, " d"] | None,
+) -> float:
+    """Return how far above the best energy a bound must be, so that rounding is no excuse.
+
+    Let S be the sum of the magnitudes of all coefficients and u = 2^-53. A step of the descent
+    rounds gradients that sum to 2 S at most in magnitude over all maps, their changes and x, which
+    sum to S each; a bound takes 3/2 of that, 6 u S. There are K = 2 `RENEWED` + d steps at most
+    before a gradient is computed again. Fields, energies and bounds are sums of d terms along a
+    path and of d terms at its end. Together that is less than (6 K + 16 d) u S. The best energy and
+    that of a leaf err too; three times that is safe.
+    """
+    size = float(np.abs(linear).sum() + 0.5 * np.abs(quadratic).sum())
+    size += 0.0 if shift is None else float(shift.sum())
+    return 3 * (12 * RENEWED + 22 * len(linear)) * 2.0**-53 * size
+
+
+def without_penalties(
+    linear: Float[Array, " d"], quadratic: Float[Array, "d d"], k: int, most: float
+) -> tuple[Array, Array, float, int, Array, Array]:
+    """Return linear, quadratic, energy, k, places and selected of a `Subproblem` without penalties.
+
+    Let N be the sum of the negative coefficients. A selection with a coefficient above `most` - N
+    has an energy above `most`: a map of such a linear one is out, and a coupling may have any such
+    value, so that it becomes as small as the other coefficients are. In the same way, a map of a
+    linear coefficient below N - `most` is in. Otherwise such coefficients would set the size of all
+    rounding errors.
+    """
+    places, selected, energy = np.arange(len(linear)), np.zeros(len(linear), np.int8), 0.0
+    while len(linear):
+        gap = (most - energy - negatives(linear, quadratic)) * (1 + 1e-9)
+        out, into = linear > gap, linear < -gap
+        free = ~(out | into)
+        if free.all():
+            break
+        energy += float(linear[into].sum() + 0.5 * quadratic[np.ix_(into, into)].sum())
+        k -= int(into.sum()) if k >= 0 else 0
+        selected[places[into]] = 1
+        linear = linear[free] + quadratic[np.ix_(free, into)].sum(axis=1)
+        quadratic, places = np.ascontiguousarray(quadratic[np.ix_(free, free)]), places[free]
+    if len(linear) and quadratic.max() > 4 * gap:
+        quadratic = np.minimum(quadratic, 2 * gap or float(quadratic[quadratic > 0].min()))
+    return linear, quadratic, energy, k, places, selected
 
 
 def convex_diagonal(
@@ -211,21 +313,35 @@ def convex_diagonal(
     """
     known = problem.diagonal
     D = np.full(problem.d, 1.0 - problem.beta) if known is None else known
-    size = float(np.abs(problem.linear).max(initial=0.0))
+    return _definite_diagonal(problem.linear, problem.quadratic, D, known is not None, deadline)
+
+
+def _definite_diagonal(
+    linear: Float[Array, " d"],
+    quadratic: Float[Array, "d d"],
+    D: Float[Array, " d"],
+    known: bool,
+    deadline: Deadline,
+) -> Float[Array, " d"] | None:
+    size = float(np.abs(linear).max(initial=0.0))
     D = D + max(1e-9 * float(D.max(initial=0.0)), 1e-9 * size, 1e-12)
-    matrix = problem.quadratic + np.diag(D)
+    matrix = quadratic + np.diag(D)
     if is_definite(matrix, deadline):
         return D
-    return None if known is None else D + lacking_shift(matrix, 1e-12 * problem.scale, deadline)
+    if not known:
+        return None
+    scale = float(np.abs(linear).sum() + 0.5 * np.abs(quadratic).sum())
+    return D + lacking_shift(matrix, 1e-12 * scale, deadline)
 
 
 class Tree:
     """A depth-first search that can be continued: one level of the stack for each decision.
 
-    `best` is the best selection of the undecided maps, and the energy with the decided ones;
-    `raised` is a bound that other searches have proved;
-    `counts` holds the depth (-1 at the end), the nodes visited, and the ties of the best. Branches
-    whose bound is above the best energy less the `slack` are closed.
+    `best` is the best selection of the undecided maps, the energy with the decided ones, and what
+    the kernels' `keep` and `limit_of` need; `raised` is a bound that other searches have proved;
+    `counts` holds the depth (-1 at the end), the nodes visited, and the number of selections near
+    the best one, of which `most` are looked for. Branches whose bound is above the best energy less
+    the `slack` are closed.
     """
 
     def __init__(
@@ -239,10 +355,12 @@ class Tree:
         slack: float = 0.0,
         order: Int[Array, "d others"] | None = None,
         deadline: Deadline = NEVER,
+        most: int | None = None,
     ) -> None:
         d = len(problem.linear)
-        self.problem, self.slack = problem, slack
-        self.best = (n.copy(), np.array([lowest]))
+        self.problem, self.slack, self._most = problem, slack, most
+        self.best = self._first(n, lowest, POOL if slack == 0.0 else 0)
+        self._near: list[tuple[Array, Array]] = []
         self.counts = np.array([0, nodes, 0, 0])
         self.drops = problem.cardinality < 0 and not bool((problem.quadratic < 0).any())
         self.status = np.zeros((d + 2, d), dtype=np.int8)
@@ -251,7 +369,7 @@ class Tree:
         least = problem.energy + least_energy(problem.linear, problem.quadratic)
         self.bound = np.full(d + 2, least)
         self.bound[0] = max(self.bound[0], bound)
-        self.turn, self.branched = np.zeros((2, d + 2), dtype=np.int64)
+        self.turn, self.branched, self.age = np.zeros((3, d + 2), dtype=np.int64)
         self.raised, self.order = -np.inf, order
         if problem.shift is None and order is None:
             self.order = _by_coupling(problem.quadratic, deadline)
@@ -260,25 +378,73 @@ class Tree:
         )
 
     @classmethod
-    def of(cls, problem: SelectionProblem, n: Int[Array, " d"], deadline: Deadline) -> Tree:
+    def of(
+        cls,
+        problem: SelectionProblem,
+        n: Int[Array, " d"],
+        deadline: Deadline,
+        most: int | None = None,
+    ) -> Tree:
         """Return the tree of a problem, from a selection.
 
         Raises:
             TimeIsUpError: the deadline has passed.
         """
-        whole = Subproblem.of(problem, deadline)
-        return cls(whole, n, float(problem.energy(n)), deadline=deadline)
+        whole = Subproblem.of(problem, deadline, float(problem.energy(n)))
+        n = n[whole.places]
+        energy = float((whole.linear + 0.5 * whole.quadratic @ n) @ n)
+        return cls(whole, n, energy, deadline=deadline, most=most)
+
+    def _first(self, n: Int[Array, " d"], lowest: float, pool: int) -> tuple[Array, ...]:
+        exact = 0 < self.problem.unit / 2 >= self.problem.tie
+        step = self.problem.unit / 2 if exact else self.problem.tie
+        most = self._most or (MOST_TIES if exact else MOST_NEAR)
+        self._is_exact = exact
+        return (
+            n.astype(np.int8), np.array([lowest, step, most, np.inf]),
+            np.empty((pool, len(n)), dtype=np.int8), np.empty(pool), np.zeros(1, dtype=np.int64),
+        )  # fmt: skip
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no selection near the best one was left out that may be lower."""
+        lowest, _, _, least = self.best[1]
+        return self._is_exact or bool(lowest + self.problem.tie < least)
+
+    def near(self) -> Int[Array, "selections whole"]:
+        """Return all selections within rounding of the best one that were visited, and this one."""
+        self._empty_pool()
+        rows = np.concatenate([self.best[0][None], *(rows for rows, _ in self._near)])
+        whole = np.repeat(self.problem.selected[None], len(rows), axis=0)
+        whole[:, self.problem.places] = rows
+        return whole
+
+    def _empty_pool(self) -> None:
+        _, lowest, pool, values, kept = self.best
+        self._near.append((pool[: kept[0]].copy(), values[: kept[0]].copy()))
+        kept[0] = 0
+        most = lowest[0] + self.problem.tie
+        self._near = [
+            (rows[near], values[near])
+            for rows, values in self._near
+            if (near := values <= most).any()
+        ]
 
     def visit(self, budget: int = ALL, work: int = ALL) -> bool:
         """Visit up to `budget` nodes, or do some `work`; return whether the tree is done."""
-        p = self.problem
         self.counts[3] = work
+        while not (done := self._run(budget)) and 2 * self.best[4][0] > POOL:
+            self._empty_pool()
+        return done
+
+    def _run(self, budget: int) -> bool:
+        p = self.problem
         common: tuple[Any, ...] = (p.cardinality, self.drops, p.tie, self.slack)
         stack = (self.field, self.energy, self.bound, self.branched, self.turn)
         if p.shift is not None:
             from annealcam.samplers.kernels.convex import run as run_convex
 
-            stack = (self.status, *self.for_bound, *stack)
+            stack = (self.status, *self.for_bound, *stack, self.age)
             return bool(
                 run_convex(p.linear, p.quadratic, p.shift, *common, stack, self.best, self.counts,
                            budget)
@@ -328,19 +494,27 @@ class Tree:
                 self.field[0, free], np.ascontiguousarray(problem.quadratic[np.ix_(free, free)]),
                 float(self.energy[0]), k if k < 0 else k - int(selected.sum()),
                 problem.places[free], problem.whole(selected.astype(np.int8)), problem.tie,
-                None if problem.shift is None else problem.shift[free],
+                problem.unit, None if problem.shift is None else problem.shift[free],
+                problem.offset,
             ),
             self.best[0][free], float(self.best[1][0]),
             nodes=int(self.counts[1]), bound=float(self.bound[0]), deadline=deadline,
+            most=self._most,
         )  # fmt: skip
 
     @property
     def lower_bound(self) -> float:
-        """The lowest bound of the branches that are still open, or the raised bound if higher."""
+        """The lowest bound of the branches that are still open, or the raised bound if higher.
+
+        Less the rounding, and not above the branches that were closed since too many ties were met.
+        """
         depth = int(self.counts[0])
         still_open = self.turn[: depth + 1] < 3
         lowest = float(self.bound[: depth + 1][still_open].min(initial=np.inf))
-        return max(lowest, self.raised)
+        if not self._is_exact:
+            lowest = min(lowest, float(self.best[1][3]))
+        bound = max(lowest - self.problem.tie, self.raised) + self.problem.offset
+        return math.nextafter(bound, -math.inf) if self.problem.offset else bound
 
 
 def _relaxation(

@@ -17,6 +17,7 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.success import best_of_shots, wilson_interval
 from annealcam.qubo.energies import bits, weights
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.ties import as_good, ground_states
 from annealcam.samplers.baselines import repaired
 from annealcam.samplers.exact import solve_exact
 from annealcam.samplers.hardware.scaling import Program, problem_of
@@ -121,11 +122,12 @@ def survival(
     loss: list[float] = []
     for member in members:
         n = proofs.optimum(member)
-        if member.energy(n) >= member.energy(best) - member.tie:
+        if as_good(member, best, n):
             n = best  # nothing better than the true optimum was found
-        kept = n if bool(problem.feasible(n)) else repaired(problem, n)
+        feasible = bool(problem.feasible(n))
+        kept = n if feasible else repaired(problem, n)
         excess = float(problem.energy(kept) - problem.energy(best))
-        survived.append(bool(problem.feasible(n)) and excess <= problem.tie)
+        survived.append(feasible and bool(as_good(problem, n, best)))
         loss.append(max(excess, 0.0))
     return Ensemble(errors, tuple(survived), tuple(loss), proofs.proved)
 
@@ -159,7 +161,7 @@ def optimal_states(problem: SelectionProblem) -> Int[Array, " optima"]:
     energies = problem.energies()
     if problem.cardinality is not None:
         energies[weights(problem.d) != problem.cardinality] = np.inf
-    return np.flatnonzero(energies <= energies.min() + problem.tie)
+    return ground_states(problem, energies).places
 
 
 def gibbs(

@@ -20,7 +20,8 @@ from __future__ import annotations
 import numpy as np
 
 from annealcam._internal.compilation import compiler
-from annealcam.samplers.kernels.convex import FREE, IN, OUT, limit_of
+from annealcam.samplers.kernels import POOL
+from annealcam.samplers.kernels.convex import FREE, IN, OUT, keep, limit_of
 
 compiled = compiler()
 SORTING = 60  # operations to rank one map for one number of maps
@@ -34,10 +35,10 @@ def run(quadratic, order, k, drops, tie, slack, stack, best, counts, budget):  #
     those of `convex.run`; the stack lacks the arrays of the relaxation.
     """
     status, field, energy, bound, chosen, turn = stack
-    _, lowest = best
+    _, lowest, _, _, kept = best
     depth = counts[0]
     for _ in range(budget):
-        if depth < 0 or counts[3] <= 0:
+        if depth < 0 or counts[3] <= 0 or 2 * kept[0] > POOL:
             break
         counts[3] -= 5 * field.shape[1]
         if turn[depth] == 0:
@@ -48,7 +49,7 @@ def run(quadratic, order, k, drops, tie, slack, stack, best, counts, budget):  #
             if turn[depth] < 0:
                 depth -= 1
                 continue
-        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, slack, counts[2]):
+        if turn[depth] == 3 or bound[depth] > limit_of(lowest, tie, slack, counts[2]):
             depth -= 1
             continue
         into = turn[depth] == 1
@@ -78,7 +79,7 @@ def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # t
     turn -1: closed, 1: branch `chosen`, 0: to be continued, since the work is done.
     """
     status, field, energy, bound, chosen, turn = stack
-    _, lowest = best
+    _, lowest, _, _, _ = best
     d = len(field[t])
     while True:
         if drops:
@@ -96,7 +97,7 @@ def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # t
         if last:
             turn[t] = -1
             return
-        limit = limit_of(lowest[0], tie, slack, counts[2])
+        limit = limit_of(lowest, tie, slack, counts[2])
         low, with_p, first, sizes = _bounds(
             quadratic, order, status[t], field[t], energy[t], free, m, drops
         )
@@ -122,19 +123,24 @@ def _visit(quadratic, order, k, drops, tie, slack, stack, best, counts, t):  # t
 def _offer(quadratic, stack, best, counts, t, rest, tie, last):  # type: ignore[no-untyped-def]
     """Compare the selection of the maps that are in, and of `rest`, with the best one.
 
-    A tie is counted only if the selection is the `last` of its node, so that it is counted once.
+    It is kept only if it is the `last` of its node, so that it is kept once.
     """
     status, field, energy, _, _, _ = stack
-    n, lowest = best
+    n, lowest, pool, _, _ = best
     value = energy[t]
     for i in range(len(rest)):
         value += field[t, rest[i]]
         for j in range(i):
             value += quadratic[rest[i], rest[j]]
-    if value < lowest[0] - tie:
+    if value > lowest[0] + tie:
+        return
+    if last:
+        at = keep(best, counts, value, tie)
+        if at >= 0:
+            pool[at] = status[t] == IN
+            pool[at, rest] = 1
+    elif value < lowest[0] - tie:
         counts[2] = 0
-    if value <= lowest[0] + tie:
-        counts[2] += last
     if value < lowest[0]:
         lowest[0] = value
         n[:] = status[t] == IN

@@ -29,18 +29,47 @@ from __future__ import annotations
 import numpy as np
 
 from annealcam._internal.compilation import compiler
+from annealcam.samplers.kernels import POOL, RENEWED
 
 compiled = compiler()
 FREE, IN, OUT = 0, 1, 2
-MOST_TIES = 100  # optima that are counted; there may be 2^d
 
 
 @compiled
 def limit_of(lowest, tie, slack, ties):  # type: ignore[no-untyped-def]
-    """Return the bound above which a node is closed; without slack, MOST_TIES ties are counted."""
+    """Return the bound above which a node is closed.
+
+    `lowest` is (lowest energy, step, most, least): selections within `tie` of the lowest energy are
+    all visited, unless there are as many as `most`; from then on only those that are lower by a
+    `step`. The `least` limit of that kind is kept.
+    """
     if slack > 0.0:
-        return lowest - slack
-    return lowest + (tie if ties < MOST_TIES else -tie)
+        return lowest[0] - slack
+    if ties < lowest[2]:
+        return lowest[0] + tie
+    lowest[3] = min(lowest[3], lowest[0] - lowest[1])
+    return lowest[0] - lowest[1]
+
+
+@compiled
+def keep(best, counts, value, tie):  # type: ignore[no-untyped-def]
+    """Keep a selection near the lowest energy; return its place in the pool, or -1.
+
+    `best` is (n, lowest, pool, values, kept). One node may give more selections than the pool has
+    places; then the `least` limit shows that not all were compared.
+    """
+    _, lowest, pool, values, kept = best
+    if value < lowest[0] - tie:
+        counts[2] = 0
+    counts[2] += 1
+    if len(pool) == 0:
+        return -1
+    if kept[0] == len(pool):
+        lowest[3] = min(lowest[3], lowest[0] - tie)
+        return -1
+    values[kept[0]] = value
+    kept[0] += 1
+    return kept[0] - 1
 
 
 @compiled
@@ -49,15 +78,15 @@ def run(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, bud
 
     `stack` (status, x, g, field, energy, bound, chosen, turn) and `counts` (depth, nodes, ties,
     work) hold the state from which a later call continues; it returns early, also within a node,
-    when its work, in operations, is done. `best` is (n, its energy). `drops` is True if no coupling
-    is negative and any number of maps may be selected: a map that raises the energy is then
-    excluded for good.
+    when its work, in operations, is done, or when the pool is half full. `best` is that of `keep`.
+    `drops` is True if no coupling is negative and any number of maps may be selected: a map that
+    raises the energy is then excluded for good.
     """
-    status, x, g, field, energy, bound, chosen, turn = stack
-    _, lowest = best
+    status, x, g, field, energy, bound, chosen, turn, age = stack
+    _, lowest, _, _, kept = best
     depth = counts[0]
     for _ in range(budget):
-        if depth < 0 or counts[3] <= 0:
+        if depth < 0 or counts[3] <= 0 or 2 * kept[0] > POOL:
             break
         counts[3] -= 5 * len(linear)
         if turn[depth] == 0:  # a new node
@@ -68,7 +97,7 @@ def run(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, bud
             if turn[depth] < 0:
                 depth -= 1
                 continue
-        if turn[depth] == 3 or bound[depth] > limit_of(lowest[0], tie, slack, counts[2]):
+        if turn[depth] == 3 or bound[depth] > limit_of(lowest, tie, slack, counts[2]):
             depth -= 1
             continue
         p = chosen[depth]
@@ -78,6 +107,7 @@ def run(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, bud
         x[depth + 1] = x[depth]
         g[depth + 1] = g[depth]
         field[depth + 1] = field[depth]
+        age[depth + 1] = age[depth]
         energy[depth + 1], bound[depth + 1], turn[depth + 1] = energy[depth], bound[depth], 0
         _fix(quadratic, delta, stack, depth + 1, p, into)
         depth += 1
@@ -88,9 +118,10 @@ def run(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, bud
 @compiled
 def _fix(quadratic, delta, stack, t, p, into):  # type: ignore[no-untyped-def]
     """Fix a free map to be in or out, and update gradient, field and energy."""
-    status, x, g, field, energy, _, _, _ = stack
+    status, x, g, field, energy, _, _, _, age = stack
     moved = (1.0 if into else 0.0) - x[t, p]
     if moved != 0.0:
+        age[t] += 1
         g[t] += moved * quadratic[p]
         g[t, p] += moved * delta[p]
     x[t, p] = 0.0
@@ -106,11 +137,14 @@ def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, 
 
     turn -1: closed, 1: branch `chosen`, 0: to be continued, since the work is done.
     """
-    status, x, g, field, energy, bound, chosen, turn = stack
-    _, lowest = best
+    status, x, g, field, energy, bound, chosen, turn, age = stack
+    _, lowest, _, _, _ = best
     d = len(linear)
-    limit = limit_of(lowest[0], tie, slack, counts[2])
+    limit = limit_of(lowest, tie, slack, counts[2])
     while True:
+        if age[t] > RENEWED:
+            _renew(quadratic, delta, status[t], x[t], g[t], field[t])
+            age[t] = 0
         if drops:
             for p in range(d):
                 if status[t, p] == FREE and field[t, p] > tie:
@@ -132,11 +166,12 @@ def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, 
             turn[t] = -1
             return
         if m > 0:
-            _balance(quadratic, delta, status[t], x[t], g[t], m)
+            age[t] += _balance(quadratic, delta, status[t], x[t], g[t], m)
         low, steps = _bound_node(
             delta, quadratic, status[t], x[t], g[t], field[t], energy[t], m, limit
         )
         counts[3] -= d * (5 * steps + max(m, 0))
+        age[t] += steps
         bound[t] = max(bound[t], low)
         if bound[t] > limit:
             turn[t] = -1
@@ -161,8 +196,8 @@ def _visit(linear, quadratic, delta, k, drops, tie, slack, stack, best, counts, 
 @compiled
 def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-untyped-def]
     """Compare a selection with the best one; `rest`: all free maps are selected."""
-    status, _, _, field, energy, _, _, _ = stack
-    n, lowest = best
+    status, _, _, field, energy, _, _, _, _ = stack
+    n, lowest, pool, _, _ = best
     value = energy[t]
     if rest:
         extra = field[t].copy()
@@ -172,20 +207,21 @@ def _leaf(quadratic, stack, best, counts, t, rest, tie):  # type: ignore[no-unty
                 extra += quadratic[p]
     if value > lowest[0] + tie:
         return
-    if value < lowest[0] - tie:
-        counts[2] = 0
-    counts[2] += 1
-    if value < lowest[0]:
-        lowest[0] = value
-        for p in range(len(n)):
-            n[p] = status[t, p] == IN or (rest and status[t, p] == FREE)
+    at = keep(best, counts, value, tie)
+    for p in range(len(n)):
+        inside = status[t, p] == IN or (rest and status[t, p] == FREE)
+        if at >= 0:
+            pool[at, p] = inside
+        if value < lowest[0]:
+            n[p] = inside
+    lowest[0] = min(lowest[0], value)
 
 
 @compiled
 def _last(quadratic, stack, best, counts, t, m, tie):  # type: ignore[no-untyped-def]
     """Compare all selections of one or two more maps with the best one."""
-    status, _, _, field, energy, _, _, _ = stack
-    n, lowest = best
+    status, _, _, field, energy, _, _, _, _ = stack
+    n, lowest, pool, _, _ = best
     d = len(n)
     for p in range(d):
         if status[t, p] != FREE:
@@ -198,19 +234,20 @@ def _last(quadratic, stack, best, counts, t, m, tie):  # type: ignore[no-untyped
                 value += field[t, q] + quadratic[p, q]
             if value > lowest[0] + tie:
                 continue
-            if value < lowest[0] - tie:
-                counts[2] = 0
-            counts[2] += 1
-            if value < lowest[0]:
-                lowest[0] = value
-                for o in range(d):
-                    n[o] = status[t, o] == IN or o in (p, q)
+            at = keep(best, counts, value, tie)
+            for o in range(d):
+                inside = status[t, o] == IN or o in (p, q)
+                if at >= 0:
+                    pool[at, o] = inside
+                if value < lowest[0]:
+                    n[o] = inside
+            lowest[0] = min(lowest[0], value)
 
 
 @compiled
 def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
-    """Move x until its sum over the free maps is m, where the gradient is smallest or largest."""
-    d = len(x)
+    """Move x to the sum m, where the gradient is smallest or largest; return the steps."""
+    d, steps = len(x), 0
     total = 0.0
     for p in range(d):
         total += x[p]
@@ -227,6 +264,17 @@ def _balance(quadratic, delta, status, x, g, m):  # type: ignore[no-untyped-def]
         total += step
         g += step * quadratic[at]
         g[at] += step * delta[at]
+        steps += 1
+    return steps
+
+
+@compiled
+def _renew(quadratic, delta, status, x, g, field):  # type: ignore[no-untyped-def]
+    """Compute the gradient at x again."""
+    g[:] = field - 0.5 * delta + delta * x
+    for p in range(len(x)):
+        if status[p] == FREE and x[p] != 0.0:
+            g += x[p] * quadratic[p]
 
 
 @compiled
@@ -234,6 +282,8 @@ def _bound_node(delta, quadratic, status, x, g, field, energy, m, limit):  # typ
     """Descend by coordinates, or by pairs to select m maps; return the best bound and the steps."""
     best = -np.inf
     for step in range(2000):
+        if step % RENEWED == RENEWED - 1:
+            _renew(quadratic, delta, status, x, g, field)
         if step % 12 == 0:
             value, low = _values(delta, status, x, g, field, energy, m)
             best = max(best, low)
@@ -322,7 +372,7 @@ def _pair(delta, quadratic, status, x, g):  # type: ignore[no-untyped-def]
 @compiled
 def _decide(quadratic, delta, stack, t, m, low, limit):  # type: ignore[no-untyped-def]
     """Fix the maps whose other value would raise the bound above the limit; return how many."""
-    status, _, g, _, _, _, _, _ = stack
+    status, _, g, _, _, _, _, _, _ = stack
     d = status.shape[1]
     last, after = 0.0, 0.0  # the m-th and the next smallest gradient
     if m > 0:

@@ -146,7 +146,7 @@ def _compared(maps: LayerMaps, row: Row) -> Row:
     It is false for a selection of another number of maps than the problem prescribes.
     """
     energy, p = row["energy"], maps.problem
-    n = np.isin(maps.candidates, row["selected"])
+    n = np.isin(maps.candidates, row["selected"]).astype(np.int8)
     optimal = None if energy is None else bool(as_good(p, n, maps.optimum.n))
     return row | {"optimal": optimal and p.cardinality in (None, row["k"])}
 
