@@ -10,8 +10,8 @@ from hypothesis import given, settings
 import annealcam as ac
 from annealcam.errors import NumericalError
 from annealcam.qubo.energies import weights
-from annealcam.qubo.exact_sums import ExactSums, common_unit, energy_below
-from annealcam.qubo.ties import as_good, ground_states, has_exact_sums
+from annealcam.qubo.exact_sums import ExactSums, common_unit
+from annealcam.qubo.ties import as_good, energy_below, ground_states, has_exact_sums
 from tests.rational import Rational, number, wild_problems
 
 
@@ -42,7 +42,7 @@ def test_exact_sums_are_those_of_rational_arithmetic(p):
     assert [true.energies[b] for b in order] == sorted(true.energies)
     for b in (0, len(n) // 2, len(n) - 1):
         assert sums.energy(n[b]) == float(true.energies[b])
-        below = energy_below(p.linear, p.quadratic, n[b])
+        below = energy_below(p, n[b])
         assert Fraction(below) <= true.energies[b] < Fraction(math.nextafter(below, math.inf))
         assert p.energy(n[b]) == pytest.approx(float(true.energies[b]), rel=1e-9)
     magnitudes = sums.magnitudes(n, n[-1])

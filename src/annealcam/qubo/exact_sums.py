@@ -110,23 +110,6 @@ class ExactSums:
         return total
 
 
-def energy_below(
-    linear: Float[Array, " d"], quadratic: Float[Array, "d d"], n: Num[Array, " d"]
-) -> float:
-    """Return the largest float64 that is not above the exact energy of a selection.
-
-    >>> n = np.array([1, 1])
-    >>> energy_below(np.array([1.0, -(2.0**-60)]), np.zeros((2, 2)), n) == 1.0 - 2.0**-53
-    True
-    """
-    inside = np.flatnonzero(n)
-    pairs = quadratic[np.ix_(inside, inside)][np.tri(len(inside), k=-1, dtype=bool)]
-    terms = linear[inside].tolist() + pairs.tolist()
-    rounded = math.fsum(terms)
-    above = math.fsum([rounded, *(-term for term in terms)]) > 0
-    return math.nextafter(rounded, -math.inf) if above else rounded
-
-
 def _magnitude(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
     with np.errstate(over="ignore"):
         return float(np.abs(linear).sum() + np.abs(quadratic).sum())

@@ -219,7 +219,7 @@ class SelectionProblem:
             )
         return energies_of(self.linear, self.quadratic)
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """Sum of the magnitudes of all coefficients, which is the unit of tolerances."""
         return float(np.abs(self.linear).sum() + 0.5 * np.abs(self.quadratic).sum())

@@ -136,6 +136,21 @@ def as_good(
     return np.asarray(good.reshape(n.shape[:-1]))
 
 
+def energy_below(problem: SelectionProblem, n: Num[Array, " d"]) -> float:
+    """Return the largest float64 that is not above the exact energy of a selection.
+
+    >>> p = SelectionProblem([-1.0, 2.0**-60], np.zeros((2, 2)), beta=1.0)
+    >>> energy_below(p, np.array([1, 1])) == 1.0 - 2.0**-53
+    True
+    """
+    inside = np.flatnonzero(n)
+    pairs = problem.J[np.ix_(inside, inside)][np.tri(len(inside), k=-1, dtype=bool)]
+    terms = (-problem.beta * problem.h[inside]).tolist() + ((1.0 - problem.beta) * pairs).tolist()
+    rounded = math.fsum(terms)
+    above = math.fsum([rounded, *(-term for term in terms)]) > 0
+    return math.nextafter(rounded, -math.inf) if above else rounded
+
+
 def _ties(
     problem: SelectionProblem,
     sums: ExactSums,
@@ -168,15 +183,14 @@ def exact_unit(problem: SelectionProblem) -> float:
     >>> exact_unit(SelectionProblem([1e9, 0.1], np.zeros((2, 2)), beta=0.5))
     0.0
     """
-    most = problem.scale * 2.0**-53
-    units = []
-    for coefficients in (problem.linear, problem.quadratic):  # the linear ones mostly suffice
-        unit = common_unit(coefficients)
-        if 0 < unit < most:
-            return 0.0
-        units.append(unit or math.inf)
-    least = min(units)
-    return 1.0 if least == math.inf else least
+    linear = problem.linear
+    unit = common_unit(linear) or math.inf
+    if unit < 2.0**-53 * float(np.abs(linear).sum()):  # mostly
+        return 0.0
+    unit = min(unit, common_unit(problem.quadratic) or math.inf)
+    if unit == math.inf:
+        return 1.0
+    return unit if problem.scale <= 2.0**53 * unit else 0.0
 
 
 def window(problem: SelectionProblem, energy: float, bound: float | None = None) -> float:

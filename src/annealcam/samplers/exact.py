@@ -9,12 +9,11 @@ from annealcam._internal.deadline import Deadline, TimeIsUpError
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, energies_of, weights
-from annealcam.qubo.exact_sums import energy_below
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.qubo.ties import among, has_exact_sums, window
+from annealcam.qubo.ties import among, energy_below, has_exact_sums, window
 from annealcam.samplers.local import LocalSearch
-from annealcam.samplers.search_tree import ALL, Tree, branch_and_bound, least_energy, solution_of
+from annealcam.samplers.search_tree import ALL, Tree, branch_and_bound, solution_of
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 _ENUMERATED = 18  # maps: with no more, a tree takes longer
@@ -80,15 +79,11 @@ def _enumerated(problem: SelectionProblem, deadline: Deadline) -> ExactSolution:
     proved = done == blocks
     state, count = best.settled()
     n = bits(state, problem.d) if count else _most_relevant(problem)
+    energy = problem.energy(n)
     return ExactSolution(
         n=n,
-        energy=(energy := problem.energy(n)),
-        lower_bound=min(
-            energy,
-            energy_below(problem.linear, problem.quadratic, n)
-            if proved
-            else least_energy(problem.linear, problem.quadratic),
-        ),
+        energy=energy,
+        lower_bound=min(energy, energy_below(problem, n) if proved else problem.trivial_bound),
         proved=proved,
         multiplicity=max(count, 1),
     )

@@ -12,10 +12,9 @@ from jaxtyping import Float, Int
 from annealcam._internal.deadline import NEVER, Deadline, TimeIsUpError, run_in_slices
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
-from annealcam.qubo.exact_sums import energy_below
 from annealcam.qubo.problem import SelectionProblem, negatives
 from annealcam.qubo.solution import ExactSolution
-from annealcam.qubo.ties import exact_unit, lowest_selections, window
+from annealcam.qubo.ties import energy_below, exact_unit, lowest_selections, window
 from annealcam.samplers.definite import is_definite, lacking_shift
 from annealcam.samplers.kernels import POOL, RENEWED
 from annealcam.samplers.local import KICKS, LocalSearch
@@ -120,13 +119,13 @@ def solution_of(
         done: whether it is done.
         interrupted: whether Ctrl-C ended it.
     """
-    rows = np.concatenate([tree.near(), n[None].astype(np.int8)])[:, ::-1]
-    rows = np.unique(rows, axis=0)[:, ::-1]  # in the order of states
+    rows = np.concatenate([tree.near(), n[None].astype(np.int8)])
+    keys = np.packbits(rows[:, ::-1], axis=1)  # as bytes, in the order of states
+    places = {key.tobytes(): place for place, key in enumerate(keys)}
+    rows = rows[[places[key] for key in sorted(places)]]
     first, tied = lowest_selections(problem, rows)
     energy, proved = float(problem.energy(rows[first])), done and tree.is_complete
-    bound = (
-        energy_below(problem.linear, problem.quadratic, rows[first]) if proved else tree.lower_bound
-    )
+    bound = energy_below(problem, rows[first]) if proved else tree.lower_bound
     return ExactSolution(
         n=rows[first],
         energy=energy,
@@ -141,7 +140,7 @@ def solution_of(
 
 def _unproved(problem: SelectionProblem, n: Int[Array, " d"], interrupted: bool) -> ExactSolution:
     """Return a selection with the bound that needs no tree."""
-    energy, bound = float(problem.energy(n)), least_energy(problem.linear, problem.quadratic)
+    energy, bound = float(problem.energy(n)), problem.trivial_bound
     return ExactSolution(
         n, energy, min(energy, bound), False, 1, "coefficients", interrupted=interrupted
     )
@@ -213,19 +212,20 @@ class Subproblem:
             TimeIsUpError: the deadline has passed.
 
         >>> p = SelectionProblem([1.0, -1e9], np.zeros((2, 2)), beta=0.5)
-        >>> Subproblem.of(p).places, Subproblem.of(p, most=-0.5).places
+        >>> Subproblem.of(p).places, Subproblem.of(p, most=0.0).places
         (array([0, 1]), array([0]))
         """
         k, known = problem.cardinality, problem.diagonal
         D = np.full(problem.d, 1.0 - problem.beta) if known is None else known
         unit = exact_unit(problem)
         most += window(problem, most) if np.isfinite(most) else 0.0
-        parts = without_penalties(problem.linear, problem.quadratic, -1 if k is None else k, most)
-        linear, quadratic, offset, k, places, selected = parts
+        parts = without_penalties(problem, -1 if k is None else k, most)
+        linear, quadratic, offset, k, places, selected, size = parts
         shift = _definite_diagonal(linear, quadratic, D[places], known is not None, deadline)
+        size += 0.0 if shift is None else float(shift.sum())
         return cls(
-            linear, quadratic, 0.0, k, places, selected,
-            window_of_rounding(linear, quadratic, shift), unit, shift, offset,
+            linear, quadratic, 0.0, k, places, selected, window_of_rounding(len(linear), size),
+            unit, shift, offset,
         )  # fmt: skip
 
     def whole(self, n: Int[Array, " d"]) -> Int[Array, " whole"]:
@@ -235,38 +235,25 @@ class Subproblem:
         return complete
 
 
-def least_energy(linear: Float[Array, " d"], quadratic: Float[Array, "d d"]) -> float:
-    """Return a bound on every energy: each negative coefficient counted in full.
-
-    >>> least_energy(np.array([-0.5, 1.0]), np.zeros((2, 2)))
-    -0.5
-    """
-    return float(np.minimum(linear, 0).sum() + 0.5 * np.minimum(quadratic, 0).sum())
-
-
-def window_of_rounding(
-    linear: Float[Array, " d"],
-    quadratic: Float[Array, "d d"],
-    shift: Float[Array, " d"] | None,
-) -> float:
+def window_of_rounding(d: int, size: float) -> float:
     """Return how far above the best energy a bound must be, so that rounding is no excuse.
 
-    Let S be the sum of the magnitudes of all coefficients and u = 2^-53. A step of the descent
-    rounds gradients that sum to 2 S at most in magnitude over all maps, their changes and x, which
-    sum to S each; a bound takes 3/2 of that, 6 u S. There are K = 2 `RENEWED` + d steps at most
-    before a gradient is computed again. Fields, energies and bounds are sums of d terms along a
-    path and of d terms at its end. Together that is less than (6 K + 16 d) u S. The best energy and
-    that of a leaf err too; three times that is safe.
+    Let S be `size`, the sum of the magnitudes of all coefficients, and u = 2^-53. A step of the
+    descent rounds gradients that sum to 2 S at most in magnitude over all maps, their changes and
+    x, which sum to S each; a bound takes 3/2 of that, 6 u S. There are K = 2 `RENEWED` + d steps at
+    most before a gradient is computed again. Fields, energies and bounds are sums of d terms along
+    a path and of d terms at its end. Together that is less than (6 K + 16 d) u S. The best energy
+    and that of a leaf err too; three times that is safe.
     """
-    size = float(np.abs(linear).sum() + 0.5 * np.abs(quadratic).sum())
-    size += 0.0 if shift is None else float(shift.sum())
-    return 3 * (12 * RENEWED + 22 * len(linear)) * 2.0**-53 * size
+    return 3 * (12 * RENEWED + 22 * d) * 2.0**-53 * size
 
 
 def without_penalties(
-    linear: Float[Array, " d"], quadratic: Float[Array, "d d"], k: int, most: float
-) -> tuple[Array, Array, float, int, Array, Array]:
-    """Return linear, quadratic, energy, k, places and selected of a `Subproblem` without penalties.
+    problem: SelectionProblem, k: int, most: float
+) -> tuple[Array, Array, float, int, Array, Array, float]:
+    """Return the parts of a `Subproblem` without penalties, and the magnitude of its coefficients.
+
+    The parts are linear, quadratic, energy, k, places and selected.
 
     Let N be the sum of the negative coefficients. A selection with a coefficient above `most` - N
     has an energy above `most`: a map of such a linear one is out, and a coupling may have any such
@@ -274,9 +261,11 @@ def without_penalties(
     linear coefficient below N - `most` is in. Otherwise such coefficients would set the size of all
     rounding errors.
     """
-    places, selected, energy = np.arange(len(linear)), np.zeros(len(linear), np.int8), 0.0
+    linear, quadratic, energy, bound = problem.linear, problem.quadratic, 0.0, problem.trivial_bound
+    places, selected = np.arange(len(linear)), np.zeros(len(linear), np.int8)
+    changed, gap = False, np.inf
     while len(linear):
-        gap = (most - energy - negatives(linear, quadratic)) * (1 + 1e-9)
+        gap = (most - energy - bound) * (1 + 1e-9)
         out, into = linear > gap, linear < -gap
         free = ~(out | into)
         if free.all():
@@ -286,9 +275,14 @@ def without_penalties(
         selected[places[into]] = 1
         linear = linear[free] + quadratic[np.ix_(free, into)].sum(axis=1)
         quadratic, places = np.ascontiguousarray(quadratic[np.ix_(free, free)]), places[free]
-    if len(linear) and quadratic.max() > 4 * gap:
+        bound, changed = negatives(linear, quadratic), True
+    if quadratic.max(initial=0.0) > 4 * gap:
         quadratic = np.minimum(quadratic, 2 * gap or float(quadratic[quadratic > 0].min()))
-    return linear, quadratic, energy, k, places, selected
+        changed = True
+    size = problem.scale
+    if changed:
+        size = float(np.abs(linear).sum() + 0.5 * np.abs(quadratic).sum())
+    return linear, quadratic, energy, k, places, selected, size
 
 
 def convex_diagonal(
@@ -366,7 +360,7 @@ class Tree:
         self.status = np.zeros((d + 2, d), dtype=np.int8)
         self.field, self.energy = np.zeros((d + 2, d)), np.zeros(d + 2)
         self.field[0], self.energy[0] = problem.linear, problem.energy
-        least = problem.energy + least_energy(problem.linear, problem.quadratic)
+        least = problem.energy + negatives(problem.linear, problem.quadratic)
         self.bound = np.full(d + 2, least)
         self.bound[0] = max(self.bound[0], bound)
         self.turn, self.branched, self.age = np.zeros((3, d + 2), dtype=np.int64)

@@ -63,10 +63,12 @@ class StateVectors:
             )
         ]
         self.ground = [one.places for one in found]
-        self.ground_energy = np.array([
-            p.energy(bits(one.lowest, self.d)) if offset else row[one.lowest]
-            for p, row, one, offset in zip(problems, energies, found, self.offsets, strict=True)
-        ])
+        self.ground_energy = np.array(
+            [
+                p.energy(bits(one.lowest, self.d)) if offset else row[one.lowest]
+                for p, row, one, offset in zip(problems, energies, found, self.offsets, strict=True)
+            ]
+        )
         turns = (energies / (2 * math.pi)).astype(self.number)
         self.turns = np.tile(turns, 1 << (width - self.d)) if self.d < width else turns
         self.from_ground_state = starts is None
