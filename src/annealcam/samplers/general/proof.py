@@ -8,6 +8,7 @@ from annealcam._internal.deadline import NEVER, Deadline, TimeIsUpError
 from annealcam._internal.types import Array
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
+from annealcam.qubo.ties import energy_below
 from annealcam.samplers.general.tree import SemidefiniteTree
 
 MOST_MAPS = 500  # for which the bound of the root takes seconds
@@ -58,7 +59,9 @@ def semidefinite_proof(
     return ExactSolution(
         n=best,
         energy=energy,
-        lower_bound=energy if done else min(energy, max(bound, tree.lower_bound)),
+        lower_bound=min(
+            energy, energy_below(problem, best) if done else max(bound, tree.lower_bound)
+        ),
         proved=done,
         multiplicity=tree.ties,
         method="semidefinite",

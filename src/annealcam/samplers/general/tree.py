@@ -11,9 +11,8 @@ from jaxtyping import Int
 
 from annealcam._internal.deadline import NEVER, Deadline
 from annealcam._internal.types import Array
-from annealcam.qubo.exact_sums import common_unit
 from annealcam.qubo.problem import SelectionProblem
-from annealcam.qubo.ties import has_exact_sums, lowest_selections
+from annealcam.qubo.ties import exact_unit, lowest_selections
 from annealcam.samplers.general.multipliers import best_multipliers
 from annealcam.samplers.general.relaxation import Multipliers, Relaxation, fixed
 from annealcam.samplers.general.spin_model import SpinModel
@@ -53,8 +52,8 @@ class SemidefiniteTree:
     ) -> None:
         self._problem = problem
         self._lowest, self._found = float(problem.energy(n)), [np.array(n)]
-        unit = common_unit(problem.linear, problem.quadratic)
-        whole = has_exact_sums(problem) and unit > 1e-9 * problem.scale
+        unit = exact_unit(problem)
+        whole = unit > 1e-9 * problem.scale
         self._below = (1 - SURE) * unit if whole else -problem.tie
         self.nodes, self._numbers = 0, count()
         model = SpinModel.of(problem.linear, problem.quadratic, problem.cardinality)
