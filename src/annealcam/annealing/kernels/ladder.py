@@ -12,7 +12,7 @@ bounds that of the last.
 `climb` runs whole ladders in one call, for any number of runs of equal size. It returns when it has
 done as much work as its caller allows, and continues where it was when it is called again, so that
 the caller can be interrupted. simulation/ladder.py climbs step by step, with other simulators, by
-the same rule; the results are equal to the bit, because sums have the order of numpy's.
+the same rule (`judge`); the results are equal to the bit, because sums have the order of numpy's.
 """
 
 import numpy as np
@@ -41,23 +41,46 @@ def multiple(rung):
 
 
 @plain
-def verdict(errors, rounding, tol, agreements):
-    """Return whether a ladder with these errors of F has converged, stands still, or climbs on.
+def judge(changes, errors, rounding, tol, agreements, result):
+    """Return what has become of a ladder after a run, and write its result.
 
     It has converged if the last errors, as many as there must be agreements, are below `tol`, or
     below a few times the rounding error. It stands still if the last three runs, each worth a
     factor of ten, have gained nothing.
+
+    Args:
+        changes: from each column to the next, of F and of the distribution, (columns - 1, 2).
+        errors: of F and of the distribution, after all runs so far, (2, runs); the last ones are
+            filled in.
+        rounding: rounding error of F in the last run, which is added.
+        tol: bound on the estimated error of F.
+        agreements: number of consecutive runs that must meet `tol`.
+        result: array for ERROR and DISTANCE.
     """
-    n, agreeing, least = errors.size, 0, max(tol, _SAFE * rounding)
-    while agreeing < min(n, agreements) and errors[n - 1 - agreeing] <= least:
+    success, distance = changes[-1]
+    n, agreeing, least = errors.shape[1], 0, max(tol, _SAFE * rounding)
+    errors[0, n - 1], errors[1, n - 1] = _larger(success, DISTRIBUTION * distance), distance
+    while agreeing < min(n, agreements) and errors[0, n - 1 - agreeing] <= least:
         agreeing += 1
     if agreeing == agreements:
+        for column in range(2):
+            worst = errors[column, n - agreements]
+            for k in range(n - agreements + 1, n):
+                worst = _larger(worst, errors[column, k])
+            result[ERROR + column] = worst + rounding
         return CONVERGED
     if n >= 6:
-        earlier, later = _median(errors, n - 6), _median(errors, n - 3)
+        earlier, later = _median(errors[0], n - 6), _median(errors[0], n - 3)
         if earlier < _SMALL and later > _GAIN * earlier:
+            result[ERROR] = errors[0].min()
             return STANDING
     return CLIMBING
+
+
+@plain
+def _larger(a, b):
+    """Return the larger of two numbers, as it is rounded for arrays."""
+    return 0.5 * (a + b + abs(a - b))
 
 
 @plain
@@ -78,12 +101,13 @@ def climb(at, work, groups, runs, problems, schedule, limits, memory, results):
         work: amplitudes times steps after which no further rung is begun.
         groups: the numbers of the runs, group by group (runs,), and where each group begins
             (groups + 1,).
-        runs: first numbers of steps (runs, pieces); agreements that are needed (runs,); taus (t,).
+        runs: first numbers of steps (runs, pieces); agreements that are needed (runs,); taus (t,);
+            rounding errors of F with few steps (runs,).
         problems: turns (problems, all); the places of the ground states of all problems, and where
             those of each problem begin; the initial states (problems or 1, 2, all); whether these
             are the driver's ground state; the strength of the driver.
         schedule: kinks, breaks, driver, problem; whether phases mostly grow by equal amounts.
-        limits: tol; rounding error of a run, and that of each step; the largest number of steps.
+        limits: tol; rounding error of F in each step; the largest number of steps.
         memory: the last rows of the ladders of a group (some, COLUMNS, states), and their errors of
             F and of the distribution (some, 2, RUNGS).
         results: for each run what has become of it (runs,), at first CLIMBING; F and the other
@@ -102,7 +126,7 @@ def climb(at, work, groups, runs, problems, schedule, limits, memory, results):
                 at[0] = group
                 return
             done += active.size * amplitudes * steps
-            if steps > limits[3]:
+            if steps > limits[2]:
                 status[leader] = ENDLESS
                 return
             edges = step_edges(schedule[0], counts)
@@ -136,7 +160,7 @@ def _climb_one_rung(rung, members, places, stages, runs, problems, evenly, limit
     """Run the members of a group at these places, with the same stages."""
     turns, ground, offsets, starts, from_ground, _ = problems
     angles, phases = stages
-    rounding = limits[1] + limits[2] * angles.size
+    rounding = limits[1] * angles.size
     number = np.empty(places.size, np.int64)
     for j in range(places.size):
         number[j] = members[places[j]] // runs[2].size
@@ -145,13 +169,18 @@ def _climb_one_rung(rung, members, places, stages, runs, problems, evenly, limit
         rows, errors, run = memory[0][places[j]], memory[1][places[j]], members[places[j]]
         _extrapolate(rows, density(states[j]), rung)
         if rung >= 2:
-            chosen = ground[offsets[number[j]] : offsets[number[j] + 1]]
-            results[0][run] = _judge(
-                rows, errors, chosen, rung, limits[0], rounding, runs[1][run], results[1][run]
+            chosen, last = (
+                ground[offsets[number[j]] : offsets[number[j] + 1]],
+                min(rung, COLUMNS - 1),
             )
-            if results[0][run] == CONVERGED and results[2].shape[0]:
-                for b in range(rows.shape[1]):
-                    results[2][run, b] = rows[min(rung, COLUMNS - 1), b]
+            state = judge(
+                _changes(rows, chosen, rung), errors[:, : rung - 1], runs[3][run] + rounding,
+                limits[0], runs[1][run], results[1][run],
+            )  # fmt: skip
+            results[0][run] = state
+            results[1][run, SUCCESS], results[1][run, RUNS] = _sum_at(rows[last], chosen), rung + 1
+            for b in range(rows.shape[1] if results[2].shape[0] and state == CONVERGED else 0):
+                results[2][run, b] = rows[last, b]
 
 
 @plain
@@ -173,35 +202,18 @@ def _extrapolate(rows, density, rung):
 
 
 @plain
-def _judge(rows, errors, ground, rung, tol, rounding, agreements, result):
-    """Return what has become of a ladder by its last two columns; at its end, write its result."""
-    last, seen = min(rung, COLUMNS - 1), rung - 1
-    change = np.empty(rows.shape[1])
-    for b in range(change.size):
-        change[b] = rows[last, b] - rows[last - 1, b]
-    success = abs(_sum_at(change, ground))
-    for b in range(change.size):
-        change[b] = abs(change[b])
-    distance = 0.5 * pairwise_sum(change)
-    errors[0, seen - 1], errors[1, seen - 1] = _larger(success, DISTRIBUTION * distance), distance
-    state = verdict(errors[0, :seen], rounding, tol, agreements)
-    if state != CLIMBING:
-        result[SUCCESS], result[RUNS] = _sum_at(rows[last], ground), rung + 1
-        for column in range(2):
-            worst = errors[column, seen - agreements]
-            for k in range(seen - agreements + 1, seen):
-                worst = _larger(worst, errors[column, k])
-            result[ERROR + column] = worst + rounding
-    if state == STANDING:
-        for k in range(seen):
-            result[ERROR] = min(result[ERROR], errors[0, k])
-    return state
-
-
-@plain
-def _larger(a, b):
-    """Return the larger of two numbers, rounded as simulation/ladder.py rounds it for arrays."""
-    return 0.5 * (a + b + abs(a - b))
+def _changes(rows, ground, rung):
+    """Return the changes from each column of a row to the next, as `judge` takes them."""
+    last = min(rung, COLUMNS - 1)
+    change, out = np.empty(rows.shape[1]), np.empty((last, 2))
+    for c in range(last):
+        for b in range(change.size):
+            change[b] = rows[c + 1, b] - rows[c, b]
+        out[c, 0] = abs(_sum_at(change, ground))
+        for b in range(change.size):
+            change[b] = abs(change[b])
+        out[c, 1] = 0.5 * pairwise_sum(change)
+    return out
 
 
 @plain

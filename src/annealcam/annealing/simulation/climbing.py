@@ -78,10 +78,10 @@ def climb(
     status, table = np.zeros(number, np.int64), np.empty((number, 4))
     arguments = (
         (order, begin),
-        (first.reshape(number, -1), agreements.ravel(), taus),
+        (first.reshape(number, -1), agreements.ravel(), taus, np.full(number, plan.rounding[0])),
         (*vectors.arrays, plan.scale),
         (kinks_of(schedule), schedule.breaks, schedule.driver, schedule.problem, plan.evenly),
-        (plan.tol, *plan.rounding, _first.MAX_STEPS),
+        (plan.tol, plan.rounding[1], _first.MAX_STEPS),
         (np.empty((many, _kernels.COLUMNS, states)), np.empty((many, 2, _kernels.RUNGS))),
         (status, table, final),
     )

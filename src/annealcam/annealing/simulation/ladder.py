@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from annealcam._internal.types import Array
 from annealcam.annealing.kernels.ladder import (
     COLUMNS,
     CONVERGED,
-    DISTRIBUTION,
+    DISTANCE,
+    ERROR,
     STANDING,
+    judge,
     multiple,
-    verdict,
 )
 from annealcam.errors import NumericalError
 
@@ -77,28 +79,52 @@ def converge(
     """
     row: list[Any] = []
     finished: list[int] = []
-    changes: list[tuple[Any, Any]] = []
-    errors: list[float] = []  # the worst of a batch
+    errors = None  # of all runs of a batch
     for steps in multiples():
         row = _extrapolated(run(steps), steps, finished, row)
         finished.append(steps)
         if len(row) < 3:
             continue
-        change = row[-1] - row[-2]
-        distribution = 0.5 * abs(change).sum(-1)
-        changes.append((_larger(abs(success(change)), DISTRIBUTION * distribution), distribution))
-        errors.append(_worst(changes[-1][0]))
-        rounding = floor(steps)
-        state = verdict(np.array(errors), rounding, tol, agreements)
-        if state == CONVERGED:
-            error, distribution = (
-                reduce(_larger, part) + rounding
-                for part in zip(*changes[-agreements:], strict=True)
+        changes = _changes(row, success)
+        many = changes.reshape(*changes.shape[:2], -1)
+        new = np.empty((many.shape[2], 2, 1))
+        errors = new if errors is None else np.concatenate([errors, new], axis=2)
+        results, rounding = np.empty((many.shape[2], 4)), floor(steps)
+        states = [
+            judge(many[..., i].copy(), errors[i], rounding, tol, agreements, results[i])
+            for i in range(len(results))
+        ]
+        if all(state == CONVERGED for state in states):
+            error, distance = (
+                _like(results[:, column].reshape(changes.shape[2:]), row[-1])
+                for column in (ERROR, DISTANCE)
             )
-            return Converged(row[-1], success(row[-1]), error, distribution, steps, len(finished))
-        if state == STANDING:
-            raise standstill(min(errors), tol)
+            return Converged(row[-1], success(row[-1]), error, distance, steps, len(finished))
+        if STANDING in states:
+            raise standstill(float(results[states.index(STANDING), ERROR]), tol)
     raise AssertionError("multiples never end")
+
+
+def _changes(
+    row: list[Any], success: Callable[[Any], Any]
+) -> Float[Array, "changes F_and_distribution *batch"]:
+    """Return the change of F, and of the distribution, from each column of a row to the next."""
+    parts = []
+    for coarser, finer in pairwise(row):
+        change = finer - coarser
+        parts.append([_in_numpy(abs(success(change))), _in_numpy(0.5 * abs(change).sum(-1))])
+    return np.array(parts, dtype=np.float64)
+
+
+def _in_numpy(values: Any) -> Any:
+    return values.cpu().numpy() if hasattr(values, "cpu") else values
+
+
+def _like(values: Float[Array, "*batch"], density: Any) -> Any:
+    """Return numbers as an array of the library of a density; one alone as a number."""
+    if not values.ndim:
+        return float(values)
+    return density.new_tensor(values) if hasattr(density, "new_tensor") else values
 
 
 def standstill(error: float, tol: float) -> NumericalError:
@@ -118,12 +144,3 @@ def _extrapolated(
         ratio = (multiple / coarser) ** 2
         row.append(row[column] + (row[column] - value) / (ratio - 1.0))
     return row[:COLUMNS]
-
-
-def _larger(a: Any, b: Any) -> Any:
-    """Return the larger of two numbers, or of the entries of two arrays."""
-    return 0.5 * (a + b + abs(a - b))
-
-
-def _worst(error: Any) -> float:
-    return float(error.max()) if hasattr(error, "max") else float(error)
