@@ -1,6 +1,7 @@
 """`annealcam solve` and `annealcam compare-samplers`: what they print and write is true."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dimod
@@ -76,3 +77,22 @@ def test_problem_files_of_a_given_format(tmp_path, monkeypatch):
     assert "a Q matrix (text)" in output("solve", "q.txt", "--format", "matrix", "-o", "q.json")
     assert json.loads(Path("q.json").read_text())["energy"] == -3
     assert "format='mat': one of npz" in output("solve", "q.txt", "--format", "mat", code=2)
+
+
+def test_a_file_in_any_unit_is_annealed_in_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("q.npy", 1e9 * np.array([[-3.0, 4.0], [0.0, -2.0]]))
+    output("solve", "q.npy", "--sampler", "anneal", "-o", "found.json")
+    record = json.loads(Path("found.json").read_text())
+    assert (record["energy"], record["info"]["energy_scale"]) == (-3e9, 2.0**30)
+    assert record["info"]["success_probability"] > 0.9
+
+
+def test_ctrl_c_prints_the_best_so_far(file, monkeypatch):
+    solution = ac.solve_exact(relu_problem(40, beta=0.7))
+    stopped = replace(solution, proved=False, interrupted=True)
+    monkeypatch.setattr("annealcam.samplers.exact.solve_exact", lambda *_, time_limit=None: stopped)
+    text = output("solve", file, code=130)
+    assert f"energy       {solution.energy:.12g}" in text
+    assert "optimum unknown" in text
+    assert "interrupted; this is the best selection" in text

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import annealcam as ac
+from annealcam._internal.deadline import add_compiling_seconds
 from annealcam.attribution.activations import capture
 from annealcam.errors import ArgumentError
 from annealcam.evaluation import solver_comparison
@@ -89,3 +90,13 @@ def test_without_a_proof_gaps_are_measured_from_the_lower_bound(monkeypatch):
     assert rows[2]["gap"] == pytest.approx((rows[2]["energy"] - bound) / -bound)
     assert 0.2 < rows[2]["gap"] < 1
     assert [row["optimal"] for row in rows] == [None] * 3
+
+
+def test_compilation_is_not_counted(monkeypatch):
+    def compiling(*args, **options):
+        add_compiling_seconds(100.0)
+        return select(*args, **options)
+
+    monkeypatch.setattr(solver_comparison, "select", compiling)
+    _, (_, row) = compare_samplers(relu_problem(6), ["greedy"])
+    assert -100 <= row["seconds"] < -90

@@ -142,3 +142,17 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[str, int, i
             bars.update(task, description=visible(description), completed=done, total=total)
 
         yield update
+
+
+@contextmanager
+def elapsed_time(description: str) -> Iterator[None]:
+    """Show on standard error for how long the block has run, if that is a terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(
+        *columns, console=err, transient=True, redirect_stdout=out.is_terminal,
+        disable=not err.is_terminal,
+    ) as bars:  # fmt: skip
+        bars.add_task(visible(description), total=None)
+        yield

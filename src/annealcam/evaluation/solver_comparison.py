@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
+from annealcam._internal.deadline import working_seconds
 from annealcam._internal.types import Array, Progress
 from annealcam.explanation import Explanation, carried_share
 from annealcam.metrics.stability import jaccard
@@ -37,7 +37,8 @@ def compare_samplers(
 
     Columns: `k`, the number of selected maps; `energy`; `gap` = (energy - lower bound) /
     |lower bound|, with the certified lower bound; `optimal` (None without a proof); `shared`, the
-    Jaccard index with the selection of the certificate; `seconds`.
+    Jaccard index with the selection of the certificate; `seconds`, without those of
+    compilation.
 
     Args:
         problem: the selection problem, of any number of maps.
@@ -58,15 +59,15 @@ def compare_samplers(
     names = [sampler_named(name, argument="samplers").name for name in samplers]
     report = progress or (lambda *_: None)
     report("exact", 0, len(names) + 1)
-    start = perf_counter()
+    start = working_seconds()
     best = solve_exact(problem, time_limit=time_limit)
     certificate = Selection(best.n, best.energy, best.proved or None, "exact")
-    rows = [_row(problem, certificate, best, perf_counter() - start)]
+    rows = [_row(problem, certificate, best, working_seconds() - start)]
     for number, name in enumerate(names):
         report(name, number + 1, len(names) + 1)
-        start = perf_counter()
+        start = working_seconds()
         selection = select(problem, name, seed=seed)
-        rows.append(_row(problem, selection, best, perf_counter() - start))
+        rows.append(_row(problem, selection, best, working_seconds() - start))
     return best, rows
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from annealcam._internal.deadline import working_seconds
 from annealcam.cli import options
 from annealcam.cli.console import (
     cell,
+    elapsed_time,
     one_line_errors,
     print_error,
     print_line,
@@ -53,9 +54,10 @@ def solve(
     source = read_problem(
         problem, beta=beta, cardinality=cardinality, format=format, maximise=maximise
     )
-    start = perf_counter()
-    result = _solved(source, sampler, time_limit, seed, options.sampler_options(option))
-    result["seconds"] = perf_counter() - start
+    start, own = working_seconds(), options.sampler_options(option)
+    with elapsed_time(f"{sampler}, {source.problem.d} variables"):
+        result = _solved(source, sampler, time_limit, seed, own)
+    result["seconds"] = working_seconds() - start
     interrupted = result.pop("interrupted", False)
     if output is not None:
         from annealcam._internal.storage.files import file_written_aside
@@ -96,6 +98,7 @@ def _solved(
 ) -> dict[str, Any]:
     """Return a sampler's result as plain values; energies are those of the model in the file."""
     from annealcam._internal.validation import options_of
+    from annealcam.annealing.hamiltonian import to_scale
     from annealcam.samplers.exact import solve_exact
     from annealcam.samplers.selection import select
 
@@ -114,6 +117,10 @@ def _solved(
         }  # fmt: skip
         n, energy = solution.n, solution.energy
     else:
+        if sampler in SAMPLERS and SAMPLERS[sampler].anneals:
+            given = problem if "h and J" in source.kind else source
+            scaled = {"scale_energies": to_scale(given, None, problem)}
+            sampler_options = scaled | (sampler_options or {})
         selection = select(problem, sampler, seed=seed, options=sampler_options)
         result |= {"sampler": selection.sampler, "optimal": selection.optimal, "lower_bound": None,
                  "method": None, "ties": selection.info.get("multiplicity"),
