@@ -13,10 +13,9 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.errors import SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
-from annealcam.qubo.exact_sums import common_unit
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.qubo.ties import has_exact_sums
+from annealcam.qubo.ties import exact_unit
 from annealcam.samplers.local import local_search
 
 FEASIBLE = 1e-6  # by which SCIP may violate a constraint, and so its bound, in units of `scale`
@@ -70,8 +69,7 @@ def solve_by_scip(
     scale = problem.scale
     bound = unit * bound - FEASIBLE * scale if abs(bound) < LARGEST else -np.inf
     bound = max(bound, problem.trivial_bound)
-    step = common_unit(problem.linear, problem.quadratic)
-    whole_units = has_exact_sums(problem) and bound > energy - step
+    whole_units = bound > energy - exact_unit(problem)
     finished = model.getStatus() == "optimal" and energy - bound <= 2 * FEASIBLE * scale
     return ExactSolution(
         n=n,
