@@ -21,7 +21,7 @@ CASES = {
     "ac.tau_sweep(p, ['x'])": "taus: tau='x': must be a number",
     "ac.hardware_report(p, hardware=3)": "hardware=3: one of advantage, advantage2, or the path of",
     "ac.hardware_report(p, tau='x')": "tau='x': must be one length in ns, or several",
-    "ac.hardware_report(p, tau=['x'])": "tau='x': must be a number",
+    "ac.hardware_report(p, tau=['x'])": "tau: must be an array of numbers",
     "ac.hardware_report(p, shots='x')": "shots='x': must be a whole number",
     "ac.SelectionProblem('x', [[0.0]])": "h: must be an array of numbers",
     "ac.SelectionProblem([1.0], [[0.0]], beta='x')": "beta='x': must be a number",

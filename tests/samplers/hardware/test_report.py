@@ -100,7 +100,7 @@ def test_equal_seeds_give_equal_reports():
 
 def test_what_is_not_proved_is_searched_and_bounds_the_survival():
     p, machine = relu_problem(30), with_errors(0.03)
-    proved = ac.hardware_report(p, hardware=machine, members=12)
+    proved = ac.hardware_report(p, hardware=machine, members=12, time_limit=100.0)
     searched = ac.hardware_report(p, hardware=machine, members=12, time_limit=1e-6)
     assert proved.ensemble.proved
     assert not searched.ensemble.proved
@@ -174,7 +174,7 @@ def test_a_problem_without_maps_and_one_without_coefficients():
     ("options", "message"),
     [
         ({"members": 0}, "members=0: must be 1 or more"),
-        ({"tau": -1}, "tau=-1: must be above 0"),
+        ({"tau": -1}, "tau=-1.0: must be above 0"),
         ({"seed": -1}, "seed=-1: must be 0 or more"),
         ({"time_limit": 0}, "time_limit=0: must be a number of seconds above 0"),
         ({"chain_strength": 0}, "chain_strength=0: must be above 0"),

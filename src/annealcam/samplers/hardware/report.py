@@ -12,7 +12,7 @@ import numpy as np
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
-from annealcam._internal.validation import real, whole
+from annealcam._internal.validation import finite_array, function_or_none, one_line, real, whole
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
@@ -236,7 +236,7 @@ class _Steps:
     """Steps of the report, passed on to a function of progress."""
 
     def __init__(self, progress: Progress | None) -> None:
-        self._progress, self._done = progress, 0
+        self._progress, self._done = function_or_none("progress", progress), 0
 
     def __call__(self, description: str) -> None:
         if self._progress is not None:
@@ -348,11 +348,12 @@ def _annealed(d: int) -> int:
 def _taus(tau: Any, d: int) -> tuple[float, ...]:
     if tau is None:
         return TAUS if d < _COSTLY else TAUS[:2]
-    if isinstance(tau, str) or np.ndim(tau) > 1:
+    if isinstance(tau, str):
         raise ArgumentError(f"tau={tau!r}: must be one length in ns, or several")
-    taus = [check_tau(one) for one in np.atleast_1d(np.asarray(tau, dtype=object)).tolist()]
-    if not taus:
-        raise ArgumentError(f"tau={tau!r}: give at least one length in ns")
+    lengths = np.atleast_1d(finite_array("tau", tau))
+    if lengths.ndim != 1 or not lengths.size:
+        raise ArgumentError(f"tau={one_line(tau)}: must be one length in ns, or several")
+    taus = [check_tau(length) for length in lengths.tolist()]
     return tuple(sorted(set(taus)))
 
 
