@@ -15,6 +15,7 @@ from annealcam._internal import compilation, deadline
 from annealcam._internal.deadline import Deadline, compiling_seconds, run_in_slices
 from annealcam.errors import ArgumentError
 from annealcam.qubo.files import save_problem
+from annealcam.samplers.local import local_search
 from annealcam.samplers.search_tree import branch_and_bound
 
 
@@ -35,6 +36,15 @@ def test_a_limit_is_kept_by_every_part_of_a_search(monkeypatch, solve):
     assert taken < 0.3 + 0.2
     assert not found.proved
     assert found.lower_bound < found.energy == p.energy(found.n)
+
+
+def test_local_search_ends_with_its_limit(monkeypatch):
+    monkeypatch.setattr(deadline, "monotonic", time.thread_time)
+    p = spin_glass(700)
+    began, compiled = time.thread_time(), compiling_seconds()
+    n = local_search(p, kicks=10**6, time_limit=0.2)
+    assert time.thread_time() - began - (compiling_seconds() - compiled) < 0.2 + 0.2
+    assert p.energy(n) < p.energy(local_search(p, kicks=0))
 
 
 def test_ctrl_c_is_answered_in_a_second_with_the_best_and_its_bound():

@@ -53,6 +53,11 @@ def test_options_and_bad_input(file):
     assert "optimum unknown" in text
     assert "did you mean 'tabu'" in output("solve", file, "--sampler", "tabuu", code=2)
     assert "time_limit=0.0" in output("solve", file, "--time-limit", "0", code=2)
+    assert "time_limit=0.0" in output(
+        "solve", file, "--sampler", "local", "--time-limit", "0", code=2
+    )
+    text = output("solve", file, "--sampler", "tabu", "--time-limit", "1", code=2)
+    assert "--time-limit 1: the sampler tabu has no time limit; choose exact or local" in text
     assert "cardinality=41" in output("solve", file, "--cardinality", "41", code=2)
     assert "no.npz" in output("solve", "no.npz", code=1)
 

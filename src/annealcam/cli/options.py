@@ -163,7 +163,7 @@ Shots = Annotated[
 ]
 NORMALISATION_HELP = f"Driver normalisation: {listed(NORMALISATIONS)}; per_qubit divides by d."
 TimeLimit = Annotated[
-    float | None, typer.Option("--time-limit", help="Seconds for a proof; unlimited if omitted.")
+    float | None, typer.Option("--time-limit", help="Seconds for the search; unlimited if omitted.")
 ]
 Seed = Annotated[int, typer.Option(help="Random seed; equal seeds give equal bits.")]
 Device = Annotated[str, typer.Option(help="Device of the network: cpu, cuda, ...")]

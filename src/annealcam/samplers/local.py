@@ -25,6 +25,7 @@ def local_search(
     *,
     start: Int[Array, " d"] | None = None,
     kicks: int = KICKS,
+    time_limit: float | None = None,
     seed: int = 0,
 ) -> Int[Array, " d"]:
     """Return the best of many selections that no flip and no swap of two maps improves.
@@ -43,16 +44,19 @@ def local_search(
         start: the first selection, of the problem's cardinality; None: no map, or the k maps of
             lowest linear term.
         kicks: number of kicks, to which that of the rounds of tabu search is proportional.
-        seed: of the kicks; equal seeds give equal bits.
+        time_limit: seconds; None: until all kicks and rounds are done.
+        seed: of the kicks; equal seeds give equal bits, unless time runs out.
 
     Raises:
-        ArgumentError: the number of kicks is negative, or `start` is no selection of the problem.
+        ArgumentError: the number of kicks is negative, `start` is no selection of the problem, or
+            the time limit is not positive.
 
     >>> local_search(SelectionProblem([1.0, 0.9], [[0.0, 1.0], [1.0, 0.0]], beta=0.5), kicks=3)
     array([1, 0], dtype=int8)
     """
-    search = LocalSearch(as_problem(problem), start=start, kicks=kicks, seed=seed)
-    search.run(Deadline())
+    problem, deadline = as_problem(problem), Deadline.after(time_limit)
+    search = LocalSearch(problem, start=start, kicks=kicks, seed=seed)
+    search.run(deadline)
     return search.best
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,8 @@ from annealcam.cli.console import (
 )
 from annealcam.cli.networks.options import takes_network_options
 from annealcam.cli.signals import INTERRUPTED
-from annealcam.samplers.registry import SAMPLERS
+from annealcam.errors import ArgumentError
+from annealcam.samplers.registry import SAMPLERS, sampler_named
 
 if TYPE_CHECKING:
     from annealcam.qubo.files import ProblemFile
@@ -107,9 +109,9 @@ def _solved(
         "d": problem.d, "kind": source.kind, "maximised": source.maximised, "sampler": sampler,
         "seed": seed,
     }  # fmt: skip
+    sampler_options = _limited(sampler, time_limit) | (sampler_options or {})
     if sampler == "exact":
-        limited = {"time_limit": time_limit, **(sampler_options or {})}
-        solution = solve_exact(problem, **options_of(sampler, solve_exact, limited))
+        solution = solve_exact(problem, **options_of(sampler, solve_exact, sampler_options))
         result |= {
             "optimal": solution.proved or None, "lower_bound": solution.lower_bound + offset,
             "method": solution.method, "nodes": solution.nodes, "ties": solution.multiplicity,
@@ -120,7 +122,7 @@ def _solved(
         if sampler in SAMPLERS and SAMPLERS[sampler].anneals:
             given = problem if "h and J" in source.kind else source
             scaled = {"scale_energies": to_scale(given, None, problem)}
-            sampler_options = scaled | (sampler_options or {})
+            sampler_options = scaled | sampler_options
         selection = select(problem, sampler, seed=seed, options=sampler_options)
         result |= {"sampler": selection.sampler, "optimal": selection.optimal, "lower_bound": None,
                  "method": None, "ties": selection.info.get("multiplicity"),
@@ -129,6 +131,19 @@ def _solved(
     labels = [source.labels[i] for i in n.nonzero()[0]]
     ones = [label if isinstance(label, int | str) else repr(label) for label in labels]
     return result | {"energy": energy + offset, "ones": ones}
+
+
+def _limited(sampler: str, time_limit: float | None) -> dict[str, Any]:
+    """Return a time limit as an option of a sampler."""
+    if time_limit is None:
+        return {}
+    function = sampler_named(sampler).load()
+    if "time_limit" not in signature(function).parameters:
+        raise ArgumentError(
+            f"--time-limit {time_limit:g}: the sampler {sampler} has no time limit; choose exact "
+            "or local, or set its numbers of shots and sweeps by --option"
+        )
+    return {"time_limit": time_limit}
 
 
 @one_line_errors
