@@ -15,7 +15,7 @@ from annealcam.errors import SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import ExactSolution
-from annealcam.qubo.ties import exact_unit
+from annealcam.qubo.ties import energy_below, exact_unit
 from annealcam.samplers.local import local_search
 
 FEASIBLE = 1e-6  # by which SCIP may violate a constraint, and so its bound, in units of `scale`
@@ -69,12 +69,12 @@ def solve_by_scip(
     scale = problem.scale
     bound = unit * bound - FEASIBLE * scale if abs(bound) < LARGEST else -np.inf
     bound = max(bound, problem.trivial_bound)
-    whole_units = bound > energy - exact_unit(problem)
+    whole_units = bound > energy - exact_unit(problem) + problem.tie
     finished = model.getStatus() == "optimal" and energy - bound <= 2 * FEASIBLE * scale
     return ExactSolution(
         n=n,
         energy=energy,
-        lower_bound=energy if whole_units else min(bound, energy),
+        lower_bound=min(energy_below(problem, n) if whole_units else bound, energy),
         proved=whole_units or finished,
         multiplicity=1,
         method="scip",
