@@ -82,7 +82,7 @@ class AnnealResult:
 
     @property
     def ground_states(self) -> Int[Array, " ground"]:
-        """Numbers of the ground states, ascending; docs/annealing.md has the rule for ties."""
+        """Numbers of the ground states, ascending; docs/large.md has the rule for ties."""
         places = self._simulator.ground
         return places if self.states is None else self.states[places]
 

@@ -244,7 +244,7 @@ def _facts(
         "gap": gap,
         "s": s,
         "final_gap": final,
-        "ratio": gap / final,
+        "ratio": gap / final if final else 1.0,  # both may be below rounding
         "interior": interior,
         "hamming_distance": _hamming_distance(driver, states, g, end if at_the_end else None),
         "adiabatic_time": time,
