@@ -11,6 +11,7 @@ by more than that.
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 import typer
 
 import annealcam as ac
-from annealcam.errors import ArgumentError, NumericalError
+from annealcam.errors import AnnealcamWarning, ArgumentError, NumericalError
 from benchmarks.truth.cases import Case, case
 from benchmarks.truth.taylor import REACH, final_density
 
@@ -107,6 +108,7 @@ def main(
     first: Annotated[int, typer.Option(help="number of the first run")] = 0,
     store: Annotated[Path | None, typer.Option(help="keep the references in this file")] = None,
 ) -> None:
+    warnings.simplefilter("ignore", AnnealcamWarning)  # of weak problems
     start, verdicts, refused = time.process_time(), [], []
     kept = dict(np.load(store)) if store is not None and store.exists() else {}
     for number in range(first, first + runs):

@@ -14,6 +14,7 @@ from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.hamiltonian import dense_hamiltonian
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation import first_steps
+from annealcam.annealing.simulation.plan import plan_of
 from tests.problems import problems, relu_problem
 
 BOTH = pytest.mark.parametrize("normalisation", ["per_qubit", "unit"])
@@ -264,7 +265,8 @@ def test_errors_in_single_precision_are_bounds():
         single = ac.anneal(p, **options, precision="complex64", tol=1e-5)
         double = coarse_and_fine(seed)[1]
         off = abs(single.success_probability - double.success_probability)
-        rounding = 5e-7 + 1.5e-8 * single.steps
+        plan = plan_of(p, **options, precision="complex64")
+        rounding = plan.ladder["floor"](single.steps // plan.steps(1))
         assert off <= single.error <= max(1e-5, 4 * rounding) + rounding
 
 

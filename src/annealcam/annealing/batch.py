@@ -179,10 +179,10 @@ def _rows(plans: list[Plan], taus: list[float]) -> Float[Array, "problems taus 4
     if vectors is None:
         return np.array([_rows_of_one(plan, taus) for plan in plans])
     plan, lengths = plans[0], np.array(taus)
-    first, forced = first_steps(
-        vectors.fields, vectors.d, plan.schedule, lengths, plan.scale, plan.tol
-    )
-    ladders = climb(vectors, plan, lengths, first, plan.agreements(forced))
+    fields = vectors.fields
+    first, forced = first_steps(fields, vectors.d, plan.schedule, lengths, plan.scale, plan.tol)
+    options = plan.agreements(first, forced), plan.rounding(fields, lengths)
+    ladders = climb(vectors, plan, lengths, first, *options)
     multiplicity = np.repeat([[len(places)] for places in vectors.ground], len(taus), axis=1)
     return np.dstack([ladders.table[..., :2], ladders.steps, multiplicity])
 

@@ -6,8 +6,17 @@ of 1 / N. The runs of a ladder have N = 2, 3, 4, 6, 8, 12, ... times a first num
 
     P[r, c + 1] = P[r, c] + (P[r, c] - P[r - 1, c]) / ((N_r / N_{r - 1 - c})^2 - 1),
 
-each two orders better. The difference of the last two columns is the error of the last but one, and
-bounds that of the last.
+each two orders better. The change from each column to the next is the error of the former, and the
+changes of a row tell how the error of its last column is to be estimated:
+
+- If every change is a small part of the one before (`_CALM`), the series converges fast, and the
+  error of the last column is to its change about as that change to the one before. It is estimated
+  as `_FAST` times that, but between `_LEAST` of the last change and all of it.
+- Otherwise it is the last change times `_SLOW` of that ratio, and not less than the change; and if
+  some change is more than `_ROUGH` of the one before, not less than `_SUM` times all together. Two
+  consecutive runs must then agree, since one may by chance.
+
+These numbers are from benchmarks/truth, which compares thousands of runs with exact ones.
 
 `climb` runs whole ladders in one call, for any number of runs of equal size. It returns when it has
 done as much work as its caller allows, and continues where it was when it is called again, so that
@@ -26,8 +35,14 @@ from annealcam.annealing.kernels.sums import pairwise_sum
 COLUMNS = 4
 DISTRIBUTION = 0.1  # F may agree by chance: its error is at least this share of the distribution's
 RUNGS = 64  # more than there are between one step and the largest number of steps
+_CALM, _FAST, _LEAST = 0.12, 50.0, 0.3
+_SLOW, _ROUGH, _SUM = 10.0, 0.5, 3.0
+_SPREAD = 2.0  # least factor of the last change of the distribution
+_SHARE = 0.2  # no error is reported as less than this share of the tolerance
 _SAFE = 4.0  # roundings that an error may consist of, whatever the tolerance
-_SMALL, _GAIN = 1e-3, 0.5  # errors below the first that do not fall to this share stand still
+_APART = 2.5  # rounding error of the distribution, in units of that of F
+_NONE = 1e-300  # so that nothing is divided by zero
+_SMALL, _GAIN = 1e-3, 0.9  # errors below the first that do not fall to this share stand still
 _TOGETHER = 512  # amplitudes of the states that are advanced at the same time
 
 CLIMBING, CONVERGED, STANDING, ENDLESS = range(4)  # what has become of a ladder
@@ -45,8 +60,8 @@ def judge(changes, errors, rounding, tol, agreements, result):
     """Return what has become of a ladder after a run, and write its result.
 
     It has converged if the last errors, as many as there must be agreements, are below `tol`, or
-    below a few times the rounding error. It stands still if the last three runs, each worth a
-    factor of ten, have gained nothing.
+    below a few times the rounding error. It stands still if the last three runs have gained nothing
+    beside the three before.
 
     Args:
         changes: from each column to the next, of F and of the distribution, (columns - 1, 2).
@@ -54,20 +69,22 @@ def judge(changes, errors, rounding, tol, agreements, result):
             filled in.
         rounding: rounding error of F in the last run, which is added.
         tol: bound on the estimated error of F.
-        agreements: number of consecutive runs that must meet `tol`.
+        agreements: 1 if one run suffices while the series converges fast; otherwise 2.
         result: array for ERROR and DISTANCE.
     """
-    success, distance = changes[-1]
     n, agreeing, least = errors.shape[1], 0, max(tol, _SAFE * rounding)
-    errors[0, n - 1], errors[1, n - 1] = _larger(success, DISTRIBUTION * distance), distance
+    errors[0, n - 1], errors[1, n - 1], calm = _estimate(changes, rounding, agreements == 1)
+    agreements = 1 if calm else 2
     while agreeing < min(n, agreements) and errors[0, n - 1 - agreeing] <= least:
         agreeing += 1
     if agreeing == agreements:
         for column in range(2):
             worst = errors[column, n - agreements]
             for k in range(n - agreements + 1, n):
-                worst = _larger(worst, errors[column, k])
-            result[ERROR + column] = worst + rounding
+                worst = max(worst, errors[column, k])
+            result[ERROR + column] = max(worst, _SHARE * least)
+        result[ERROR] += rounding
+        result[DISTANCE] += _APART * rounding
         return CONVERGED
     if n >= 6:
         earlier, later = _median(errors[0], n - 6), _median(errors[0], n - 3)
@@ -78,9 +95,25 @@ def judge(changes, errors, rounding, tol, agreements, result):
 
 
 @plain
-def _larger(a, b):
-    """Return the larger of two numbers, as it is rounded for arrays."""
-    return 0.5 * (a + b + abs(a - b))
+def _estimate(changes, rounding, regular):
+    """Return the errors of F and of the distribution, and whether the series converges fast.
+
+    Changes of the size of the rounding error tell nothing about the series.
+    """
+    columns, noise = changes.shape[0], _SAFE * rounding + _NONE
+    success, distance = np.empty(columns), changes[:, 1]
+    largest, ratio = 0.0, 0.0
+    for c in range(columns):
+        success[c] = max(changes[c, 0], DISTRIBUTION * distance[c])
+    for c in range(1, columns):
+        ratio = max(success[c] / (success[c - 1] + noise), distance[c] / (distance[c - 1] + noise))
+        largest = max(largest, ratio)
+    calm = regular and largest <= _CALM
+    factor = min(max(_FAST * ratio, _LEAST), 1.0) if calm else max(_SLOW * ratio, 1.0)
+    error, apart = success[-1] * factor, distance[-1] * max(factor, _SPREAD)
+    if largest > _ROUGH:
+        error, apart = max(error, _SUM * success.sum()), max(apart, _SUM * distance.sum())
+    return error, apart, calm
 
 
 @plain

@@ -20,6 +20,7 @@ from annealcam.annealing.kernels.compilation import compiled, plain
 
 FEW_QUBITS = 4
 _NEED = 28.0  # steps of the first three runs for 1e-6, where both strengths are one
+_WEAK, _FEWER = 0.5, 0.8  # a driver below this share of the fields needs only this share of steps
 _RUNG = 2  # multiple of the first steps in the first run,
 _ALL = 9  # and in the first three runs together
 _TURN = 1.2  # largest angle, in radians, of the driver's rotation of a qubit in one step
@@ -28,10 +29,14 @@ _FEW_TURN, _LONG_TURN = 1.25, 5.0
 
 
 @plain
-def local_fields(linear, quadratic):
-    """Return the largest and the typical local field of each problem, (problems, 2)."""
+def local_fields(linear, quadratic, share):
+    """Return the largest and the typical local field, and the energy, of problems, (problems, 3).
+
+    The energy is the root mean square over states whose bits are independent, and set with the
+    probability `share`.
+    """
     problems, d = linear.shape
-    out = np.zeros((problems, 2))
+    out = np.zeros((problems, 3))
     for i in range(problems):
         largest, crossed, typical = 0.0, 0.0, 0.0
         for p in range(d):
@@ -49,6 +54,16 @@ def local_fields(linear, quadratic):
                 spread += 0.25 * share * share
             typical += math.sqrt(centre * centre + spread) / d
         out[i, 1] = unit * typical
+        mean, variance = 0.0, 0.0
+        for p in range(d):
+            field, pairs = linear[i, p] / unit, 0.0
+            for q in range(d):
+                part = quadratic[i, p, q] / unit
+                field += share * part
+                pairs += 0.5 * (1 - share) * share * part * part
+            mean += share * (field + linear[i, p] / unit) / 2
+            variance += share * (1 - share) * (field * field + pairs)
+        out[i, 2] = unit * math.sqrt(mean * mean + variance)
     return out
 
 
@@ -61,10 +76,12 @@ def first_steps(field, typical, d, tau, scale, tol, strengths):
     mean_a, mean_b, largest_a, largest_b, fastest = strengths
     need = _NEED * (2 * mean_a * tau * scale) ** 0.4
     need *= (2 * mean_b * tau * typical) ** 0.35 * (1e-6 / tol) ** 0.2
-    turn = _FEW_TURN if d <= FEW_QUBITS else _LONG_TURN
+    few = d <= FEW_QUBITS
+    weak = not few and largest_a * scale < _WEAK * largest_b * typical
+    turn = _FEW_TURN if few else _LONG_TURN
     resolving = tau * max(largest_a * scale / _TURN, largest_b * field / turn)
     forced = max(resolving / _RUNG, fastest)
-    least = max(need / _ALL, forced, 2.0)
+    least = max((_FEWER if weak else 1.0) * need / _ALL, forced, 2.0)
     return least, forced > need / _ALL, max(need, resolving)
 
 

@@ -27,7 +27,7 @@ MIN_QUBITS = 4  # one register of single precision
 LARGEST_ANGLE = 1.2  # largest angle, in radians, of one rotation in the tangent form
 _BLOCK = 10  # 2^10 amplitudes and their phase factors fit into the nearest cache
 _PAGE = 4096
-_RENEWED = 512  # steps after which phase factors are computed again, since rounding adds up
+_RENEWED = 64  # steps after which phase factors are computed again, since rounding adds up
 
 _within0, _within1, _within2, _within3 = (rotation(q, within=True) for q in range(4))
 _across1, _across2, _across3, _across4 = (rotation(q, within=False) for q in range(1, 5))

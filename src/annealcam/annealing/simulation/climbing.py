@@ -54,6 +54,7 @@ def climb(
     taus: Float[Array, " taus"],
     first: Int[Array, "problems taus pieces"],
     agreements: Int[Array, "problems taus"],
+    rounding: Float[Array, "problems taus"],
     *,
     probabilities: bool = False,
 ) -> Ladders:
@@ -64,7 +65,8 @@ def climb(
         plan: schedule, driver and tolerance of all runs; its own problem and tau do not count.
         taus: lengths of the runs.
         first: first numbers of steps of each run.
-        agreements: number of consecutive runs that must agree, for each run.
+        agreements: 1 for runs of which one may suffice, otherwise 2.
+        rounding: rounding error of each run, whatever its number of steps.
         probabilities: whether the probabilities of all states are returned.
 
     Raises:
@@ -78,10 +80,10 @@ def climb(
     status, table = np.zeros(number, np.int64), np.empty((number, 4))
     arguments = (
         (order, begin),
-        (first.reshape(number, -1), agreements.ravel(), taus, np.full(number, plan.rounding[0])),
+        (first.reshape(number, -1), agreements.ravel(), taus, rounding.ravel()),
         (*vectors.arrays, plan.scale),
         (kinks_of(schedule), schedule.breaks, schedule.driver, schedule.problem, plan.evenly),
-        (plan.tol, plan.rounding[1], _first.MAX_STEPS),
+        (plan.tol, plan.rounding_of_steps, _first.MAX_STEPS),
         (np.empty((many, _kernels.COLUMNS, states)), np.empty((many, 2, _kernels.RUNGS))),
         (status, table, final),
     )

@@ -18,7 +18,7 @@ _SUDDEN = 256.0  # faster changes are jumps, which need no short steps
 
 
 def first_steps(
-    fields: Float[Array, "problems 2"],
+    fields: Float[Array, "problems 3"],
     d: int,
     schedule: Schedule,
     taus: Float[Array, " taus"],
@@ -43,6 +43,11 @@ def first_steps(
     for tau, steps in zip(taus.tolist(), most.max(axis=0).tolist(), strict=True):
         refuse_endless(tau, steps)
     return counts, forced
+
+
+def mean_strength(schedule: Schedule) -> float:
+    """Return the mean of |B| over a run."""
+    return _strengths(schedule)[1]
 
 
 def refuse_endless(tau: float, steps: float) -> None:

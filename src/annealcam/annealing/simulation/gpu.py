@@ -154,7 +154,14 @@ def converge_together(
     def run(multiple: int) -> Tensor:
         return batch.run([p.rung(first, multiple) for p in plans])
 
-    ladder = converge(run, batch.success, plans[0].tol, **plans[0].ladder)
+    options = [p.ladder for p in plans]
+    ladder = converge(
+        run,
+        batch.success,
+        plans[0].tol,
+        floor=lambda multiple: max(o["floor"](multiple) for o in options),
+        agreements=max(o["agreements"] for o in options),
+    )
     return ladder, int(first.sum()), batch.ground.sum(dim=1)
 
 

@@ -71,8 +71,7 @@ def converge(
         success: function that returns F of probabilities.
         tol: bound on the estimated error of F; four times the rounding error if that is larger.
         floor: function that returns the rounding error of such a run, which is added.
-        agreements: number of consecutive runs that must meet `tol`; with few states, one may by
-            chance.
+        agreements: 1 if one run suffices while the series converges fast; otherwise 2.
 
     Raises:
         NumericalError: rounding keeps the error above `tol`.

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_line, one_of, real
@@ -23,15 +23,22 @@ from annealcam.annealing.hamiltonian import (
 from annealcam.annealing.kernels.stages import FEW_QUBITS, local_fields
 from annealcam.annealing.schedules.names import schedule_of
 from annealcam.annealing.schedules.schedule import Schedule
-from annealcam.annealing.simulation.first_steps import first_steps, refuse_endless
+from annealcam.annealing.simulation.first_steps import (
+    first_steps,
+    mean_strength,
+    refuse_endless,
+)
 from annealcam.annealing.simulation.ladder import multiples
 from annealcam.annealing.simulation.splitting import Stages, strang
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
 
 LEAST_TOL = {"complex128": 1e-10, "complex64": 1e-6}  # smallest tolerance, by precision
-# Rounding error of F by precision: a constant, and a contribution of every step.
-_ROUNDING = {"complex128": (1e-12, 1e-15), "complex64": (5e-7, 1.5e-8)}
+# Rounding error of F by precision: a constant, and contributions of every step and of every radian
+# of phase. The energies are rounded once, so that the last is the same for any number of steps.
+_ROUNDING = {"complex128": (1e-12, 8e-15, 4e-16), "complex64": (5e-7, 3e-8, 2.5e-7)}
+_ALIKE = 8.0  # more of it for steps whose phases are alike, as in a pause: they round alike
+_LONG = 500  # first steps of a run from which on errors are less regular
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +64,13 @@ class Plan:
         return self.normalisation.driver_scale(self.problem.d)
 
     @property
-    def ladders(self) -> tuple[Int[Array, "1 1 pieces"], Int[Array, "1 1"]]:
-        """The arguments of `climb` for this run alone: first steps, and number of agreements."""
+    def ladders(
+        self,
+    ) -> tuple[Int[Array, "1 1 pieces"], Int[Array, "1 1"], Float[Array, "1 1"]]:
+        """The arguments of `climb` for this run alone: first steps, agreements and rounding."""
         first, forced = self._first
-        return first[None, None], np.array([[self.agreements(forced)]])
+        agreements = self.agreements(first, forced)
+        return first[None, None], np.array([[agreements]]), np.array([[self._rounding]])
 
     @property
     def first(self) -> Int[Array, " pieces"]:
@@ -69,10 +79,16 @@ class Plan:
 
     @cached_property
     def _first(self) -> tuple[Int[Array, " pieces"], bool]:
-        linear, quadratic, _ = coefficients(self.problem, penalty=not self.in_subspace)
-        fields, taus = local_fields(linear[None], quadratic[None]), np.array([self.tau])
-        counts, forced = first_steps(fields, linear.size, self.schedule, taus, self.scale, self.tol)
+        numbers = self.problem.d, self.schedule, np.array([self.tau]), self.scale, self.tol
+        counts, forced = first_steps(self._fields, *numbers)
         return counts[0, 0], bool(forced[0, 0])
+
+    @cached_property
+    def _fields(self) -> Float[Array, "1 3"]:
+        """Local fields and energy of the problem, as `kernels.stages.local_fields` returns them."""
+        linear, quadratic, _ = coefficients(self.problem, penalty=not self.in_subspace)
+        share = (self.problem.cardinality or 0) / self.problem.d if self.in_subspace else 0.5
+        return np.asarray(local_fields(linear[None], quadratic[None], share))
 
     @cached_property
     def evenly(self) -> bool:
@@ -82,25 +98,49 @@ class Plan:
     @property
     def ladder(self) -> dict[str, Any]:
         """Options of `converge`: rounding error and number of agreements."""
-        constant, each_step = self.rounding
         return {
-            "floor": lambda multiple: constant + each_step * self.steps(multiple),
-            "agreements": self.agreements(self._first[1]),
+            "floor": lambda multiple: (
+                self._rounding + self.rounding_of_steps * self.steps(multiple)
+            ),
+            "agreements": int(self.agreements(*self._first)),
         }
 
     @property
-    def rounding(self) -> tuple[float, float]:
-        """Rounding error of F: a constant, and a contribution of every step."""
-        return _ROUNDING[self.precision]
+    def rounding_of_steps(self) -> float:
+        """Rounding error of F that every step adds."""
+        return _ROUNDING[self.precision][1] * (1.0 if self._straight else _ALIKE)
 
-    def agreements(self, forced: Any) -> Any:
-        """Return how many consecutive runs must agree, for a run or array whose steps are forced.
+    @property
+    def _straight(self) -> bool:
+        return self.evenly and self.schedule.breaks.size == 2
 
-        One suffices where errors are regular, that is for linear schedules and weak fields. Two are
-        needed for few states, other schedules or strong fields.
+    def rounding(
+        self, fields: Float[Array, "problems 3"], taus: Float[Array, " taus"]
+    ) -> Float[Array, "problems taus"]:
+        """Return the rounding errors of F of runs that do not depend on the number of steps.
+
+        A rounded energy E shifts the phase of its state by eps E times the integral of B. As E
+        serves the root mean square of the energies of all states.
         """
-        straight = self.evenly and self.schedule.breaks.size == 2
-        return 1 + (forced | (not straight or self.problem.d <= FEW_QUBITS))
+        constant, _, each_radian = _ROUNDING[self.precision]
+        return constant + each_radian * mean_strength(self.schedule) * np.outer(fields[:, 2], taus)
+
+    @cached_property
+    def _rounding(self) -> float:
+        return float(self.rounding(self._fields, np.array([self.tau]))[0, 0])
+
+    def agreements(self, first: Int[Array, "*runs pieces"], forced: Any) -> Any:
+        """Return how many consecutive runs must agree, for a run or an array of runs.
+
+        One may suffice where errors are regular, that is for linear schedules and weak fields. Two
+        are needed for few states, long runs, other schedules or strong fields.
+
+        Args:
+            first: first numbers of steps.
+            forced: whether these are forced.
+        """
+        few = not self._straight or self.problem.d <= FEW_QUBITS
+        return 1 + (forced | few | (first.sum(axis=-1) > _LONG))
 
     def of(self, problem: SelectionProblem) -> Plan:
         """Return the same run of another problem."""

@@ -77,9 +77,9 @@ class StateVectors:
         )
 
     @property
-    def fields(self) -> Float[Array, "problems 2"]:
-        """Largest and typical local field of each problem, on which its steps depend."""
-        return np.asarray(local_fields(*self._coefficients))
+    def fields(self) -> Float[Array, "problems 3"]:
+        """Largest and typical local field and energy of each problem, which decide on its steps."""
+        return np.asarray(local_fields(*self._coefficients, 0.5))
 
     @property
     def arrays(self) -> tuple[Any, ...]:
