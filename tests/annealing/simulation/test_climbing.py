@@ -9,7 +9,7 @@ import annealcam as ac
 from annealcam.annealing.batch import anneal_batch
 from annealcam.annealing.kernels.sums import pairwise_sum
 from annealcam.annealing.schedules.schedule import LINEAR, Schedule
-from annealcam.annealing.simulation import climbing, first_steps
+from annealcam.annealing.simulation import climbing, first_steps, plan as plans
 from annealcam.annealing.simulation.climbing import climb
 from annealcam.annealing.simulation.plan import plan_of
 from annealcam.annealing.simulation.runs import (
@@ -75,14 +75,14 @@ def test_compiled_ladder_is_that_of_single_runs(few_steps, block):
 
 @pytest.mark.parametrize("precision", ["complex128", "complex64"])
 def test_failures_are_those_of_single_runs(few_steps, monkeypatch, precision):
-    problem, tol = relu_problem(3), {"complex128": 1e-10, "complex64": 1e-6}[precision]
+    problem, tol = relu_problem(4), {"complex128": 1e-10, "complex64": 1e-6}[precision]
     plan = plan_of(problem, tau=50.0, tol=tol, normalisation="unit", precision=precision)
     monkeypatch.setattr(first_steps, "MAX_STEPS", 300)  # enough for the first three runs
     assert "would take over 3e+02 steps" in outcome(converged, plan)
     assert outcome(converged, plan) == outcome(converged_stepwise, plan)
-    monkeypatch.setattr(type(plan), "rounding", (0.0, 0.0))
+    monkeypatch.setitem(plans._ROUNDING, precision, (0.0, 0.0, 0.0))
     monkeypatch.setattr(first_steps, "MAX_STEPS", 10**6)
-    plan = replace(plan, tol=1e-17)
+    plan = replace(plan, tau=10.0, tol=1e-17)
     assert "rounding leaves an error of F" in outcome(converged, plan)
     assert outcome(converged, plan) == outcome(converged_stepwise, plan)
 
@@ -103,13 +103,13 @@ def test_interruptions_change_nothing(monkeypatch):
 
 def test_probabilities_of_many_runs_are_those_of_each():
     taus = np.array([2.0, 20.0])
-    plans = [plan_of(relu_problem(4, seed), tau=2.0) for seed in range(5)]
-    first, agreements = (
-        np.array([[replace(p, tau=t).ladders[k][0, 0] for t in taus] for p in plans])
-        for k in range(2)
+    several = [plan_of(relu_problem(4, seed), tau=2.0) for seed in range(5)]
+    ladders = (
+        np.array([[replace(p, tau=t).ladders[k][0, 0] for t in taus] for p in several])
+        for k in range(3)
     )
-    together = climb(state_vectors(plans), plans[0], taus, first, agreements, probabilities=True)
-    for i, plan in enumerate(plans):
+    together = climb(state_vectors(several), several[0], taus, *ladders, probabilities=True)
+    for i, plan in enumerate(several):
         for j, tau in enumerate(taus):
             alone = converged(replace(plan, tau=tau), simulator_of(plan))
             assert np.array_equal(together.probabilities[2 * i + j], alone.probabilities)
