@@ -197,13 +197,22 @@ class SelectionProblem:
             )
         if not ((n == 0) | (n == 1)).all():
             raise ArgumentError("n: must be 0 or 1 for each map; convert spins by n = (s + 1) / 2")
-        energy = np.asarray(0.5 * ((n @ self.quadratic) * n).sum(axis=-1) + n @ self.linear)
-        # the terms of a selection sum to E - 2 * trivial_bound in magnitude at most
-        cancelled = np.abs(energy) < _CANCELLED * (energy - 2.0 * self.trivial_bound)
+        energy = 0.5 * ((n @ self.quadratic) * n).sum(axis=-1) + n @ self.linear
+        if n.ndim == 1:
+            return float(self._exact(n[None])[0] if self._cancels(energy) else energy)
+        cancelled = self._cancels(energy)
         if cancelled.any():
-            exact = ExactSums(self.linear, self.quadratic).of(n[cancelled].reshape(-1, self.d))
-            energy[cancelled] = exact.sum(axis=0)
-        return float(energy) if n.ndim == 1 else energy
+            energy[cancelled] = self._exact(n[cancelled])
+        return energy
+
+    def _cancels(self, energy: Any) -> Any:
+        """Return where terms may cancel; they sum to E - 2 * trivial_bound in magnitude at most."""
+        return abs(energy) < _CANCELLED * (energy - 2.0 * self.trivial_bound)
+
+    def _exact(self, n: Float[Array, "selections d"]) -> Float[Array, " selections"]:
+        energies: Float[Array, " selections"]
+        energies = ExactSums(self.linear, self.quadratic).of(n).sum(axis=0)
+        return energies
 
     def energies(self) -> Float[Array, " states"]:
         """Return E of all 2^d selections; state number b selects map p if bit p of b is set.

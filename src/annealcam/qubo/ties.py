@@ -144,8 +144,8 @@ def energy_below(problem: SelectionProblem, n: Num[Array, " d"]) -> float:
     True
     """
     inside = np.flatnonzero(n)
-    pairs = problem.J[np.ix_(inside, inside)][np.tri(len(inside), k=-1, dtype=bool)]
-    terms = (-problem.beta * problem.h[inside]).tolist() + ((1.0 - problem.beta) * pairs).tolist()
+    halves = 0.5 * ((1.0 - problem.beta) * problem.J[inside][:, inside]).ravel()
+    terms = (-problem.beta * problem.h[inside]).tolist() + halves.tolist()
     rounded = math.fsum(terms)
     above = math.fsum([rounded, *(-term for term in terms)]) > 0
     return math.nextafter(rounded, -math.inf) if above else rounded

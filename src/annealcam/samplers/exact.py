@@ -140,8 +140,11 @@ class _Near:
         """Return the first state of lowest energy, and the number of states that tie with it."""
         if not self._states:
             return 0, 0
-        states, energies = np.concatenate(self._states), np.concatenate(self._energies)
-        near = states[energies <= self._lowest + window(self._problem, self._lowest)]
+        near = self._states[0]
+        if len(self._states) > 1:
+            energies = np.concatenate(self._energies)
+            within = energies <= self._lowest + window(self._problem, self._lowest)
+            near = np.concatenate(self._states)[within]
         found = among(self._problem, near)
         return found.lowest, len(found.places)
 

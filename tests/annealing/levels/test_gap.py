@@ -405,7 +405,7 @@ def test_too_large(monkeypatch):
     with pytest.raises(ProblemTooLargeError, match="512 ground states"):
         minimum_gap(many)
     monkeypatch.setattr("annealcam.annealing.simulation.memory.available", lambda: 1e9)
-    with pytest.raises(ProblemTooLargeError, match=r"7\.5 GiB, but 0\.9 GiB are free"):
+    with pytest.raises(ProblemTooLargeError, match=r"8\.5 GiB, but 0\.9 GiB are free"):
         minimum_gap(ac.SelectionProblem(np.ones(24), np.zeros((24, 24))))
 
 
