@@ -269,7 +269,7 @@ def test_the_command(photos, tmp_path, spelling):
     ran = CliRunner().invoke(app, [*options, "--metrics", spelling])
     assert ran.exit_code == 0, ran.output
     files = {file.name for file in (tmp_path / "out").iterdir()}
-    assert files == {"evaluation.json", "table.csv", "grids.csv", "evaluation.png",
+    assert files == {"SHA256SUMS", "evaluation.json", "table.csv", "grids.csv", "evaluation.png",
                      "evaluation.svg"}  # fmt: skip
     text = " ".join(ran.output.split())
     assert "11 photos, 2 grids, tests.evaluation.test_grids:load_colours, layer" in text
