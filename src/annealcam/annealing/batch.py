@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -138,9 +139,10 @@ def _on_cores(
 ) -> Float[Array, "problems taus 4"]:
     """Return F, its error, steps and multiplicity of every run."""
     table, finished = np.empty((len(plans), len(taus), 4)), itertools.count(1)
+    stop = Event()
 
     def fill(block: list[int]) -> None:
-        table[block] = _rows([plans[i] for i in block], taus)
+        table[block] = _rows([plans[i] for i in block], taus, stop)
         if progress is not None:
             for _ in block:
                 progress(next(finished), len(plans))
@@ -155,6 +157,7 @@ def _on_cores(
             for done in [pool.submit(fill, block) for block in blocks]:
                 done.result()
         except BaseException:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return table
@@ -173,7 +176,7 @@ def _blocks(plans: list[Plan], threads: int) -> list[list[int]]:
     return blocks
 
 
-def _rows(plans: list[Plan], taus: list[float]) -> Float[Array, "problems taus 4"]:
+def _rows(plans: list[Plan], taus: list[float], stop: Event) -> Float[Array, "problems taus 4"]:
     """Return F, its error, steps and multiplicity of problems of equal d."""
     vectors = state_vectors(plans)
     if vectors is None:
@@ -182,7 +185,7 @@ def _rows(plans: list[Plan], taus: list[float]) -> Float[Array, "problems taus 4
     fields = vectors.fields
     first, forced = first_steps(fields, vectors.d, plan.schedule, lengths, plan.scale, plan.tol)
     options = plan.agreements(first, forced), plan.rounding(fields, lengths)
-    ladders = climb(vectors, plan, lengths, first, *options)
+    ladders = climb(vectors, plan, lengths, first, *options, stop=stop)
     multiplicity = np.repeat([[len(places)] for places in vectors.ground], len(taus), axis=1)
     return np.dstack([ladders.table[..., :2], ladders.steps, multiplicity])
 

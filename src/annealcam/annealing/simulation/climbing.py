@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -57,6 +58,7 @@ def climb(
     rounding: Float[Array, "problems taus"],
     *,
     probabilities: bool = False,
+    stop: Event | None = None,
 ) -> Ladders:
     """Run every problem with every tau until F has the plan's tolerance.
 
@@ -68,6 +70,7 @@ def climb(
         agreements: 1 for runs of which one may suffice, otherwise 2.
         rounding: rounding error of each run, whatever its number of steps.
         probabilities: whether the probabilities of all states are returned.
+        stop: set by another thread that no longer needs the result.
 
     Raises:
         ArgumentError: a run would take too many steps.
@@ -89,6 +92,8 @@ def climb(
     )
     at = np.zeros(2, np.int64)
     while at[0] < begin.size - 1:
+        if stop is not None and stop.is_set():
+            raise InterruptedError
         _kernels.climb(at, _WORK, *arguments)
         if status.max() > _kernels.CONVERGED:
             _refuse(status, table, taus, plan.tol)
