@@ -2,7 +2,7 @@
 
 Whatever is killed, and whenever, the older or the new result is there as a whole: content and names
 are on the disk before they take the place of older ones. A writer holds a lock on what it writes,
-so that the next one knows what a dead process left, and removes it.
+so that the next one can tell what a dead process left, and remove it.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def file_written_aside(file: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{file}: cannot be written ({error.strerror or error})") from error
     finally:
-        with suppress(OSError):  # the error above says what is wrong
+        with suppress(OSError):  # the error above names what is wrong
             aside.unlink(missing_ok=True)
         lock.release()
 

@@ -7,7 +7,7 @@ of 1 / N. The runs of a ladder have N = 2, 3, 4, 6, 8, 12, ... times a first num
     P[r, c + 1] = P[r, c] + (P[r, c] - P[r - 1, c]) / ((N_r / N_{r - 1 - c})^2 - 1),
 
 each two orders better. The change from each column to the next is the error of the former, and the
-changes of a row tell how the error of its last column is to be estimated:
+changes of a row decide how the error of its last column is estimated:
 
 - If every change is a small part of the one before (`_CALM`), the series converges fast, and the
   error of the last column is to its change about as that change to the one before. It is estimated
@@ -98,7 +98,7 @@ def judge(changes, errors, rounding, tol, agreements, result):
 def _estimate(changes, rounding, regular):
     """Return the errors of F and of the distribution, and whether the series converges fast.
 
-    Changes of the size of the rounding error tell nothing about the series.
+    Changes of the size of the rounding error carry no information about the series.
     """
     columns, noise = changes.shape[0], _SAFE * rounding + _NONE
     success, distance = np.empty(columns), changes[:, 1]
