@@ -18,7 +18,7 @@ import torch
 import typer
 
 from annealcam.qubo.solution import ExactSolution
-from annealcam.samplers.search_tree import branch_and_bound
+from annealcam.samplers.exact.search_tree import branch_and_bound
 
 from ..choosing.tradeoff import heading, row
 from ..timing import use_one_thread

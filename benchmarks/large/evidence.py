@@ -26,8 +26,9 @@ from annealcam.attribution.activations import capture
 from annealcam.data.sets import load_set
 from annealcam.qubo.evidence import EvidenceProblem
 from annealcam.qubo.solution import ExactSolution
+from annealcam.samplers.exact.search_tree import Tree
+from annealcam.samplers.exact.subproblem import Subproblem
 from annealcam.samplers.local import local_search
-from annealcam.samplers.search_tree import Subproblem, Tree
 
 from ..choosing.tradeoff import heading, row
 from ..timing import use_one_thread

@@ -15,8 +15,8 @@ from annealcam._internal import compilation, deadline
 from annealcam._internal.deadline import Deadline, compiling_seconds, run_in_slices
 from annealcam.errors import ArgumentError
 from annealcam.qubo.files import save_problem
+from annealcam.samplers.exact.search_tree import branch_and_bound
 from annealcam.samplers.local import local_search
-from annealcam.samplers.search_tree import branch_and_bound
 
 
 def spin_glass(d, seed=0):

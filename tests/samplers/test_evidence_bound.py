@@ -8,14 +8,9 @@ from scipy.optimize import LinearConstraint, minimize
 import annealcam as ac
 from annealcam._internal import deadline
 from annealcam._internal.deadline import NEVER
-from annealcam.samplers import search_tree as module
-from annealcam.samplers.search_tree import (
-    Subproblem,
-    Tree,
-    branch_and_bound,
-    convex_diagonal,
-    raised_bound,
-)
+from annealcam.samplers.exact import search_tree as module
+from annealcam.samplers.exact.search_tree import Tree, branch_and_bound, raised_bound
+from annealcam.samplers.exact.subproblem import Subproblem, convex_diagonal
 from tests.problems import evidence_problem
 
 KINDS = ("signed", "positive", "copies", "dead")

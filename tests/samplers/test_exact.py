@@ -10,7 +10,7 @@ from hypothesis import given
 import annealcam as ac
 from annealcam._internal import deadline
 from annealcam.errors import ArgumentError
-from annealcam.samplers import exact
+from annealcam.samplers.exact import enumeration as exact
 from tests.problems import by_the_formula, problems, relu_problem
 
 

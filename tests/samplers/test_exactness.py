@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 import annealcam as ac
 from annealcam.qubo import read_problem
-from annealcam.samplers.search_tree import branch_and_bound
+from annealcam.samplers.exact.search_tree import branch_and_bound
 from tests.problems import relu_problem
 from tests.rational import Rational, number, state_of, wild_problems
 
@@ -115,7 +115,7 @@ def test_a_small_tree_returns_what_enumeration_does(monkeypatch, d, k):
     ties = ac.SelectionProblem(h, 0.1 * (1 - np.eye(d)), beta=0.5, cardinality=k)
     for p in (relu_problem(d, cardinality=k), ties):
         tree = ac.solve_exact(p)
-        monkeypatch.setattr("annealcam.samplers.exact._by_small_tree", lambda *_: None)
+        monkeypatch.setattr("annealcam.samplers.exact.enumeration._by_small_tree", lambda *_: None)
         true = ac.solve_exact(p)
         monkeypatch.undo()
         assert true.method == "enumeration"
@@ -126,7 +126,7 @@ def test_a_small_tree_returns_what_enumeration_does(monkeypatch, d, k):
 
 
 def test_more_ties_than_are_compared_leave_the_proof_open(monkeypatch):
-    monkeypatch.setattr("annealcam.samplers.search_tree.MOST_NEAR", 50)
+    monkeypatch.setattr("annealcam.samplers.exact.search_tree.MOST_NEAR", 50)
     decimals = ac.SelectionProblem(np.full(30, 0.1), np.zeros((30, 30)), beta=0.7, cardinality=4)
     found = branch_and_bound(decimals)
     assert not found.proved

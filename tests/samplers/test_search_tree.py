@@ -8,8 +8,9 @@ from hypothesis import given, strategies as st
 
 import annealcam as ac
 from annealcam._internal import deadline
-from annealcam.samplers import search_tree as module
-from annealcam.samplers.search_tree import Subproblem, Tree, branch_and_bound, convex_diagonal
+from annealcam.samplers.exact import search_tree as module
+from annealcam.samplers.exact.search_tree import Tree, branch_and_bound
+from annealcam.samplers.exact.subproblem import Subproblem, convex_diagonal
 from annealcam.samplers.selection import certified
 
 KINDS = ("maps", "signed", "copies", "equal", "apart", "nothing", "whole numbers", "negative")

@@ -14,9 +14,9 @@ from annealcam._internal.types import Array
 from annealcam.attribution.evidence import Head, drawn_evidence
 from annealcam.qubo.evidence import EvidenceProblem
 from annealcam.qubo.objectives import TYPICAL
+from annealcam.samplers.exact.search_tree import branch_and_bound
 from annealcam.samplers.local import local_search
 from annealcam.samplers.relaxation import relax
-from annealcam.samplers.search_tree import branch_and_bound
 
 DUST = 1e-3  # alignment below which a map is no candidate: it draws under 0.1 % of the evidence
 KICKS = 100  # of the local search over all maps, from which the proof begins

@@ -6,7 +6,7 @@ from .core_maps import (
     inclusion as inclusion,
     stand_ins as stand_ins,
 )
-from .exact import solve_exact as solve_exact
+from .exact import branch_and_bound as branch_and_bound, solve_exact as solve_exact
 from .hardware.report import (
     HardwareReport as HardwareReport,
     hardware_report as hardware_report,
@@ -24,7 +24,6 @@ from .paths import (
 )
 from .registry import SAMPLERS as SAMPLERS, Sampler as Sampler
 from .relaxation import Relaxation as Relaxation, relax as relax
-from .search_tree import branch_and_bound as branch_and_bound
 from .selection import BQMSampler as BQMSampler, select as select
 from .shots import best_of as best_of
 from .windows import select_by_windows as select_by_windows

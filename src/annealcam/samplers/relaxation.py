@@ -11,7 +11,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
-from annealcam.samplers.search_tree import convex_diagonal
+from annealcam.samplers.exact.subproblem import convex_diagonal
 
 TOLERANCE = 1e-6  # of the largest linear coefficient
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 import annealcam as ac
 from annealcam._internal.deadline import Deadline, TimeIsUpError
+from annealcam.samplers.exact.search_tree import branch_and_bound
 from annealcam.samplers.general import proof, tree as module
 from annealcam.samplers.general.multipliers import best_multipliers
 from annealcam.samplers.general.proof import semidefinite_proof
@@ -16,7 +17,6 @@ from annealcam.samplers.general.spin_model import SpinModel
 from annealcam.samplers.general.tree import SemidefiniteTree
 from annealcam.samplers.kernels.triangles import merged, slacks, violated
 from annealcam.samplers.local import local_search
-from annealcam.samplers.search_tree import branch_and_bound
 from tests.samplers.general.problems import KINDS, beasley, general
 
 NEVER = Deadline()

@@ -12,8 +12,8 @@ from annealcam.qubo.energies import bits, energies_of, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
 from annealcam.qubo.ties import among, energy_below, has_exact_sums, window
+from annealcam.samplers.exact.search_tree import ALL, Tree, branch_and_bound, solution_of
 from annealcam.samplers.local import LocalSearch
-from annealcam.samplers.search_tree import ALL, Tree, branch_and_bound, solution_of
 
 _BLOCK = 18  # states are enumerated 2^18 at a time: two such arrays stay in the cache
 _ENUMERATED = 18  # maps: with no more, a tree takes longer

@@ -1,0 +1,5 @@
+"""The optimum of a problem with its proof."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
