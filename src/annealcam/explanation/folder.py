@@ -31,7 +31,7 @@ _ROUNDING = 1e-9  # of the problem's scale, by which another machine may compute
 def write(folder: Path, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Write the record and the arrays of an explanation into an existing folder."""
     np.savez_compressed(folder / ARRAYS, **arrays)
-    text = json.dumps({"format": FORMAT, **record}, indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
 
 

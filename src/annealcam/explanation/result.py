@@ -27,7 +27,7 @@ from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
 from annealcam._internal.validation import finite_array
 from annealcam.errors import AnnealcamWarning, ArgumentError
-from annealcam.explanation.folder import FILES, MARKER, read, write
+from annealcam.explanation.folder import FILES, FORMAT, MARKER, read, write
 from annealcam.qubo.problem import SelectionProblem, abs_cosine
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.core_maps import inclusion, stand_ins
@@ -403,6 +403,7 @@ class Explanation:
         is_function = self.provenance.get("target_is_a_function", False)
         of_logit = self.provenance.get("against") is None and not is_function
         return {
+            "format": FORMAT,
             "target": {
                 "index": self.target,
                 "name": self.provenance["target_name"],

@@ -57,3 +57,18 @@ def spread_at_cardinality(
     )  # fmt: skip
     variance = square - mean**2
     return float(np.sqrt(variance)) if variance > 1e-14 * abs(square) else 0.0
+
+
+def mean_at_cardinality(problem: SelectionProblem) -> float:
+    """Return the mean energy of all selections of the problem's cardinality k.
+
+    <E> = k/d sum_p l_p + k (k - 1) / (d (d - 1)) sum_{p<q} Q_pq
+
+    >>> p = SelectionProblem([1.0, 0.5, 0.2], np.ones((3, 3)) - np.eye(3), cardinality=2)
+    >>> pairs = [[1, 1, 0], [1, 0, 1], [0, 1, 1]]
+    >>> bool(np.isclose(mean_at_cardinality(p), p.energy(pairs).mean()))
+    True
+    """
+    k, d = problem.cardinality or 0, max(problem.d, 1)
+    pairs = k * (k - 1) / max(d * (d - 1), 1) * problem.quadratic.sum() / 2.0
+    return float(k / d * problem.linear.sum() + pairs)

@@ -10,6 +10,8 @@ from hypothesis import given, settings, strategies as st
 
 import annealcam as ac
 from annealcam.errors import ArgumentError, SamplerError
+from annealcam.samplers.general import scip
+from annealcam.samplers.general.scip import run
 from annealcam.samplers.registry import SAMPLERS
 from tests.problems import relu_problem
 from tests.samplers.general.problems import KINDS, beasley, general
@@ -60,12 +62,17 @@ def test_forty_sparse_maps_print_nothing_and_have_the_bound_of_the_other_proof(c
 
 
 @pytest.mark.parametrize("ends", ["time", "Ctrl-C"])
-def test_a_search_that_is_stopped_has_a_bound(ends):
+def test_a_search_that_is_stopped_has_a_bound(ends, monkeypatch):
     pytest.importorskip("pyscipopt")
     problem = general("cut", 60, 0)
     limit = 0.3 if ends == "time" else None
+
+    def run_and_interrupt(model):
+        threading.Timer(0.3, interrupt_main).start()
+        return run(model)
+
     if limit is None:
-        threading.Timer(0.5, interrupt_main).start()
+        monkeypatch.setattr(scip, "run", run_and_interrupt)
     found = SAMPLERS["scip"].load()(problem, time_limit=limit)
     assert not found.proved
     assert found.interrupted == (limit is None)

@@ -38,7 +38,7 @@ def reading(what: object, remedy: str = "") -> Iterator[None]:
     except AnnealcamError:
         raise
     except FileNotFoundError as error:
-        raise OutputError(f"{what}: does not exist{remedy}") from error
+        raise OutputError(f"{what}: cannot be read (it does not exist){remedy}") from error
     except OSError as error:
         raise OutputError(f"{what}: cannot be read ({error.strerror or error}){remedy}") from error
     except Exception as error:

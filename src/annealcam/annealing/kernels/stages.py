@@ -49,9 +49,9 @@ def local_fields(linear, quadratic, share):
         for p in range(d):
             centre, spread = linear[i, p] / unit, 0.0
             for q in range(d):
-                share = quadratic[i, p, q] / unit
-                centre += 0.5 * share
-                spread += 0.25 * share * share
+                part = quadratic[i, p, q] / unit
+                centre += 0.5 * part
+                spread += 0.25 * part * part
             typical += math.sqrt(centre * centre + spread) / d
         out[i, 1] = unit * typical
         mean, variance = 0.0, 0.0

@@ -32,11 +32,12 @@ from annealcam.annealing.simulation.ladder import multiples
 from annealcam.annealing.simulation.splitting import Stages, strang
 from annealcam.errors import ArgumentError
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.spread import mean_at_cardinality
 
 LEAST_TOL = {"complex128": 1e-10, "complex64": 1e-6}  # smallest tolerance, by precision
 # Rounding error of F by precision: a constant, and contributions of every step and of every radian
 # of phase. The energies are rounded once, so that the last is the same for any number of steps.
-_ROUNDING = {"complex128": (1e-12, 8e-15, 4e-16), "complex64": (5e-7, 3e-8, 2.5e-7)}
+_ROUNDING = {"complex128": (1e-12, 8e-15, 4e-16), "complex64": (5e-7, 3e-8, 3e-8)}
 _ALIKE = 8.0  # more of it for steps whose phases are alike, as in a pause: they round alike
 _LONG = 500  # first steps of a run from which on errors are less regular
 
@@ -79,16 +80,31 @@ class Plan:
 
     @cached_property
     def _first(self) -> tuple[Int[Array, " pieces"], bool]:
-        numbers = self.problem.d, self.schedule, np.array([self.tau]), self.scale, self.tol
+        numbers = self._qubits, self.schedule, np.array([self.tau]), self.scale, self.tol
         counts, forced = first_steps(self._fields, *numbers)
         return counts[0, 0], bool(forced[0, 0])
 
+    @property
+    def _qubits(self) -> int:
+        """Number of qubits with at least as many states: the errors of few are irregular."""
+        d, k = self.problem.d, self.problem.cardinality
+        return (math.comb(d, k) - 1).bit_length() if self.in_subspace and k is not None else d
+
     @cached_property
     def _fields(self) -> Float[Array, "1 3"]:
-        """Local fields and energy of the problem, as `kernels.stages.local_fields` returns them."""
-        linear, quadratic, _ = coefficients(self.problem, penalty=not self.in_subspace)
-        share = (self.problem.cardinality or 0) / self.problem.d if self.in_subspace else 0.5
-        return np.asarray(local_fields(linear[None], quadratic[None], share))
+        """Local fields and energy of the problem, as `kernels.stages.local_fields` returns them.
+
+        In a subspace, the fields are those of the centred problem, whose energies are the same but
+        for a constant: other forms have larger coefficients that cancel, and would need more steps.
+        """
+        if not self.in_subspace:
+            linear, quadratic, _ = coefficients(self.problem, penalty=True)
+            return np.asarray(local_fields(linear[None], quadratic[None], 0.5))
+        centred = self.problem.centred()
+        share = (centred.cardinality or 0) / max(centred.d, 1)
+        fields = local_fields(centred.linear[None], centred.quadratic[None], share)
+        fields[:, 2] = np.hypot(fields[:, 2], mean_at_cardinality(self.problem))
+        return np.asarray(fields)
 
     @cached_property
     def evenly(self) -> bool:
@@ -139,7 +155,7 @@ class Plan:
             first: first numbers of steps.
             forced: whether these are forced.
         """
-        few = not self._straight or self.problem.d <= FEW_QUBITS
+        few = not self._straight or self._qubits <= FEW_QUBITS
         return 1 + (forced | few | (first.sum(axis=-1) > _LONG))
 
     def of(self, problem: SelectionProblem) -> Plan:

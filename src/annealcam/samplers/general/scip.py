@@ -107,16 +107,22 @@ def quiet_model(time_limit: float | None, seed: int = 0) -> Any:
 
 def run(model: Any) -> bool:
     """Solve a model in a thread of its own, and return whether Ctrl-C ended it."""
-    solver = threading.Thread(target=model.optimizeNogil, daemon=True)
-    solver.start()
-    interrupted = False
-    while solver.is_alive():
+    done, interrupted = threading.Event(), False
+
+    def solve() -> None:
         try:
-            solver.join(WAIT)
+            model.optimizeNogil()
+        finally:
+            done.set()
+
+    threading.Thread(target=solve, daemon=True).start()
+    while not done.is_set():  # Thread.is_alive() is wrong after Ctrl-C in Thread.join()
+        try:
+            done.wait(WAIT)
+            if interrupted:
+                model.interruptSolve()
         except KeyboardInterrupt:
             interrupted = True
-        if interrupted and solver.is_alive():
-            model.interruptSolve()
     return interrupted
 
 
