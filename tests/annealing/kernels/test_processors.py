@@ -51,7 +51,10 @@ def child(folder, **settings):
     platform.machine() not in ("x86_64", "AMD64") or not llvm.get_host_cpu_features().get("avx2"),
     reason="the processor is no x86-64 with AVX2",
 )
-@pytest.mark.parametrize(("name", "features", "absent", "present"), [WIDE[1:], PLAIN[1:]])
+@pytest.mark.parametrize(
+    ("name", "features", "absent", "present"),
+    [pytest.param(*WIDE[1:], marks=pytest.mark.long), PLAIN[1:]],
+)
 def test_other_processors(tmp_path, name, features, absent, present):
     """What the processor at hand computes, with the registers that others have."""
     settings = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
