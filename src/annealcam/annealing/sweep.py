@@ -101,6 +101,7 @@ def tau_sweep(
         ArgumentError: a tau is not above 0 and finite, there is none, or an option is out of range.
         ProblemTooLargeError: the state does not fit into memory.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> sweep = tau_sweep(SelectionProblem([1.0], [[0.0]]), [1.0, 10.0, 100.0])
     >>> sweep.success_probability.round(2), sweep.guess
     (array([0.53, 0.91, 1.  ]), 0.5)
@@ -151,6 +152,7 @@ def optimal_tau(
         ArgumentError: bounds are not 0 < low < high < infinity, points is below 3, tau_tol is not
             in (0, 1), or an option is out of range.
 
+    >>> from annealcam.qubo import SelectionProblem
     >>> best = optimal_tau(SelectionProblem([1.0], [[0.0]]), bounds=(2.0, 50.0), overhead=5.0)
     >>> round(best.tau, 1), best.at_bound
     (10.7, False)
