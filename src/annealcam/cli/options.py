@@ -44,6 +44,14 @@ ProblemPath = Annotated[
         "OR-Library, a Q matrix, LP or bqpjson."
     ),
 ]
+ProblemBeta = Annotated[
+    float | None,
+    typer.Option("--beta", help="Beta for h and J.", show_default="that of the file, or 0.7"),
+]
+ProblemCardinality = Annotated[
+    int | None,
+    typer.Option("--cardinality", help="Number of variables that are 1.", show_default="any"),
+]
 ProblemFormat = Annotated[
     str | None,
     typer.Option(

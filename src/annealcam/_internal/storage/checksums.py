@@ -29,7 +29,7 @@ def files_within(folder: Path) -> list[str]:
     """Return the names of all files of a result, in order and with slashes.
 
     They include those in subfolders, but not in a subfolder that has checksums of its own. Hidden
-    files at the top, which other programs and unfinished writers leave, do not count.
+    files, which other programs and unfinished writers leave, do not count.
     """
     names: list[str] = []
     for path in folder.iterdir():
@@ -55,10 +55,12 @@ def read_checksums(folder: Path) -> dict[str, str] | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise OutputError(f"{file}: cannot be read ({error})") from error
+    if rest:
+        raise OutputError(f"{file}: its last line is not complete")
     sums: dict[str, str] = {}
-    for number, line in enumerate([*lines, rest] if rest else lines, 1):
+    for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
-        if match is None or match[2] in sums or line is rest:
+        if match is None or match[2] in sums:
             raise OutputError(f"{file}: line {number} is damaged")
         sums[match[2]] = match[1]
     return sums

@@ -27,7 +27,7 @@ class Ladders:
     Attributes:
         table: F, its error, the error of the distribution, and the number of runs.
         first: number of the first steps.
-        probabilities: extrapolated probabilities of all runs in order; none if not asked for.
+        probabilities: extrapolated probabilities of all runs in order; empty unless requested.
     """
 
     table: Float[Array, "problems taus 4"]

@@ -45,13 +45,8 @@ def anneal(
             "+reverse:TURN:BITS[:HOLD]."
         ),
     ] = "linear",
-    beta: Annotated[
-        float | None,
-        typer.Option(help="Beta for h and J.", show_default="that of the file, or 0.7"),
-    ] = None,
-    cardinality: Annotated[
-        int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
-    ] = None,
+    beta: options.ProblemBeta = None,
+    cardinality: options.ProblemCardinality = None,
     format: options.ProblemFormat = None,
     maximise: options.Maximise = None,
     constraint: Annotated[

@@ -27,13 +27,8 @@ def convert(
         typer.Option("--to", help="Format to write.", show_default="that of the ending"),
     ] = None,
     maximise: options.Maximise = None,
-    beta: Annotated[
-        float | None,
-        typer.Option(help="Beta for h and J.", show_default="that of the file, or 0.7"),
-    ] = None,
-    cardinality: Annotated[
-        int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
-    ] = None,
+    beta: options.ProblemBeta = None,
+    cardinality: options.ProblemCardinality = None,
     penalty: Annotated[
         bool,
         typer.Option("--penalty", help="Write a cardinality as a penalty where it cannot be held."),

@@ -35,13 +35,8 @@ def solve(
     problem: options.ProblemPath,
     sampler: options.SamplerName = "exact",
     option: options.SamplerOptions = None,
-    beta: Annotated[
-        float | None,
-        typer.Option(help="Beta for h and J.", show_default="that of the file, or 0.7"),
-    ] = None,
-    cardinality: Annotated[
-        int | None, typer.Option(help="Number of variables that are 1.", show_default="any")
-    ] = None,
+    beta: options.ProblemBeta = None,
+    cardinality: options.ProblemCardinality = None,
     format: options.ProblemFormat = None,
     maximise: options.Maximise = None,
     time_limit: options.TimeLimit = None,
