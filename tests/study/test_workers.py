@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -69,13 +70,12 @@ def undisturbed(tmp_path_factory):
 
 def open_ports():
     """The addresses at which this process and its children accept connections."""
-    process = psutil.Process()
-    return {
-        socket.laddr
-        for one in (process, *process.children(recursive=True))
-        for socket in one.net_connections()
-        if socket.status == psutil.CONN_LISTEN
-    }
+    process, ports = psutil.Process(), set()
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a worker that dies meanwhile
+            listening = (c for c in one.net_connections() if c.status == psutil.CONN_LISTEN)
+            ports.update(connection.laddr for connection in listening)
+    return ports
 
 
 def test_two_workers_one_of_which_dies_equal_one_worker(tmp_path, monkeypatch):
