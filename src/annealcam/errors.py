@@ -74,6 +74,10 @@ class OutputError(AnnealcamError):
     """A result cannot be written, or a stored result cannot be read."""
 
 
+class MissingExtraError(AnnealcamError, ModuleNotFoundError):
+    """A package that only some uses need is not installed; the message names its extra."""
+
+
 class WorkerError(AnnealcamError):
     """Workers of a study die again and again, or its cluster is gone."""
 

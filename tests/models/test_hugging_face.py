@@ -358,7 +358,7 @@ def test_names_of_another_number_than_the_outputs_are_refused(tmp_path):
 def test_without_transformers_the_extra_is_named(monkeypatch, tmp_path):
     folder = folder_of(tmp_path)
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ModelError, match=r"needs transformers; pip install 'annealcam\[hf\]'"):
+    with pytest.raises(ModelError, match=r"transformers is not installed; .* 'annealcam\[hf\]'"):
         ac.load_model(f"hf:{folder}")
 
 

@@ -9,10 +9,10 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from annealcam._internal.extras import require_extra
 from annealcam.errors import ArgumentError, ModelNameError
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def prepare_gradio() -> None:
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    if find_spec("gradio") is None:
-        raise ModelNameError("app: gradio is not installed; run pip install 'annealcam[app]'")
+    require_extra("gradio", extra="app", needed_by="app", kind=ModelNameError)
 
 
 def listen(host: str, port: int) -> socket.socket:

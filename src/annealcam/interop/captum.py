@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._internal.extras import missing_extra
 from annealcam.attribution.network.layer_output import Reshape
 from annealcam.errors import ArgumentError, LayerError
 from annealcam.interop.selection import selection_maps, settings_of
@@ -20,8 +21,8 @@ try:
     from captum.attr._utils.attribution import GradientAttribution  # type: ignore[import-untyped]
     from captum.log import log_usage  # type: ignore[import-untyped]
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"annealcam.interop.captum: {error}; pip install 'annealcam[captum]'"
+    raise missing_extra(
+        str(error.name), extra="captum", needed_by="annealcam.interop.captum"
     ) from error
 
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from annealcam._internal.extras import missing_extra
 from annealcam._internal.map_axes import grid_axes, over_grid
 from annealcam._internal.types import Array
 from annealcam.attribution.network.layer_output import Reshape
@@ -21,8 +22,8 @@ try:
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # type: ignore[import-untyped]
     from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection  # type: ignore[import-untyped]
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"annealcam.interop.grad_cam: {error}; pip install 'annealcam[grad-cam]'"
+    raise missing_extra(
+        str(error.name), extra="grad-cam", needed_by="annealcam.interop.grad_cam"
     ) from error
 
 

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from annealcam._internal.extras import require_extra
 from annealcam.errors import AnnealcamError, ArgumentError, ModelError, ModelNameError
 from annealcam.models.images import ArrayInput
 from annealcam.models.loaded import LoadedModel
@@ -91,10 +92,9 @@ def _folder(place: str, name: str) -> Path:
 
 
 def _library(name: str) -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise ModelError(f"{name}: needs transformers; pip install 'annealcam[hf]'") from error
+    require_extra("transformers", extra="hf", needed_by=name, kind=ModelError)
+    import transformers
+
     return transformers
 
 

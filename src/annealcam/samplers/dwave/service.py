@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from annealcam._internal.extras import require_extra
 from annealcam.errors import AnnealcamError, ArgumentError, MissingCredentialsError, SamplerError
 from annealcam.samplers.dwave.credentials import configuration, scrubbed, unlogged
 
@@ -79,12 +80,9 @@ def numbers(values: Any) -> dict[str, float]:
 
 
 def _ocean(sampler: str) -> Any:
-    try:
-        import dwave.system
-    except ImportError as error:
-        raise SamplerError(
-            f"sampler={sampler}: {error}; install dwave-system: pip install 'annealcam[dwave]'"
-        ) from None
+    require_extra("dwave.system", extra="dwave", needed_by=f"sampler={sampler}", kind=SamplerError)
+    import dwave.system
+
     return dwave.system
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from annealcam._internal.deadline import Deadline
+from annealcam._internal.extras import require_extra
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.errors import SamplerError
@@ -89,12 +90,9 @@ def quiet_model(time_limit: float | None, seed: int = 0) -> Any:
     Raises:
         SamplerError: pyscipopt is not installed.
     """
-    try:
-        from pyscipopt import Model
-    except ImportError as error:
-        raise SamplerError(
-            f"sampler=scip: {error}; install pyscipopt: pip install 'annealcam[scip]'"
-        ) from None
+    require_extra("pyscipopt", extra="scip", needed_by="sampler=scip", kind=SamplerError)
+    from pyscipopt import Model
+
     model = Model()
     model.hideOutput()
     model.setParam("lp/threads", 1)

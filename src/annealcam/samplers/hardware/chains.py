@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from annealcam._internal.extras import require_extra
 from annealcam._internal.text import short_repr
 from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError, SamplerError
@@ -100,12 +101,9 @@ def graph_of(place: tuple[Any, ...]) -> Any:
         ArgumentError: a qubit or coupler that should be missing is not in the ideal graph.
     """
     topology, shape, missing_qubits, missing_couplers = place
-    try:
-        import dwave.graphs
-    except ImportError as error:
-        raise SamplerError(
-            f"hardware: {error}; install dwave-system: pip install 'annealcam[dwave]'"
-        ) from None
+    require_extra("dwave.graphs", extra="dwave", needed_by="hardware", kind=SamplerError)
+    import dwave.graphs
+
     graph = getattr(dwave.graphs, f"{topology}_graph")(*shape)
     for qubit in missing_qubits:
         if qubit not in graph:

@@ -15,10 +15,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from annealcam._internal.extras import require_extra
 from annealcam.errors import ArgumentError, OutputError, WorkerError
 
 if TYPE_CHECKING:
@@ -188,10 +188,7 @@ class Cluster:
 
 @contextmanager
 def _cluster(scheduler: str, device: str, tls: TLS | None) -> Iterator[Cluster]:
-    if find_spec("distributed") is None:
-        raise ArgumentError(
-            "scheduler: dask is not installed; run pip install 'annealcam[cluster]'"
-        )
+    require_extra("distributed", extra="cluster", needed_by="scheduler", kind=ArgumentError)
     import dask
     from distributed import Client
     from distributed.security import Security
