@@ -7,9 +7,12 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from annealcam._internal.storage.resumable import arrays_read, write_arrays
 from annealcam.atlas.parts import Part, read_part, write_part
 from annealcam.atlas.peaks import StrongestPhotos
 from annealcam.errors import OutputError
+
+WORK = {"channels": 4, "classes": 3, "top": 2, "photos": 100}
 
 
 def some_part(seed):
@@ -46,7 +49,7 @@ def same(a, b):
 def test_a_part_is_read_as_it_was_written(tmp_path):
     part = some_part(3)
     write_part(part, tmp_path / "part.npz")
-    assert same(read_part(tmp_path / "part.npz"), part)
+    assert same(read_part(tmp_path / "part.npz", **WORK), part)
     assert {field.name for field in fields(Part)} == set(vars(part))
     assert [file.name for file in tmp_path.iterdir()] == ["part.npz"]
 
@@ -56,7 +59,7 @@ def test_a_part_without_photos_is_one_too(tmp_path):
                    np.zeros((4, 3), dtype=np.int64), np.zeros(3, dtype=np.int64), {},
                    np.zeros(2, dtype=np.int64), [])  # fmt: skip
     write_part(nothing, tmp_path / "part.npz")
-    read = read_part(tmp_path / "part.npz")
+    read = read_part(tmp_path / "part.npz", **WORK)
     assert same(read, nothing)
     assert not read.profiles().any()
     assert same(read.joined(some_part(1)), some_part(1))
@@ -79,4 +82,33 @@ def test_a_damaged_part_raises_an_error_with_its_name(tmp_path, content):
     write_part(some_part(1), file)
     file.write_bytes(file.read_bytes()[:200] if content is None else content)
     with pytest.raises(OutputError, match=r"part\.npz: cannot be read .*remove it"):
-        read_part(file)
+        read_part(file, **WORK)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"channels": 5}, {"classes": 4}, {"top": 3}, {"photos": 30}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_part_of_other_work_is_refused(tmp_path, change):
+    write_part(some_part(3), tmp_path / "part.npz")
+    with pytest.raises(OutputError, match=r"part\.npz: cannot be read \(.*; remove it"):
+        read_part(tmp_path / "part.npz", **(WORK | change))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sums", np.full((5, 4), np.nan)), ("keys", np.full((5, 2), 3)), ("counts", np.zeros(3)),
+        ("pictured", np.zeros(0, dtype=np.int64)), ("signs", np.zeros(3, dtype=np.int64)),
+        ("skipped", ["photo-1"]), ("selected", np.zeros((4, 2), dtype=np.int64)),
+        ("boxes", np.full((4, 2, 4), 2.0)), ("photos", np.full((4, 2), -1)),
+    ],
+)  # fmt: skip
+def test_a_part_that_does_not_fit_itself_is_refused(tmp_path, name, value):
+    file = tmp_path / "part.npz"
+    write_part(some_part(3), file)
+    with arrays_read(file) as arrays:
+        write_arrays(file, arrays | {name: value})
+    with pytest.raises(OutputError, match=r"part\.npz: cannot be read \(.*; remove it"):
+        read_part(file, **WORK)

@@ -16,13 +16,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
+from annealcam._internal.storage.reading import reading
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array
 from annealcam.atlas import store
-from annealcam.errors import ArgumentError, OutputError, suggest
+from annealcam.errors import ArgumentError, suggest
 
 CONTEXT = 0.35  # least share of the photo that a crop shows, in width and height
 FREQUENT = 0.25  # share of the regions from which a class is named
+_MOST_PIXELS = 1024  # of a side of a thumbnail
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +102,8 @@ class Atlas:
         counts: number of photos of each class.
         channels: number of channels of the layer.
         settings: settings of the build: part, photos, importance, beta, sampler, seed, versions.
+        verified: whether each file that is read is compared with its checksum; False for an atlas
+            of an earlier version, which has none.
     """
 
     folder: Path
@@ -110,6 +114,7 @@ class Atlas:
     counts: Int[Array, " classes"]
     channels: int
     settings: Mapping[str, Any]
+    verified: bool
 
     def __repr__(self) -> str:
         return short_repr(
@@ -206,21 +211,24 @@ class Atlas:
         return theirs == (self.model, self.layer, self.channels)
 
     @cached_property
+    def _files(self) -> store.AtlasFiles:
+        return store.AtlasFiles.of(self.folder)
+
+    @cached_property
     def _table(self) -> store.Table:
-        return store.read_table(self.folder, self.channels, len(self.classes))
+        return self._files.table(self.channels, len(self.classes))
 
     @cached_property
     def _thumbnails(self) -> dict[str, bytes]:
-        return store.read_thumbnails(self.folder)
+        return self._files.thumbnails()
 
     def _thumbnail(self, image: str) -> Image.Image:
-        try:
-            stream = io.BytesIO(self._thumbnails[image])
-            return Image.open(stream, formats=["WEBP"]).convert("RGB")
-        except (KeyError, OSError) as error:
-            raise OutputError(
-                f"{self.folder}: the thumbnail of {image!r} cannot be read; build the atlas again"
-            ) from error
+        what = f"{self.folder}: the thumbnail of {image!r}"
+        with reading(what, "; build the atlas again"):
+            photo = Image.open(io.BytesIO(self._thumbnails[image]), formats=["WEBP"])
+            if max(photo.size) > _MOST_PIXELS:
+                raise ValueError(f"has {photo.width} x {photo.height} pixels")
+            return photo.convert("RGB")
 
     def _checked(self, channel: int) -> int:
         if not 0 <= channel < self.channels:
@@ -240,7 +248,8 @@ def open_atlas(folder: str | os.PathLike[str]) -> Atlas:
     Traceback (most recent call last):
     annealcam.errors.OutputError: nowhere: holds no atlas; `annealcam atlas` builds one
     """
-    manifest = store.read_manifest(Path(folder))
+    files = store.AtlasFiles.of(Path(folder))
+    manifest = files.manifest()
     atlas = Atlas(
         folder=Path(folder),
         model=manifest["model"],
@@ -250,9 +259,10 @@ def open_atlas(folder: str | os.PathLike[str]) -> Atlas:
         counts=np.array(manifest["counts"], dtype=np.int64),
         channels=manifest["channels"],
         settings=MappingProxyType(manifest["settings"]),
+        verified=files.sums is not None,
     )
     _ = atlas._table  # raises for a damaged folder here, before a report is half written
-    store.check_thumbnails(atlas.folder)
+    files.check_thumbnails()
     return atlas
 
 

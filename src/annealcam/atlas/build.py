@@ -106,7 +106,8 @@ def build_atlas(
     identity = work.identity() | {"photos_per_class": photos_per_class, "seed": seed}
     parts = PartStore(Path(f"{target}.parts"), "atlas")
     if (target / store.MANIFEST).exists():
-        check_identity(store.read_manifest(target).get("identity"), identity, target, "atlas")
+        manifest = store.AtlasFiles.of(target).manifest()
+        check_identity(manifest.get("identity"), identity, target, "atlas")
     else:
         store.refuse_foreign(target)
         parts.open({**identity, "shard": shard})
@@ -159,6 +160,17 @@ class _Work:
                 builder.add(batch, views, classes_of_batch, captured.captured, self.settings)
             progress("photos", int(numbers.size), 0)
         return builder.part(skipped)
+
+    def read(self, file: Path) -> Part:
+        """Return a part of this work from its file.
+
+        Raises:
+            OutputError: it cannot be read, or is of other work.
+        """
+        return read_part(
+            file, channels=self.layer.channels, classes=len(self.data.classes), top=self.top,
+            photos=len(self.data),
+        )  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
         """Return everything that determines the bits of the atlas."""
@@ -218,7 +230,7 @@ def _complete(work: _Work, parts: PartStore, shard: int, report: Progress) -> Pa
     return reduce(
         Part.joined,
         parts.complete(
-            len(shards), lambda number: work.part(shards[number], add), write_part, read_part
+            len(shards), lambda number: work.part(shards[number], add), write_part, work.read
         ),
     )
 

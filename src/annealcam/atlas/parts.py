@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from annealcam._internal.map_axes import refuse_other_axes
+from annealcam._internal.storage.reading import array_from
 from annealcam._internal.storage.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array
 from annealcam.atlas.peaks import StrongestPhotos
@@ -151,27 +152,58 @@ def write_part(part: Part, file: Path) -> None:
     })  # fmt: skip
 
 
-def read_part(file: Path) -> Part:
+def read_part(file: Path, *, channels: int, classes: int, top: int, photos: int) -> Part:
     """Return the part of a file that `write_part` wrote.
 
+    Args:
+        file: the file.
+        channels, classes, top, photos: numbers of channels, of classes, of regions of a channel,
+            and of the photos of the whole work.
+
     Raises:
-        OutputError: it cannot be read.
+        OutputError: it cannot be read, or does not fit these numbers.
     """
     with arrays_read(file) as arrays:
-        ends, webp = arrays["ends"].tolist(), arrays["webp"].tobytes()
-        pictures = [webp[i:j] for i, j in zip([0, *ends[:-1]], ends, strict=False)]
-        return Part(
-            strongest=StrongestPhotos(
-                *(arrays[name] for name in ("peaks", "means", "photos", "boxes"))
-            ),
-            sums=arrays["sums"],
-            keys=arrays["keys"],
-            selected=arrays["selected"],
-            counts=arrays["counts"],
-            thumbnails=dict(zip(arrays["pictured"].tolist(), pictures, strict=True)),
-            signs=arrays["signs"],
-            skipped=json_value(arrays["skipped"]),
-        )
+        part = _part(arrays, channels, classes, top)
+        numbers, labels = part.strongest.numbers(), part.keys[:, 1]
+        if numbers and not 0 <= min(numbers) <= max(numbers) < photos:
+            raise ValueError(f"a region is of none of the {photos} photos")
+        if not numbers <= part.thumbnails.keys():
+            raise ValueError("lacks the thumbnail of a region")
+        if ((labels < 0) | (labels >= classes)).any():
+            raise ValueError(f"a sum is of none of the {classes} classes")
+        return part
+
+
+def _part(arrays: Mapping[str, Array], channels: int, classes: int, top: int) -> Part:
+    """Return the part in arrays of the right shapes."""
+    pictured = array_from(arrays, "pictured", "i", (None,))
+    ends = array_from(arrays, "ends", "i", pictured.shape).tolist()
+    webp = array_from(arrays, "webp", "u", (None,)).tobytes()
+    pictures = [webp[i:j] for i, j in zip([0, *ends[:-1]], ends, strict=False)]
+    keys, maps = array_from(arrays, "keys", "i", (None, 2)), (channels, top)
+    sums = array_from(arrays, "sums", "f", (len(keys), channels))
+    boxes = array_from(arrays, "boxes", "f", (*maps, 4))
+    if not (np.isfinite(sums).all() and ((boxes >= 0) & (boxes <= 1)).all()):
+        raise ValueError("a sum or a box is no number")
+    skipped = json_value(array_from(arrays, "skipped", "u", (None,)))
+    if not all(isinstance(photo, dict) and {*photo} == {"image", "reason"} for photo in skipped):
+        raise ValueError("a skipped photo has no reason")
+    return Part(
+        strongest=StrongestPhotos(
+            array_from(arrays, "peaks", "f", maps),
+            array_from(arrays, "means", "f", maps),
+            array_from(arrays, "photos", "i", maps),
+            boxes,
+        ),
+        sums=sums,
+        keys=keys,
+        selected=array_from(arrays, "selected", "i", (channels, classes)),
+        counts=array_from(arrays, "counts", "i", (classes,)),
+        thumbnails=dict(zip(pictured.tolist(), pictures, strict=True)),
+        signs=array_from(arrays, "signs", "i", (2,)),
+        skipped=skipped,
+    )
 
 
 def _fetch(

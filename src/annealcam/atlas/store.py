@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.storage.files import written_aside
-from annealcam._internal.storage.resumable import read_json, write_json
+from annealcam._internal.storage.checksums import content_of, read_checksums
+from annealcam._internal.storage.files import settled, written_aside
+from annealcam._internal.storage.reading import json_of, reading, table_of
+from annealcam._internal.storage.resumable import write_json
 from annealcam._internal.types import Array
 from annealcam.errors import OutputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MANIFEST = "atlas.json"
 CHANNELS, REGIONS, THUMBNAILS = "channels.parquet", "regions.parquet", "thumbnails.parquet"
 FILES = (MANIFEST, CHANNELS, REGIONS, THUMBNAILS)
 FORMAT = 1
-_NEEDED = ("model", "layer", "data", "classes", "counts", "channels", "settings")
-_BUILD = "build the atlas again"
+_NEEDED: dict[str, type] = {
+    "model": str, "layer": str, "data": str, "classes": list, "counts": list, "channels": int,
+    "settings": dict,
+}  # fmt: skip
+_OF_SETTINGS: dict[str, type] = {"part": str, "photos": int, "skipped": list, "warnings": list}
+_OF_REGIONS = ("channel", "rank", "image", "label", "peak", "mean", "box")
+_MOST = 2**31  # channels of a layer, and photos of a class
+_BUILD = "; build the atlas again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,89 +98,133 @@ def refuse_foreign(folder: Path) -> None:
         raise OutputError(f"{folder}: {what}; choose another folder for the atlas")
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of an atlas.
+@dataclass(frozen=True, eq=False)
+class AtlasFiles:
+    """The files of an atlas, each compared with its checksum when it is read.
 
-    Raises:
-        OutputError: there is none, or it cannot be read.
+    Attributes:
+        folder: folder of the atlas.
+        sums: the SHA-256 of each file; None for an atlas of an earlier version.
     """
-    file = folder / MANIFEST
-    if not file.is_file():
-        raise OutputError(f"{folder}: holds no atlas; `annealcam atlas` builds one")
-    try:
-        manifest = read_json(file)
-    except OutputError as error:
-        raise OutputError(f"{error}; {_BUILD}") from error
-    if manifest.get("format") != FORMAT:
-        raise OutputError(f"{file}: format {manifest.get('format')}, not {FORMAT}; {_BUILD}")
-    missing = [name for name in _NEEDED if name not in manifest]
-    if missing or len(manifest["classes"]) != len(manifest["counts"]):
-        what = f"lacks {missing[0]}" if missing else "counts and classes differ in length"
-        raise OutputError(f"{file}: {what}; {_BUILD}")
-    return manifest
 
+    folder: Path
+    sums: dict[str, str] | None
 
-def read_table(folder: Path, channels: int, classes: int) -> Table:
-    """Return profile, selections and regions of every channel.
+    @classmethod
+    def of(cls, folder: Path) -> AtlasFiles:
+        """Return the files of a folder.
 
-    Raises:
-        OutputError: it cannot be read, or has other numbers of channels or classes.
-    """
-    table = _read(folder / CHANNELS, ["channel", "profile", "selected"])
-    profiles = _matrix(table["profile"], np.float32, (channels, classes), folder / CHANNELS)
-    selected = _matrix(table["selected"], np.int64, (channels, classes), folder / CHANNELS)
-    regions: list[list[dict[str, Any]]] = [[] for _ in range(channels)]
-    columns = ["channel", "rank", "image", "label", "peak", "mean", "box"]
-    for row in _rows(_read(folder / REGIONS, columns)):
-        if not (0 <= row["channel"] < channels and 0 <= row["label"] < classes):
-            raise OutputError(
-                f"{folder / REGIONS}: a region with an invalid channel or class; {_BUILD}"
+        Raises:
+            OutputError: it holds no atlas, or its list of checksums cannot be read.
+        """
+        place = settled(folder)
+        if not (place / MANIFEST).is_file():
+            raise OutputError(f"{folder}: holds no atlas; `annealcam atlas` builds one")
+        return cls(place, read_checksums(place))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest.
+
+        Raises:
+            OutputError: it cannot be read, or is damaged.
+        """
+        file = self.folder / MANIFEST
+        content = content_of(self.folder, MANIFEST, self.sums, remedy=_BUILD)
+        with reading(file, _BUILD):
+            manifest = json_of(content)
+            _require(isinstance(manifest, dict), "holds no mapping")
+            _require(
+                manifest.get("format") == FORMAT, f"format {manifest.get('format')}, not {FORMAT}"
             )
-        regions[row["channel"]].append(row)
-    return Table(profiles, selected, regions)
+            _check_manifest(manifest)
+        return dict(manifest)
+
+    def table(self, channels: int, classes: int) -> Table:
+        """Return profile, selections and regions of every channel.
+
+        Raises:
+            OutputError: a file cannot be read, or does not fit the numbers of channels and classes.
+        """
+        stored = self._table(CHANNELS, ("channel", "profile", "selected"))
+        with reading(self.folder / CHANNELS, _BUILD):
+            in_order = stored["channel"].to_pylist() == list(range(stored.num_rows))
+            _require(in_order, "its channels are not numbered in order")
+            profiles = _matrix(stored["profile"], np.float32, (channels, classes))
+            selected = _matrix(stored["selected"], np.int64, (channels, classes))
+            _require(bool((selected >= 0).all()), "a number of photos is negative")
+        stored = self._table(REGIONS, _OF_REGIONS)
+        with reading(self.folder / REGIONS, _BUILD):
+            regions: list[list[dict[str, Any]]] = [[] for _ in range(channels)]
+            for row in _rows(stored, channels, classes):
+                regions[row["channel"]].append(row)
+        return Table(profiles, selected, regions)
+
+    def thumbnails(self) -> dict[str, bytes]:
+        """Return the thumbnails as WebP, by the photos' names.
+
+        Raises:
+            OutputError: they cannot be read.
+        """
+        stored = self._table(THUMBNAILS, ("image", "webp"))
+        return dict(zip(stored["image"].to_pylist(), stored["webp"].to_pylist(), strict=True))
+
+    def check_thumbnails(self) -> None:
+        """Check that the file of thumbnails is complete, without reading the thumbnails.
+
+        Raises:
+            OutputError: it is missing or damaged.
+        """
+        import pyarrow.parquet as pq
+
+        with reading(self.folder / THUMBNAILS, _BUILD):
+            pq.read_metadata(self.folder / THUMBNAILS)
+
+    def _table(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Return columns of a table, in which no value is missing."""
+        content = content_of(self.folder, name, self.sums, remedy=_BUILD)
+        with reading(self.folder / name, _BUILD):
+            table = table_of(content, columns)
+            for column in columns:
+                _require(not table[column].null_count, f"a value of {column} is missing")
+        return table
 
 
-def read_thumbnails(folder: Path) -> dict[str, bytes]:
-    """Return the thumbnails as WebP, by the photos' names.
-
-    Raises:
-        OutputError: they cannot be read.
-    """
-    table = _read(folder / THUMBNAILS, ["image", "webp"])
-    return dict(zip(table["image"], table["webp"], strict=True))
-
-
-def check_thumbnails(folder: Path) -> None:
-    """Check that the file of thumbnails is complete, without reading the thumbnails.
-
-    Raises:
-        OutputError: it is missing or damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    file = folder / THUMBNAILS
-    try:
-        pq.read_metadata(file)
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{file}: cannot be read ({error}); {_BUILD}") from error
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless the manifest holds what an atlas needs."""
+    for values, needed in ((manifest, _NEEDED), (manifest.get("settings"), _OF_SETTINGS)):
+        for name, kind in needed.items():
+            _require(isinstance(values, dict) and name in values, f"lacks {name}")
+            _require(isinstance(values[name], kind), f"{name} is no {kind.__name__}")
+    classes, counts, channels = (manifest[name] for name in ("classes", "counts", "channels"))
+    _require(len(classes) == len(counts), "counts and classes differ in length")
+    _require(all(isinstance(name, str) for name in classes), "the name of a class is no text")
+    _require(all(_is_count(count) for count in counts), "the number of a class's photos is none")
+    _require(_is_count(channels), f"channels is {channels}")
+    skipped, warnings = manifest["settings"]["skipped"], manifest["settings"]["warnings"]
+    _require(all(isinstance(text, str) for text in warnings), "a warning is no text")
+    _require(
+        all(isinstance(photo, dict) and isinstance(photo.get("reason"), str) for photo in skipped),
+        "a skipped photo has no reason",
+    )
 
 
-def _read(file: Path, columns: list[str]) -> dict[str, list[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table: dict[str, list[Any]] = pq.read_table(file, columns=columns).to_pydict()
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{file}: cannot be read ({error}); {_BUILD}") from error
-    if set(table) != set(columns):
-        raise OutputError(f"{file}: lacks a column; {_BUILD}")
-    return table
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _MOST
 
 
-def _rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+def _rows(table: pa.Table, channels: int, classes: int) -> list[dict[str, Any]]:
     """Return the rows of the regions, sorted by channel and rank."""
+    columns = {name: table[name].to_pylist() for name in _OF_REGIONS}
+    for name, most in (("channel", channels), ("label", classes)):
+        _require(all(_is_count(n) and n < most for n in columns[name]), f"a region's {name}")
+    _require(
+        all(isinstance(name, str) for name in columns["image"]), "the name of a region's photo"
+    )
+    numbers = np.array([columns["peak"], columns["mean"]], dtype=np.float64)
+    boxes = np.array(columns["box"], dtype=np.float64).reshape(len(columns["box"]), 4)
+    _require(bool(np.isfinite(numbers).all()), "the peak or mean of a region is no number")
+    _require(bool(((boxes >= 0) & (boxes <= 1)).all()), "the box of a region")
+    _require(bool((boxes[:, :2] <= boxes[:, 2:]).all()), "the box of a region")
     keys = list(zip(columns["channel"], columns["rank"], strict=True))
     names = ("channel", "image", "label", "peak", "mean")
     return [
@@ -178,14 +233,18 @@ def _rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _matrix(values: list[Any], dtype: Any, shape: tuple[int, int], file: Path) -> Any:
-    try:
-        matrix = np.array(values, dtype=dtype).reshape(len(values), -1)
-    except (ValueError, TypeError) as error:
-        raise OutputError(f"{file}: its rows differ in length; {_BUILD}") from error
-    if matrix.shape != shape:
-        raise OutputError(
-            f"{file}: {matrix.shape[0]} channels of {matrix.shape[1]} classes, but the manifest "
-            f"has {shape[0]} of {shape[1]}; {_BUILD}"
-        )
+def _matrix(column: Any, dtype: Any, shape: tuple[int, int]) -> Any:
+    values = column.to_pylist()
+    _require(
+        len(values) == shape[0] and all(len(row) == shape[1] for row in values),
+        f"{len(values)} channels of {len(values[0]) if values else 0} classes, but the manifest "
+        f"has {shape[0]} of {shape[1]}",
+    )
+    matrix = np.array(values, dtype=dtype).reshape(shape)
+    _require(bool(np.isfinite(matrix).all()), "a mean is NaN or infinite")
     return matrix
+
+
+def _require(condition: bool, fault: str) -> None:
+    if not condition:
+        raise ValueError(fault)

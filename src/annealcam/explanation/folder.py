@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from annealcam._internal.storage.checksums import check_bytes, read_checksums
+from annealcam._internal.storage.checksums import content_of, read_checksums
 from annealcam._internal.storage.files import settled
 from annealcam._internal.storage.reading import arrays_of, json_of, reading
 from annealcam._internal.types import Array
@@ -50,9 +50,7 @@ def read(path: Path) -> dict[str, Any]:
     for name in (MARKER, ARRAYS):
         if not (folder / name).exists():
             raise OutputError(f"{path}: no result (no {name})")
-        with reading(folder / name):
-            content[name] = (folder / name).read_bytes()
-        check_bytes(folder, name, content[name], sums)
+        content[name] = content_of(folder, name, sums)
     with reading(folder, "; the result cannot be used"):
         record = json_of(content[MARKER])
         if record["format"] != FORMAT:

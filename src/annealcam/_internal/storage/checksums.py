@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from annealcam._internal.storage.reading import bytes_of, reading
 from annealcam.errors import OutputError
 
 CHECKSUMS = "SHA256SUMS"
@@ -15,7 +16,13 @@ _LARGEST = 64 * 2**20  # bytes of a list of checksums; a longer one is damaged
 
 
 def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits.
+
+    Raises:
+        OutputError: it is a pipe or a device, which might never end.
+    """
+    if not file.is_file() and file.exists():
+        raise OutputError(f"{file}: is no regular file")
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -47,14 +54,10 @@ def read_checksums(folder: Path) -> dict[str, str] | None:
         OutputError: the file cannot be read, or a line of it is damaged.
     """
     file = folder / CHECKSUMS
-    try:
-        if file.stat().st_size > _LARGEST:
-            raise OutputError(f"{file}: is too long to be a list of checksums")
-        *lines, rest = file.read_bytes().decode("utf-8").split("\n")
-    except FileNotFoundError:
+    if not file.exists():
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(f"{file}: cannot be read ({error})") from error
+    with reading(file):
+        *lines, rest = bytes_of(file, _LARGEST).decode("utf-8").split("\n")
     if rest:
         raise OutputError(f"{file}: its last line is not complete")
     sums: dict[str, str] = {}
@@ -98,13 +101,23 @@ def damaged(folder: Path) -> Iterator[str]:
             yield f"{name}: is changed or damaged"
 
 
-def check_bytes(folder: Path, name: str, content: bytes, sums: dict[str, str] | None) -> None:
-    """Check the content of a file against the list of its folder; without a list, do nothing.
+def content_of(folder: Path, name: str, sums: dict[str, str] | None, *, remedy: str = "") -> bytes:
+    """Return the content of a file of a result, compared with the list of its folder.
+
+    Args:
+        folder: the folder of the result.
+        name: of the file.
+        sums: the list, as `read_checksums` returns it; None, of earlier versions, compares nothing.
+        remedy: what to do about a file that is damaged, as the end of a sentence.
 
     Raises:
-        OutputError: the content has another SHA-256, or the file is not listed.
+        OutputError: the file cannot be read, its content has another SHA-256, or it is not listed.
     """
+    with reading(folder / name, remedy):
+        content = bytes_of(folder / name)
     if sums is not None and hashlib.sha256(content).hexdigest() != sums.get(name):
         raise OutputError(
-            f"{folder / name}: is changed or damaged: its SHA-256 is not the one in {CHECKSUMS}"
+            f"{folder / name}: is changed or damaged: its SHA-256 is not the one in "
+            f"{CHECKSUMS}{remedy}"
         )
+    return content

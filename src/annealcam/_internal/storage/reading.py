@@ -5,17 +5,24 @@ from __future__ import annotations
 import io
 import json
 import math
+import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from annealcam._internal.types import Array
 from annealcam.errors import AnnealcamError, OutputError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 MAX_BYTES = 2**30  # of a file of a result, and of the arrays in it: more is never written
+MAX_TEXT = 2**26  # bytes of a JSON text, whose values take up to fifty times as much memory
+MAX_VALUES = 2**26  # in a table: a few bytes of a Parquet file can stand for any number of values
 
 
 @contextmanager
@@ -46,13 +53,34 @@ def reading(what: object, remedy: str = "") -> Iterator[None]:
         raise OutputError(f"{what}: cannot be read ({text[:200]}){remedy}") from error
 
 
+def bytes_of(file: Path, largest: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file of at most `largest` bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is a folder, a pipe or a device, or it is longer.
+    """
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is a folder" if file.is_dir() else "it is a pipe or a device")
+    if status.st_size > largest:
+        raise ValueError(f"it has over {largest >> 20} MiB")
+    return file.read_bytes()
+
+
 def json_of(content: bytes) -> Any:
     """Return the value of a JSON text; NaN and infinity, which JSON does not have, are refused.
+
+    Raises:
+        ValueError: it is no JSON, or too long.
+        RecursionError: it is nested too deeply.
 
     >>> json_of(b'{"a": 1}')
     {'a': 1}
     """
-    return json.loads(content, parse_constant=_refuse_constant)
+    if len(content) > MAX_TEXT:
+        raise ValueError(f"it has over {MAX_TEXT >> 20} MiB")
+    return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def arrays_of(content: bytes) -> dict[str, Array]:
@@ -95,6 +123,63 @@ def array_of(content: bytes) -> Array:
     stream.seek(0)
     array: Array = np.lib.format.read_array(stream, allow_pickle=False)
     return array
+
+
+def array_from(
+    arrays: Mapping[str, Array], name: str, kinds: str, shape: Sequence[int | None]
+) -> Array:
+    """Return one of several arrays, whose dtype and shape are checked.
+
+    Args:
+        arrays: the arrays by name.
+        name: of the array.
+        kinds: the kinds of dtype that are accepted, as numpy names them: `f`, `iu`, `b`.
+        shape: its shape; None accepts any length.
+
+    Raises:
+        ValueError: there is no such array, or it is another one.
+
+    >>> array_from({"a": np.eye(2)}, "a", "f", (2, None)).shape
+    (2, 2)
+    """
+    if name not in arrays:
+        raise ValueError(f"lacks {name}")
+    array = arrays[name]
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype.kind not in kinds or not fits:
+        raise ValueError(f"{name} has the shape {array.shape} and the dtype {array.dtype}")
+    return array
+
+
+def table_of(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return columns of a Parquet file; the sizes in its headers are checked before use.
+
+    Raises:
+        ValueError: a column is missing, or the table is larger than any that is written.
+        pyarrow.ArrowException: it is no Parquet file, or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
+    values = max(file.metadata.num_rows, sum(max(chunk.num_values, 0) for chunk in chunks))
+    if values > MAX_VALUES or sum(chunk.total_uncompressed_size for chunk in chunks) > MAX_BYTES:
+        raise ValueError(f"a table of {values} values is larger than any of annealcam")
+    missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
+    if missing:
+        raise ValueError(f"lacks the column {missing[0]}")
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large a number")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from annealcam._internal.storage.files import file_written_aside, make_folder, remove_unfinished
-from annealcam._internal.storage.reading import arrays_of, json_of, reading
+from annealcam._internal.storage.reading import arrays_of, bytes_of, json_of, reading
 from annealcam._internal.storage.system import Lock
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, OutputError
@@ -198,7 +198,7 @@ def read_json(file: Path) -> dict[str, Any]:
         OutputError: it cannot be read, or holds something else.
     """
     with reading(file):
-        content = json_of(file.read_bytes())
+        content = json_of(bytes_of(file))
     if not isinstance(content, dict):
         raise OutputError(f"{file}: holds no mapping")
     return content
@@ -228,12 +228,12 @@ def arrays_read(file: Path) -> Iterator[dict[str, Array]]:
         OutputError: the file is damaged.
     """
     with reading(file, "; remove it to compute it again"):
-        yield arrays_of(file.read_bytes())
+        yield arrays_of(bytes_of(file))
 
 
 def json_value(array: Array) -> Any:
     """Return the JSON value that `write_arrays` stored as an array of bytes."""
-    return json.loads(array.tobytes())
+    return json_of(array.tobytes())
 
 
 def _short(value: Any) -> str:
