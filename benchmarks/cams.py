@@ -14,14 +14,13 @@ import resource
 from typing import Annotated, Any
 
 import numpy as np
-import skimage.data
 import torch
 import typer
-from PIL import Image
 from pytorch_grad_cam import AblationCAM, ScoreCAM
 
 import annealcam as ac
 from annealcam.attribution.activations import capture
+from annealcam.models import load_photo
 from timing import Row, Timing, print_heading, print_row, timed, use_one_thread
 
 PEERS = {"scorecam": ScoreCAM, "ablationcam": AblationCAM}
@@ -72,7 +71,7 @@ def main(
     use_one_thread()
     torch.set_num_threads(1)
     loaded = ac.load_model()
-    image = loaded.preprocess(Image.fromarray(skimage.data.chelsea()))
+    image = loaded.preprocess(load_photo("skimage:chelsea"))
     print_heading("CAM methods that run the network, one photo, one thread")
     for name in layer or ["bn1", "bn2"]:
         for method in PEERS:

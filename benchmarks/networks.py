@@ -38,14 +38,13 @@ Network = tuple[nn.Module, Tensor, str]
 
 def networks() -> dict[str, Network]:
     """Return networks of several forms, an input of each, and a layer."""
-    import skimage.data
     import timm
-    from PIL import Image
 
     import annealcam as ac
+    from annealcam.models import load_photo
 
     model, preprocess, _ = ac.load_model()
-    photo = preprocess(Image.fromarray(skimage.data.chelsea()))
+    photo = preprocess(load_photo("skimage:chelsea"))
     torch.manual_seed(0)
     volumes = nn.Sequential(
         nn.Conv3d(1, 16, 3), nn.ReLU(), nn.Conv3d(16, 32, 3, stride=2), nn.ReLU(),

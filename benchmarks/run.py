@@ -38,15 +38,14 @@ def bench_import() -> list[Row]:
 
 def bench_cam() -> list[Row]:
     """Grad-CAM of one photo, and a whole explanation, against the package grad-cam."""
-    import skimage.data
-    from PIL import Image
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     import annealcam as ac
+    from annealcam.models import load_photo
 
     rows = []
-    photo = Image.fromarray(skimage.data.chelsea())
+    photo = load_photo("skimage:chelsea")
     for name, layer in (("efficientnet-lite0", "bn2"), ("torchvision:resnet18:none", "layer4")):
         model, preprocess, _ = ac.load_model(name)
         image = preprocess(photo)

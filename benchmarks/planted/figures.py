@@ -39,7 +39,7 @@ COLOURS = {
     "annealcam": BLUE, **{cam.name: cam.colour for cam in CAM_METHODS.values()},
     "topk_importance": SKY,
 }  # fmt: skip
-PHOTOS = ("skimage:coffee", "skimage:chelsea")  # bundled with scikit-image
+PHOTOS = ("skimage:coffee", "skimage:chelsea")  # bundled
 SIDE = 300
 
 

@@ -135,7 +135,12 @@ def test_floating_point_pixels_have_no_white():
         to_rgb(Image.fromarray(np.full((2, 2), 70_000, dtype=np.int32)))
 
 
-def test_bundled_photos():
-    assert load_photo("skimage:astronaut").size == (512, 512)
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket"])
+def test_bundled_photos_are_those_of_scikit_image(name):
+    data = pytest.importorskip("skimage.data")
+    np.testing.assert_array_equal(np.asarray(load_photo(f"skimage:{name}")), getattr(data, name)())
+
+
+def test_a_photo_that_is_not_bundled():
     with pytest.raises(ImageError, match="skimage:chelsea"):
         load_photo("skimage:eagle")

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
+from annealcam._internal.extras import require_extra
 from annealcam._internal.storage.reading import reading
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array
@@ -243,11 +244,13 @@ def open_atlas(folder: str | os.PathLike[str]) -> Atlas:
 
     Raises:
         OutputError: it holds no atlas, or one that is damaged or of another format.
+        MissingExtraError: pyarrow is not installed (extra `atlas`).
 
     >>> open_atlas("nowhere")
     Traceback (most recent call last):
     annealcam.errors.OutputError: nowhere: holds no atlas; `annealcam atlas` builds one
     """
+    require_extra("pyarrow", extra="atlas", needed_by="atlas")
     files = store.AtlasFiles.of(Path(folder))
     manifest = files.manifest()
     atlas = Atlas(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
+from annealcam._internal.extras import require_extra
 from annealcam._internal.storage.resumable import PartStore, check_identity
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array, Progress
@@ -82,6 +83,7 @@ def build_atlas(
         ArgumentError: there are no photos, an argument is out of range, or the folder holds
             another atlas.
         ImageError: no photo can be read.
+        MissingExtraError: pyarrow is not installed (extra `atlas`).
         AnnealcamError: the network fails or a file cannot be written; finished parts are kept.
 
     >>> import tempfile
@@ -92,6 +94,7 @@ def build_atlas(
     ...     atlas.channels, atlas.counts.tolist()
     (16, [2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
     """
+    require_extra("pyarrow", extra="atlas", needed_by="atlas")
     top, batch = whole("top", top, least=1), whole("batch", batch, least=1)
     shard, target = whole("shard", shard, least=1), Path(folder)
     report = progress or (lambda *_: None)

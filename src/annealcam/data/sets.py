@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from annealcam._internal.extras import require_extra
 from annealcam._internal.validation import one_of, whole
 from annealcam.data.folders import load_folder
 from annealcam.data.labelled import LabelledSet, set_of_pixels
@@ -40,6 +41,7 @@ def load_set(
 
     Raises:
         ArgumentError: set or part is unknown, or the set is missing, incomplete or too small.
+        MissingExtraError: scikit-learn is not installed, whose digits `digits` are (extra `study`).
 
     >>> digits = load_set("digits", part="train")
     >>> len(digits), digits.classes[3], digits.of_class(3).shape
@@ -67,11 +69,13 @@ def load_digits(*, part: str = "test", seed: int = 0) -> LabelledSet:
 
     Raises:
         ArgumentError: the part is unknown.
+        MissingExtraError: scikit-learn is not installed (extra `study`).
 
     >>> len(load_digits(part="all"))
     1797
     """
     one_of("part", part, PARTS)
+    require_extra("sklearn", extra="study", needed_by="data='digits'")
     from sklearn.datasets import load_digits as bundled
 
     data = bundled()

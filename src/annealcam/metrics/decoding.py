@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from annealcam._internal.extras import require_extra
 from annealcam._internal.statistics import mean_interval
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
@@ -109,6 +110,7 @@ def decodability(
     Raises:
         ArgumentError: the shapes do not match, a selected map is not a candidate, there are fewer
             than two classes, or a class has fewer images than folds.
+        MissingExtraError: scikit-learn is not installed (extra `study`).
 
     Source: decoding as in Alain and Bengio 2016 (linear probes); regularisation C = 1.
 
@@ -149,6 +151,7 @@ def _accuracy(
     fold_of: Int[Array, " images"],
 ) -> Float[Array, " images"]:
     """Return whether the model of the other folds predicts each image's class."""
+    require_extra("sklearn", extra="study", needed_by="decodability")
     from sklearn.linear_model import LogisticRegression
 
     features = _rotated(maps)

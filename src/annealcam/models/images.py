@@ -167,10 +167,14 @@ def _real(values: Array, name: str) -> Array:
 
 
 BUNDLED = "skimage:"
+_PHOTOS = {
+    Path(file).stem: Path(__file__).parent / "photos" / file
+    for file in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+}
 
 
 def load_photo(name: str) -> Image.Image:
-    """Return the photo of a file, or one that scikit-image bundles (`skimage:chelsea`).
+    """Return the photo of a file, or a bundled one of scikit-image (`skimage:chelsea`).
 
     Raises:
         ImageError: the file cannot be read, or no such photo is bundled.
@@ -180,13 +184,10 @@ def load_photo(name: str) -> Image.Image:
     """
     if not name.startswith(BUNDLED):
         return load_image(name)
-    import skimage.data
-
-    offline = ("astronaut", "chelsea", "coffee", "rocket")
-    wanted = name.removeprefix(BUNDLED)
-    if wanted not in offline:
-        raise ImageError(f"{name}: not bundled; one of {', '.join(BUNDLED + o for o in offline)}")
-    return Image.fromarray(getattr(skimage.data, wanted)())
+    file = _PHOTOS.get(name.removeprefix(BUNDLED))
+    if file is None:
+        raise ImageError(f"{name}: not bundled; one of {', '.join(BUNDLED + p for p in _PHOTOS)}")
+    return load_image(file)
 
 
 def photos_in(place: Path) -> list[str]:
