@@ -18,20 +18,33 @@ from annealcam.models.cards.model_card import runs_code
 from annealcam.models.loaded import SHIPPED, LoadedModel
 from annealcam.models.paper_network import PaperNetwork
 from annealcam.models.preprocess import Preprocess
+from annealcam.models.sources.published import published
 from annealcam.models.trunks import Trunk
 
 FORMAT = "annealcam-checkpoint-1"
 _HEADS = Path(__file__).parent / "heads"
+_SHA256 = {  # of the shipped files
+    "paper-16": "043303c8793b4701f3a0a993d367f9f8651c6b3f1e7e79581b0582f496a022c0",
+    "paper-24": "e5ad33514112f678dcefacef915b61128c042f8a83dac640d52fcc986f5f1c76",
+    "paper-32": "6bba36c6f33ab582c0e467dee94c5c8c905d5f1cb21f8135ee4de23f71721580",
+    "digits": "efe74bc8f5f5cb8a5b653c411e2c4beefbc90bff98f72e5b5c56edee29caeb62",
+}
 _KEY = "annealcam"  # one key alone: the order of several in a header is not fixed
 
 
 def checkpoint_file(name: str) -> Path:
-    """Return the file of a shipped network, or of a checkpoint at a path.
+    """Return the file of a shipped network, once its SHA-256 is checked, or a checkpoint's path.
+
+    Raises:
+        ModelError: the file of a shipped network is damaged or was changed.
 
     >>> checkpoint_file("paper-16").name
     'paper-16.safetensors'
     """
-    return _HEADS / f"{name}.safetensors" if name in SHIPPED else Path(name)
+    if name not in SHIPPED:
+        return Path(name)
+    file = _HEADS / f"{name}.safetensors"
+    return published(file, _SHA256[name], model=name, package="annealcam")
 
 
 def write_checkpoint(

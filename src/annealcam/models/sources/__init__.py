@@ -1,1 +1,1 @@
-"""Where a network comes from besides its name: a user's own code, or a weights file."""
+"""Where a network comes from besides its name: a user's code, a weights file, a package."""
