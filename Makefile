@@ -6,6 +6,8 @@ PIP = $(PY) -m pip --disable-pip-version-check --quiet
 # One thread a process: small problems lose by more, and two cores are soon taken.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Each takes one core and up to 3 GB.
+TEST_PROCESSES ?= 2
 
 .PHONY: demo test test-long lint types format bench networks-table clean
 
@@ -13,7 +15,7 @@ demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
 
 test: $(VENV)/.dev
-	$(PY) -m pytest -m "not long"
+	$(PY) -m pytest -m "not long" --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-long: $(VENV)/.dev
 	$(PY) -m pytest -m long
