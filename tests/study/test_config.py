@@ -95,7 +95,7 @@ def test_a_file(tmp_path):
     with pytest.raises(ArgumentError, match="cannot be read"):
         read_study(file)
     file.write_text("seed = ")
-    with pytest.raises(ArgumentError, match="not TOML"):
+    with pytest.raises(ArgumentError, match="give a TOML file"):
         read_study(file)
     file.write_text("seed = 4\n[problem]\nbeta = 1\n")
     assert read_study(file) == study_of(tomllib.loads(file.read_text()))

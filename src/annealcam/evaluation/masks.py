@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from jaxtyping import Bool
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from annealcam._internal.text import shorten
 from annealcam._internal.types import Array
 from annealcam.data.folders import SUFFIXES
 from annealcam.errors import ArgumentError
@@ -118,13 +120,15 @@ def _mask(where: Where, photo: str, size: tuple[int, int]) -> Bool[Array, "heigh
 
 def _read(file: Path, photo: str, size: tuple[int, int]) -> Bool[Array, "height width"]:
     try:
-        with Image.open(file) as opened:
-            if sorted(opened.size) == sorted(size):  # before anything is decoded
-                upright = ImageOps.exif_transpose(opened)
-                if upright.size == size:
-                    return _object(upright)
-            width, height = opened.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata
+            with Image.open(file) as opened:
+                if sorted(opened.size) == sorted(size):  # before anything is decoded
+                    upright = ImageOps.exif_transpose(opened)
+                    if upright.size == size:
+                        return _object(upright)
+                width, height = opened.size
+    except Exception as error:  # of whatever kind a damaged file provokes
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
         raise ArgumentError(f"masks: {file} cannot be read ({reason})") from error
     raise ArgumentError(
@@ -196,7 +200,7 @@ def _boxes(file: Path) -> dict[str, list[Box]]:
         except (TypeError, ValueError):
             line = ",".join(str(row[name]) for name in COLUMNS)
             raise ArgumentError(
-                f"masks={str(file)!r}: line {number}, {line!r}: must have four whole numbers of "
+                f"masks={str(file)!r}: line {number}, {shorten(line, 100)!r}: must have four whole numbers of "
                 "pixels"
             ) from None
         boxes.setdefault(row["photo"], []).append((left, top, right, bottom))

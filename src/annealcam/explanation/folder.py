@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from annealcam._internal.links import LINKS
 from annealcam._internal.storage.checksums import content_of, read_checksums
 from annealcam._internal.storage.files import settled
 from annealcam._internal.storage.reading import arrays_of, json_of, reading
@@ -25,6 +26,24 @@ FILES = (
 FORMAT = 1
 _BASELINE = "baseline_"  # begins the names of the baselines among the arrays
 _PER_MAP = ("importance", "alpha", "contribution")
+_ARRAYS = {
+    "map", "selected", "selected_maps", "candidates", *_PER_MAP, "logits", "evidence", "view",
+}  # fmt: skip
+# Kinds of the entries of records on which properties and pages rely; the latter may be missing.
+_SELECTION = {
+    "sampler": str, "energy": float | int, "optimal": bool | None, "shots": int, "info": dict,
+}  # fmt: skip
+_PROVENANCE = {
+    "model": str | None, "layer": str | None, "target_name": str | None, "importance": str | None,
+    "normalisation": str | None, "sampler_options": dict | None, "beta": float | int | None,
+    "seed": int | None, "predicted": int, "channels": int, "candidates_in_all": int,
+    "warnings": list,
+}  # fmt: skip
+_IF_THERE = {
+    "link": str, "direction": str, "objective": str, "against_names": list | None,
+    "view": dict | None, "geometry": dict | None, "energy_unit": float | int | None,
+    "completeness": float | int | None, "evidence": str | None,
+}  # fmt: skip
 _ROUNDING = 1e-9  # of the problem's scale, by which another machine may compute another energy
 
 
@@ -67,10 +86,16 @@ def _fields(record: Mapping[str, Any], arrays: dict[str, Array]) -> dict[str, An
     h, J, n = arrays.pop("h"), arrays.pop("J"), arrays.pop("n")
     diagonal = arrays.pop("diagonal", None)
     others = {k: a for k, a in arrays.items() if not k.startswith(_BASELINE)}
+    unknown = next(iter(others.keys() - _ARRAYS), None)
+    _require(unknown is None, f"an array has the name {unknown!r}")
     settings, provenance = record["problem"], dict(record["provenance"])
     if "convention" in provenance:  # written by version 0.1
         convention = provenance.pop("convention")
         provenance["normalisation"] = OLD_NAMES.get(convention, convention)
+    selection = Selection.from_record(n, record["selection"])
+    _require_kinds(vars(selection) | {"info": dict(selection.info)}, _SELECTION)
+    there = {name: kind for name, kind in _IF_THERE.items() if name in provenance}
+    _require_kinds(provenance, _PROVENANCE | there)
     return {
         **others,
         "target": record["target"]["index"],
@@ -81,7 +106,7 @@ def _fields(record: Mapping[str, Any], arrays: dict[str, Array]) -> dict[str, An
         "problem": SelectionProblem(
             h, J, beta=settings["beta"], cardinality=settings["cardinality"], diagonal=diagonal
         ),
-        "selection": Selection.from_record(n, record["selection"]),
+        "selection": selection,
         "provenance": provenance | {"warnings": tuple(provenance["warnings"])},
     }
 
@@ -116,11 +141,28 @@ def _check(values: Mapping[str, Any]) -> None:
     _require(type(target) is int and 0 <= target < len(values["logits"]), f"target {target}")
     energy, off = selection.energy, abs(problem.energy(n) - selection.energy)
     _require(off <= _ROUNDING * problem.scale, f"the energy is {problem.energy(n)}, not {energy}")
+    provenance, view = values["provenance"], values.get("view")
+    _require(provenance.get("link", LINKS[0]) in LINKS, "the link is unknown")
+    _require(isinstance(values["fidelity"], float | int | None), "the fidelity is no number")
+    if view is not None:
+        is_picture = view.dtype == np.uint8 and view.ndim == 3
+        is_signal = view.dtype.kind == "f" and view.ndim == 2
+        _require(view.size > 0 and (is_picture or is_signal), f"view has the shape {view.shape}")
+    if provenance.get("view") is not None:
+        sides, shown = provenance["view"]["input"], provenance["view"]["channels"]
+        whole = all(type(number) is int for number in [*sides, *shown])
+        _require(whole and len(sides) > 1 and min(sides) > 0, "the record of the view is damaged")
 
 
 def _channels(array: Array, maps: int) -> bool:
     """Return whether an array holds numbers of maps."""
     return array.dtype.kind in "iu" and bool(((array >= 0) & (array < maps)).all())
+
+
+def _require_kinds(values: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
+    for name, kind in kinds.items():
+        _require(name in values, f"{name} is missing")
+        _require(isinstance(values[name], kind), f"{name} is of the kind {type(values[name])}")
 
 
 def _require(condition: bool, fault: str) -> None:

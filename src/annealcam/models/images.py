@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import struct
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -75,9 +74,13 @@ def _reading(read: Callable[[str], Array], name: str) -> Array:
     except AnnealcamError:
         raise
     except Exception as error:  # of whatever kind a damaged file provokes
-        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
-        reason = (reason or type(error).__name__)[:200]
-        raise ImageError(f"{name}: cannot be read as an array ({reason})") from error
+        raise ImageError(f"{name}: cannot be read as an array ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the text of an error of a library in one line."""
+    text = getattr(error, "strerror", None) or str(error).split("\n")[0]
+    return (text or type(error).__name__)[:200]
 
 
 def _refuse_pipe(file: str | os.PathLike[str], name: str) -> None:
@@ -264,7 +267,7 @@ def load_image(
     readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our limit decides
+            warnings.simplefilter("ignore")  # of damaged metadata, and of sizes, which we limit
             with Image.open(source, formats=formats) as opened:
                 _refuse_huge(opened, path, max_pixels)
                 opened.load()
@@ -274,9 +277,10 @@ def load_image(
         raise ImageError(f"{path}: not an image ({readable} are read)") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: too many pixels; at most {max_pixels}; scale it down") from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ImageError(f"{path}: cannot be read ({reason})") from error
+    except AnnealcamError:
+        raise
+    except Exception as error:  # of whatever kind a damaged file provokes
+        raise ImageError(f"{path}: cannot be read ({_reason(error)})") from error
 
 
 def _refuse_huge(image: Image.Image, path: str, max_pixels: int) -> None:

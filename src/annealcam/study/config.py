@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from annealcam._internal.validation import one_of, whole
+from annealcam._internal.storage.reading import reading, text_of
+from annealcam._internal.text import shorten
+from annealcam._internal.validation import one_line, one_of, real, whole
 from annealcam.errors import ArgumentError, suggest
 from annealcam.settings import GRADIENTS, PAPER, Settings, resolve
 
@@ -228,15 +230,8 @@ def read_study(path: Path) -> Study:
     Raises:
         ArgumentError: the file cannot be read, or a key, a type or a value is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ArgumentError(f"config={str(path)!r}: cannot be read ({reason})") from error
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ArgumentError(f"config={str(path)!r}: not TOML ({error})") from error
+    with reading(f"config={str(path)!r}", "; give a TOML file", error=ArgumentError):
+        values = tomllib.loads(text_of(path))
     return study_of(values, name=str(path))
 
 
@@ -296,14 +291,14 @@ def _build(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         if key not in types:
-            raise ArgumentError(f"{prefix}{key}: unknown key{suggest(key, types)}")
+            raise ArgumentError(f"{prefix}{shorten(key, 60)}: unknown key{suggest(key, types)}")
         inner = _SECTIONS.get(types[key])
         if inner is None:
             arguments[key] = _checked(f"{prefix}{key}", value, types[key])
         elif isinstance(value, Mapping):
             arguments[key] = _build(inner, value, f"{key}.")
         else:
-            raise ArgumentError(f"{key}={value!r}: must be a section, [{key}] and its keys below")
+            raise ArgumentError(f"{key}={one_line(value)}: must be a section, [{key}] and its keys below")
     return section(**arguments)
 
 
@@ -311,7 +306,7 @@ def _checked(key: str, value: Any, form: str) -> Any:
     """Return a value of an annotated type; integers become floats, a single value a tuple."""
     if form == "Mapping[str, str]":
         if not isinstance(value, Mapping):
-            raise ArgumentError(f"{key}={value!r}: must be a table of text")
+            raise ArgumentError(f"{key}={one_line(value)}: must be a table of text")
         return {str(name): _scalar(f"{key}.{name}", v, "str") for name, v in value.items()}
     if form.startswith("tuple["):
         several = value if isinstance(value, list | tuple) else [value]
@@ -327,9 +322,9 @@ def _scalar(key: str, value: Any, form: str, before: str = "") -> Any:
         form = form.removesuffix(" | None")
     kind, description = _SCALARS[form]
     if form == "float" and type(value) is int:
-        return float(value)
+        return real(key, value)
     if type(value) is not kind:
-        raise ArgumentError(f"{key}={value!r}: must be {before}{description}")
+        raise ArgumentError(f"{key}={one_line(value)}: must be {before}{description}")
     return value
 
 

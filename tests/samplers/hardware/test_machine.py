@@ -118,7 +118,7 @@ def test_wrong_files_are_answered_by_one_line(tmp_path):
     (tmp_path / "list.json").write_text("[]", encoding="utf-8")
     for hardware, message in (
         ("advantage3", "did you mean 'advantage'"),
-        (tmp_path / "no.json", "is no JSON file"),
+        (tmp_path / "no.json", "give a JSON file"),
         (tmp_path / "list.json", "must be a JSON object of figures"),
         (tmp_path, "one of advantage, advantage2, or the path of a JSON file"),
     ):

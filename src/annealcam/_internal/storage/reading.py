@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,20 +21,23 @@ from annealcam.errors import AnnealcamError, OutputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_LONGEST = 200  # characters of the reason of an error
 MAX_BYTES = 2**30  # of a file of a result, and of the arrays in it: more is never written
-MAX_TEXT = 2**26  # bytes of a JSON text, whose values take up to fifty times as much memory
+MAX_TEXT = 2**26  # bytes of a text, whose values take up to fifty times as much memory
 MAX_VALUES = 2**26  # in a table: a few bytes of a Parquet file can stand for any number of values
 
 
 @contextmanager
-def reading(what: object, remedy: str = "") -> Iterator[None]:
-    """Turn every error of a block that reads a file into an OutputError of one line.
+def reading(
+    what: object, remedy: str = "", *, error: type[AnnealcamError] = OutputError
+) -> Iterator[None]:
+    """Turn every error of a block that reads a file into one of annealcam, of one line.
 
     Any exception is caught, since those of damaged files are of any type: MemoryError and
     RecursionError for headers that lie, zlib.error, SyntaxError, and more.
 
     Raises:
-        OutputError: the block fails.
+        OutputError: the block fails; `error` where another class is given.
 
     >>> with reading("a.json"):
     ...     json_of(b"[")
@@ -44,13 +48,24 @@ def reading(what: object, remedy: str = "") -> Iterator[None]:
         yield
     except AnnealcamError:
         raise
-    except FileNotFoundError as error:
-        raise OutputError(f"{what}: cannot be read (it does not exist){remedy}") from error
-    except OSError as error:
-        raise OutputError(f"{what}: cannot be read ({error.strerror or error}){remedy}") from error
-    except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise OutputError(f"{what}: cannot be read ({text[:200]}){remedy}") from error
+    except FileNotFoundError as cause:
+        raise error(f"{what}: cannot be read (it does not exist){remedy}") from cause
+    except OSError as cause:
+        raise error(f"{what}: cannot be read ({_line(cause.strerror or cause)}){remedy}") from cause
+    except Exception as cause:
+        raise error(f"{what}: cannot be read ({_line(cause)}){remedy}") from cause
+
+
+def text_of(file: str | os.PathLike[str]) -> str:
+    """Return the text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is too large, or is no such text.
+    """
+    try:
+        return bytes_of(Path(file), MAX_TEXT).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("not a text file in UTF-8") from error
 
 
 def bytes_of(file: Path, largest: int = MAX_BYTES) -> bytes:
@@ -184,3 +199,9 @@ def _finite(text: str) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _line(cause: object) -> str:
+    """Return the text of an error in one line of a reasonable length."""
+    text = " ".join(str(cause).split()) or type(cause).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._internal.storage.reading import reading, text_of
 from annealcam._internal.types import Array
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, ScheduleError
@@ -79,10 +80,12 @@ def read_schedule(path: str | PathLike[str]) -> Schedule:
     notes = [f"{name}: {n} values below 0 set to 0" for name, n in clipped.items() if n]
     scale = math.pi if physical else 1.0
     try:
+        with np.errstate(over="ignore"):  # infinity is refused
+            table[:, 1:] *= scale
         return Schedule.from_table(
             _snapped(table[:, 0]),
-            table[:, 1] * scale,
-            table[:, 2] * scale,
+            table[:, 1],
+            table[:, 2],
             interpolation="smooth" if physical else "linear",
             name=f"{path} ({'; '.join(notes)})" if notes else str(path),
             energy_unit="rad/ns" if physical else "",
@@ -107,16 +110,11 @@ def _rows(path: str | PathLike[str]) -> list[list[str]]:
         raise ScheduleError(
             f"{path}: is a {suffix[1:]} workbook; save the sheet with s, A and B as CSV"
         )
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise ScheduleError(f"{path}: cannot be read ({reason})") from None
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = [
-        [cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=delimiter)
-    ]
+    with reading(path, error=ScheduleError):
+        text = text_of(path)
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        cells = csv.reader(text.splitlines(), delimiter=delimiter)
+        rows = [[cell.strip() for cell in row] for row in cells]
     if delimiter != ",":  # then a comma is the decimal point
         rows = [rows[0], *([cell.replace(",", ".") for cell in row] for row in rows[1:])]
     return [row for row in rows if any(row)]

@@ -15,6 +15,7 @@ import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -40,7 +41,8 @@ SUFFIXES = (
 _SAVE = "torch.save(model.state_dict(), 'mine.pth')"
 _NEVER_NAMED = ("os", "posix", "nt", "sys", "subprocess")
 _LOADING = Lock()  # the stand-ins are set for the whole process while a file is read
-_LEGACY_PICKLES = 4  # magic number, version, system, and then the object
+_LEGACY_PICKLES = 5  # magic number, version, system, object, and the keys of its storages
+_OBJECT = 3
 
 
 class Unknown:
@@ -165,11 +167,11 @@ def _read_safetensors(file: Path) -> dict[str, Tensor]:
 
 def _read_torch(file: Path) -> Any:
     if not zipfile.is_zipfile(file):
-        with file.open("rb") as opened:
-            opened.seek(0)
-            pickles = [list(pickletools.genops(opened)) for _ in range(_LEGACY_PICKLES)]
-        names = _globals(file, pickles[-1])
-        _refuse_large_storages(file, pickles[-1])
+        # Of a map, no more is read than it holds, whatever length a file states.
+        with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
+            pickles = [list(pickletools.genops(content)) for _ in range(_LEGACY_PICKLES)]
+        names = _globals(file, [*pickles[_OBJECT], *pickles[-1]])
+        _refuse_large_storages(file, pickles[_OBJECT])
         return _load(file, names)
     names, script = _checked_parts(file)
     if script:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from annealcam._internal.storage.reading import MAX_TEXT, bytes_of, json_of, reading
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import finite_array, one_line, one_of, real, whole
@@ -168,10 +169,8 @@ def _of_file(hardware: Any) -> Machine:
             f"hardware={name!r}: one of {', '.join(MACHINES)}, or the path of a JSON file"
             f"{suggest(name, MACHINES)}"
         )
-    try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"{name}: is no JSON file ({one_line(error)})") from None
+    with reading(name, "; give a JSON file", error=ArgumentError):
+        figures = json_of(bytes_of(path, MAX_TEXT))
     return _machine(figures, name, path.parent)
 
 
@@ -321,9 +320,11 @@ class _Figures:
             )
         A, B = (np.array(self._numbers("schedule", value[name])) for name in "AB")
         s = np.array(self._numbers("schedule", value["s"])) if "s" in value else _standard(B)
+        with np.errstate(over="ignore"):  # infinity is refused
+            A, B = math.pi * A, math.pi * B
         try:
             return Schedule.from_table(
-                s, math.pi * A, math.pi * B, interpolation="smooth", energy_unit="rad/ns",
+                s, A, B, interpolation="smooth", energy_unit="rad/ns",
                 time_unit="ns", name=f"{self.given.get('name', self.file)}, standard anneal",
             )  # fmt: skip
         except AnnealcamError as error:
