@@ -198,9 +198,9 @@ def _boxes(file: Path) -> dict[str, list[Box]]:
         try:
             left, top, right, bottom = (int(row[name]) for name in COLUMNS[1:])
         except (TypeError, ValueError):
-            line = ",".join(str(row[name]) for name in COLUMNS)
+            line = shorten(",".join(str(row[name]) for name in COLUMNS), 100)
             raise ArgumentError(
-                f"masks={str(file)!r}: line {number}, {shorten(line, 100)!r}: must have four whole numbers of "
+                f"masks={str(file)!r}: line {number}, {line!r}: must have four whole numbers of "
                 "pixels"
             ) from None
         boxes.setdefault(row["photo"], []).append((left, top, right, bottom))

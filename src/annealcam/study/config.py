@@ -298,7 +298,9 @@ def _build(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
         elif isinstance(value, Mapping):
             arguments[key] = _build(inner, value, f"{key}.")
         else:
-            raise ArgumentError(f"{key}={one_line(value)}: must be a section, [{key}] and its keys below")
+            raise ArgumentError(
+                f"{key}={one_line(value)}: must be a section, [{key}] and its keys below"
+            )
     return section(**arguments)
 
 

@@ -169,7 +169,10 @@ def _read_torch(file: Path) -> Any:
     if not zipfile.is_zipfile(file):
         # Of a map, no more is read than it holds, whatever length a file states.
         with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
-            pickles = [list(pickletools.genops(content)) for _ in range(_LEGACY_PICKLES)]
+            pickles = [
+                list(pickletools.genops(content))  # type: ignore[arg-type]  # reads as a file does
+                for _ in range(_LEGACY_PICKLES)
+            ]
         names = _globals(file, [*pickles[_OBJECT], *pickles[-1]])
         _refuse_large_storages(file, pickles[_OBJECT])
         return _load(file, names)
