@@ -7,8 +7,8 @@ from annealcam.attribution.importance import IMPORTANCES
 from annealcam.cli.main import app
 from annealcam.evaluation.methods import METHODS
 from annealcam.evaluation.scores import METRICS
-from annealcam.models.libraries import LITE
 from annealcam.models.loaded import SHIPPED
+from annealcam.models.sources.efficientnet_lite import LITE
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.settings import PRESETS
 from annealcam.study.config import PRESETS as STUDIES

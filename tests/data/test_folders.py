@@ -170,7 +170,7 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
 
 
 def test_wordnet_numbers_get_imagenets_names(tmp_path):
-    from annealcam.models.libraries import imagenet_classes
+    from annealcam.models.cards.imagenet import imagenet_classes
 
     assert class_names(WNIDS) == TEN
     assert set(TEN) <= set(imagenet_classes())

@@ -120,6 +120,8 @@ def test_the_blur_of_rows_and_columns_is_the_blur_of_both(size):
     reach = min(int(np.ceil(3 * sigma)), side - 1)
     both = gaussian_blur(images, [2 * reach + 1] * 2, [sigma, sigma])
     assert torch.allclose(blurred(images), both, atol=2e-6)
+    rows = gaussian_blur(images, [2 * reach + 1, 1], [sigma, sigma])
+    assert torch.equal(blurred(images), gaussian_blur(rows, [1, 2 * reach + 1], [sigma, sigma]))
 
 
 def test_confidence(case):

@@ -16,9 +16,10 @@ from PIL import Image
 import annealcam as ac
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import ArgumentError, ModelError, TargetError
-from annealcam.models.libraries import LITE, imagenet_classes
+from annealcam.models.cards.imagenet import imagenet_classes
 from annealcam.models.load import load_model
 from annealcam.models.preprocess import Preprocess, view_of
+from annealcam.models.sources.efficientnet_lite import LITE
 
 PHOTO = Image.fromarray(skimage.data.chelsea())
 
@@ -60,7 +61,7 @@ def test_missing_and_wrong_weights_of_lite_networks_give_one_line(monkeypatch):
     with pytest.raises(ModelError, match=wanted):
         load_model(name)
     monkeypatch.setitem(LITE, name, replace(LITE["efficientnet-lite0"], digest="0"))
-    with pytest.raises(ModelError, match="does not hold the published weights"):
+    with pytest.raises(ModelError, match="is not the published file"):
         load_model(name)
 
 

@@ -80,6 +80,20 @@ def test_twelve_bands_of_a_tiff_equal_torchvisions_on_tensors(tmp_path):
         Preprocess(30, 24, mean, std, "lanczos")(loaded)
 
 
+@pytest.mark.parametrize("how", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize(
+    ("size", "resize", "crop"),
+    [((50, 40), 31, (40, 24)), ((9, 70), (12, 13), (7, 20)), ((30, 30), None, 17), ((8, 8), 8, 5)],
+)
+def test_bands_equal_torchvisions_for_every_size_to_the_bit(size, resize, crop, how):
+    values = RNG.random((4, *size), dtype=np.float32)
+    own = Preprocess(resize, crop, [0.25] * 4, [0.5] * 4, how)
+    first = own.size if resize is None else resize
+    steps = [T.Resize(first, T.InterpolationMode(how), antialias=True), T.CenterCrop(own.size)]
+    expected = T.Compose([*steps, T.Normalize([0.25] * 4, [0.5] * 4)])(torch.from_numpy(values))
+    assert torch.equal(own(ArrayInput(values, "bands", is_picture=True)), expected)
+
+
 @pytest.mark.parametrize("axes", ["pages", "planar", "grey", "four"])
 def test_tiffs_of_every_layout(tmp_path, axes):
     path, bands = str(tmp_path / "x.tiff"), RNG.integers(0, 256, (4, 6, 5), dtype=np.uint8)

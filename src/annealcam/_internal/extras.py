@@ -23,7 +23,7 @@ def require_extra(
 
     >>> require_extra("numpy", extra="study", needed_by="study")
     """
-    if not _is_installed(package):
+    if not is_installed(package):
         raise missing_extra(package, extra=extra, needed_by=needed_by, kind=kind)
 
 
@@ -38,7 +38,12 @@ def missing_extra(
     return kind(f"{needed_by}: {package} is not installed; run pip install 'annealcam[{extra}]'")
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Return whether a package can be imported, without importing it.
+
+    >>> is_installed("numpy")
+    True
+    """
     try:
         return find_spec(package) is not None
     except ModuleNotFoundError:  # its parent is missing

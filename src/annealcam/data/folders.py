@@ -154,12 +154,9 @@ def class_names(folders: Sequence[str]) -> tuple[str, ...]:
     """
     if not all(_WORDNET_NUMBER.fullmatch(folder) for folder in folders):
         return tuple(folders)
-    # Both libraries import torch, and are needed for such folders only.
-    from timm.data import ImageNetInfo
+    from annealcam.models.cards.imagenet import names_by_wordnet_number
 
-    from annealcam.models.libraries import imagenet_classes
-
-    names = dict(zip(ImageNetInfo().label_names(), imagenet_classes(), strict=True))
+    names = names_by_wordnet_number()
     if not names.keys() >= set(folders):
         return tuple(folders)
     return tuple(names[folder] for folder in folders)

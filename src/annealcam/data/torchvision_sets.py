@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from annealcam._internal.extras import require_extra
 from annealcam._internal.validation import one_of
 from annealcam.data.folders import load_folder
 from annealcam.data.labelled import LabelledSet, joined, set_of_files, set_of_pixels
@@ -38,6 +39,7 @@ def load_torchvision(name: str, root: Path, *, part: str, download: bool, seed: 
     Raises:
         ArgumentError: the part is unknown, or the set is missing or incomplete and cannot be
             downloaded.
+        MissingExtraError: torchvision is not installed (extra `torchvision`).
     """
     one_of("part", part, PARTS)
     source = SETS[name]
@@ -111,19 +113,24 @@ def _imagenette(root: Path, _download: bool) -> Path:
     for folder in IMAGENETTE:
         if (root / folder).is_dir():
             return root / folder
-    from torchvision.datasets import Imagenette
-
-    Imagenette(str(root), size="320px", download=True)
+    _datasets("imagenette").Imagenette(str(root), size="320px", download=True)
     return root / "imagenette2-320"
 
 
-def _stl10(root: Path, split: str, download: bool) -> LabelledSet:
-    from torchvision.datasets import STL10
+def _datasets(name: str) -> Any:
+    require_extra("torchvision", extra="torchvision", needed_by=f"data={name!r}")
+    from torchvision import datasets
 
-    class Labelled(STL10):  # type: ignore[misc]
+    return datasets
+
+
+def _stl10(root: Path, split: str, download: bool) -> LabelledSet:
+    datasets = _datasets("stl10")
+
+    class Labelled(datasets.STL10):  # type: ignore[misc]
         """STL10 without its 2.8 GB of unlabelled photos, which are not used here."""
 
-        train_list = STL10.train_list[:2]
+        train_list = datasets.STL10.train_list[:2]
 
     source = Labelled(str(root), split=split, download=download)
     if not hasattr(source, "classes"):
@@ -135,10 +142,8 @@ def _stl10(root: Path, split: str, download: bool) -> LabelledSet:
 
 
 def _cifar10(root: Path, split: str, download: bool) -> LabelledSet:
-    from torchvision.datasets import CIFAR10
-
     # CIFAR's files are pickles; torchvision unpickles only files with the right checksum.
-    source = CIFAR10(str(root), train=split == "train", download=download)
+    source = _datasets("cifar10").CIFAR10(str(root), train=split == "train", download=download)
     return _numbered("cifar10", split, source, source.targets, source.data)
 
 
@@ -149,9 +154,8 @@ def _numbered(name: str, split: str, source: Any, labels: Any, pixels: Any) -> L
 
 
 def _caltech101(root: Path, split: str, download: bool) -> LabelledSet:
-    from torchvision.datasets import Caltech101
-
-    source = Caltech101(str(root), download=download)  # without BACKGROUND_Google
+    # Its class BACKGROUND_Google is left out there.
+    source = _datasets("caltech101").Caltech101(str(root), download=download)
     top = Path(source.root) / "101_ObjectCategories"
     classes = tuple(c for c in source.categories if c != "Faces_easy")
     photos = [
@@ -166,9 +170,7 @@ def _caltech101(root: Path, split: str, download: bool) -> LabelledSet:
 
 
 def _oxford_pet(root: Path, split: str, download: bool) -> LabelledSet:
-    from torchvision.datasets import OxfordIIITPet
-
-    source = OxfordIIITPet(str(root), split=split, download=download)
+    source = _datasets("oxford-pet").OxfordIIITPet(str(root), split=split, download=download)
     labelled = zip(source._images, source._labels, strict=True)
     files = [(file.name, label, file) for file, label in labelled]
     return set_of_files(

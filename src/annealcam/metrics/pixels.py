@@ -236,15 +236,21 @@ def blurred(images: Float[Tensor, "n channels height width"]) -> Tensor:
     >>> blurred(torch.ones(1, 3, 16, 16)).shape
     torch.Size([1, 3, 16, 16])
     """
-    from torchvision.transforms.functional import gaussian_blur
-
     side = min(images.shape[2:])
     sigma = side / BLUR
     reach = min(math.ceil(3 * sigma), side - 1)  # the border is reflected at most once
-    wide, spread = 2 * reach + 1, [sigma, sigma]
-    rows = gaussian_blur(images, [wide, 1], spread)  # a Gaussian is separable
-    blur: Tensor = gaussian_blur(rows, [1, wide], spread)
-    return blur
+    distance = torch.linspace(
+        -reach, reach, 2 * reach + 1, dtype=images.dtype, device=images.device
+    )
+    density = torch.exp(-0.5 * (distance / sigma).pow(2))
+    weights = density / density.sum()
+    channels = images.shape[1]
+    wide, high = weights[None, :], weights[:, None]  # a Gaussian is separable
+    for kernel, edges in ((wide, (reach, reach, 0, 0)), (high, (0, 0, reach, reach))):
+        padded = functional.pad(images, edges, mode="reflect")
+        kernels = kernel.expand(channels, 1, *kernel.shape)
+        images = functional.conv2d(padded, kernels, groups=channels)
+    return images
 
 
 def places(ranked: Int[Tensor, " pixels"]) -> Int[Tensor, " pixels"]:

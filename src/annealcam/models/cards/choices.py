@@ -16,6 +16,7 @@ from annealcam.models.preprocess import Preprocess
 from annealcam.models.state_dicts.fit import classes_of
 
 _CHOSEN = (*PREPROCESSING, "crop", "channels")
+_CLASSIFIERS = ("annealcam.models.efficientnet_lite", "torchvision.models", "timm.models")
 
 
 def card_for(name: str, given: Mapping[str, Any]) -> tuple[ModelCard, Path | None]:
@@ -230,10 +231,10 @@ def _sizes(base: Preprocess, card: ModelCard) -> tuple[Any, Any]:
 
 
 def _outputs(model: nn.Module) -> int | None:
-    """The number of outputs, known for networks of torchvision, timm and transformers."""
+    """The number of outputs, known for bundled networks and those of the libraries."""
     if type(model).__module__.startswith("transformers.models"):
         return getattr(getattr(model, "config", None), "num_labels", None)
-    if not type(model).__module__.startswith(("torchvision.models", "timm.models")):
+    if not type(model).__module__.startswith(_CLASSIFIERS):
         return None
     return classes_of(model)
 

@@ -10,17 +10,17 @@ from torch import nn
 
 from annealcam.errors import ArgumentError, ModelNameError, suggest
 from annealcam.models.libraries import (
-    LITE,
     Architecture,
     filled,
     library_makers,
-    lite_architecture,
+    require_library,
     timm_architecture,
     timm_names,
     torchvision_architecture,
     torchvision_names,
 )
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.sources.efficientnet_lite import LITE, lite_architecture
 from annealcam.models.sources.own import from_module, from_object, network_name
 from annealcam.models.state_dicts.files import SUFFIXES
 from annealcam.models.state_dicts.recognition import recognise
@@ -55,6 +55,7 @@ def load_weights_file(file: Path, architecture: Any = None) -> LoadedModel:
     """
     states = read_state_dicts(file)
     if architecture is None:
+        require_library("torchvision", f"model={str(file)!r}: without an architecture")
         found = architecture_of(recognise(states, library_makers()))
         return filled(found, states, recognised=True)
     return filled(architecture_of(architecture), states)
@@ -65,7 +66,7 @@ def architecture_of(architecture: Any) -> Architecture:
 
     Raises:
         ModelNameError: there is no architecture of that name.
-        ModelError: the function fails, or returns something else.
+        ModelError: the function fails or returns something else, or torchvision or timm is missing.
         ArgumentError: it is of another type.
 
     >>> architecture_of("resnet18").name
@@ -87,8 +88,10 @@ def architecture_of(architecture: Any) -> Architecture:
         return _own(from_module(library, name), architecture)
     if architecture in LITE:
         return lite_architecture(architecture)
+    require_library("torchvision", f"architecture={architecture!r}")
     if architecture in torchvision_names():
         return torchvision_architecture(architecture)
+    require_library("timm", f"architecture={architecture!r}")
     if architecture.split(".")[0] in timm_names():
         return timm_architecture(architecture)
     raise ModelNameError(
