@@ -1,36 +1,67 @@
-"""Whether results on disk are what was written: checksums, and the contents of explanations."""
+"""Whether results on disk are what was written: checksums, and what can be read of the contents."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from annealcam._internal.storage.checksums import CHECKSUMS, damaged
 from annealcam._internal.storage.reading import reading
-from annealcam.errors import ArgumentError, OutputError
+from annealcam._internal.storage.resumable import read_json
+from annealcam.errors import ArgumentError, MissingExtraError, OutputError
 from annealcam.explanation import MARKER, Explanation
+from annealcam.models.checkpoint_files import is_checkpoint, verify_checkpoint
 
-# What a folder with a file of this name is; the first that fits counts.
-KINDS = {
-    MARKER: "explanation",
-    "audit.json": "audit",
-    "atlas.json": "atlas",
-    "evaluation.json": "evaluation",
-    "manifest.json": "study",
-    "report.json": "report",
-    "result.json": "annealing",
-    "path.csv": "path",
+CHECKPOINT = "checkpoint"
+
+
+def _read_atlas(folder: Path) -> None:
+    from annealcam.atlas.atlas import open_atlas
+
+    opened = open_atlas(folder)
+    for channel in range(opened.channels):
+        opened.photos(channel)
+
+
+def _read_study(folder: Path) -> None:
+    from annealcam.study.run import store
+
+    if store.read_manifest(folder).get("finished"):
+        store.refuse_changed(folder)
+        store.read_table(folder)
+        store.read_checks(folder)
+        store.read_logs(folder)
+
+
+def _json_reader(name: str) -> Callable[[Path], Any]:
+    return lambda folder: read_json(folder / name)
+
+
+# What a folder with a file of this name is, and how it is read; the first that fits counts.
+KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    MARKER: ("explanation", Explanation.load),
+    "audit.json": ("audit", _json_reader("audit.json")),
+    "atlas.json": ("atlas", _read_atlas),
+    "evaluation.json": ("evaluation", _json_reader("evaluation.json")),
+    "manifest.json": ("study", _read_study),
+    "report.json": ("report", _json_reader("report.json")),
+    "result.json": ("annealing", _json_reader("result.json")),
+    "hardware.json": ("hardware", _json_reader("hardware.json")),
+    "path.csv": ("path", lambda _: None),
 }
+_OTHERS: tuple[str, Callable[[Path], Any]] = ("files", lambda _: None)
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What is known about one result folder.
+    """What is known about one result folder, or one checkpoint.
 
     Attributes:
-        folder: the folder.
+        folder: the folder, or the file of the checkpoint.
         kind: what it holds, such as `explanation`; `files` for any other folder with checksums.
         status: `intact`; `damaged`; or `unverified` where there are no checksums, as in results of
             earlier versions and in work that is not finished.
@@ -44,21 +75,22 @@ class Verified:
 
 
 def verify(path: str | os.PathLike[str]) -> list[Verified]:
-    """Compare all results within a folder with their checksums, and read the explanations.
+    """Compare all results within a folder with their checksums, and read them.
 
     Every result folder holds the SHA-256 of each of its files in `SHA256SUMS`, which
-    `sha256sum --check` reads as well. Of an explanation, shapes and numbers are also checked and
-    the energy is computed again. The checksums find damage; they do not show who wrote a result,
+    `sha256sum --check` reads as well, and every checkpoint of `annealcam train` states its own. Of
+    explanations, atlases and studies, shapes and numbers are also checked, and the energy of an
+    explanation is computed again. The checksums find damage; they do not show who wrote a result,
     since whoever can change a file can change its checksum.
 
     Args:
-        path: a result folder, or a folder with results at any depth.
+        path: a result folder, a folder with results at any depth, or the file of a checkpoint.
 
     Returns:
         One entry for each result, in the order of their paths.
 
     Raises:
-        ArgumentError: the path is no folder, or there is no result within it.
+        ArgumentError: the path is no folder or checkpoint, or there is no result within it.
 
     >>> import tempfile
     >>> from annealcam._internal.storage.files import written_aside
@@ -72,33 +104,51 @@ def verify(path: str | os.PathLike[str]) -> list[Verified]:
     ('a.txt: is changed or damaged',)
     """
     root = Path(path)
+    if is_checkpoint(root):
+        return [_verified_checkpoint(root)]
     if not root.is_dir():
-        raise ArgumentError(f"path={os.fspath(path)!r}: is no folder; give the folder of a result")
-    found = [_verified(folder, kind) for folder, kind in _results(root)]
+        raise ArgumentError(
+            f"path={os.fspath(path)!r}: is no folder and no checkpoint; give the folder of a result"
+        )
+    found = list(_results(root))
     if not found:
         raise ArgumentError(f"path={os.fspath(path)!r}: holds no result of annealcam")
     return found
 
 
-def _results(root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each result folder and its kind; links to folders are not followed."""
+def _results(root: Path) -> Iterator[Verified]:
+    """Yield what is known about each result; links to folders are not followed."""
     for name, folders, files in os.walk(root):
         folders.sort()
+        folder = Path(name)
         kind = next((KINDS[file] for file in KINDS if file in files), None)
         if kind is not None or CHECKSUMS in files:
-            yield Path(name), kind or "files"
+            yield _verified(folder, *(kind or _OTHERS))
+        for file in sorted(files):
+            if is_checkpoint(folder / file):
+                yield _verified_checkpoint(folder / file)
 
 
-def _verified(folder: Path, kind: str) -> Verified:
+def _verified(folder: Path, kind: str, read: Callable[[Path], Any]) -> Verified:
     """Return what is known about one result folder."""
     try:
         with reading(folder):
             faults = tuple(damaged(folder))
-            if not faults and kind == "explanation":
-                Explanation.load(folder)
+            if not faults:
+                with suppress(MissingExtraError):  # then the checksums alone are compared
+                    read(folder)
     except OutputError as error:
         faults = (str(error),)
     if faults:
         return Verified(folder, kind, "damaged", faults)
     has_sums = (folder / CHECKSUMS).exists()
     return Verified(folder, kind, "intact" if has_sums else "unverified")
+
+
+def _verified_checkpoint(file: Path) -> Verified:
+    """Return what is known about one checkpoint."""
+    try:
+        has_sum = verify_checkpoint(file)
+    except OutputError as error:
+        return Verified(file, CHECKPOINT, "damaged", (str(error),))
+    return Verified(file, CHECKPOINT, "intact" if has_sum else "unverified")

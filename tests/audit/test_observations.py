@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import annealcam as ac
+from annealcam._internal.storage.resumable import arrays_read, write_arrays
 from annealcam.audit.observations import METHODS, observe, read_observations, write_observations
 from annealcam.data.sets import load_set
 from annealcam.errors import OutputError
@@ -54,7 +55,7 @@ def test_observations_of_a_contrast_equal_explanations(how):
 def test_observations_survive_the_disk(tmp_path):
     clean, _ = grey_observations()
     write_observations(clean, tmp_path / "part.npz")
-    read = read_observations(tmp_path / "part.npz")
+    read = read_observations(tmp_path / "part.npz", photos=greys(), channels=3)
     assert (read.images, read.skipped) == (clean.images, clean.skipped)
     for name, array in vars(clean).items():
         if isinstance(array, np.ndarray):
@@ -63,7 +64,30 @@ def test_observations_survive_the_disk(tmp_path):
         np.testing.assert_array_equal(read.maps[method], clean.maps[method])
     (tmp_path / "part.npz").write_bytes(b"no archive")
     with pytest.raises(OutputError, match="remove it"):
-        read_observations(tmp_path / "part.npz")
+        read_observations(tmp_path / "part.npz", photos=greys(), channels=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("labels", lambda a: a + 3), ("labels", lambda a: a[1:]), ("labels", lambda a: a * 1.0),
+        ("means", lambda a: a[:, :2]), ("means", lambda a: a * np.nan),
+        ("maps.gradcam", lambda a: a / 0.0), ("maps.gradcam", lambda a: a[..., None]),
+        ("selected", lambda a: a.astype(int)), ("views", lambda a: a[:, :5]),
+        ("images", lambda a: ["elsewhere"] * 36), ("images", lambda a: [3] * 36),
+        ("skipped", lambda a: 3), ("on_mask", None),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_observations_that_do_not_fit_are_refused(tmp_path, name, change):
+    file = tmp_path / "part.npz"
+    write_observations(grey_observations()[0], file)
+    with arrays_read(file) as arrays:
+        array = arrays.pop(name)
+        write_arrays(file, arrays if change is None else arrays | {name: change(array)})
+    with pytest.raises(OutputError, match=r"part\.npz: cannot be read \(.*; remove it") as raised:
+        read_observations(file, photos=greys(), channels=3)
+    assert "\n" not in str(raised.value)
 
 
 def test_top_k_maps_are_those_of_largest_importance():

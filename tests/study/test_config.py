@@ -64,6 +64,13 @@ def test_where_the_data_lie_does_not_make_another_study():
         ({"evidence": {"penalties": [0]}}, "evidence.penalties=0.0: must be above 0"),
         ({"evidence": {"beta": 2}}, "evidence.beta=2.0: must lie between 0 and 1"),
         ({"evidence": {"gradients": "x"}}, "evidence.gradients='x': one of integrated, plain"),
+        (
+            {"statistics": {"bootstrap": 10**9}},
+            "statistics.bootstrap=1000000000: must be 100000 or",
+        ),
+        ({"statistics": {"permutations": 10**30}}, "statistics.permutations"),
+        ({"network": {"trunk": "a", "maps": [10**9]}}, "network.maps=.*must be 100000 or"),
+        ({"baselines": {"random_draws": 10**9}}, "baselines.random_draws=1000000000: must be"),
         ({"problem": {"fidelity": 0}}, "problem.fidelity=0.0: must be above 0"),
         (
             {"problem": {"objective": "evidence", "importance": "gradcam"}},
@@ -116,3 +123,22 @@ def test_old_names_of_normalisations():
     both = {"annealing": {"conventions": ["paper"], "normalisations": ["unit"]}}
     with pytest.raises(ArgumentError, match="an old name of"):
         study_of(both)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("seed = " + "[" * 10**5, "cannot be read"), ("seed = " + "1" * 5000, "cannot be read"),
+        ("a" + ".a" * 10**3 + " = 1", "unknown key|nested too deeply"), ("seed = nan", "seed=nan"),
+        ("[problem]\nbeta = nan", "problem.beta=nan"), ("\ud800", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_configuration_is_one_line(tmp_path, text, complaint):
+    file = tmp_path / "study.toml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ArgumentError, match=complaint) as raised:
+        read_study(file)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 1000
+    with pytest.raises(ArgumentError, match="cannot be read .it is a folder"):
+        read_study(tmp_path)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from annealcam._internal.storage.checksums import content_of, read_checksums
 from annealcam._internal.storage.files import settled, written_aside
-from annealcam._internal.storage.reading import json_of, reading, table_of
+from annealcam._internal.storage.reading import json_of, parquet_table, reading
 from annealcam._internal.storage.resumable import write_json
 from annealcam._internal.types import Array
 from annealcam.errors import OutputError
@@ -183,7 +183,7 @@ class AtlasFiles:
         """Return columns of a table, in which no value is missing."""
         content = content_of(self.folder, name, self.sums, remedy=_BUILD)
         with reading(self.folder / name, _BUILD):
-            table = table_of(content, columns)
+            table = parquet_table(content, columns)
             for column in columns:
                 _require(not table[column].null_count, f"a value of {column} is missing")
         return table
@@ -191,9 +191,10 @@ class AtlasFiles:
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:
     """Raise a ValueError unless the manifest holds what an atlas needs."""
-    for values, needed in ((manifest, _NEEDED), (manifest.get("settings"), _OF_SETTINGS)):
+    for part, needed in (("", _NEEDED), ("settings", _OF_SETTINGS)):
+        values = manifest[part] if part else manifest
         for name, kind in needed.items():
-            _require(isinstance(values, dict) and name in values, f"lacks {name}")
+            _require(name in values, f"lacks {name}")
             _require(isinstance(values[name], kind), f"{name} is no {kind.__name__}")
     classes, counts, channels = (manifest[name] for name in ("classes", "counts", "channels"))
     _require(len(classes) == len(counts), "counts and classes differ in length")

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from annealcam._internal.map_axes import refuse_other_axes
+from annealcam._internal.storage.reading import array_from
 from annealcam._internal.storage.resumable import arrays_read, json_value, write_arrays
 from annealcam._internal.types import Array, Progress
 from annealcam.attribution.activations import Capture
@@ -33,6 +34,8 @@ from annealcam.settings import Settings
 METHODS = ("annealcam", *(cam.name for cam in COMPARED), "topk_importance")
 VIEW = 64  # pixels of the small views by which regions are compared
 _NAMES = ("images", "skipped")  # attributes that are stored as JSON
+_MAPS = "maps."  # begins the names of the methods among the arrays
+_WITH_NAN = ("coverage", "on_mask", "near_peak")
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,23 +186,54 @@ def write_observations(observations: Observations, file: Path) -> None:
     """
     values = dict(vars(observations))
     maps = values.pop("maps")
-    write_arrays(file, values | {f"maps.{method}": raw for method, raw in maps.items()})
+    write_arrays(file, values | {f"{_MAPS}{method}": raw for method, raw in maps.items()})
 
 
-def read_observations(file: Path) -> Observations:
+def read_observations(file: Path, *, photos: LabelledSet, channels: int) -> Observations:
     """Return the observations that `write_observations` wrote.
 
+    Args:
+        file: the file.
+        photos: the photos of the whole work.
+        channels: number of maps of the layer.
+
     Raises:
-        OutputError: the file cannot be read.
+        OutputError: the file cannot be read, or is of other photos or another layer.
     """
     with arrays_read(file) as arrays:
-        values: dict[str, Any] = {name: tuple(json_value(arrays.pop(name))) for name in _NAMES}
-        values["maps"] = {
-            name.removeprefix("maps."): arrays.pop(name)
-            for name in list(arrays)
-            if name.startswith("maps.")
-        }
-        return Observations(**(values | arrays))
+        observations = _read(arrays, channels)
+        if not set(observations.images) <= set(photos.images):
+            raise ValueError("a photo is none of the set")
+        labels = observations.labels
+        if ((labels < 0) | (labels >= len(photos.classes))).any():
+            raise ValueError(f"a class is none of the {len(photos.classes)}")
+        return observations
+
+
+def _read(arrays: Mapping[str, Array], channels: int) -> Observations:
+    """Return the observations in arrays of the right shapes."""
+    names: dict[str, tuple[str, ...]] = {
+        name: tuple(json_value(array_from(arrays, name, "u", (None,)))) for name in _NAMES
+    }
+    if not all(isinstance(text, str) for texts in names.values() for text in texts):
+        raise ValueError("a name is no text")
+    n = len(names["images"])
+    grid = array_from(arrays, "coverage", "f", (n, None, None)).shape
+    side = array_from(arrays, "views", "u", (n, None, None, 3)).shape[1]
+    forms: dict[str, tuple[str, tuple[int, ...]]] = {
+        "views": ("u", (n, side, side, 3)), "coverage": ("f", grid), "beta": ("f", (n,)),
+        **dict.fromkeys(("labels", "targets", "predicted"), ("iu", (n,))),
+        "selected": ("b", (n, channels)),
+        **dict.fromkeys(("contributions", "means", "on_mask", "near_peak"), ("f", (n, channels))),
+        **{f"{_MAPS}{method}": ("f", grid) for method in METHODS},
+    }  # fmt: skip
+    values = {name: array_from(arrays, name, *form) for name, form in forms.items()}
+    for name, array in values.items():
+        if name not in _WITH_NAN and not np.isfinite(array).all():
+            raise ValueError(f"{name} contains NaN or infinity")
+    maps = {method: values.pop(f"{_MAPS}{method}") for method in METHODS}
+    rest: dict[str, Any] = {**values, **names}
+    return Observations(maps=maps, **rest)
 
 
 def _coverage(

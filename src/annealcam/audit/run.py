@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +180,8 @@ def audit(
         finished += len(shards[number])
         return part
 
-    observations = concatenate(
-        list(store.complete(len(shards), compute, write_observations, read_observations))
-    )
+    read = partial(read_observations, photos=photos, channels=network.channels)
+    observations = concatenate(list(store.complete(len(shards), compute, write_observations, read)))
     classes = len(photos.classes)
     return Audit(
         photos, network, observations, _rankings(observations, classes, seed, bool(masks)),

@@ -12,7 +12,9 @@ from annealcam.cli.console import one_line_errors, print_error, print_line
 
 @one_line_errors
 def verify(
-    paths: Annotated[list[Path], typer.Argument(help="Result folders, or folders of results.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Result folders, folders of results, or checkpoints.")
+    ],
 ) -> None:
     """Compare results with their checksums; exit with 1 if a single bit is wrong."""
     from annealcam.verification import verify as verified

@@ -101,7 +101,7 @@ def _read_or_download(
         return make(download)
     except ArgumentError:
         raise
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except Exception as error:  # of any type, as torchvision reads whatever the files hold
         problem = f"cannot be downloaded into {root}" if download else f"{existing[0]} is damaged"
         remedy = "try again, or unpack it there" if download else "remove it and use --download"
         reason = " ".join(str(error).split())

@@ -5,7 +5,6 @@ A checkpoint with a frozen trunk contains the head and the name of the trunk; ot
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,19 @@ from torch import Tensor
 from annealcam._internal.text import shorten
 from annealcam.errors import AnnealcamError, ArgumentError, ModelError, ModelNameError
 from annealcam.models.cards.model_card import runs_code
+from annealcam.models.checkpoint_files import (
+    FORMAT,
+    StoredCheckpoint,
+    is_checkpoint,
+    read_stored,
+    sealed,
+)
 from annealcam.models.loaded import SHIPPED, LoadedModel
 from annealcam.models.paper_network import PaperNetwork
 from annealcam.models.preprocess import Preprocess
 from annealcam.models.sources.published import published
 from annealcam.models.trunks import Trunk
 
-FORMAT = "annealcam-checkpoint-1"
 _HEADS = Path(__file__).parent / "heads"
 _SHA256 = {  # of the shipped files
     "paper-16": "043303c8793b4701f3a0a993d367f9f8651c6b3f1e7e79581b0582f496a022c0",
@@ -29,7 +34,6 @@ _SHA256 = {  # of the shipped files
     "paper-32": "6bba36c6f33ab582c0e467dee94c5c8c905d5f1cb21f8135ee4de23f71721580",
     "digits": "efe74bc8f5f5cb8a5b653c411e2c4beefbc90bff98f72e5b5c56edee29caeb62",
 }
-_KEY = "annealcam"  # one key alone: the order of several in a header is not fixed
 
 
 def checkpoint_file(name: str) -> Path:
@@ -52,7 +56,8 @@ def write_checkpoint(
 ) -> None:
     """Write a network, what is needed to build it again, and `about`: how it was trained.
 
-    Equal networks and values give equal bytes. The caller ensures that the file is written whole.
+    Equal networks and values give equal bytes. The header states the SHA-256 of itself and of the
+    tensors. The caller ensures that the file is written whole.
     """
     from safetensors.torch import save
 
@@ -68,24 +73,7 @@ def write_checkpoint(
         "about": about,
     }
     tensors = {name: t.detach().contiguous() for name, t in _stored(network).items()}
-    file.write_bytes(save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)}))
-
-
-def is_checkpoint(file: Path) -> bool:
-    """Return whether a file is one that `annealcam train` wrote, by its header.
-
-    >>> is_checkpoint(checkpoint_file("digits")), is_checkpoint(Path("mine.pth"))
-    (True, False)
-    """
-    from safetensors import safe_open
-
-    if file.suffix != ".safetensors":
-        return False
-    try:
-        with safe_open(file, framework="pt") as opened:
-            return _KEY in (opened.metadata() or {})
-    except Exception:  # missing or damaged, which is found when it is read
-        return False
+    file.write_bytes(save(tensors, metadata=sealed(header, save(tensors))))
 
 
 def read_header(name: str) -> dict[str, Any]:
@@ -93,26 +81,35 @@ def read_header(name: str) -> dict[str, Any]:
 
     Raises:
         ModelNameError: there is no such file.
-        ModelError: it is no checkpoint of annealcam.
+        ModelError: it is no checkpoint of annealcam, or it is changed or damaged.
 
     >>> read_header("digits")["maps"]
     16
     """
+    return _stored_in(name).header
+
+
+def _stored_in(name: str) -> StoredCheckpoint:
+    """Return what a checkpoint holds, after all checks that need no tensors."""
     file = checkpoint_file(name)
     if not file.is_file():
         raise ModelNameError(f"model={name!r}: no such file")
-    from safetensors import safe_open
-
     try:
-        with safe_open(file, framework="pt") as opened:
-            header = json.loads((opened.metadata() or {})[_KEY])
+        stored = read_stored(file)
     except Exception as error:
+        if is_checkpoint(file):
+            reason = shorten(" ".join(str(error).split()) or type(error).__name__, 200)
+            raise ModelError(f"model={name!r}: a checkpoint, but damaged ({reason})") from error
         raise ModelError(
             f"model={name!r}: no checkpoint of `annealcam train`; plain weights need their "
             "network's name, as architecture='torchvision:resnet18' or torchvision:resnet18:FILE"
         ) from error
-    _refuse_odd(name, header)
-    return dict(header)
+    if not stored.intact:
+        raise ModelError(
+            f"model={name!r}: is changed or damaged: its SHA-256 is not the one in its header"
+        )
+    _refuse_odd(name, stored.header)
+    return stored
 
 
 def read_checkpoint(
@@ -130,7 +127,8 @@ def read_checkpoint(
         ModelError: the file is no checkpoint of annealcam, its parts do not fit together, its
             trunk is missing or has other weights by now, or is code that was not given.
     """
-    header = read_header(name)
+    stored = _stored_in(name)
+    header = stored.header
     if runs_code(header["trunk"]) and header["trunk"] != architecture:
         own = shorten(header["trunk"], 100)
         raise ModelError(
@@ -146,6 +144,7 @@ def read_checkpoint(
             f"model={name!r}: its trunk {header['trunk']!r} has other weights than the head was "
             "trained on; train it again"
         )
+    _refuse_other_shapes(name, stored, trunk.features)
     network = PaperNetwork(
         trunk.layers,
         features=trunk.features,
@@ -180,14 +179,41 @@ def _preprocess(name: str, settings: dict[str, Any] | None) -> Preprocess | None
 def _fill(network: PaperNetwork, file: Path, name: str) -> None:
     from safetensors.torch import load_file
 
-    tensors = load_file(file)
+    try:
+        tensors = load_file(file)
+    except Exception as error:
+        raise ModelError(f"model={name!r}: damaged ({shorten(str(error), 200)})") from error
     expected = _stored(network)
     odd = sorted(expected.keys() ^ tensors.keys()) or sorted(
-        key for key, tensor in expected.items() if tensor.shape != tensors[key].shape
+        key
+        for key, tensor in expected.items()
+        if (tensor.shape, tensor.dtype) != (tensors[key].shape, tensors[key].dtype)
     )
     if odd:
-        raise ModelError(f"model={name!r}: damaged or of another version ({odd[0]} does not fit)")
+        raise _misfit(name, odd[0])
+    wild = sorted(key for key, tensor in tensors.items() if not tensor.isfinite().all())
+    if wild:
+        raise ModelError(f"model={name!r}: {wild[0]} holds NaN or infinity; train it again")
     network.load_state_dict(tensors, strict=False)  # a frozen trunk has its weights already
+
+
+def _refuse_other_shapes(
+    name: str, stored: StoredCheckpoint, features: tuple[int, int, int]
+) -> None:
+    """Refuse a header that does not fit the tensors, before a network of its size is built."""
+    channels, height, width = features
+    maps, classes = stored.header["maps"], len(stored.header["classes"])
+    shapes = {
+        "block.0.weight": (maps, channels, 3, 3),
+        "classifier.weight": (classes, maps * height * width),
+    }
+    for key, shape in shapes.items():
+        if stored.shapes.get(key) != ("F32", shape):
+            raise _misfit(name, key)
+
+
+def _misfit(name: str, key: str) -> ModelError:
+    return ModelError(f"model={name!r}: damaged or of another version ({key} does not fit)")
 
 
 def _stored(network: PaperNetwork) -> dict[str, Tensor]:
@@ -196,14 +222,19 @@ def _stored(network: PaperNetwork) -> dict[str, Tensor]:
     return {k: t for k, t in parts.items() if not (network.frozen and k.startswith("trunk."))}
 
 
-def _refuse_odd(name: str, header: Any) -> None:
+def _refuse_odd(name: str, header: Mapping[str, Any]) -> None:
     """Refuse a header that lacks what a network is built from, or has it in another form."""
     forms = {
         "trunk": str, "cut": str | None, "trunk_hash": str, "frozen": bool, "maps": int,
         "classes": list, "about": dict, "preprocess": dict | None,
     }  # fmt: skip
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if header.get("format") != FORMAT:
         raise ModelError(f"model={name!r}: a checkpoint, but not one that this version reads")
     odd = [key for key, form in forms.items() if not isinstance(header.get(key, ...), form)]
-    if odd or header["maps"] < 1 or not all(isinstance(c, str) for c in header["classes"]):
+    if (
+        odd
+        or header["maps"] < 1
+        or header["maps"] is True
+        or not all(isinstance(c, str) for c in header["classes"])
+    ):
         raise ModelError(f"model={name!r}: its header is damaged ({odd[0] if odd else 'maps'})")

@@ -13,7 +13,8 @@ from annealcam._internal.text import shorten
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.cards.choices import card_for, with_choices
 from annealcam.models.cards.class_names import class_names
-from annealcam.models.checkpoints import is_checkpoint, read_checkpoint, read_header
+from annealcam.models.checkpoint_files import is_checkpoint
+from annealcam.models.checkpoints import read_checkpoint, read_header
 from annealcam.models.exported import load_exported
 from annealcam.models.hugging_face import load_hugging_face
 from annealcam.models.libraries import (

@@ -21,6 +21,13 @@ PRESETS = (
 )  # fmt: skip
 IMAGE_CHOICES = ("correct", "all")
 EXPLAINED_CLASSES = ("predicted", "label")
+_MOST = {  # of what a study counts, so that its memory and its table stay within reason
+    "data.per_class": 10**7, "network.batch": 10**5, "network.epochs": 10**5,
+    "network.maps": 10**5, "problem.cardinality": 10**6, "baselines.random_draws": 10**5,
+    "baselines.sizes": 10**6, "annealing.shots": 10**8, "evidence.grids": 10**6,
+    "evidence.cardinalities": 10**6, "statistics.bootstrap": 10**5,
+    "statistics.permutations": 10**5,
+}  # fmt: skip
 _WITHOUT_EFFECT = {
     "cardinality": 0, "fidelity": Settings.fidelity, "gradients": PAPER["gradients"],
 }  # fmt: skip
@@ -263,6 +270,8 @@ def study_of(values: Mapping[str, Any], *, name: str = "config") -> Study:
         return _build(Study, current, "")
     except ArgumentError as error:
         raise ArgumentError(f"{name}: {error}") from None
+    except RecursionError:
+        raise ArgumentError(f"{name}: is nested too deeply") from None
 
 
 def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -364,6 +373,10 @@ def _check_ranges(study: Study) -> None:
     for key in ("network.maps", "baselines.sizes", "evidence.cardinalities"):
         for number in _value(study, key):
             whole(key, number, least=1)
+    for key, most in _MOST.items():
+        value = _value(study, key)
+        if max(value if isinstance(value, tuple) else (value,), default=0) > most:
+            raise ArgumentError(f"{key}={one_line(value)}: must be {most} or less")
     for key in ("problem.beta", "evidence.beta"):
         beta = _value(study, key)
         if beta is not None and not 0 <= beta <= 1:

@@ -13,11 +13,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from annealcam._internal.storage.checksums import changed
 from annealcam._internal.storage.files import written_aside
+from annealcam._internal.storage.reading import array_from, reading
 from annealcam._internal.storage.resumable import identity_hash, read_json, write_json
 from annealcam._internal.types import Array, Progress
 from annealcam.data.labelled import LabelledSet
-from annealcam.errors import ArgumentError, ImageError, OutputError
+from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.trunks import Trunk
 
 _FILES = ("photos.npy", "mirrored.npy", "about.json")
@@ -109,14 +111,22 @@ def features_of(
             rows = _rows(images, skipped)
             about = {"rows": rows.tolist(), "skipped": list(skipped.values())}
             write_json(aside / "about.json", about)
-    try:
+    with reading(f"cache={folder}", "; delete it, and it is computed again"):
+        wrong = changed(folder)
+        if wrong:
+            raise ValueError(f"{wrong[0]} is changed or damaged")
         about = read_json(folder / "about.json")
-        rows = np.array(about["rows"])
-        photos = np.load(folder / "photos.npy", mmap_mode="r")
-        other = np.load(folder / "mirrored.npy", mmap_mode="r") if mirrored else None
-        return Features(images.labels[rows], rows, tuple(about["skipped"]), photos, other)
-    except (OSError, ValueError, KeyError, OutputError) as error:
-        raise OutputError(f"cache={folder}: is damaged ({error}); delete it") from error
+        rows = array_from({"rows": np.array(about["rows"])}, "rows", "i", (None,))
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(images):
+            raise ValueError(f"about.json: a row is of none of the {len(images)} photos")
+        shape = (len(images), *trunk.features)
+        names = ("photos", "mirrored") if mirrored else ("photos",)
+        stored = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        features = {name: array_from(stored, name, "f", shape) for name in names}
+        return Features(
+            images.labels[rows], rows, tuple(about["skipped"]), features["photos"],
+            features.get("mirrored"),
+        )  # fmt: skip
 
 
 def _key(trunk: Trunk, images: LabelledSet, mirrored: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from annealcam._internal.storage.reading import bytes_of, reading
@@ -69,14 +69,22 @@ def read_checksums(folder: Path) -> dict[str, str] | None:
     return sums
 
 
-def changed(folder: Path) -> list[str]:
+def changed(folder: Path, among: Collection[str] | None = None) -> list[str]:
     """Return the names of the files of a result that are there and have another SHA-256.
+
+    Args:
+        folder: the folder of the result.
+        among: the files and subfolders that are compared; None compares all.
 
     Raises:
         OutputError: the list of checksums cannot be read.
     """
     sums = read_checksums(folder) or {}
-    present = [name for name in files_within(folder) if name in sums]
+    present = [
+        name
+        for name in files_within(folder)
+        if name in sums and (among is None or name.partition("/")[0] in among)
+    ]
     return [name for name in present if sha256_of(folder / name) != sums[name]]
 
 

@@ -168,7 +168,7 @@ def array_from(
     return array
 
 
-def table_of(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+def parquet_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """Return columns of a Parquet file; the sizes in its headers are checked before use.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from annealcam._internal.storage.reading import reading
 from annealcam._internal.types import Progress
 from annealcam.data.sets import load_set
 from annealcam.errors import AnnealcamError, ArgumentError, ImageError, OutputError
@@ -82,7 +83,9 @@ def load_study(run: Path, *, progress: Progress | None = None) -> LoadedStudy:
     """
     report = progress or (lambda *_: None)
     report("reading the study", 0, 1)
-    manifest = cleaned(store.read_manifest(run))
+    store.refuse_changed(run, store.DATA)
+    with reading(run / store.MANIFEST):
+        manifest = cleaned(store.read_manifest(run))
     for key, kind in _TYPES.items():
         if not isinstance(manifest.get(key, kind()), kind):
             raise OutputError(f"{run / store.MANIFEST}: damaged ({key} is not a {kind.__name__})")
@@ -91,11 +94,12 @@ def load_study(run: Path, *, progress: Progress | None = None) -> LoadedStudy:
     if table.num_rows == 0:
         raise OutputError(f"{run}: its table has no photos, so there is nothing to report")
     report("statistics", 0, 1)
-    statistics = study.statistics
-    results = analyse(
-        table, bootstrap=statistics.bootstrap, permutations=statistics.permutations,
-        seed=study.seed, checks=store.read_checks(run),
-    )  # fmt: skip
+    statistics, checks = study.statistics, store.read_checks(run)
+    with reading(f"{run}: its table"):
+        results = analyse(
+            table, bootstrap=statistics.bootstrap, permutations=statistics.permutations,
+            seed=study.seed, checks=checks,
+        )  # fmt: skip
     return LoadedStudy(run, study, manifest, table, results)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from annealcam._internal.storage.checksums import CHECKSUMS
 from annealcam._internal.storage.files import file_written_aside, make_folder, seal, written_aside
+from annealcam._internal.storage.reading import reading
 from annealcam._internal.storage.resumable import read_json
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
@@ -102,8 +103,9 @@ def write_report(
 def _claim_folder(folder: Path, loaded: LoadedStudy) -> None:
     """Mark an empty folder as this study's report; refuse a folder of anything else."""
     # As the file holds it: reports that earlier versions made of it belong to the same study.
-    written = cleaned(read_json(loaded.run / MANIFEST)).get("identity")
-    identity = json.dumps(written, sort_keys=True)
+    with reading(loaded.run / MANIFEST):
+        written = cleaned(read_json(loaded.run / MANIFEST)).get("identity")
+        identity = json.dumps(written, sort_keys=True)
     marker = {"format": 1, "study": hashlib.sha256(identity.encode()).hexdigest()}
     names = _names(folder)
     if not names:
@@ -116,11 +118,7 @@ def _claim_folder(folder: Path, loaded: LoadedStudy) -> None:
         raise OutputError(
             f"{folder}: holds {foreign[0]}, which is no part of a report; choose another folder"
         )
-    try:
-        older = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{folder / MARKER}: cannot be read ({error})") from error
-    if older != marker:
+    if read_json(folder / MARKER) != marker:
         raise OutputError(f"{folder}: holds the report of another study; choose another folder")
 
 
@@ -145,13 +143,14 @@ def _write_photos(
     with _replaced(folder / PHOTOS) as pages, _replaced(folder / THUMBS) as thumbs:
         for photo, turn in zip(photos, turns(photos), strict=True):
             report("photos", turn.number - 1, turn.count)
-            results = results_of(loaded.table, photo, loaded.main_run)
             picture = source.photo(photo.name)
-            html = photo_page(
-                photo, results, turn, study=loaded.name, finished=loaded.finished,
-                picture=picture, no_picture=source.reason or "it cannot be read",
-                explained=_explanations(photo, results, folder),
-            )  # fmt: skip
+            with reading(f"{loaded.run}: the rows of photo {photo.title!r:.100}"):
+                results = results_of(loaded.table, photo, loaded.main_run)
+                html = photo_page(
+                    photo, results, turn, study=loaded.name, finished=loaded.finished,
+                    picture=picture, no_picture=source.reason or "it cannot be read",
+                    explained=_explanations(photo, results, folder),
+                )  # fmt: skip
             (pages / f"{photo.stem}.html").write_text(html, encoding="utf-8")
             thumb, tiny = None, False
             if picture is not None:

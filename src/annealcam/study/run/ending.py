@@ -9,10 +9,12 @@ from typing import Any
 
 from annealcam._internal.storage.checksums import CHECKSUMS
 from annealcam._internal.storage.files import file_written_aside, seal, written_aside
+from annealcam._internal.storage.reading import reading
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Progress
+from annealcam._internal.validation import whole
 from annealcam.errors import OutputError
-from annealcam.study.config import Statistics
+from annealcam.study.config import study_of
 from annealcam.study.run import store
 
 SIGNED = 0.001  # share of negative entries above which the maps of a layer are called signed
@@ -45,15 +47,13 @@ def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict
     store.tidy(run)
     (run / CHECKSUMS).unlink(missing_ok=True)
     logs = store.read_logs(run)
-    manifest = {
-        **store.read_manifest(run),
-        **content,
-        **_log_facts(logs, content["data"]["classes"]),
-    }
-    session = manifest["session"]
-    session["found"] = manifest["counts"]["used"] - session["images"]
-    if session["images"] or "throughput" not in manifest:
-        manifest["throughput"] = _throughput(logs, **session)
+    with reading(f"{run / store.LOG}: the logs", "; remove the logs and the table of this shard"):
+        facts = _log_facts(logs, content["data"]["classes"])
+        manifest = {**store.read_manifest(run), **content, **facts}
+        session = manifest["session"]
+        session["found"] = manifest["counts"]["used"] - session["images"]
+        if session["images"] or "throughput" not in manifest:
+            manifest["throughput"] = _throughput(logs, **session)
     _draw(run, manifest, progress)
     manifest["finished"] = True
     store.write_manifest(run, manifest)
@@ -67,14 +67,16 @@ def _draw(run: Path, manifest: Mapping[str, Any], report: Progress) -> None:
     from annealcam.study.figures import drawing
 
     report("statistics", 0, 2)
-    statistics = Statistics(**manifest["config"]["statistics"])
-    results = analyse(
-        store.read_table(run), bootstrap=statistics.bootstrap,
-        permutations=statistics.permutations, seed=manifest["seed"],
-        checks=store.read_checks(run),
-    )  # fmt: skip
-    report("figures", 1, 2)
-    text = summary(results, manifest)
+    table, checks = store.read_table(run), store.read_checks(run)
+    with reading(f"{run}: its table or {store.MANIFEST}"):
+        study = study_of(manifest["config"])
+        results = analyse(
+            table, bootstrap=study.statistics.bootstrap,
+            permutations=study.statistics.permutations, seed=whole("seed", manifest["seed"]),
+            checks=checks,
+        )  # fmt: skip
+        report("figures", 1, 2)
+        text = summary(results, manifest)
     folder = run / store.FIGURES
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     marker = min(names, default="")

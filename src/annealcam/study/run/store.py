@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from annealcam._internal.storage.checksums import CHECKSUMS, changed, sha256_of
 from annealcam._internal.storage.files import file_written_aside, make_folder
+from annealcam._internal.storage.reading import bytes_of, parquet_table, reading
 from annealcam._internal.storage.resumable import PartStore, read_json, write_json
 from annealcam.errors import OutputError
 from annealcam.study.config import current_names
@@ -21,6 +22,7 @@ TABLE, LOG, FIGURES, HEADS, REPORT = "table", "log", "figures", "heads", "report
 CHECKS = "checks"
 MANIFEST, SUMMARY = "manifest.json", "summary.md"
 OURS = frozenset((TABLE, LOG, CHECKS, FIGURES, HEADS, REPORT, MANIFEST, SUMMARY, CHECKSUMS))
+DATA = (MANIFEST, TABLE, CHECKS, LOG)  # from which figures, pages and the summary are made
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
@@ -54,10 +56,7 @@ def read_table(run: Path) -> pa.Table:
     parts = sorted((run / TABLE).glob("part-*.parquet"))
     if not parts:
         raise OutputError(f"{run}: holds no table; is it the folder of a study?")
-    try:
-        return pa.concat_tables([current_table(pq.read_table(part)) for part in parts])
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{run}: its table cannot be read ({error})") from error
+    return pa.concat_tables([_read_part(part, current_table) for part in parts])
 
 
 def read_checks(run: Path) -> pa.Table | None:
@@ -69,10 +68,17 @@ def read_checks(run: Path) -> pa.Table | None:
     parts = sorted((run / CHECKS).glob("part-*.parquet"))
     if not parts:
         return None
-    try:
-        return pa.concat_tables([pq.read_table(p, schema=CHECKS_SCHEMA) for p in parts])
-    except (OSError, pa.ArrowException) as error:
-        raise OutputError(f"{run}: its checks cannot be read ({error})") from error
+    return pa.concat_tables([_read_part(part, _checks_table) for part in parts])
+
+
+def _checks_table(table: pa.Table) -> pa.Table:
+    return table.select(CHECKS_SCHEMA.names).cast(CHECKS_SCHEMA)
+
+
+def _read_part(file: Path, current: Callable[[pa.Table], pa.Table]) -> pa.Table:
+    """Return a part with the columns of this version."""
+    with reading(file):
+        return current(parquet_table(bytes_of(file)))
 
 
 def read_logs(run: Path) -> list[dict[str, Any]]:
@@ -127,16 +133,20 @@ def open_run(run: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-def refuse_changed(run: Path) -> None:
+def refuse_changed(run: Path, among: Sequence[str] = tuple(OURS)) -> None:
     """Refuse a run of which a part of the table is not what was written.
 
     A finished run has the SHA-256 of each of its files, and the log of a part holds that of the
     part.
 
+    Args:
+        run: the folder.
+        among: the files and folders of the run that are compared.
+
     Raises:
         OutputError: a file is changed or damaged, or cannot be read.
     """
-    wrong = [name for name in changed(run) if name != SUMMARY]
+    wrong = [name for name in changed(run, among) if name != SUMMARY]
     for part in sorted((run / TABLE).glob("part-*.parquet")):
         log = run / LOG / f"{part.stem}.json"
         if log.exists() and read_json(log).get("sha256") not in (None, sha256_of(part)):
