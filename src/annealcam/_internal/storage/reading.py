@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LONGEST = 200  # characters of the reason of an error
 MAX_BYTES = 2**30  # of a file of a result, and of the arrays in it: more is never written
 MAX_TEXT = 2**26  # bytes of a text, whose values take up to fifty times as much memory
-MAX_VALUES = 2**26  # in a table: a few bytes of a Parquet file can stand for any number of values
+_ROWS = 2**14  # of a table that are read at once
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def array_from(
 
 
 def parquet_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return columns of a Parquet file; the sizes in its headers are checked before use.
+    """Return columns of a Parquet file of limited size.
 
     Raises:
         ValueError: a column is missing, or the table is larger than any that is written.
@@ -178,16 +178,22 @@ def parquet_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Ta
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Batch by batch, since a few bytes of a file can stand for any number of equal values. (The
+    # metadata of columns would tell, but pyarrow ends the process where these are damaged.)
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    chunks = [group.column(i) for group in groups for i in range(group.num_columns)]
-    values = max(file.metadata.num_rows, sum(max(chunk.num_values, 0) for chunk in chunks))
-    if values > MAX_VALUES or sum(chunk.total_uncompressed_size for chunk in chunks) > MAX_BYTES:
-        raise ValueError(f"a table of {values} values is larger than any of annealcam")
     missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
     if missing:
         raise ValueError(f"lacks the column {missing[0]}")
-    return file.read(columns=None if columns is None else list(columns), use_threads=False)
+    batches, size = [], 0
+    for batch in file.iter_batches(_ROWS, columns=columns and [*columns], use_threads=False):
+        size += batch.nbytes
+        if size > MAX_BYTES:
+            raise ValueError(f"unpacks to over {MAX_BYTES >> 20} MiB")
+        batches.append(batch)
+    schema = file.schema_arrow
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
+    return pa.Table.from_batches(batches, schema).combine_chunks()
 
 
 def _finite(text: str) -> float:
