@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import pickle
+import shutil
 from dataclasses import FrozenInstanceError, replace
 from html.parser import HTMLParser
 from itertools import combinations
@@ -217,6 +218,8 @@ def test_results_of_earlier_versions_are_not_verified(e, tmp_path):
     assert old.verified is False
     assert same(e, old)
     assert [r.status for r in ac.verify(folder)] == ["unverified"]
+    shutil.copytree(folder, tmp_path / ".x.new-1")  # of a writer that was killed
+    assert [r.folder for r in ac.verify(tmp_path)] == [folder]
 
 
 @pytest.mark.parametrize(

@@ -117,9 +117,9 @@ def verify(path: str | os.PathLike[str]) -> list[Verified]:
 
 
 def _results(root: Path) -> Iterator[Verified]:
-    """Yield what is known about each result; links to folders are not followed."""
+    """Yield what is known about each result; neither links nor unfinished ones are followed."""
     for name, folders, files in os.walk(root):
-        folders.sort()
+        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         folder = Path(name)
         kind = next((KINDS[file] for file in KINDS if file in files), None)
         if kind is not None or CHECKSUMS in files:

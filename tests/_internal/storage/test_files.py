@@ -3,9 +3,6 @@
 import errno
 import os
 import subprocess
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,30 +18,10 @@ from annealcam._internal.storage.files import (
 from annealcam._internal.storage.system import Lock, exchange
 from annealcam.errors import OutputError
 
-SCRIPT = Path(__file__).with_name("killed.py")
-
 
 def save(folder, text):
     with written_aside(folder, names=["a.txt"], marker="a.txt") as aside:
         (aside / "a.txt").write_text(text)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="ptrace of Linux")
-@pytest.mark.parametrize("arguments", [["folder"], ["folder", "--two-renames"], ["file"]])
-def test_a_writer_may_be_killed_at_any_system_call(arguments, tmp_path):
-    """Every kill leaves the older or the newer result whole, and the next run tidies up."""
-    what, *others = arguments
-    memory = Path("/dev/shm")  # hundreds of results are written, and disks are slow to sync
-    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        command = [sys.executable, SCRIPT, what, folder, *others]
-        run = subprocess.run(command, capture_output=True, text=True)
-    if "ptrace is not permitted" in run.stderr:
-        pytest.skip(run.stderr.strip())
-    assert run.returncode == 0, run.stderr
-    older, newer, *left = run.stdout.split()
-    assert int(older) > 20
-    assert int(newer) > 5
-    assert left == [{"folder": "result", "file": "record.json"}[what]]
 
 
 def test_folders_are_exchanged_in_one_step(tmp_path):

@@ -114,6 +114,19 @@ def seal(folder: Path) -> None:
         aside.write_text(checksums_of(folder), encoding="utf-8")
 
 
+def unseal(folder: Path) -> None:
+    """Remove the `SHA256SUMS` of a folder whose files are about to change.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    file = folder / CHECKSUMS
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be removed ({error.strerror or error})") from error
+
+
 def settled(folder: str | os.PathLike[str]) -> Path:
     """Return where a result folder is: a writer that was killed may have left it moved aside.
 

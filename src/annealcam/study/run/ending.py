@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from annealcam._internal.storage.checksums import CHECKSUMS
-from annealcam._internal.storage.files import file_written_aside, seal, written_aside
+from annealcam._internal.storage.files import file_written_aside, seal, unseal, written_aside
 from annealcam._internal.storage.reading import reading
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Progress
@@ -35,7 +35,7 @@ def redraw(run: Path, *, progress: Progress | None = None) -> dict[str, Any]:
         )
     store.refuse_changed(run)
     sealed = (run / CHECKSUMS).exists()
-    (run / CHECKSUMS).unlink(missing_ok=True)
+    unseal(run)
     _draw(run, manifest, progress or (lambda *_: None))
     if sealed:  # runs of earlier versions remain unverified
         seal(run)
@@ -45,7 +45,7 @@ def redraw(run: Path, *, progress: Progress | None = None) -> dict[str, Any]:
 def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict[str, Any]:
     """Draw a run whose shards are all done, and complete its manifest."""
     store.tidy(run)
-    (run / CHECKSUMS).unlink(missing_ok=True)
+    unseal(run)
     logs = store.read_logs(run)
     with reading(f"{run / store.LOG}: the logs", "; remove the logs and the table of this shard"):
         facts = _log_facts(logs, content["data"]["classes"])
