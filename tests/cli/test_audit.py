@@ -10,6 +10,7 @@ from PIL import Image
 from benchmarks.planted.patch import Patch, planted
 from tests.audit.networks import CLASSES, greys
 from tests.cli.helpers import run
+from tests.damage import unnoticed
 
 PATCH = Patch(side=0.25, pattern="plain")
 
@@ -58,6 +59,7 @@ def test_masks_put_the_patched_class_first(folder):
         file.name for file in (folder / "out").iterdir()
     }
     assert not (folder / "out.parts").exists()
+    assert unnoticed(folder / "out", 1) == []
 
 
 def test_boxes_of_the_patch_are_the_other_way_round(folder):

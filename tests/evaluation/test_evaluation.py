@@ -30,6 +30,7 @@ from annealcam.models.images import load_photo, photos_in
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
+from tests.damage import unnoticed
 from tests.networks import small_network
 
 ON_PHOTOS = [name for name in METRICS if name not in ON_GRIDS]
@@ -375,6 +376,7 @@ def test_the_command(photos, tmp_path, own_model):
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert len(told["table"]) == 4
     assert len((tmp_path / "out" / "scores.csv").read_text().splitlines()) == 7
+    assert unnoticed(tmp_path / "out", 1) == []
     again = command(  # takes its place
         *options, "--metrics", "overlap", "--cardinality", 2, "--against", "next"
     )

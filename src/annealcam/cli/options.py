@@ -211,7 +211,7 @@ def sampler_options(pairs: list[str] | None) -> dict[str, Any] | None:
             raise ArgumentError(f"--option {pair}: must be NAME=VALUE, such as shots=20")
         try:
             options[name] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             options[name] = text
     return options or None
 

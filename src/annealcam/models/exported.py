@@ -44,6 +44,7 @@ _MEMBERS = re.compile(
     r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id)|extra/.*"
 )
 SETTINGS = "annealcam.json"
+_UNPACKED = 2**27  # bytes by which the parts may exceed the file; weights are not compressed
 
 
 def load_exported(path: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -78,6 +79,8 @@ def _checked_parts(path: Path) -> dict[str, bytes]:
     """The parts of a plain export, by their names below the archive's root."""
     parts: dict[str, bytes] = {}
     with zipfile.ZipFile(path) as archive:
+        if sum(info.file_size for info in archive.infolist()) > _UNPACKED + path.stat().st_size:
+            raise ModelError(f"model={str(path)!r}: refused, it unpacks to far more than its size")
         inside = [info.filename.partition("/") for info in archive.infolist()]
         if not any(name == "archive_format" for _, _, name in inside):
             raise ModelError(f"model={str(path)!r}: not written by torch.export.save of torch 2.8+")
