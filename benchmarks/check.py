@@ -28,7 +28,8 @@ from annealcam.errors import AnnealcamWarning
 from annealcam.evaluation.calibration import Figure
 from annealcam.evaluation.class_sensitivity import ClassCheck
 from annealcam.evaluation.faithfulness import channel_figures
-from annealcam.models.images import load_photo, photos_in
+from annealcam.models.images import load_photo
+from annealcam.models.photo_files import photos_in
 from annealcam.settings import resolve
 
 CHOICES: dict[str, dict[str, Any]] = {

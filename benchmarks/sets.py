@@ -29,7 +29,8 @@ import annealcam as ac
 from annealcam._internal.statistics import mean_interval
 from annealcam.attribution.activations import capture
 from annealcam.metrics.masked import masked_logits
-from annealcam.models.images import load_image, photos_in
+from annealcam.models.images import load_image
+from annealcam.models.photo_files import photos_in
 from annealcam.sets.best_subset import best_subset
 from annealcam.sets.masked_runs import MapEffects, for_each_image, measure_effects
 

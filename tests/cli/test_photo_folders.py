@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from annealcam.errors import ArgumentError
-from annealcam.models.images import images_in
+from annealcam.models.photo_files import images_in
 from tests.cli.helpers import run, skip_report_picture
 
 
@@ -80,6 +80,7 @@ def test_long_paths_give_names_of_files(photos, tmp_path):
 
 def test_many_photos_are_described_in_brief(photos):
     lines = run("explain", "photos", "--model", "digits", "-o", "results").stdout.splitlines()
+    assert lines.pop() == "4 of 4 photos explained"
     assert len(lines) == 2 * 4
     assert [line.split(":")[0] for line in lines[::2]] == images_in(Path("photos"))[0]
     assert all(line.startswith("  see results/") for line in lines[1::2])

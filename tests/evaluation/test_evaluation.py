@@ -26,8 +26,9 @@ from annealcam.metrics.randomised import random_weights
 from annealcam.metrics.reference_maps import centred_gaussian
 from annealcam.metrics.removal import road
 from annealcam.metrics.sensitivity import class_sensitivity
-from annealcam.models.images import load_photo, photos_in
+from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.photo_files import photos_in
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
 from tests.damage import unnoticed

@@ -20,8 +20,9 @@ from annealcam.evaluation.grids import Prediction, choose_grids, compose, compos
 from annealcam.evaluation.methods import method_maps
 from annealcam.evaluation.scores import ON_GRIDS
 from annealcam.metrics.grids import grid_pointing, single_map_grid_pointing
-from annealcam.models.images import load_photo, photos_in
+from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
+from annealcam.models.photo_files import photos_in
 from annealcam.models.preprocess import Preprocess
 from annealcam.settings import resolve
 

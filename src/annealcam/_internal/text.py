@@ -80,6 +80,24 @@ def visible(text: str) -> str:
     return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in text)
 
 
+def one_line(text: str) -> str:
+    """Return a text as `visible` does, with its line feeds as escapes as well.
+
+    >>> print(one_line("two\\nlines"))
+    two\\nlines
+    """
+    return visible(text).replace("\n", "\\n")
+
+
+def storable(text: str) -> str:
+    """Return a text that every file can hold: bytes of a name that are no UTF-8 become escapes.
+
+    >>> print(storable("caf\\udce9.png"))
+    caf\\udce9.png
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _harmless(character: str) -> bool:
     if character in "\n\t":
         return True

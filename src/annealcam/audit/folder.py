@@ -40,10 +40,12 @@ def write_audit(audit: Audit, folder: Path, *, atlas: Atlas | None = None) -> No
         write_rows(
             list(dictionary_rows(audit, atlas)) or [{"class": None}], aside / "dictionary.csv"
         )
-        (aside / "summary.md").write_text(summary(audit, atlas), encoding="utf-8")
+        (aside / "summary.md").write_text(
+            summary(audit, atlas), encoding="utf-8", errors="backslashreplace"
+        )
         record = {**audit.provenance, "headline": audit.headline, "ranking": rows}
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        (aside / MARKER).write_text(text + "\n", encoding="utf-8")
+        (aside / MARKER).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         save(ranking_figure(audit), aside, "ranking")
         for place, label in enumerate(audit.worst(WORST), 1):
             figure = usual_figure(audit, label)

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from annealcam._internal.text import visible
+from annealcam._internal.text import one_line, visible
 from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import AnnealcamError, UsageError
 
@@ -20,6 +20,7 @@ _terminal = sys.stdout is not None and sys.stdout.isatty()
 # Names of classes and files are printed literally, not interpreted as markup.
 _plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
 out = Console(width=None if _terminal else 160, **_plain)  # a pipe has no width
+MOST_REASONS = 20  # lines about photos that were skipped
 err = Console(stderr=True, **_plain)
 
 
@@ -92,18 +93,36 @@ def announce_compilation() -> None:
 
 
 def print_skipped(reasons: Sequence[str], file: str) -> None:
-    """Print how many photos were skipped and why the first one was; `file` lists all of them."""
-    if reasons:
-        print_error(
-            f"{len(reasons)} photos cannot be read and were left out; the first: {reasons[0]} "
-            f"({file} lists all)",
-            label="skipped: ",
-        )
+    """Print one line for each photo that was skipped, and where the rest of many are listed."""
+    for reason in reasons[:MOST_REASONS]:
+        print_error(reason, label="skipped: ")
+    if len(reasons) > MOST_REASONS:
+        print_error(f"and {len(reasons) - MOST_REASONS} more; {file} lists all", label="skipped: ")
+
+
+def print_count(
+    done: int, total: int, *, verb: str, unreadable: int = 0, failed: int = 0, earlier: int = 0
+) -> None:
+    """Print how many of the photos are done.
+
+    Args:
+        done: photos with a result, those of an earlier run included.
+        total: all photos.
+        verb: what was done, such as `explained`.
+        unreadable: photos that could not be read.
+        failed: photos that failed for other reasons.
+        earlier: photos that an earlier run finished.
+    """
+    counts = {"could not be read": unreadable, "failed": failed}
+    missing = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    before = f" ({earlier} of them before)" if earlier else ""
+    noun = "photo" if total == 1 else "photos"
+    print_line(f"{done} of {total} {noun} {verb}{before}{'; ' if missing else ''}{missing}")
 
 
 def print_line(text: str, style: str | None = None) -> None:
-    """Print to standard output without wrapping and without interpreting markup."""
-    out.print(visible(text), style=style, soft_wrap=True)
+    """Print a line to standard output without wrapping and without interpreting markup."""
+    out.print(one_line(text), style=style, soft_wrap=True)
 
 
 def cell(value: Any) -> str:
@@ -120,9 +139,11 @@ def print_table(header: list[str], rows: list[list[str]], *, marked: int | None 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for number, name in enumerate(header):
-        table.add_column(visible(name), justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(
+            one_line(name), justify="left" if number == 0 else "right", overflow="fold"
+        )
     for number, row in enumerate(rows):
-        table.add_row("*" if number == marked else "", *map(visible, row))
+        table.add_row("*" if number == marked else "", *map(one_line, row))
     out.print(table)
 
 
@@ -139,7 +160,7 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[str, int, i
         task = bars.add_task(description, total=total)
 
         def update(description: str, done: int, total: int) -> None:
-            bars.update(task, description=visible(description), completed=done, total=total)
+            bars.update(task, description=one_line(description), completed=done, total=total)
 
         yield update
 

@@ -88,7 +88,7 @@ def evaluate(
     from annealcam.evaluation.grids import GridChoice
     from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import DEFAULT_METHODS
-    from annealcam.models.images import photos_in
+    from annealcam.models.photo_files import photos_in
     from annealcam.settings import resolve
 
     settings = resolve(
@@ -131,7 +131,7 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
         "table": table,
     }
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     write_rows(table, folder / "table.csv")
     for name, rows in (("scores.csv", evaluation.rows), ("grids.csv", evaluation.grid_rows)):
         if rows:  # NaN becomes an empty cell

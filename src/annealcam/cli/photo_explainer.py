@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from annealcam._internal.pictures.geometry import geometry_record
+from annealcam._internal.storage.resumable import identity_hash
+from annealcam._internal.text import storable
+from annealcam._version import __version__
 from annealcam.attribution.contrast import Against, resolve_against
 from annealcam.attribution.layers import Layer, default_layer, survey
+from annealcam.attribution.network.adapted import network_of
 from annealcam.attribution.network.hooks import find_layer
 from annealcam.attribution.targets import names_of_targets, resolve_target
 from annealcam.cli.networks.options import load_adapted
-from annealcam.errors import AnnealcamWarning
+from annealcam.errors import AnnealcamWarning, ImageError
 from annealcam.evaluation.faithfulness import check_explanation
 from annealcam.evaluation.solver_comparison import compare_with_explanation
 from annealcam.explanation import Explanation
-from annealcam.models.images import ArrayInput
+from annealcam.models.images import ArrayInput, digest_of
 from annealcam.models.loaded import LoadedModel, move
 from annealcam.models.network_layer import network_input, open_input
-from annealcam.models.preprocess import large_photo
+from annealcam.models.preprocess import Preprocess, large_photo
+from annealcam.models.state_dicts.fingerprint import code_hash, fingerprint
 from annealcam.pipeline import explain
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.folder import write_folder
@@ -53,6 +63,7 @@ class PhotoExplainer:
     against: Against = None
     run: int | None = None
     direction: str = "up"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -79,7 +90,36 @@ class PhotoExplainer:
             find_layer(network.model, layer)
         names = names_of_targets(network.classes, network.link)
         index, contrast = resolve_target(target, names), resolve_against(against, names)
-        return cls(network, name, layer, index, settings, contrast, run, direction)
+        options = dict(network_options or {})
+        return cls(network, name, layer, index, settings, contrast, run, direction, options)
+
+    @cached_property
+    def request(self) -> dict[str, Any]:
+        """Everything that determines the bits of an explanation, beside the photo."""
+        preprocess, classes = self.network.preprocess, self.network.classes
+        own = network_of(self.network.model)
+        request = {
+            "model": self.name,
+            "weights": fingerprint(own),
+            "code": code_hash(own, self.name),
+            "options": dict(self.options),
+            "preprocess": preprocess.as_json() if isinstance(preprocess, Preprocess) else None,
+            "classes": None if classes is None else identity_hash(list(classes)),
+            "link": self.network.link,
+            "layer": self.layer,
+            "target": self.target,
+            "against": self.against,
+            "run": self.run,
+            "direction": self.direction,
+            "settings": self.settings.as_provenance(),
+            "versions": {
+                "annealcam": __version__,
+                "torch": torch.__version__,
+                "numpy": version("numpy"),
+                "machine": platform.machine(),
+            },
+        }
+        return dict(json.loads(json.dumps(request, default=str)))
 
     def explain_into(
         self,
@@ -91,6 +131,7 @@ class PhotoExplainer:
         html: bool = False,
         atlas: Atlas | None = None,
         hardware: Machine | None = None,
+        identity: Mapping[str, Any] | None = None,
     ) -> tuple[Explanation, list[dict[str, Any]] | None, dict[str, Any] | None]:
         """Explain a photo, write its folder, and return explanation, comparison and check.
 
@@ -102,12 +143,19 @@ class PhotoExplainer:
             html: write a page as well; includes the check and the flip set.
             atlas: what the maps respond to, for the page.
             hardware: the annealer whose report is added to the page.
+            identity: what determines the bits of the result, for its provenance: the digest of the
+                photo as `photo`, and more.
 
         Raises:
-            AnnealcamError: the photo cannot be read, the network fails, or the folder cannot be
-                written.
+            AnnealcamError: the photo changes meanwhile or cannot be read, the network fails, or the
+                folder cannot be written.
         """
         explanation, tensor, image = self.explain(photo)
+        if identity is not None:
+            if digest_of(photo) != identity["photo"]:
+                raise ImageError(f"{photo}: has changed while it was read; run the command again")
+            provenance = {**explanation.provenance, "identity": dict(identity)}
+            explanation = replace(explanation, provenance=provenance)
         rows = compare_with_explanation(explanation, seed=self.settings.seed) if compare else None
         checked = self._check(tensor, explanation) if check or html else None
         flip = self._flip(tensor, explanation) if html else None
@@ -141,7 +189,7 @@ class PhotoExplainer:
                 target=self.target,
                 against=self.against,
                 model_name=self.name,
-                photo_name=photo,
+                photo_name=storable(photo),
                 class_names=self.network.classes,
                 network_record=self.network.record,
                 run=self.run,

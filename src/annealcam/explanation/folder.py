@@ -51,7 +51,7 @@ def write(folder: Path, record: Mapping[str, Any], arrays: Mapping[str, Any]) ->
     """Write the record and the arrays of an explanation into an existing folder."""
     np.savez_compressed(folder / ARRAYS, **arrays)
     text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read(path: Path) -> dict[str, Any]:

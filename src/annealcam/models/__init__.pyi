@@ -9,7 +9,6 @@ from .images import (
     load_image as load_image,
     load_input as load_input,
     load_photo as load_photo,
-    photos_in as photos_in,
 )
 from .load import (
     load_checkpoint as load_checkpoint,
@@ -23,5 +22,6 @@ from .network_layer import (
     capture_batches as capture_batches,
 )
 from .paper_network import PaperNetwork as PaperNetwork
+from .photo_files import photos_in as photos_in
 from .preprocess import Preprocess as Preprocess
 from .trunks import Trunk as Trunk

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
-import stat
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -18,12 +18,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
-from annealcam.errors import AnnealcamError, ArgumentError, ImageError
-from annealcam.explanation import MARKER
+from annealcam.errors import AnnealcamError, ImageError
+from annealcam.models.photo_files import ARRAYS, TIFF, opened, photo_sha256, readable_formats
 
 MAX_PIXELS = 100_000_000
 MAX_VALUES = 2**28  # of an array: 1 GB in float32
-ARRAYS, TIFF = (".npy", ".npz"), (".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,45 +66,34 @@ def load_input(name: str, *, bands: bool = False) -> Image.Image | ArrayInput:
     return load_photo(name)
 
 
-def _reading(read: Callable[[str], Array], name: str) -> Array:
-    _refuse_pipe(name, name)
-    try:
-        return read(name)
-    except AnnealcamError:
-        raise
-    except Exception as error:  # of whatever kind a damaged file provokes
-        raise ImageError(f"{name}: cannot be read as an array ({_reason(error)})") from error
+def _reading(read: Callable[[IO[bytes], str], Array], name: str) -> Array:
+    with opened(name) as stream:
+        try:
+            return read(stream, name)
+        except AnnealcamError:
+            raise
+        except Exception as error:  # of whatever kind a damaged file provokes
+            raise ImageError(f"{name}: cannot be read as an array ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:
-    """Return the text of an error of a library in one line."""
-    text = getattr(error, "strerror", None) or str(error).split("\n")[0]
-    return (text or type(error).__name__)[:200]
+    """Return what an error of a reader states, on one line."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return " ".join(reason.split())[:200] or type(error).__name__
 
 
-def _refuse_pipe(file: str | os.PathLike[str], name: str) -> None:
-    """Refuse pipes and devices, from which one could wait, or read, without end."""
-    try:
-        mode = os.stat(file).st_mode
-    except (OSError, ValueError):  # reported when it is opened
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise ImageError(f"{name}: is no ordinary file; save it as one")
-
-
-def _read_npy(name: str) -> Array:
-    with open(name, "rb") as file:
-        if Path(name).suffix.lower() == ".npy":
-            return _read_array(file, name)
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-            if len(names) != 1:
-                held = ", ".join(n.removesuffix(".npy") for n in names[:9])
-                raise ImageError(
-                    f"{name}: holds {len(names)} arrays ({held}); save the network's input alone"
-                )
-            with archive.open(names[0]) as member:
-                return _read_array(member, name)
+def _read_npy(file: IO[bytes], name: str) -> Array:
+    if Path(name).suffix.lower() == ".npy":
+        return _read_array(file, name)
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            held = ", ".join(n.removesuffix(".npy") for n in names[:9])
+            raise ImageError(
+                f"{name}: holds {len(names)} arrays ({held}); save the network's input alone"
+            )
+        with archive.open(names[0]) as member:
+            return _read_array(member, name)
 
 
 def _read_array(file: IO[bytes] | io.BufferedIOBase, name: str) -> Array:
@@ -125,11 +113,11 @@ def _read_array(file: IO[bytes] | io.BufferedIOBase, name: str) -> Array:
     return values.reshape(shape, order="F" if in_columns else "C")
 
 
-def _read_bands(name: str) -> Array:
+def _read_bands(stream: IO[bytes], name: str) -> Array:
     """Read the bands of a TIFF, channels first: samples of its pixels, or pages of one size."""
     import tifffile
 
-    with tifffile.TiffFile(name) as file:
+    with tifffile.TiffFile(stream) as file:
         series = file.series[0]
         _refuse_odd(series.shape, np.dtype(series.dtype), name)
         values, axes = np.asarray(series.asarray()), series.axes
@@ -193,51 +181,15 @@ def load_photo(name: str) -> Image.Image:
     return load_image(file)
 
 
-def photos_in(place: Path) -> list[str]:
-    """Return a photo, or all files below a folder in the order of their names.
+def digest_of(name: str) -> str:
+    """Return the SHA-256 of a photo's file, or of the pixels of a bundled photo.
 
     Raises:
-        ArgumentError: the folder is empty.
-
-    >>> photos_in(Path("photo.jpg"))
-    ['photo.jpg']
+        ImageError: the file cannot be read, or no such photo is bundled.
     """
-    if not place.is_dir():
-        return [str(place)]
-    files = sorted(str(file) for file in place.rglob("*") if file.is_file())
-    if not files:
-        raise ArgumentError(f"photos={str(place)!r}: an empty folder")
-    return files
-
-
-def images_in(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the images and arrays below a folder in the order of their names, and other files.
-
-    The ending of a name decides. Hidden files, and results of `annealcam explain`, are neither.
-
-    Raises:
-        ArgumentError: there is no image.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as name:
-    ...     for file in ("b.jpg", "a.PNG", "names.txt", ".hidden.png"):
-    ...         (Path(name) / file).touch()
-    ...     [[Path(file).name for file in files] for files in images_in(Path(name))]
-    [['a.PNG', 'b.jpg'], ['names.txt']]
-    """
-    registered = Image.registered_extensions().items()
-    endings = {*ARRAYS, *(ending for ending, kind in registered if kind in Image.OPEN)}
-    images: list[str] = []
-    others: list[str] = []
-    for name in photos_in(folder):
-        file = Path(name)
-        is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if is_hidden or (file.parent / MARKER).is_file():
-            continue
-        (images if file.suffix.lower() in endings else others).append(name)
-    if not images:
-        raise ArgumentError(f"photos={str(folder)!r}: a folder without images")
-    return images, others
+    if name.startswith(BUNDLED):
+        return hashlib.sha256(load_photo(name).tobytes()).hexdigest()
+    return photo_sha256(name)
 
 
 def load_image(
@@ -261,26 +213,33 @@ def load_image(
     Raises:
         ImageError: no such file, not an image, truncated, too many pixels, or floating point.
     """
-    path = name or (os.fspath(source) if isinstance(source, str | os.PathLike) else "image")
     if isinstance(source, str | os.PathLike):
-        _refuse_pipe(source, path)
+        name = os.fspath(source) if name is None else name
+        with opened(source, name) as stream:
+            return _decoded(stream, name, max_pixels, formats)
+    return _decoded(source, name or "image", max_pixels, formats)
+
+
+def _decoded(
+    stream: IO[bytes], name: str, max_pixels: int, formats: tuple[str, ...] | None
+) -> Image.Image:
     readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata, and of sizes, which we limit
-            with Image.open(source, formats=formats) as opened:
-                _refuse_huge(opened, path, max_pixels)
-                opened.load()
-                upright = ImageOps.exif_transpose(opened)
-                return to_rgb(upright, name=path, inverted=_white_is_zero(opened))
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: not an image ({readable} are read)") from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{path}: too many pixels; at most {max_pixels}; scale it down") from error
+            warnings.simplefilter("ignore")  # of sizes, where our limit decides, and of odd tags
+            with Image.open(stream, formats=formats or readable_formats()) as image:
+                _refuse_huge(image, name, max_pixels)
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+                return to_rgb(upright, name=name, inverted=_white_is_zero(image))
     except AnnealcamError:
         raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not an image ({readable} are read)") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name}: too many pixels; at most {max_pixels}; scale it down") from error
     except Exception as error:  # of whatever kind a damaged file provokes
-        raise ImageError(f"{path}: cannot be read ({_reason(error)})") from error
+        raise ImageError(f"{name}: cannot be read ({_reason(error)})") from error
 
 
 def _refuse_huge(image: Image.Image, path: str, max_pixels: int) -> None:

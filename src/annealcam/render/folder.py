@@ -66,12 +66,12 @@ def write_folder(
         if checked:
             _write_json(checked, aside / "check.json")
         if page is not None:
-            (aside / PAGE).write_text(page, encoding="utf-8")
+            (aside / PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows that have the same keys as CSV; None is an empty cell."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -141,7 +141,7 @@ def _versions() -> dict[str, str]:
 
 def _write_json(values: dict[str, Any], path: Path) -> None:
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _gap(h: Hardness) -> dict[str, Any] | None:

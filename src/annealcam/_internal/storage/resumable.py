@@ -188,7 +188,7 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """
     with file_written_aside(file) as aside:
         text = json.dumps(dict(content), indent=2, ensure_ascii=False, allow_nan=False)
-        aside.write_text(text + "\n", encoding="utf-8")
+        aside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(file: Path) -> dict[str, Any]:

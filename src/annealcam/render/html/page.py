@@ -44,7 +44,7 @@ def write_page(html: str, path: Path) -> None:
         OutputError: the file cannot be written.
     """
     with file_written_aside(path) as aside:
-        aside.write_text(html, encoding="utf-8")
+        aside.write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
 def picture_uri(picture: Image.Image, *, quality: int | None = 85) -> str:

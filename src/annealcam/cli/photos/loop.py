@@ -1,0 +1,169 @@
+"""Photos explained one after the other: finished ones are kept, and odd ones do not stop others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from annealcam._internal.storage.checksums import CHECKSUMS, sha256_of
+from annealcam._internal.storage.files import make_folder
+from annealcam._internal.storage.resumable import PartStore, identity_hash
+from annealcam.cli.console import (
+    exit_code,
+    print_count,
+    print_error,
+    print_note,
+    print_warning,
+    progress_bar,
+    resumable,
+)
+from annealcam.cli.photo_explainer import PhotoExplainer
+from annealcam.cli.photos.finished import FEW, Task, refuse_other_settings, tasks_of
+from annealcam.cli.photos.printing import print_check, print_comparison, print_summary
+from annealcam.errors import AnnealcamError, ImageError
+from annealcam.explanation import Explanation
+from annealcam.models.images import digest_of
+from annealcam.models.photo_files import FoundPhotos
+
+if TYPE_CHECKING:
+    from annealcam.atlas.atlas import Atlas
+    from annealcam.samplers.hardware.machine import Machine
+
+
+def explain_all(
+    explainer: PhotoExplainer,
+    found: FoundPhotos,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    compare: bool = False,
+    check: bool = False,
+    html: bool = False,
+    atlas: Atlas | None = None,
+    hardware: Machine | None = None,
+) -> None:
+    """Explain every photo into a folder of its own; the arguments are those of `explain_into`.
+
+    Raises:
+        ArgumentError: there are results of other settings for many photos.
+        OutputError: the folder cannot be written, or another process is writing it.
+        typer.Exit: a photo failed.
+    """
+    is_new = not output.exists()
+    make_folder(output)
+    store = PartStore(output, "folder of explanations")
+    kept = (
+        f"interrupted; finished explanations are kept in {output}, and the same command continues"
+    )
+    try:
+        with store.alone(), resumable(kept):
+            store.remove_unfinished()
+            tasks = tasks_of(found, output)
+            work = _Work(
+                explainer, len(tasks), overwrite, atlas, hardware,
+                {"compare": compare, "check": check, "html": html},
+            )  # fmt: skip
+            if not overwrite:
+                for task, text in refuse_other_settings(tasks, explainer.request, output):
+                    print_note(f"{task.folder}: replaces a result of other settings ({text})")
+            work.run(tasks)
+    finally:
+        if is_new and not any(output.iterdir()):
+            output.rmdir()
+    work.end()
+
+
+@dataclass
+class _Work:
+    """The photos of one command, and how many of them are done, finished before, or failed."""
+
+    explainer: PhotoExplainer
+    total: int
+    overwrite: bool
+    atlas: Atlas | None
+    hardware: Machine | None
+    files: Mapping[str, bool]
+    done: int = 0
+    earlier: int = 0
+    unreadable: int = 0
+    codes: list[int] = field(default_factory=list)
+
+    def run(self, tasks: list[Task]) -> None:
+        """Explain all photos; an error of one of them is printed as one line."""
+        with progress_bar("explaining", self.total) as update:
+            for number, task in enumerate(tasks):
+                update(f"explaining {task.photo}", number, self.total)
+                try:
+                    self._explain(task)
+                    self.done += 1
+                except (AnnealcamError, MemoryError) as error:
+                    self._print_failure(task, error)
+
+    def end(self) -> None:
+        """Print the number of photos, and exit unless all are explained."""
+        failed = len(self.codes) - self.unreadable
+        if self.total > 1:
+            print_count(
+                self.done, self.total, verb="explained", unreadable=self.unreadable,
+                failed=failed, earlier=self.earlier,
+            )  # fmt: skip
+        if self.codes:
+            raise typer.Exit(1 if 1 in self.codes else 2)
+
+    def _explain(self, task: Task) -> None:
+        identity = {
+            "photo": digest_of(task.photo),
+            "request": self.explainer.request,
+            "files": {
+                **self.files,
+                "atlas": _atlas_hash(self.atlas),
+                "hardware": _machine_hash(self.hardware),
+            },
+        }
+        comparison = checked = None
+        if not self.overwrite and task.is_finished(identity):
+            self.earlier += 1
+            if self.total > FEW:
+                return
+            explanation = Explanation.load(task.folder)
+        else:
+            explanation, comparison, checked = self.explainer.explain_into(
+                task.photo, task.folder, **self.files, atlas=self.atlas, hardware=self.hardware,
+                identity=identity,
+            )  # fmt: skip
+        print_summary(
+            task.photo, task.folder, explanation, html=self.files["html"], brief=self.total > FEW
+        )
+        if comparison:
+            print_comparison(comparison)
+        if checked:
+            print_check(checked)
+        if self.atlas is not None and not self.atlas.fits(explanation):
+            print_warning("the atlas is of another network or layer: not used")
+
+    def _print_failure(self, task: Task, error: AnnealcamError | MemoryError) -> None:
+        if isinstance(error, MemoryError):
+            print_error("not enough memory", label=f"{task.photo}: ")
+            self.codes.append(1)
+            return
+        is_named = task.photo in str(error) or str(task.folder) in str(error)
+        print_error(error, label="" if is_named else f"{task.photo}: ")
+        self.codes.append(exit_code(error))
+        self.unreadable += isinstance(error, ImageError)
+
+
+def _atlas_hash(atlas: Atlas | None) -> str | None:
+    if atlas is None:
+        return None
+    sums = atlas.folder / CHECKSUMS
+    return sha256_of(sums) if sums.exists() else str(atlas.folder)
+
+
+def _machine_hash(machine: Machine | None) -> str | None:
+    if machine is None:
+        return None
+    return identity_hash({name: repr(value) for name, value in vars(machine).items()})

@@ -1,0 +1,57 @@
+"""Names of result folders made of the names of photos."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+LONGEST_PATH = 60  # characters of a name that contains the folders of its photo
+LONGEST = 120  # bytes of a name, to which `.new-` and more is added while it is written
+_DIGITS = 12  # of the hash in a name that is shortened or changed
+
+
+def result_names(photo: str, root: str | None = None) -> Iterator[str]:
+    """Yield names for the results of a photo: its own name, then the same with numbers.
+
+    A photo of a folder is named by its path below the folder, unless that is long. Long names are
+    shortened, and characters that cannot be printed are replaced; the name then ends with a hash of
+    the photo's name, so that different photos have different names.
+
+    >>> list(itertools.islice(result_names("photos/cats/1.png", "photos"), 2))
+    ['cats-1', 'cats-1-2']
+    >>> next(result_names("a" * 251 + ".png"))[-17:]
+    'aaaa-e685282b04e4'
+    """
+    # The stem of "..png" is ".", which would be a place instead of a name.
+    file = Path(photo.removeprefix("skimage:"))
+    stem, name = file.stem, file.name
+    if root is not None:
+        parts = file.relative_to(root).parts
+        joined = "-".join((*parts[:-1], stem))
+        if len(joined) < LONGEST_PATH:
+            stem, name = joined, "/".join(parts)
+    base = _valid(stem.strip(".") or "photo", os.fsencode(name))
+    return itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+
+
+def folded(name: str) -> str:
+    """Return what is equal for names that are one file on some system.
+
+    >>> folded("Cat") == folded("cat")
+    True
+    """
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _valid(stem: str, whole: bytes) -> str:
+    """Return a stem that every system can print and store, with a hash if it has to be changed."""
+    printable = "".join(c if c.isprintable() else "-" for c in stem)
+    if printable == stem and len(os.fsencode(stem)) <= LONGEST:
+        return stem
+    digits = hashlib.sha256(whole).hexdigest()[:_DIGITS]
+    short = printable.encode()[: LONGEST - _DIGITS - 1].decode("utf-8", "ignore")
+    return f"{short}-{digits}"
