@@ -9,8 +9,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image
 
@@ -36,7 +36,7 @@ class FoundPhotos:
     others: list[str] = field(default_factory=list)
 
 
-def find_photos(places: Sequence[str | os.PathLike[str]]) -> FoundPhotos:
+def find_photos(places: Sequence[str]) -> FoundPhotos:
     """Return the photos of files, folders, patterns such as `photos/*.jpg`, and bundled photos.
 
     A folder stands for the images and arrays below it, a pattern for what it matches, both in the
@@ -49,7 +49,7 @@ def find_photos(places: Sequence[str | os.PathLike[str]]) -> FoundPhotos:
     ['skimage:chelsea', 'photo.jpg']
     """
     found = FoundPhotos()
-    for place in map(os.fspath, places):
+    for place in places:
         for name in _matching(place):
             if not os.path.isdir(name):
                 found.files.append(name)
@@ -147,7 +147,7 @@ def readable_formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def opened(file: str | os.PathLike[str], name: str | None = None) -> Iterator[BinaryIO]:
+def opened(file: str | os.PathLike[str], name: str | None = None) -> Iterator[BufferedReader]:
     """Yield an ordinary file, opened for reading.
 
     Pipes, sockets and devices, from which one could wait or read without end, are refused.
