@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Each takes one core and up to 3 GB.
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-long lint types format bench networks-table clean
+.PHONY: demo test test-long locked hashes licences lint types format bench networks-table clean
 
 demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
@@ -19,6 +19,25 @@ test: $(VENV)/.dev
 
 test-long: $(VENV)/.dev
 	$(PY) -m pytest -m long
+
+# The set-up of `make test` in a new .venv, in which pip compares every file with its hash before it opens it.
+locked:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes --no-deps --requirement hashes/build.txt
+	$(PY) tools/hashes.py requirements > $(VENV)/requirements.txt
+	$(PIP) install --no-build-isolation --constraint hashes/build.txt --constraint hashes/packages.txt --requirement $(VENV)/requirements.txt
+	$(PIP) install --no-build-isolation --constraint hashes/packages.txt --no-deps quantus
+	$(PIP) install --no-build-isolation --no-deps --editable .
+	touch $(VENV)/.installed $(VENV)/.dev
+
+# The hashes of the pins, after a change of constraints.txt.
+hashes:
+	$(PYTHON) tools/hashes.py
+
+# Name, version and licence of every package that annealcam and its extras need.
+licences: $(VENV)/.dev
+	$(PY) tools/licences.py
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
