@@ -7,13 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import annealcam as ac
-
-
-def relu_problem(d: int, seed: int = 0, **options: object) -> ac.SelectionProblem:
-    """A problem as networks make it: maps after a ReLU, 7 x 7, and uniform relevance."""
-    rng = np.random.default_rng([d, seed])
-    maps = np.maximum(rng.normal(size=(d, 49)), 0.0)
-    return ac.SelectionProblem.from_maps(maps, rng.uniform(0.02, 1.0, d), **options)
+from annealcam.testing import relu_problem as relu_problem
 
 
 def evidence_problem(

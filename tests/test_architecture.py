@@ -36,7 +36,7 @@ LEVELS = (
     ("settings",),
     ("map_selection",),
     ("pipeline",),
-    ("atlas", "data", "training", "interop"),
+    ("atlas", "data", "training", "interop", "testing"),
     ("render",),
     ("evaluation", "study", "audit", "app", "verification"),
     ("cli", "__main__"),

@@ -18,6 +18,8 @@ from annealcam.errors import (
     NumericalError,
     TargetError,
 )
+from annealcam.testing.global_state import global_state
+from annealcam.testing.network_state import network_state, same
 from tests.networks import FrozenTrunk, small_network
 
 
@@ -70,25 +72,7 @@ def test_in_place_relu_after_the_layer_leaves_the_maps_signed(network, images):
 
 
 def state_of(model):
-    return {
-        "modes": [m.training for m in model.modules()],
-        "hooks": [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()],
-        "grads": [None if p.grad is None else p.grad.clone() for p in model.parameters()],
-        "requires": [p.requires_grad for p in model.parameters()],
-        "values": {k: v.clone() for k, v in model.state_dict().items()},
-        "rng": torch.get_rng_state(),
-        "grad_mode": torch.is_grad_enabled(),
-    }
-
-
-def same(a, b):
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return a == b
+    return network_state(model) | global_state()
 
 
 class Breaks(nn.Module):

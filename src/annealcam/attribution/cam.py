@@ -134,7 +134,10 @@ class CamMethod:
         Raises:
             ArgumentError: the method runs the network, which the inputs lack.
         """
-        return self.draw(inputs, self.weights(inputs))
+        import torch
+
+        with torch.inference_mode(False):  # some methods need gradients of their own
+            return self.draw(inputs, self.weights(inputs))
 
 
 CAM_METHODS: Mapping[str, CamMethod] = MappingProxyType(

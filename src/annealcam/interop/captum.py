@@ -93,6 +93,9 @@ class LayerAnnealCAM(LayerAttribution, GradientAttribution):  # type: ignore[mis
             NumericalError: maps or gradients hold NaN or infinity.
         """
         each = inputs if isinstance(inputs, tuple) else (inputs,)
+        for value in each:
+            if not isinstance(value, Tensor):
+                raise ArgumentError(f"inputs: {type(value).__name__}; give a tensor, or several")
         if len(each[0]) == 0:
             raise ArgumentError("inputs: a batch of no images; give (n, 3, H, W), n >= 1")
         if target is None:

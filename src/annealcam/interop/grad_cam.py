@@ -84,6 +84,10 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
         if hasattr(self, "activations_and_grads"):  # not if the settings were refused
             super().__del__()
 
+    def __exit__(self, *error: object) -> None:
+        """Release the hooks; the package also hides every IndexError, such as of a class."""
+        self.activations_and_grads.release()
+
     def get_cam_weights(
         self,
         input_tensor: Any,  # noqa: ARG002  (the package's signature)
@@ -124,6 +128,8 @@ class AnnealCAM(BaseCAM):  # type: ignore[misc]  # the package is untyped
 
     def forward(self, input_tensor: Tensor, targets: Any, eigen_smooth: bool = False) -> Any:
         """Return the maps of a batch, (n, H, W) or (n, D, H, W), in [0, 1]."""
+        if not isinstance(input_tensor, Tensor):
+            raise ArgumentError(f"input_tensor: {type(input_tensor).__name__}; give a tensor")
         if len(input_tensor) == 0:
             raise ArgumentError("input_tensor: a batch of no images; give (n, 3, H, W), n >= 1")
         if input_tensor.ndim not in (4, 5):

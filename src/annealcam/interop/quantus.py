@@ -89,7 +89,12 @@ def explain_func(
 
 
 def _as_images(inputs: Any, model: nn.Module) -> Float[Tensor, "n channels *size"]:
-    images = inputs.detach() if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    try:
+        images = inputs.detach() if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    except (TypeError, ValueError, RuntimeError):
+        raise ArgumentError(
+            f"inputs: {type(inputs).__name__}; give a batch of images, an array or a tensor"
+        ) from None
     images = images if images.is_floating_point() else images.float()
     if images.ndim not in (3, 4, 5) or len(images) == 0 or is_single(images, model):
         raise ArgumentError(

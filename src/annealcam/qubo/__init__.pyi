@@ -1,3 +1,4 @@
+from .convert import as_problem as as_problem
 from .energies import bits as bits, energies_of as energies_of, weights as weights
 from .files import (
     ProblemFile as ProblemFile,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float, Int
@@ -46,8 +47,6 @@ def _masked_scores(
     run: NetworkRun, i: int, maps: Float[Tensor, " maps *grid"]
 ) -> Float[Tensor, " maps"]:
     """Return the score of image i under the mask of each map."""
-    import torch
-
     image = run.images[i : i + 1].to(maps)
     size, grid = tuple(image.shape[2:]), tuple(maps.shape[1:])
     if len(size) != len(grid):
@@ -60,7 +59,7 @@ def _masked_scores(
     scores = maps.new_zeros(len(maps))
     if constant.any():
         scores[constant] = run.scores_of(image.new_zeros(image.shape), image=i)
-    for channels in torch.split((~constant).nonzero()[:, 0], run.at_once):
+    for channels in _parts((~constant).nonzero()[:, 0], run.at_once):
         masks = _stretched(maps[channels], size)
         scores[channels] = run.scores_of(image * masks[:, None], image=i)
     return scores
@@ -98,12 +97,19 @@ def ablationcam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:
         drops = maps.new_zeros(len(maps))
         alive = maps.flatten(1).any(dim=1).nonzero()[:, 0]
         with run.behind_layer(i) as scores_with:
-            for channels in torch.split(alive, min(COPIES, run.in_memory)):
+            for channels in _parts(alive, min(COPIES, run.in_memory)):
                 without = maps.repeat(len(channels), *[1] * maps.ndim)
                 without[torch.arange(len(channels)), channels] = 0
                 drops[channels] = score - scores_with(without)
         each.append(drops / score.abs() if score != 0 else drops)
     return torch.stack(each)
+
+
+def _parts(channels: Int[Tensor, " m"], most: int) -> Sequence[Int[Tensor, " part"]]:
+    """Return the channels in parts of at most so many; no part if there are no channels."""
+    import torch
+
+    return torch.split(channels, most) if len(channels) else ()
 
 
 def finercam_weights(inputs: CamInputs) -> Float[Tensor, "n maps"]:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from annealcam._internal.deadline import Deadline
+from annealcam._internal.deadline import Deadline, TimeIsUpError
 from annealcam._internal.extras import require_extra
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.errors import SamplerError
 from annealcam.qubo.convert import ProblemLike, as_problem
-from annealcam.qubo.problem import SelectionProblem
+from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
 from annealcam.qubo.solution import ExactSolution
 from annealcam.qubo.ties import energy_below, exact_unit
+from annealcam.samplers.exact import solve_exact
 from annealcam.samplers.local import local_search
 
 FEASIBLE = 1e-6  # by which SCIP may violate a constraint, and so its bound, in units of `scale`
@@ -37,7 +38,7 @@ def solve_by_scip(
     `lower_bound` is SCIP's bound less 1e-6 of the problem's `scale`. `proved` is True if no
     selection can be lower, since all energies are multiples of a unit (as whole numbers are) and
     the bound is above the next lower one, or else if SCIP has finished and the bound is within 2e-6
-    of `scale`. Optima are not counted: `multiplicity` is 1.
+    of `scale`. Optima are counted up to 24 maps; beyond, `multiplicity` is 1.
 
     Args:
         problem: the selection problem.
@@ -58,9 +59,12 @@ def solve_by_scip(
     model = quiet_model(None, seed)
     if problem.d == 0:
         return ExactSolution(np.zeros(0, dtype=np.int8), 0.0, 0.0, True, 1, "scip")
-    n = local_search(problem, seed=seed)
+    n = local_search(problem, seed=seed, time_limit=None if time_limit is None else _half(deadline))
     unit = float(max(np.abs(problem.linear).max(), np.abs(problem.quadratic).max())) or 1.0
-    variables = _write(model, problem, unit, n)
+    try:
+        variables = _write(model, problem, unit, n, deadline)
+    except TimeIsUpError:
+        return _without_scip(problem, n)
     if time_limit is not None:
         model.setParam("limits/time", max(deadline.left, 0.01))
     interrupted = run(model)
@@ -77,11 +81,26 @@ def solve_by_scip(
         energy=energy,
         lower_bound=min(energy_below(problem, n) if whole_units else bound, energy),
         proved=whole_units or finished,
-        multiplicity=1,
+        multiplicity=_counted(problem) if whole_units or finished else 1,
         method="scip",
         nodes=int(model.getNTotalNodes()),
         interrupted=interrupted,
     )
+
+
+def _half(deadline: Deadline) -> float:
+    """Return half of the seconds that are left, as a time limit."""
+    return max(deadline.left / 2, 1e-3)
+
+
+def _without_scip(problem: SelectionProblem, n: Int[Array, " d"]) -> ExactSolution:
+    """Return a selection with the bound of the coefficients: time did not suffice for a model."""
+    return ExactSolution(n, float(problem.energy(n)), problem.trivial_bound, False, 1, "scip")
+
+
+def _counted(problem: SelectionProblem) -> int:
+    """Return how many selections are optimal, or 1 where there are too many maps to count."""
+    return solve_exact(problem).multiplicity if problem.d <= MAX_ENUMERATED else 1
 
 
 def quiet_model(time_limit: float | None, seed: int = 0) -> Any:
@@ -125,15 +144,24 @@ def run(model: Any) -> bool:
 
 
 def _write(
-    model: Any, problem: SelectionProblem, unit: float, start: Int[Array, " d"]
+    model: Any,
+    problem: SelectionProblem,
+    unit: float,
+    start: Int[Array, " d"],
+    deadline: Deadline,
 ) -> list[Any]:
-    """Write a problem into a model, in units of energy, with a start; return the variables n."""
+    """Write a problem into a model, in units of energy, with a start; return the variables n.
+
+    Raises:
+        TimeIsUpError: the deadline has passed.
+    """
     from pyscipopt import quicksum
 
     n = [model.addVar(vtype="B", obj=float(value) / unit) for value in problem.linear]
     solution = {p: float(value) for p, value in enumerate(start)}
     products = []
     for p, q in zip(*np.nonzero(np.triu(problem.quadratic, 1)), strict=True):
+        deadline.check()
         value = float(problem.quadratic[p, q])
         z = model.addVar(vtype="C", lb=0.0, ub=1.0, obj=value / unit)
         products.append((z, float(start[p] * start[q])))
