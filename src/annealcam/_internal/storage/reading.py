@@ -193,7 +193,9 @@ def parquet_table(content: bytes, columns: Sequence[str] | None = None) -> pa.Ta
     schema = file.schema_arrow
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
-    return pa.Table.from_batches(batches, schema).combine_chunks()
+    table = pa.Table.from_batches(batches, schema).combine_chunks()
+    table.validate(full=True)  # that texts are UTF-8, and lists lie within their values
+    return table
 
 
 def _finite(text: str) -> float:

@@ -86,14 +86,16 @@ def write_report(
     loaded = load_study(run, progress=report)
     target = folder if folder is not None else run / REPORT
     _claim_folder(target, loaded)
-    all_photos = photos_of(loaded.table)
+    with reading(f"{run}: its table"):
+        all_photos = photos_of(loaded.table)
     shown = evenly(all_photos, photos)
     source = open_photos(loaded, root)
     if explain is not None:
         explain_again(loaded, shown, source, target / EXPLAINED, explain, report)
     cards = _write_photos(loaded, shown, source, target, report)
     report("overview", 0, 1)
-    html = overview(loaded, cards, photos=len(all_photos), no_photos=source.reason)
+    with reading(f"{run}: its table or {MANIFEST}"):
+        html = overview(loaded, cards, photos=len(all_photos), no_photos=source.reason)
     write_page(html, target / INDEX)
     seal(target)
     explained = len(list((target / EXPLAINED).glob("*.html")))
@@ -156,7 +158,8 @@ def _write_photos(
             if picture is not None:
                 thumb, tiny = f"{THUMBS}/{photo.stem}.webp", is_tiny(picture)
                 write_thumbnail(picture, thumbs / f"{photo.stem}.webp")
-            cards.append(card_of(photo, results, thumb=thumb, tiny=tiny))
+            with reading(f"{loaded.run}: the rows of photo {photo.title!r:.100}"):
+                cards.append(card_of(photo, results, thumb=thumb, tiny=tiny))
     return cards
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from annealcam._internal.storage.checksums import CHECKSUMS
 from annealcam._internal.storage.files import file_written_aside, seal, unseal, written_aside
 from annealcam._internal.storage.reading import reading
-from annealcam._internal.text import signed_maps
+from annealcam._internal.text import signed_maps, visible
 from annealcam._internal.types import Progress
-from annealcam._internal.validation import whole
-from annealcam.errors import OutputError
+from annealcam._internal.validation import one_line, whole
+from annealcam.errors import AnnealcamError, OutputError
 from annealcam.study.config import study_of
 from annealcam.study.run import store
 
@@ -76,12 +76,17 @@ def _draw(run: Path, manifest: Mapping[str, Any], report: Progress) -> None:
             checks=checks,
         )  # fmt: skip
         report("figures", 1, 2)
-        text = summary(results, manifest)
+        text = visible(summary(results, manifest))
     folder = run / store.FIGURES
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     marker = min(names, default="")
     with written_aside(folder, names=names, marker=marker, checksums=False) as aside:
-        drawing.draw(results, aside)
+        try:
+            drawing.draw(results, aside)
+        except (AnnealcamError, OSError):
+            raise
+        except Exception as error:  # of whatever library draws numbers that nobody wrote
+            raise OutputError(f"{run}: its table cannot be drawn ({one_line(error)})") from error
     with file_written_aside(run / store.SUMMARY) as aside:
         aside.write_text(text, encoding="utf-8")
 
