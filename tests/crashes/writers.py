@@ -199,13 +199,16 @@ permutations = 10
 """
 
 
+RUN_STUDY = command("study", "study.toml", "--workers", 1, "-o", "run")
+
+
 def study_inputs():
     Path("study.toml").write_text(STUDY)
 
 
 def finished_study():
     study_inputs()
-    with_exit_0(command("study", "study.toml", "-o", "run"))
+    with_exit_0(RUN_STUDY)
 
 
 def with_exit_0(action):
@@ -267,8 +270,7 @@ COMMANDS = (
     Writer("train", trained(1), trained(0), is_long=True),
     Writer("atlas", command("atlas", *ON_DIGITS, "-o", "atlas"), is_long=True, grows=True),
     Writer("audit", command("audit", *ON_DIGITS, "-o", "audit"), is_long=True, grows=True),
-    Writer("study", command("study", "study.toml", "-o", "run"), inputs=study_inputs,
-           times=TIMES, is_long=True, grows=True),
+    Writer("study", RUN_STUDY, inputs=study_inputs, times=TIMES, is_long=True, grows=True),
     Writer("report", command("report", "run", "-o", "pages"), inputs=finished_study,
            is_long=True, grows=True),
 )  # fmt: skip

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Int
 
 from annealcam._internal.extras import require_extra
+from annealcam._internal.storage.files import alone_at
 from annealcam._internal.storage.resumable import PartStore, check_identity
 from annealcam._internal.text import signed_maps
 from annealcam._internal.types import Array, Progress
@@ -108,14 +109,15 @@ def build_atlas(
     work = _Work(photos, network, settings, top, batch, _targets(targets, len(data.classes)))
     identity = work.identity() | {"photos_per_class": photos_per_class, "seed": seed}
     parts = PartStore(Path(f"{target}.parts"), "atlas")
-    if (target / store.MANIFEST).exists():
-        manifest = store.AtlasFiles.of(target).manifest()
-        check_identity(manifest.get("identity"), identity, target, "atlas")
-    else:
-        store.refuse_foreign(target)
-        parts.open({**identity, "shard": shard})
-        _write(target, work, identity, _complete(work, parts, shard, report))
-    parts.remove()
+    with alone_at(target):
+        if (target / store.MANIFEST).exists():
+            manifest = store.AtlasFiles.of(target).manifest()
+            check_identity(manifest.get("identity"), identity, target, "atlas")
+        else:
+            store.refuse_foreign(target)
+            parts.open({**identity, "shard": shard})
+            _write(target, work, identity, _complete(work, parts, shard, report))
+        parts.remove()
     return open_atlas(target)
 
 

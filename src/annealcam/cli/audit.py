@@ -69,6 +69,7 @@ def audit(
         raise ArgumentError("--data: give a set of photos, such as --data digits")
     if model is None:
         raise ArgumentError("--model: give the network to audit, such as --model digits")
+    from annealcam._internal.storage.files import alone_at
     from annealcam._internal.storage.resumable import PartStore
     from annealcam.data.sets import load_set
     from annealcam.settings import resolve
@@ -91,7 +92,7 @@ def audit(
 
         opened = None if atlas is None else open_atlas(atlas)
         mask_files: Any = None if masks is None else find_masks(masks, photos.images, Path())
-        with progress_bar("audit", 1) as update:
+        with alone_at(output), progress_bar("audit", 1) as update:
             result = run_audit(
                 photos, network, model_name=model, layer=layer, parts=parts, masks=mask_files,
                 explain=explain, against=against, photos_per_class=per_class, settings=settings,
@@ -101,7 +102,7 @@ def audit(
                 check_atlas(opened, result)
             update("drawing", 1, 1)
             write_audit(result, output, atlas=opened)
-        PartStore(parts, "audit").remove()
+            PartStore(parts, "audit").remove()
     _print_result(result, output)
 
 

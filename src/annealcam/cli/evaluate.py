@@ -83,7 +83,7 @@ def evaluate(
     network_options: Any = None,
 ) -> None:
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
-    from annealcam._internal.storage.files import written_aside
+    from annealcam._internal.storage.files import alone_at, written_aside
     from annealcam.evaluation.evaluation import evaluate as run
     from annealcam.evaluation.grids import GridChoice
     from annealcam.evaluation.masks import find_masks
@@ -98,7 +98,7 @@ def evaluate(
     names = photos_in(photos)
     root = photos if photos.is_dir() else photos.parent
     mask_files = None if masks is None else find_masks(masks, names, root)
-    with written_aside(output, names=FILES, marker=MARKER) as aside:
+    with alone_at(output), written_aside(output, names=FILES, marker=MARKER) as aside:
         with progress_bar("evaluating", 1) as update:
             network = load_network(model, network_options)
             evaluation = run(

@@ -57,13 +57,14 @@ def train(
     ] = None,
 ) -> None:
     """Fit the paper's network to labelled photos: a frozen trunk and a head of few maps."""
+    from annealcam._internal.storage.files import alone_at
     from annealcam.training import trained
     from annealcam.training.fit import usual_recipe
 
     trunk = trunk or ("plain" if data == "digits" else "efficientnet-lite0")
     file = trained.checked_output(output or f"{_name(data)}-{maps}.safetensors")
     recipe = usual_recipe(data, finetune=finetune and trunk != "plain", epochs=epochs)
-    with progress_bar("reading", 1) as update:
+    with alone_at(file), progress_bar("reading", 1) as update:
 
         def print_epoch(epoch: Epoch) -> None:
             update("training", epoch.number, epochs)
@@ -76,7 +77,7 @@ def train(
             data, trunk=trunk, cut=cut, maps=maps, seed=seed, recipe=recipe, finetune=finetune,
             root=root, download=download, cache=cache, progress=update, on_epoch=print_epoch,
         )  # fmt: skip
-    card = network.save(file)
+        card = network.save(file)
     about = network.about
     for reason in about["skipped"]:
         print_error(reason, label="warning: skipped: ")

@@ -104,6 +104,38 @@ def file_written_aside(file: str | os.PathLike[str]) -> Iterator[Path]:
         lock.release()
 
 
+@contextmanager
+def alone_at(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes of this machine from the same result while a block computes it.
+
+    The sign of it is a hidden file beside the result, which the system unlocks when the process
+    ends; so the next run removes it.
+
+    Raises:
+        OutputError: another process is at work on it, or the folder cannot be written.
+    """
+    path = Path(target).resolve()
+    try:
+        _make_folder(path.parent)
+        remove_unfinished(path.parent, glob.escape(_hidden(path, "new-")) + "*")
+        sign, lock = _claimed(path, Path.touch)
+        others = path.parent.glob(glob.escape(_hidden(path, "new-")) + "*")
+        is_alone = all(other == sign or not _is_held(other) for other in others)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    try:
+        if not is_alone:
+            raise OutputError(
+                f"{target}: another process is writing this result; wait for its end, or choose "
+                "another name"
+            )
+        yield
+    finally:
+        with suppress(OSError):
+            sign.unlink(missing_ok=True)
+        lock.release()
+
+
 def seal(folder: Path) -> None:
     """Write the SHA-256 of each file of a folder that grew part by part into its `SHA256SUMS`.
 
@@ -160,6 +192,15 @@ def _claimed(target: Path, make: Callable[[Path], None]) -> tuple[Path, Lock]:
             if lock.held is not False and lock.is_on(aside):
                 return aside, lock
             lock.release()  # another process took it for one that was left behind
+
+
+def _is_held(path: Path) -> bool:
+    """Return whether a living process holds the lock on a file or folder."""
+    with suppress(FileNotFoundError):
+        lock = Lock(path)
+        lock.release()
+        return lock.held is False
+    return False
 
 
 def _make_folder(folder: Path) -> None:

@@ -33,12 +33,14 @@ def redraw(run: Path, *, progress: Progress | None = None) -> dict[str, Any]:
         raise OutputError(
             f"{run}: the study is not finished; run the command that began it again to resume it"
         )
-    store.refuse_changed(run)
-    sealed = (run / CHECKSUMS).exists()
-    unseal(run)
-    _draw(run, manifest, progress or (lambda *_: None))
-    if sealed:  # runs of earlier versions remain unverified
-        seal(run)
+    with store.part_store(run).alone():
+        store.refuse_changed(run)
+        # Runs of earlier versions remain unverified; of others, the list may lack after a kill.
+        sealed = manifest.get("sealed") or (run / CHECKSUMS).exists()
+        unseal(run)
+        _draw(run, manifest, progress or (lambda *_: None))
+        if sealed:
+            seal(run)
     return manifest
 
 
@@ -55,7 +57,7 @@ def finish(run: Path, content: Mapping[str, Any], *, progress: Progress) -> dict
         if session["images"] or "throughput" not in manifest:
             manifest["throughput"] = _throughput(logs, **session)
     _draw(run, manifest, progress)
-    manifest["finished"] = True
+    manifest["finished"] = manifest["sealed"] = True
     store.write_manifest(run, manifest)
     seal(run)
     return manifest

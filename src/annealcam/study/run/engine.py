@@ -70,27 +70,28 @@ def run_study(
         described = dict(team.run(worker.describe, [(study, model) for model in models]))
         cards = [described[number] for number in range(len(models))]
         _refuse_equal_names(cards)
-        manifest = store.open_run(folder, _identity(study, cards, images.fingerprint()))
-        if not manifest.get("finished"):  # where the data are, for a report before the end
-            store.write_manifest(folder, {**manifest, "config": study.as_dict()})
+        store.open_run(folder, _identity(study, cards, images.fingerprint()))
         settings = [Setting(card.name, layer) for card in cards for layer in card.layers]
         shards = shards_of(study, settings, class_sizes)
         tasks = _Tasks(team, study, {card.name: card for card in cards}, folder)
-        with store.part_store(folder).alone():
+        with store.part_store(folder).alone():  # to the end: two runs must not finish at once
+            manifest = store.read_manifest(folder)
+            if not manifest.get("finished"):  # where the data are, for a report before the end
+                store.write_manifest(folder, {**manifest, "config": study.as_dict()})
             store.refuse_changed(folder)
             explained = tasks.run(worker.run_shard, shards, store.TABLE, "shards", report)
             if study.evidence.enabled and study.evidence.grids:
                 found = checks.checks_of(study, settings, store.read_table(folder))
                 make_folder(folder / store.CHECKS)
                 tasks.run(checks.run_check, found, store.CHECKS, "checks", report)
-    content = {
-        "config": study.as_dict(),
-        "seed": study.seed,
-        "data": _data_facts(images),
-        "models": [_network_facts(card, layer) for card in cards for layer in card.layers],
-        "session": {"images": explained, "seconds": time.perf_counter() - start},
-    }
-    return finish(folder, content, progress=report)
+            content = {
+                "config": study.as_dict(),
+                "seed": study.seed,
+                "data": _data_facts(images),
+                "models": [_network_facts(card, layer) for card in cards for layer in card.layers],
+                "session": {"images": explained, "seconds": time.perf_counter() - start},
+            }
+            return finish(folder, content, progress=report)
 
 
 def trained_heads(study: Study, run: Path, report: Progress) -> tuple[str, ...]:
