@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
+from PIL import Image
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -223,6 +224,26 @@ def test_the_library_without_a_network_needs_no_torch():
         """
     )
     assert loaded.strip() == "False"
+
+
+def test_explaining_a_photo_needs_no_extra_and_imports_little(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    loaded = run_python(
+        f"""
+        import sys
+        from typer.testing import CliRunner
+        extras = ("torchvision", "timm", "transformers", "gradio", "distributed", "captum",
+                  "pytorch_grad_cam", "pyscipopt", "pyarrow", "sklearn", "skimage", "pandas")
+        sys.modules.update(dict.fromkeys(extras))  # importing them is an ImportError
+        from annealcam.cli.main import app
+        command = ["explain", {str(tmp_path / "photo.png")!r}, "--html", "-o", {str(tmp_path)!r}]
+        run = CliRunner().invoke(app, command)
+        costly = ("scipy.stats", "scipy.optimize", "matplotlib", "torch._dynamo", "sympy")
+        print(run.exit_code, [name for name in costly if name in sys.modules])
+        """
+    )
+    assert loaded.strip() == "0 []"
 
 
 def test_public_names_are_there():

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 import annealcam as ac
 from annealcam.annealing.success import (
@@ -28,6 +28,14 @@ def test_wilson_inverts_the_score_test(shots, data, confidence):
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     for q in wilson_interval(hits, shots, confidence):
         assert (hits / shots - q) ** 2 == pytest.approx(z * z * q * (1 - q) / shots, abs=1e-12)
+
+
+def test_wilson_is_scipys_to_the_bit():
+    for shots in (1, 2, 7, 256, 10**6):
+        for hits in {0, 1, shots // 3, shots - 1, shots}:
+            for confidence in (0.5, 0.95, 0.999):
+                theirs = binomtest(hits, shots).proportion_ci(confidence, method="wilson")
+                assert wilson_interval(hits, shots, confidence) == (theirs.low, theirs.high)
 
 
 @given(st.integers(1, 200), st.data())

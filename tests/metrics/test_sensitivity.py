@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import stats
 from scipy.spatial import distance
 
 from annealcam.errors import ArgumentError
 from annealcam.metrics.sensitivity import (
+    _ranks,
     between_images,
     class_sensitivity,
     fidelity,
@@ -93,6 +96,11 @@ def test_ranks_agree_with_scipy_and_ignore_scale_and_monotone_change():
     np.testing.assert_allclose(rank_correlation(a, b), expected)
     np.testing.assert_allclose(rank_correlation(np.exp(3 * a), b), expected)
     np.testing.assert_array_equal(top_overlap(a, b), top_overlap(7 * a, b**3 + 1))
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 20), elements=st.integers(-2, 2).map(float)))
+def test_ranks_are_scipys(pixels):
+    assert np.array_equal(_ranks(pixels), stats.rankdata(pixels))
 
 
 def test_between_images_is_the_mean_over_pairs():

@@ -21,8 +21,9 @@ def pair(request):
     pytest.importorskip(LITE[request.param].package)
     ours, preprocess, _ = ac.load_model(request.param)
     architecture = f"tf_{request.param.replace('-', '_')}"
-    theirs = timm.create_model(architecture).eval()
-    theirs.load_state_dict(ours.state_dict())
+    with torch.device("meta"):
+        theirs = timm.create_model(architecture).eval()
+    theirs.load_state_dict({n: t.clone() for n, t in ours.state_dict().items()}, assign=True)
     noise = np.random.default_rng(0).integers(0, 256, (75, 61, 3), dtype=np.uint8)
     image = preprocess(Image.fromarray(noise).resize((300, 401)))[None]
     return ours, theirs, image[..., :101, :96]  # where padding is uneven

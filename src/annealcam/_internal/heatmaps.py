@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +15,6 @@ from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
 from annealcam.errors import ArgumentError
 
-COLOURS = "inferno"  # perceptually uniform, also for colour-blind readers
 NEGATIVE, POSITIVE = (0, 114, 178), (213, 94, 0)  # blue and vermillion of Okabe and Ito
 LEAST = 0.35  # opacity where a map is zero, as a part of that where it is largest
 DIMMED = 0.45  # brightness of the part of a photo that the network did not see
@@ -144,6 +145,18 @@ def _unfolded(
     return whole_photo
 
 
+@cache
+def palette() -> Float[Array, "256 3"]:
+    """Return the colours from 0 to 1, perceptually uniform also for colour-blind readers.
+
+    Source: N. Smith and S. van der Walt, `inferno` of matplotlib (CC0), which is not imported.
+
+    >>> palette()[0].tolist()
+    [0.001462, 0.000466, 0.013866]
+    """
+    return np.loadtxt(Path(__file__).with_name("inferno.txt"))
+
+
 def coloured(
     heat: Float[Array, "height width"],
     photo: Image.Image,
@@ -152,11 +165,9 @@ def coloured(
     outside: float = 1.0,
 ) -> Image.Image:
     """Return a heatmap in colour over a picture of its size; `outside` dims it where it is NaN."""
-    import matplotlib
-
     known = np.isfinite(heat)
     values = np.where(known, heat, 0.0)
-    colour = matplotlib.colormaps[COLOURS](values)[..., :3]
+    colour = palette()[(256 * values).clip(0, 255).astype(int)]
     cover = strength * np.clip(LEAST + (1 - LEAST) * values, 0, 1)[..., None]
     pixels = np.asarray(photo.convert("RGB")) / 255.0
     blended = np.where(known[..., None], (1 - cover) * pixels + cover * colour, outside * pixels)

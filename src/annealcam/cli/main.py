@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import sys
 from typing import Annotated
@@ -69,6 +71,7 @@ app.command()(verify)
 
 def main() -> None:
     """Run the command line."""
+    _collect_rarely()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for terminals without a character
@@ -81,3 +84,13 @@ def main() -> None:
     except OSError as error:
         print_error(f"the output cannot be written ({error.strerror or error})")
         sys.exit(1)
+
+
+def _collect_rarely() -> None:
+    """Let the garbage collector pass over the imported packages, a fifth of the time of a start.
+
+    It would walk through all their objects again and again while they are imported, and once more
+    at the end of the process.
+    """
+    gc.set_threshold(100_000, 20, 100)
+    atexit.register(gc.freeze)

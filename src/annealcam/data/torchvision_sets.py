@@ -15,7 +15,7 @@ from annealcam._internal.validation import one_of
 from annealcam.data.folders import load_folder
 from annealcam.data.labelled import LabelledSet, joined, set_of_files, set_of_pixels
 from annealcam.data.splits import DIVIDED, HELD_OUT, PARTS, divide
-from annealcam.errors import ArgumentError
+from annealcam.errors import AnnealcamError, ArgumentError
 
 IMAGENETTE = ("imagenette", "imagenette2", "imagenette2-320", "imagenette2-160")  # folders
 Made = TypeVar("Made")
@@ -99,7 +99,7 @@ def _read_or_download(
     try:
         root.mkdir(parents=True, exist_ok=True)
         return make(download)
-    except ArgumentError:
+    except AnnealcamError:
         raise
     except Exception as error:  # of any type, as torchvision reads whatever the files hold
         problem = f"cannot be downloaded into {root}" if download else f"{existing[0]} is damaged"
@@ -125,12 +125,12 @@ def _datasets(name: str) -> Any:
 
 
 def _stl10(root: Path, split: str, download: bool) -> LabelledSet:
-    datasets = _datasets("stl10")
+    base: Any = _datasets("stl10").STL10
 
-    class Labelled(datasets.STL10):  # type: ignore[misc]
+    class Labelled(base):  # type: ignore[misc]
         """STL10 without its 2.8 GB of unlabelled photos, which are not used here."""
 
-        train_list = datasets.STL10.train_list[:2]
+        train_list = base.train_list[:2]
 
     source = Labelled(str(root), split=split, download=download)
     if not hasattr(source, "classes"):

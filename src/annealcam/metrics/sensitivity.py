@@ -202,12 +202,21 @@ def mean_of_defined(values: Float[Array, "rows n"]) -> Float[Array, " rows"]:
 
 def _standard_ranks(maps: Float[Array, " n *grid"]) -> Float[Array, "n pixels"]:
     """Ranks of the pixels, with a mean of 0 and a norm of 1."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.nan_to_num(maps).reshape(len(maps), -1), axis=1)
+    pixels = np.nan_to_num(maps).reshape(len(maps), -1)
+    ranks = np.array([_ranks(row) for row in pixels]).reshape(pixels.shape)
     ranks -= ranks.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(ranks, axis=1, keepdims=True)
     return ranks / np.where(norm > 0, norm, 1.0)
+
+
+def _ranks(pixels: Float[Array, " pixels"]) -> Float[Array, " pixels"]:
+    """Return ranks from 1, the mean rank where pixels are equal.
+
+    `scipy.stats.rankdata` is the same, but importing it takes a second.
+    """
+    _, group, sizes = np.unique(pixels, return_inverse=True, return_counts=True)
+    last: Float[Array, " groups"] = np.cumsum(sizes).astype(np.float64)
+    return (last - (sizes - 1) / 2)[group]
 
 
 def _flat(maps: Float[Array, " n *grid"]) -> Bool[Array, " n"]:

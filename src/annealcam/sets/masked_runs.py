@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.special import log_softmax
 from torch import Tensor, nn
 
 from annealcam._internal.links import noun_of
@@ -120,6 +119,8 @@ class MaskedRuns:
         if self.link == "identity":
             value = logits[:, self.target]
             return -value if self.direction == "down" else value
+        from scipy.special import log_softmax  # costly to import
+
         return np.asarray(log_softmax(logits, axis=1)[:, self.target])
 
     def output_of(self, place: int) -> int:

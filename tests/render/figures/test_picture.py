@@ -52,6 +52,26 @@ def test_everything_is_on_it_and_inside_it(network, images):
     assert not clashes
 
 
+@pytest.mark.parametrize("evidence", [True, False])
+def test_the_file_is_what_matplotlib_draws(evidence, network, images, tmp_path):
+    objective = "evidence" if evidence else "relative"
+    e = ac.explain(network, images[0], layer="3", objective=objective)
+    save_report(e, VIEW, tmp_path / "own.png")
+    report_picture(e, VIEW).savefig(tmp_path / "matplotlib.png")
+    own, theirs = (
+        np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).astype(float)
+        for name in ("own", "matplotlib")
+    )
+    assert own.shape == theirs.shape
+
+    def blocks(picture):  # letters are drawn with other edges
+        high, wide = (side // 12 for side in picture.shape[:2])
+        return picture[: high * 12, : wide * 12].reshape(high, 12, wide, 12, 3).mean(axis=(1, 3))
+
+    assert np.abs(blocks(own) - blocks(theirs)).mean() < 1.5
+    assert np.corrcoef(blocks(own).ravel(), blocks(theirs).ravel())[0, 1] > 0.99
+
+
 def test_a_long_title_is_wrapped(network, images):
     names = ["a very long name of a class, such as taxonomists give " * 2, *"bcde"]
     e = ac.explain(

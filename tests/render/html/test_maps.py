@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from annealcam._internal.heatmaps import (
-    COLOURS,
     LEAST,
     NEGATIVE,
     POSITIVE,
@@ -31,6 +30,7 @@ from annealcam.render.html.maps import (
     signed_uri,
 )
 
+COLOURS = "inferno"
 RAW = np.random.default_rng(0).normal(size=(7, 5))
 
 

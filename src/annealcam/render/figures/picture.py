@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from annealcam._internal.heatmaps import COLOURS, NEGATIVE, POSITIVE, signed_cover
+from annealcam._internal.heatmaps import NEGATIVE, POSITIVE, palette, signed_cover
 from annealcam._internal.pictures.scenes import View, VolumeView
 from annealcam._internal.text import maps_counted
 from annealcam.attribution.cam import BESIDE
@@ -25,6 +25,7 @@ from annealcam.render.explanation_text import (
     price_sentence,
     selection_summary,
 )
+from annealcam.render.figures.paper import Box, Sheet
 from annealcam.render.subject_text import evidence_key
 from annealcam.render.views import view_of_explanation
 
@@ -36,7 +37,7 @@ MOST_MAPS = 24
 STRENGTH = 0.65
 PANELS_BESIDE = {"volume": 3, "signal": 3}
 SIDE, SMALL, MOSAIC = 448, 224, 1200  # pixels of a panel, a selected map, and all slices
-# Positions are in inches from the upper left corner, so that no text is cut off.
+# Inches.
 WIDTH, MARGIN, GUTTER = 12.0, 0.25, 0.12
 MAP = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GUTTER) / COLUMNS
 PANELS_TOP, LINE, TITLE, FACTS = 0.85, 0.17, 0.3, 1.13
@@ -53,9 +54,17 @@ def report_picture(explanation: Explanation, photo: Image.Image | None = None) -
         photo: the part of the photo that the network sees. Default, and for volumes and signals:
             the explanation's own view.
     """
-    from matplotlib.figure import Figure
+    return _sheet(explanation, photo).figure()
 
-    e, view = explanation, view_of_explanation(explanation, photo)
+
+def save_report(explanation: Explanation, photo: Image.Image | None, path: Path) -> None:
+    """Write the picture as PNG."""
+    _sheet(explanation, photo).image().save(path)
+
+
+def _sheet(e: Explanation, photo: Image.Image | None) -> Sheet:
+    """Return all texts and pictures at their places."""
+    view = view_of_explanation(e, photo)
     shown = min(len(e.selected), MOST_MAPS)
     title, lines = wrap(headline(e), 84), _lines(e, view)
     panels = _panels(e, view)
@@ -70,38 +79,28 @@ def report_picture(explanation: Explanation, photo: Image.Image | None = None) -
         text_top += LINE + (WIDTH - 2 * MARGIN) / slices.aspect + 0.1
     maps_top = text_top + LINE * len(lines) + 0.2
     height = maps_top + TITLE + maps.height + (TITLE if shown else 0) + 0.05
-    sheet = _Sheet(Figure(figsize=(WIDTH, height), dpi=110, facecolor="white"), height)
+    sheet = Sheet(WIDTH, height)
 
     for number, line in enumerate(title):
-        sheet.write(MARGIN, 0.36 + TITLE * number, line, fontsize=13, weight="bold")
+        sheet.write(MARGIN, 0.36 + TITLE * number, line, size=13, bold=True)
     for i, (title_, picture) in enumerate(panels):
-        sheet.draw(grid.box(i, panels_top), picture, title_)
+        _draw(sheet, grid.box(i, panels_top), picture, title_)
     if e.evidence is not None:
         left = grid.box(2, panels_top)[0] if grid.rows == 1 else MARGIN
-        sheet.signed_key(left, panels_top + grid.height + 0.06, evidence_key(e))
+        _signed_key(sheet, left, panels_top + grid.height + 0.06, evidence_key(e))
     if slices is not None and isinstance(view, VolumeView):
-        place = (
-            MARGIN,
-            slices_top + LINE,
-            WIDTH - 2 * MARGIN,
-            (WIDTH - 2 * MARGIN) / slices.aspect,
-        )
-        sheet.draw(place, slices.overlay(e.map, strength=STRENGTH), view.mosaic_caption)
+        wide = WIDTH - 2 * MARGIN
+        place = (MARGIN, slices_top + LINE, wide, wide / slices.aspect)
+        _draw(sheet, place, slices.overlay(e.map, strength=STRENGTH), view.mosaic_caption)
     for number, line in enumerate(lines):
-        sheet.write(MARGIN, text_top + LINE * (number + 1), line, fontsize=8.5, color="0.25")
-    sheet.write(MARGIN, maps_top + 0.15, _maps_title(e, shown), fontsize=11, weight="bold")
-    sheet.colour_key(MARGIN + 4 * (MAP + GUTTER), maps_top + 0.05)
+        sheet.write(MARGIN, text_top + LINE * (number + 1), line, size=8.5, grey=0.25)
+    sheet.write(MARGIN, maps_top + 0.15, _maps_title(e, shown), size=11, bold=True)
+    _colour_key(sheet, MARGIN + 4 * (MAP + GUTTER), maps_top + 0.05)
     for i, scene in enumerate(scenes):
         picture = scene.overlay(e.selected_maps[i], strength=STRENGTH)
-        sheet.draw(
-            maps.box(i, maps_top + 2 * TITLE), picture, f"map {e.selected[i]}", map_facts(e, i)
-        )
-    return sheet.figure
-
-
-def save_report(explanation: Explanation, photo: Image.Image | None, path: Path) -> None:
-    """Write the picture as PNG."""
-    report_picture(explanation, photo).savefig(path)
+        place = maps.box(i, maps_top + 2 * TITLE)
+        _draw(sheet, place, picture, f"map {e.selected[i]}", map_facts(e, i))
+    return sheet
 
 
 @dataclass(frozen=True)
@@ -141,60 +140,33 @@ class _Grid:
         return MARGIN + column * (self.width + GUTTER), below, self.width, self.side
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """A figure on which positions are inches from the upper left corner."""
+def _draw(sheet: Sheet, place: Box, picture: Image.Image, title: str, below: str = "") -> None:
+    left, top, _, height = place
+    sheet.draw(place, picture)
+    sheet.write(left, top - 0.06, title, size=9.5)
+    for number, line in enumerate(below.splitlines()):
+        sheet.write(left, top + height + LINE * (number + 1), line, size=8)
 
-    figure: Figure
-    height: float
 
-    def write(self, left: float, base: float, text: str, **style: Any) -> None:
-        self.figure.text(
-            left / WIDTH, 1 - base / self.height, text, va="baseline", parse_math=False, **style
-        )
+def _colour_key(sheet: Sheet, left: float, top: float) -> None:
+    """Draw the colour bar from 0 to each map's maximum."""
+    wide = 0.13 * WIDTH
+    colours = np.round(255 * palette()).astype(np.uint8)
+    sheet.draw((left, top - 0.01, wide, 0.11), Image.fromarray(colours[None]))
+    sheet.write(left - 0.13, top + 0.1, "0", size=8)
+    sheet.write(left + wide + 0.06, top + 0.1, "1 = each map's maximum", size=8)
 
-    def draw(
-        self,
-        place: tuple[float, float, float, float],
-        picture: Image.Image,
-        title: str,
-        below: str = "",
-    ) -> None:
-        left, top, width, height = place
-        box = (
-            left / WIDTH, 1 - (top + height) / self.height, width / WIDTH, height / self.height
-        )  # fmt: skip
-        axes = self.figure.add_axes(box)
-        axes.imshow(picture, aspect="auto")
-        axes.set_axis_off()
-        self.write(left, top - 0.06, title, fontsize=9.5)
-        for number, line in enumerate(below.splitlines()):
-            self.write(left, top + height + LINE * (number + 1), line, fontsize=8)
 
-    def colour_key(self, left: float, top: float) -> None:
-        """Draw the colour bar from 0 to each map's maximum."""
-        box = (left / WIDTH, 1 - (top + 0.1) / self.height, 0.13, 0.11 / self.height)
-        axes = self.figure.add_axes(box)
-        axes.imshow([[i / 255 for i in range(256)]], cmap=COLOURS, aspect="auto")
-        axes.set_axis_off()
-        self.write(left - 0.13, top + 0.1, "0", fontsize=8)
-        self.write(left + 0.13 * WIDTH + 0.06, top + 0.1, "1 = each map's maximum", fontsize=8)
-
-    def signed_key(self, left: float, top: float, ends: tuple[str, str]) -> None:
-        """Draw the colours from the most negative to the most positive evidence, and its words."""
-        bar, words = 0.7, 0.52  # inches
-        base = 1 - (top + 0.1) / self.height
-        box = ((left + words) / WIDTH, base, bar / WIDTH, 0.11 / self.height)
-        axes = self.figure.add_axes(box)
-        values = np.linspace(-1.0, 1.0, 256)
-        colours = [
-            (*(part / 255 for part in (POSITIVE if value > 0 else NEGATIVE)), cover)
-            for value, cover in zip(values, signed_cover(values), strict=True)
-        ]
-        axes.imshow([colours], aspect="auto")
-        axes.set_axis_off()
-        self.write(left, top + 0.1, ends[0], fontsize=8)
-        self.write(left + words + bar + 0.06, top + 0.1, ends[1], fontsize=8)
+def _signed_key(sheet: Sheet, left: float, top: float, ends: tuple[str, str]) -> None:
+    """Draw the colours from the most negative to the most positive evidence, and its words."""
+    bar, words = 0.7, 0.52  # inches
+    values = np.linspace(-1.0, 1.0, 256)
+    cover = signed_cover(values)[:, None]
+    full = np.where(values[:, None] > 0, POSITIVE, NEGATIVE)
+    colours = np.round(cover * full + (1 - cover) * 255).astype(np.uint8)  # over white
+    sheet.draw((left + words, top - 0.01, bar, 0.11), Image.fromarray(colours[None]))
+    sheet.write(left, top + 0.1, ends[0], size=8)
+    sheet.write(left + words + bar + 0.06, top + 0.1, ends[1], size=8)
 
 
 def _panels(e: Explanation, view: View) -> list[tuple[str, Image.Image]]:

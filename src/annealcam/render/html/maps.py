@@ -9,10 +9,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from annealcam._internal.heatmaps import (
-    COLOURS,
     LEAST,
     NEGATIVE,
     POSITIVE,
+    palette,
     signed_cover,
 )
 from annealcam._internal.pictures.scenes import PhotoView, Scene, View
@@ -116,9 +116,6 @@ def signed_key() -> str:
 
 @cache
 def _palette() -> tuple[UInt8[Array, "256 3"], UInt8[Array, " 256"]]:
-    import matplotlib
-
-    values = np.arange(256) / 255
-    colours = np.round(255 * matplotlib.colormaps[COLOURS](values)[:, :3]).astype(np.uint8)
-    opacity = np.round(255 * (LEAST + (1 - LEAST) * values)).astype(np.uint8)
+    colours = np.round(255 * palette()).astype(np.uint8)
+    opacity = np.round(255 * (LEAST + (1 - LEAST) * np.arange(256) / 255)).astype(np.uint8)
     return colours, opacity
