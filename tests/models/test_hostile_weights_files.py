@@ -5,15 +5,13 @@ import io
 import pathlib
 import pickle
 import zipfile
-from contextlib import suppress
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings, strategies as st
 from torch import nn
 
 import annealcam as ac
-from annealcam.errors import AnnealcamError, ModelError, ModelNameError
+from annealcam.errors import ModelError, ModelNameError
 from annealcam.models.state_dicts.search import read_state_dicts
 from tests.networks import tiny
 
@@ -148,19 +146,6 @@ def test_nests_of_references_are_walked_once(tmp_path):
     deep = {"model": {"w": torch.ones(1)}}
     torch.save({"nest": nest, "deep": deep}, tmp_path / "w.pth")
     assert read_state_dicts(tmp_path / "w.pth")[0].found.key == "deep.model"
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(cut=st.floats(0, 0.999), legacy=st.booleans(), noise=st.binary(max_size=8), data=st.data())
-def test_damaged_files_give_one_line(tmp_path, cut, legacy, noise, data):
-    content = saved(tiny().state_dict(), _use_new_zipfile_serialization=not legacy)
-    at = data.draw(st.integers(0, len(content) - 1))
-    for damaged in (content[: int(cut * len(content))], content[:at] + noise + content[at + 8 :]):
-        (tmp_path / "w.pth").write_bytes(damaged)
-        with suppress(AnnealcamError):
-            ac.load_model(tmp_path / "w.pth", architecture=tiny)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "x" * 501])
