@@ -173,7 +173,7 @@ def npy_changed(content: bytes, others: list[bytes], rng: random.Random) -> byte
         (r"False", rng.choice(("True", "1", "(" * 200))),
     ))  # fmt: skip
     text = re.sub(change[0], change[1], header).rstrip().encode("latin-1")
-    length = rng.choice((len(text) + 1,) * 6 + (5, 0xFFFF))
+    length = min(rng.choice((len(text) + 1,) * 6 + (5, 0xFFFF)), 0xFFFF)
     return content[:8] + struct.pack("<H", length) + text + b"\n" + content[end + 1 :]
 
 

@@ -117,7 +117,7 @@ def _read_bands(stream: IO[bytes], name: str) -> Array:
     """Read the bands of a TIFF, channels first: samples of its pixels, or pages of one size."""
     import tifffile
 
-    with tifffile.TiffFile(stream) as file:
+    with tifffile.TiffFile(stream, name=os.path.basename(name)) as file:
         series = file.series[0]
         _refuse_odd(series.shape, np.dtype(series.dtype), name)
         values, axes = np.asarray(series.asarray()), series.axes
