@@ -20,21 +20,23 @@ CHECKPOINT = "checkpoint"
 
 
 def _read_atlas(folder: Path) -> None:
-    from annealcam.atlas.atlas import open_atlas
+    from annealcam.atlas.atlas import check_photos, open_atlas
 
     opened = open_atlas(folder)
-    for channel in range(opened.channels):
-        opened.photos(channel)
+    if not opened.verified:
+        check_photos(opened)
 
 
 def _read_study(folder: Path) -> None:
     from annealcam.study.run import store
 
-    if store.read_manifest(folder).get("finished"):
+    finished = store.read_manifest(folder).get("finished")
+    store.read_logs(folder)
+    if not (folder / CHECKSUMS).exists():
         store.refuse_changed(folder)
+    if finished:
         store.read_table(folder)
         store.read_checks(folder)
-        store.read_logs(folder)
 
 
 def _json_reader(name: str) -> Callable[[Path], Any]:

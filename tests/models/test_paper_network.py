@@ -221,6 +221,11 @@ def test_files_that_are_no_checkpoints(tmp_path):
         ({"preprocess": {"crop": 0}}, r"header is damaged \(preprocess: crop=0"),
         ({"preprocess": {"zoom": 2}}, r"header is damaged \(preprocess: .*zoom"),
         ({"maps": 6}, "does not fit"),
+        ({"maps": 10**9}, "block.0.weight does not fit"),
+        ({"maps": True}, r"header is damaged \(maps\)"),
+        ({"classes": ["a"] * 1000}, "classifier.weight does not fit"),
+        ({"sha256": "0" * 64}, "its SHA-256 is not the one in its header"),
+        ({"sha257": ""}, "a checkpoint, but damaged .*sha257"),
         ({"trunk": "efficientnet-lite", "cut": "blocks.4"}, "its trunk is missing: .*did you mean"),
         ({"trunk_hash": "sha256:0"}, "other weights than the head was trained on"),
     ],
@@ -259,6 +264,25 @@ def test_a_checkpoint_that_lacks_a_tensor(tmp_path):
     del tensors["classifier.bias"]
     changed(file, tensors)
     with pytest.raises(ModelError, match="classifier.bias does not fit"):
+        load_checkpoint(str(file))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.half(), "block.0.weight does not fit"),
+        (lambda t: t[:, :1], "block.0.weight does not fit"),
+        (lambda t: t * torch.nan, "block.0.weight holds NaN or infinity"),
+    ],
+)
+def test_a_checkpoint_with_other_numbers(tmp_path, change, message):
+    net, trunk = network()
+    file = tmp_path / "x.safetensors"
+    write_checkpoint(file, net, trunk, ("a", "b", "c"), {})
+    tensors = safetensors.torch.load_file(file)
+    tensors["block.0.weight"] = change(tensors["block.0.weight"]).contiguous()
+    changed(file, tensors)
+    with pytest.raises(ModelError, match=message):
         load_checkpoint(str(file))
 
 

@@ -156,7 +156,7 @@ class Atlas:
             OutputError: the thumbnails cannot be read.
         """
         rows = self._table.regions[self._checked(channel)]
-        return [self._thumbnail(row["image"]) for row in rows]
+        return [self.thumbnail(row["image"]) for row in rows]
 
     def crops(self, channel: int) -> list[Image.Image]:
         """Return a channel's regions cut out of the thumbnails, in the same order.
@@ -223,7 +223,12 @@ class Atlas:
     def _thumbnails(self) -> dict[str, bytes]:
         return self._files.thumbnails()
 
-    def _thumbnail(self, image: str) -> Image.Image:
+    def thumbnail(self, image: str) -> Image.Image:
+        """Return the thumbnail of a photo of the regions, by its name.
+
+        Raises:
+            OutputError: it is missing, or cannot be read.
+        """
         what = f"{self.folder}: the thumbnail of {image!r}"
         with reading(what, "; build the atlas again"):
             photo = Image.open(io.BytesIO(self._thumbnails[image]), formats=["WEBP"])
@@ -267,6 +272,17 @@ def open_atlas(folder: str | os.PathLike[str]) -> Atlas:
     _ = atlas._table  # raises for a damaged folder here, before a report is half written
     files.check_thumbnails()
     return atlas
+
+
+def check_photos(atlas: Atlas) -> None:
+    """Check that the photo of every region of an atlas can be shown.
+
+    Raises:
+        OutputError: a thumbnail is missing or damaged.
+    """
+    regions = (r for channel in range(atlas.channels) for r in atlas.portrait(channel).regions)
+    for image in sorted({region.image for region in regions}):
+        atlas.thumbnail(image)
 
 
 def around(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

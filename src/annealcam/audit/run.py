@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from annealcam._internal.deprecation import renamed_attribute
+from annealcam._internal.storage.reading import bytes_of, reading
 from annealcam._internal.storage.resumable import PartStore
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
@@ -37,7 +38,7 @@ from annealcam.audit.scores import (
 )
 from annealcam.data.labelled import LabelledSet
 from annealcam.data.splits import draw_per_class
-from annealcam.errors import ArgumentError, suggest
+from annealcam.errors import ArgumentError, ImageError, suggest
 from annealcam.evaluation.masks import Where
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.network_layer import NetworkLayer
@@ -265,7 +266,8 @@ def _masks_hash(masks: Mapping[str, Where]) -> str:
         where = masks[photo]
         digest.update(photo.encode("utf-8", "surrogateescape"))
         if isinstance(where, Path):
-            digest.update(where.read_bytes())
+            with reading(where, error=ImageError):
+                digest.update(bytes_of(where))
         else:
             digest.update(
                 where.tobytes() if isinstance(where, np.ndarray) else repr(where).encode()

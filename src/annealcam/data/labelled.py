@@ -185,6 +185,8 @@ def _size(file: Path) -> int:
 
 
 def _file_hash(file: Path) -> str:
+    if not file.is_file():  # a pipe or a device might never end
+        return "unreadable"
     try:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
