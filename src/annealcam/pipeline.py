@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.environment import environment
 from annealcam._internal.map_axes import grid_axes
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
@@ -179,7 +180,8 @@ def explain(
             with a warning), `exact` (with proof), `sa`, ...; or an object with dimod's
             `sample(bqm)`.
         sampler_options: options of the sampler, such as {"chain_strength": 2.0}; docs/samplers.md.
-        seed: equal seeds give equal bits.
+        seed: equal seeds give equal results, to the bit for an equal number of threads, batch,
+            processor and versions, which the result records (docs/reproducibility.md).
         max_qubits: keep so many candidates. None: 16 for `anneal` and `dwave`, whose result then
             records what that costs against the best selection over all maps; all of them for other
             samplers of `evidence`, and 16 for `relative` and `sum`.
@@ -350,6 +352,7 @@ def _explain_image(forward_pass: ForwardPass, i: int, settings: Settings) -> Exp
         "largest_importance": float(weight[result.candidates.channels].max())
         if problem.d
         else None,
+        "environment": environment(batch=len(forward_pass.images)),
     }
     fidelity = fidelity_of(drawn, channels)
     carried = carried_share(contribution, _array(channels))

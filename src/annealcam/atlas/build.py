@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
+from annealcam._internal.environment import environment, one_thread, processor
 from annealcam._internal.extras import require_extra
 from annealcam._internal.storage.files import alone_at
 from annealcam._internal.storage.resumable import PartStore, check_identity
@@ -60,8 +61,9 @@ def build_atlas(
 
     The photos are processed in shards, and finished shards are kept in FOLDER.parts until the
     atlas is complete. After an interruption the same call continues there and returns the same
-    atlas, bit for bit. A complete atlas of the same photos, network and settings is returned
-    without any computation.
+    atlas, bit for bit: the network runs on one thread, and parts of a processor with other
+    instruction sets are refused. A complete atlas of the same photos, network and settings is
+    returned without any computation.
 
     Args:
         data: the photos, by class.
@@ -115,8 +117,9 @@ def build_atlas(
             check_identity(manifest.get("identity"), identity, target, "atlas")
         else:
             store.refuse_foreign(target)
-            parts.open({**identity, "shard": shard})
-            _write(target, work, identity, _complete(work, parts, shard, report))
+            parts.open({**identity, "shard": shard, "processor": processor()})
+            with one_thread():
+                _write(target, work, identity, _complete(work, parts, shard, report))
         parts.remove()
     return open_atlas(target)
 
@@ -260,6 +263,7 @@ def _write(folder: Path, work: _Work, identity: dict[str, Any], part: Part) -> N
             "explained": "predicted" if work.targets is None else "label",
             "top": work.top,
             **work.settings.as_provenance(),
+            "environment": environment(batch=work.batch),
         },
         "identity": identity,
     }

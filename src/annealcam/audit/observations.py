@@ -32,6 +32,7 @@ from annealcam.models.network_layer import NetworkLayer, capture_batches
 from annealcam.settings import Settings
 
 METHODS = ("annealcam", *(cam.name for cam in COMPARED), "topk_importance")
+BATCH = 16  # photos that pass through the network together
 VIEW = 64  # pixels of the small views by which regions are compared
 _NAMES = ("images", "skipped")  # attributes that are stored as JSON
 _MAPS = "maps."  # begins the names of the methods among the arrays
@@ -101,7 +102,7 @@ def observe(
     targets: Sequence[int] | None = None,
     against: Against = None,
     masks: Mapping[str, Where] | None = None,
-    batch: int = 16,
+    batch: int = BATCH,
     progress: Progress | None = None,
 ) -> Observations:
     """Return the observations of every photo of a set, from one pass through a network.

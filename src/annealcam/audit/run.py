@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from annealcam._internal.deprecation import renamed_attribute
+from annealcam._internal.environment import environment, one_thread, processor
 from annealcam._internal.storage.reading import bytes_of, reading
 from annealcam._internal.storage.resumable import PartStore
 from annealcam._internal.text import short_repr
@@ -21,6 +22,7 @@ from annealcam._internal.validation import one_of
 from annealcam._version import __version__
 from annealcam.attribution.contrast import NAMED
 from annealcam.audit.observations import (
+    BATCH,
     METHODS,
     Observations,
     concatenate,
@@ -58,7 +60,7 @@ class Audit:
         rankings: the classes ranked by each score and method, the most suspicious first.
         dictionary: share of each class's photos for which each map is selected, (maps, classes).
         profiles: spatial mean of each map, averaged over each class's photos, (maps, classes).
-        provenance: model, layer, data, settings, seed, versions.
+        provenance: model, layer, data, settings, seed, versions, environment.
     """
 
     photos: LabelledSet
@@ -119,8 +121,9 @@ def audit(
         photos: the photos, preferably not those of the network's training.
         model: a name for `load_model`, or its result; `model_name` is its name in the provenance.
         layer: name of a module; None takes the default layer.
-        parts: folder of finished parts, from which the same call continues after an interruption;
-            remove it once the result is written.
+        parts: folder of finished parts, from which the same call continues after an interruption,
+            to the bit: the network runs on one thread, and parts of a processor with other
+            instruction sets are refused; remove it once the result is written.
         masks: masks of the objects, by the photos' names; needed for the score `outside`.
         explain: explained class of a photo: its `label`, or the `predicted` one.
         against: explain why that class and not another one: `next` (the most likely other class) or
@@ -160,7 +163,7 @@ def audit(
         photos, network, settings, explain, against, photos_per_class, seed, masks
     )  # fmt: skip
     store = PartStore(parts, "audit")
-    store.open(identity)
+    store.open({**identity, "processor": processor()})
     shards = [
         photos.subset(np.arange(start, min(start + SHARD, len(photos))))
         for start in range(0, len(photos), SHARD)
@@ -182,12 +185,17 @@ def audit(
         return part
 
     read = partial(read_observations, photos=photos, channels=network.channels)
-    observations = concatenate(list(store.complete(len(shards), compute, write_observations, read)))
+    with one_thread():
+        record = environment(batch=BATCH, device=device)
+        observations = concatenate(
+            list(store.complete(len(shards), compute, write_observations, read))
+        )
     classes = len(photos.classes)
     return Audit(
         photos, network, observations, _rankings(observations, classes, seed, bool(masks)),
         class_dictionary(observations, classes), class_profiles(observations, classes),
-        {**identity, "photos": len(observations), "skipped": list(observations.skipped)},
+        {**identity, "photos": len(observations), "skipped": list(observations.skipped),
+         "environment": record},
     )  # fmt: skip
 
 

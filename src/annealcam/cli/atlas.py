@@ -117,13 +117,14 @@ def show(
 
 def _save(figure: Figure, file: Path) -> None:
     from annealcam._internal.storage.files import file_written_aside, make_folder
+    from annealcam.render.figures.sheets import write_figure
 
     kind = file.suffix.lower().removeprefix(".")
     if kind not in ("png", "jpg", "jpeg", "svg", "pdf"):
         raise ArgumentError(f"output={str(file)!r}: must end in .png, .jpg, .svg or .pdf")
     make_folder(file.parent)
     with file_written_aside(file) as aside:
-        figure.savefig(aside, format=kind)
+        write_figure(figure, aside, kind)
 
 
 def _print_atlas(built: Atlas) -> None:

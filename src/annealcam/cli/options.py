@@ -173,7 +173,7 @@ NORMALISATION_HELP = f"Driver normalisation: {listed(NORMALISATIONS)}; per_qubit
 TimeLimit = Annotated[
     float | None, typer.Option("--time-limit", help="Seconds for the search; unlimited if omitted.")
 ]
-Seed = Annotated[int, typer.Option(help="Random seed; equal seeds give equal bits.")]
+Seed = Annotated[int, typer.Option(help="Random seed; equal seeds give equal results.")]
 Device = Annotated[str, typer.Option(help="Device of the network: cpu, cuda, ...")]
 Data = Annotated[
     str | None,

@@ -129,9 +129,10 @@ def _write(s: FlipSet | SufficientSet, output: Path | None, photo: str, model: s
     """Write a result as JSON, if there is a file for it."""
     if output is None:
         return
+    from annealcam._internal.environment import environment
     from annealcam._internal.storage.files import file_written_aside
 
-    record = {"photo": photo, "model": model, **s.as_json()}
+    record = {"photo": photo, "model": model, **s.as_json(), "environment": environment()}
     with file_written_aside(output) as aside:
         aside.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

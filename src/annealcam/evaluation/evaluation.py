@@ -12,6 +12,7 @@ from jaxtyping import Int
 from PIL import Image
 
 from annealcam._internal.deprecation import renamed_value
+from annealcam._internal.environment import environment
 from annealcam._internal.map_axes import refuse_other_axes
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
@@ -197,6 +198,7 @@ def evaluate(
         "link": network_layer.link,
         "against": contrast, "metrics": {name: str(METRICS[name]) for name in metrics},
         **settings.as_provenance(),
+        "environment": environment(batch=batch),
         **({"grids": grid_scores.provenance} if on_grids else {}),
     }  # fmt: skip
     lines = sorted(

@@ -137,7 +137,7 @@ def parameter_randomisation(
             randomised alone.
         draw: `initial` (the modules' own initialisation, or permuted entries if a module has none)
             or `shuffled` (permuted entries, which keep the scale of the weights).
-        seed: equal seeds give equal bits.
+        seed: equal seeds give equal results (docs/reproducibility.md).
         progress: a function that is called with (stages done, stages).
 
     Raises:
@@ -284,7 +284,7 @@ def random_classifier(
         explainer: a function (model, images, a class for each image) -> maps (n, *grid).
         targets: a class for all images, or one for each; None takes the predicted classes.
         draws: how many random classifiers are compared.
-        seed: equal seeds give equal bits.
+        seed: equal seeds give equal results (docs/reproducibility.md).
 
     Raises:
         ArgumentError: there are no images, the model has no linear layer or convolution, or the

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from annealcam._internal.environment import environment
 from annealcam._internal.storage.files import written_aside
-from annealcam._version import __version__
 from annealcam.annealing.difficulty import Hardness
 from annealcam.annealing.sentences import diagnosis
 from annealcam.explanation import FILES, MARKER, PAGE, Explanation
@@ -91,7 +90,7 @@ def write_hardware(report: HardwareReport, folder: Path, *, problem_file: str = 
         "problem_file": problem_file,
         **report.to_dict(),
         "verdict": list(verdict(report)),
-        "versions": _versions(),
+        **environment(),
     }
     _write_json(record, folder / HARDWARE_FILE)
 
@@ -127,15 +126,7 @@ def annealing_json(h: Hardness) -> dict[str, Any]:
         "diagnosis": diagnosis(h),
         "tol": h.tol,
         "seed": h.seed,
-        "versions": _versions(),
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "annealcam": __version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
+        **environment(),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import torch
 
 from annealcam._internal.deprecation import renamed_arguments
+from annealcam._internal.environment import environment
 from annealcam._internal.extras import is_installed
 from annealcam._internal.storage.files import file_written_aside
 from annealcam._internal.text import short_repr
@@ -225,6 +226,7 @@ def _about(
             for name in ("torch", "torchvision", "timm")
             if is_installed(name)
         },
+        "environment": environment(),
     }
 
 

@@ -57,10 +57,12 @@ def solve(
     result["seconds"] = working_seconds() - start
     interrupted = result.pop("interrupted", False)
     if output is not None:
+        from annealcam._internal.environment import environment
         from annealcam._internal.storage.files import file_written_aside
 
+        record = {**result, "environment": environment()}
         with file_written_aside(output) as aside:
-            aside.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            aside.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     _print_result(result, source, problem)
     if interrupted:
         print_error("interrupted; this is the best selection found until then, and its bound")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,10 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#888888"
 LOG_FROM = 20.0  # ratio of largest to smallest value from which an axis is logarithmic
 LETTERS_PER_INCH = 12.5  # in a title
+PLACES = 6  # decimals of a panel's place in a figure
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
+}  # fmt: skip
 
 
 def empty_sheet(title: str, *, width: float = 8.0, height: float = 4.6, dpi: int = 130) -> Figure:
@@ -57,12 +62,37 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
-def save(figure: Figure, folder: Path, stem: str) -> list[str]:
-    """Write STEM.png and STEM.svg, without dates or random ids, and return the two names."""
+def settle(figure: Figure) -> None:
+    """Lay the panels out once for all files, and round their places.
+
+    The layout takes as long as the drawing. Its solver goes through unordered sets, so that last
+    bits differ from run to run; the ids of clip paths in SVG files are made from all bits.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        x, y, width, height = axes.get_position(original=True).bounds
+        axes.set_position(
+            (round(x, PLACES), round(y, PLACES), round(width, PLACES), round(height, PLACES))
+        )
+        axes.set_in_layout(True)
+
+
+def write_figure(figure: Figure, file: Path | BytesIO, kind: str, **options: Any) -> None:
+    """Write a figure as png, jpg, svg or pdf: equal figures give equal bytes, without dates."""
     import matplotlib
 
-    names = [f"{stem}.png", f"{stem}.svg"]
+    settle(figure)
     with matplotlib.rc_context({"svg.hashsalt": "annealcam"}):
-        figure.savefig(folder / names[0], metadata={"Software": None})
-        figure.savefig(folder / names[1], metadata={"Date": None})
+        figure.savefig(file, format=kind, metadata=_METADATA.get(kind), **options)
+
+
+def save(figure: Figure, folder: Path, stem: str) -> list[str]:
+    """Write STEM.png and STEM.svg, without dates or random ids, and return the two names."""
+    names = [f"{stem}.png", f"{stem}.svg"]
+    for name, kind in zip(names, ("png", "svg"), strict=True):
+        write_figure(figure, folder / name, kind)
     return names

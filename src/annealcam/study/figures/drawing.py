@@ -11,7 +11,7 @@ from annealcam.study.analysis.results import Results, filled, where, write_csv
 from annealcam.study.figures import evidence
 from annealcam.study.figures.gaps import gap_by_d_figure, gap_histogram_figure
 from annealcam.study.figures.overlap import matrices_figure, overlap_by_k_figure, overlap_figure
-from annealcam.study.figures.panels import settings_of, settle, stem
+from annealcam.study.figures.panels import settings_of, stem
 from annealcam.study.figures.success import (
     best_of_shots_figure,
     landau_zener_figure,
@@ -74,7 +74,6 @@ def draw(results: Results, folder: Path) -> list[str]:
     """
     written: list[str] = []
     for name, figure, tables in _figures(results):
-        settle(figure)
         written += save(figure, folder, name)
         for name_of, content in tables.items():
             write_csv(content, folder / f"{name_of}.csv")

@@ -100,14 +100,6 @@ def stem(*parts: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9._+-]", "_", part)[:60] for part in parts)
 
 
-def settle(figure: Figure) -> None:
-    """Lay the panels out once for all files: the layout takes as long as the drawing."""
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
-
-
 def settings_of(table: pa.Table) -> list[Setting]:
     """Return the models and layers of a table, in their order."""
     return [(model, layer) for model, layer in distinct(table, "model", "layer")]

@@ -10,9 +10,9 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from annealcam.render.figures.sheets import write_figure
 from annealcam.study.analysis.results import Results, filled
 from annealcam.study.figures.drawing import EVIDENCE_FIGURES, FIGURES
-from annealcam.study.figures.panels import settle
 from annealcam.study.pages.text import cleaned, with_texts
 
 if TYPE_CHECKING:
@@ -109,10 +109,9 @@ def svg_of(figure: Figure, name: str, title: str) -> str:
     import matplotlib
 
     figure.suptitle("")
-    settle(figure)
     stream = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "annealcam"}):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        write_figure(figure, stream, "svg", transparent=True)
     root = ElementTree.fromstring(stream.getvalue())
     _strip(root)
     for element in root.iter():

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from annealcam._internal.environment import one_thread
 from annealcam._internal.types import Array
 from annealcam.attribution.layer_maps import collect_layer_maps
 from annealcam.attribution.network.hooks import borrowed, find_layer, run
@@ -30,7 +31,7 @@ from annealcam.study.config import Study
 from annealcam.study.run.networks import NetworkCard
 from annealcam.study.run.shards import Setting
 from annealcam.study.run.store import CHECKS, content_of, write_part
-from annealcam.study.run.worker import evidence_maps, integrated, network_layer, one_thread, photos
+from annealcam.study.run.worker import evidence_maps, integrated, network_layer, photos
 from annealcam.study.table.columns import CHECKS_SCHEMA
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def checks_of(study: Study, settings: Sequence[Setting], table: pa.Table) -> lis
     return checks
 
 
+@one_thread()
 def run_check(study: Study, check: Check, card: NetworkCard, folder: str) -> int:
     """Run the checks of a class and write their part; return the number of photos explained.
 
@@ -87,7 +89,6 @@ def run_check(study: Study, check: Check, card: NetworkCard, folder: str) -> int
     Raises:
         AnnealcamError: the network or a photo failed.
     """
-    one_thread()
     layer = network_layer(study, check.setting, card)
     rows = [*_single_rows(study, check, card, layer), *_pair_rows(study, check, card, layer)]
     about = {"model": check.setting.model, "layer": check.setting.layer,

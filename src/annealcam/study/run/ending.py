@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,8 @@ def _log_facts(logs: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dic
     return {
         "skipped": [{"image": image, "reason": why} for image, why in sorted(skipped.items())],
         "shortages": list(_shortages(logs, classes)),
-        "warnings": list(_warnings(logs)),
+        "warnings": [*_warnings(logs), *_mixed(logs)],
+        "environments": _environments(logs),
         "counts": {
             name: sum(log[name] for log in logs) for name in ("looked_at", "correct", "used")
         },
@@ -134,6 +136,28 @@ def _warnings(logs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{model}, layer {layer}: {signed_maps(negative)}"
         if empty:
             yield f"{model}, layer {layer}: {empty} of {used} images have no candidate map"
+
+
+def _environments(logs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the different environments of all parts; parts of earlier versions record none."""
+    found = {json.dumps(log["environment"]): log["environment"] for log in logs
+             if log.get("environment")}  # fmt: skip
+    return list(found.values())
+
+
+def _mixed(logs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a sentence if the parts were not computed with equal software and processors."""
+    found = _environments(logs)
+    named = [
+        name
+        for name in ("versions", "processor")
+        if any(e.get(name) != found[0].get(name) for e in found)
+    ]
+    if named:
+        yield (
+            f"parts of the table were computed with different {' and '.join(named)}: a run in one "
+            "place differs from it in the last bits (manifest.json, `environments`)"
+        )
 
 
 def _throughput(

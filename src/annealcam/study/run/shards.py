@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class Log:
     `looked_at` photos went through the network; `correct` of them were predicted correctly and
     `used` are in the table, `empty` of these without a candidate map. `negative` sums over the
     used photos the share of negative entries in their maps. `sha256` is that of the part of the
-    table. `seconds` holds the time of each of
+    table. `environment` is what the last bits depend on, and `seconds` holds the time of each of
     `PARTS`.
     """
 
@@ -93,6 +94,7 @@ class Log:
     negative: float = 0.0
     sha256: str = ""
     skipped: list[dict[str, str]] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     @property

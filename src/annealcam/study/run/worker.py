@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annealcam._internal.environment import environment, one_thread
 from annealcam._internal.storage.resumable import write_json
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.attribution.network.model_output import probabilities
@@ -44,10 +45,12 @@ def describe(study: Study, model: str) -> NetworkCard:
     )
 
 
+@one_thread()
 def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int:
     """Run a shard and write its part of the table; return the number of images used.
 
-    Equal shards give equal bytes, whatever ran before or elsewhere. The part of the table is
+    Equal shards give equal bytes, whatever ran before or elsewhere: one thread runs the network,
+    and two workers on two cores are faster than two threads. The part of the table is
     written last: a shard with a part is done.
 
     Raises:
@@ -59,8 +62,8 @@ def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int
         raise OutputError(
             f"{folder}: a worker cannot find it; all workers need this folder under the same path"
         )
-    one_thread()
     log = Log(shard.label, shard.setting.model, shard.setting.layer, shard.wanted)
+    log.environment = environment(batch=study.network.batch, device=study.network.device)
     rows: list[dict[str, Any]] = []
     with log.timing("network"):
         batches = _batches(study, shard, card, log)
@@ -72,13 +75,6 @@ def run_shard(study: Study, shard: Shard, card: NetworkCard, folder: str) -> int
         rows += _rows_of_batch(study, shard, card, batch, log)
     _write(run, shard, rows, log)
     return log.used
-
-
-def one_thread() -> None:
-    """Use one core for each worker: two workers on two cores are faster than two threads."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @lru_cache(maxsize=8)
