@@ -10,6 +10,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import (
+    end_with_unreadable,
     one_line_errors,
     print_line,
     print_skipped,
@@ -145,10 +146,12 @@ def _print_atlas(built: Atlas) -> None:
         print_line(f"  {name:<{width}}  most often selected: {', '.join(maps) or 'no map'}")
     if len(built.classes) > MOST_ROWS:
         print_line(f"  and {len(built.classes) - MOST_ROWS} more classes")
-    print_skipped([photo["reason"] for photo in settings["skipped"]], "atlas.json")
+    reasons = [photo["reason"] for photo in settings["skipped"]]
+    print_skipped(reasons, "atlas.json")
     print_line(
         f"see {built.folder}; draw a class by annealcam atlas show {built.folder} --class NAME"
     )
+    end_with_unreadable(reasons, done=settings["photos"], verb="in the atlas")
 
 
 def _print_class(opened: Atlas, label: int) -> None:

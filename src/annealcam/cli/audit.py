@@ -9,6 +9,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import (
+    end_with_unreadable,
     one_line_errors,
     print_line,
     print_skipped,
@@ -122,3 +123,4 @@ def _print_result(result: Audit, output: Path) -> None:
     print_skipped(p["skipped"], "audit.json")
     print_line("  every ranking has a first class: inspect its maps before you distrust it")
     print_line(f"see {output / 'summary.md'} and {output / 'ranking.png'}")
+    end_with_unreadable(p["skipped"], done=p["photos"], verb="audited")

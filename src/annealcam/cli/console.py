@@ -120,6 +120,26 @@ def print_count(
     print_line(f"{done} of {total} {noun} {verb}{before}{'; ' if missing else ''}{missing}")
 
 
+def end_with_unreadable(
+    reasons: Sequence[str], *, done: int | None = None, verb: str = "used"
+) -> None:
+    """Print how many photos could not be read, if any, and exit with 1 then.
+
+    Args:
+        reasons: why, for each such photo.
+        done: the photos that could be read; None where they are not counted.
+        verb: what was done with them, such as `evaluated`.
+    """
+    count = len(reasons)
+    if not count:
+        return
+    if done is None:
+        print_line(f"{count} photo{'' if count == 1 else 's'} could not be read")
+    else:
+        print_count(done, done + count, verb=verb, unreadable=count)
+    raise typer.Exit(1)
+
+
 def print_line(text: str, style: str | None = None) -> None:
     """Print a line to standard output without wrapping and without interpreting markup."""
     out.print(one_line(text), style=style, soft_wrap=True)

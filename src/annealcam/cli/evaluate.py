@@ -12,8 +12,9 @@ import typer
 from annealcam.cli import options
 from annealcam.cli.console import (
     one_line_errors,
-    print_error,
+    print_count,
     print_line,
+    print_skipped,
     print_table,
     progress_bar,
 )
@@ -31,7 +32,7 @@ MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 @one_line_errors
 @takes_network_options
 def evaluate(
-    photos: Annotated[Path, typer.Argument(help="A photo, or a folder of photos.")],
+    photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
     layer: options.Layer = None,
     methods: Annotated[
@@ -84,26 +85,25 @@ def evaluate(
 ) -> None:
     """Compare annealcam with Grad-CAM and simple baselines by metrics, over photos."""
     from annealcam._internal.storage.files import alone_at, written_aside
+    from annealcam.cli.photos.found import photos_of
     from annealcam.evaluation.evaluation import evaluate as run
     from annealcam.evaluation.grids import GridChoice
     from annealcam.evaluation.masks import find_masks
     from annealcam.evaluation.methods import DEFAULT_METHODS
-    from annealcam.models.photo_files import photos_in
     from annealcam.settings import resolve
 
     settings = resolve(
         preset, seed=seed, objective=objective, cardinality=cardinality, max_qubits=max_qubits
     )
     choice = GridChoice(grid_side, grids, grid_probability)
-    names = photos_in(photos)
-    root = photos if photos.is_dir() else photos.parent
-    mask_files = None if masks is None else find_masks(masks, names, root)
+    found = photos_of(photos)
+    mask_files = None if masks is None else find_masks(masks, found.files, found.root)
     with alone_at(output), written_aside(output, names=FILES, marker=MARKER) as aside:
         with progress_bar("evaluating", 1) as update:
             network = load_network(model, network_options)
             evaluation = run(
                 network,
-                names,
+                found.files,
                 settings,
                 layer=network.record.get("layer") if layer is None else layer,
                 methods=DEFAULT_METHODS if methods is None else methods.split(","),
@@ -166,13 +166,17 @@ def _print_result(evaluation: Evaluation, output: Path) -> None:
     print_line(f"  means over the {means}{'' if brief else ', with 95 % bootstrap intervals'}")
     for text in [*_nulls(evaluation.lines), *_pairs(evaluation.lines), *evaluation.notes]:
         print_line(f"  {text}")
-    for text in evaluation.skipped:
-        print_error(text, label="skipped: ")
+    print_skipped(evaluation.skipped, MARKER)
     scores = [*(["scores.csv"] if evaluation.rows else []), *(["grids.csv"] if grids else [])]
     print_line(
         f"  see {output}: evaluation.png, table.csv (intervals, paired differences), "
         f"{', '.join(scores)}"
     )
+    if evaluation.unreadable:
+        done = evaluation.provenance["photos"]
+        total = done + len(evaluation.skipped)
+        print_count(done, total, verb="evaluated", unreadable=evaluation.unreadable)
+        raise typer.Exit(1)
 
 
 def _nulls(lines: list[Line]) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import (
+    end_with_unreadable,
     one_line_errors,
     print_error,
     print_line,
@@ -175,5 +176,7 @@ def _print_result(manifest: dict[str, Any], output: Path) -> None:
         print_warning(text)
     for text in manifest["shortages"]:
         print_error(text, label="fewer images than requested: ")
-    print_skipped([photo["reason"] for photo in manifest["skipped"]], "manifest.json")
+    reasons = [photo["reason"] for photo in manifest["skipped"]]
+    print_skipped(reasons, "manifest.json")
     print_line(f"see {output / 'summary.md'} and {output / 'figures'}")
+    end_with_unreadable(reasons)

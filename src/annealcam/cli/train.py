@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from annealcam.cli import options
-from annealcam.cli.console import one_line_errors, print_error, print_line, progress_bar
+from annealcam.cli.console import (
+    end_with_unreadable,
+    one_line_errors,
+    print_line,
+    print_skipped,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from annealcam.training.fit import Epoch
@@ -79,14 +85,14 @@ def train(
         )  # fmt: skip
         card = network.save(file)
     about = network.about
-    for reason in about["skipped"]:
-        print_error(reason, label="warning: skipped: ")
+    print_skipped(about["skipped"], str(card))
     print_line(
         f"{file}: accuracy on the test part {about['accuracy']['test']:.4f} "
         f"({about['parts']['test']['photos']} photos), epoch {about['best_epoch']} kept",
         style="bold",
     )
     print_line(f"  see {card}; use the network by --model {file}")
+    end_with_unreadable(about["skipped"])
 
 
 def _name(data: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from annealcam._internal.text import storable
 from annealcam._internal.validation import one_of
 from annealcam.data.labelled import LabelledSet, set_of_files
 from annealcam.data.splits import HELD_OUT, PARTS, divide
@@ -82,7 +83,7 @@ def _read(
 ) -> LabelledSet:
     """Return the photos of the classes in these folders, named by their path from `base`."""
     photos = [
-        (file.relative_to(base).as_posix(), label, file)
+        (storable(file.relative_to(base).as_posix()), label, file)
         for label, folder in enumerate(classes)
         for file in _photos(folders, folder, name)
     ]
@@ -132,7 +133,10 @@ def _entries(folder: Path, name: str) -> tuple[list[str], list[str]]:
     """Return the names of the folders and of the files in a folder, sorted, without hidden ones."""
     try:
         with os.scandir(folder) as scanned:
-            entries = sorted((e.name, e.is_dir()) for e in scanned if not e.name.startswith("."))
+            # A link in a circle is no folder for os.path.isdir, and an error for is_dir.
+            entries = sorted(
+                (e.name, os.path.isdir(e.path)) for e in scanned if not e.name.startswith(".")
+            )
     except OSError as error:
         raise ArgumentError(
             f"data={name!r}: {folder} cannot be read ({error.strerror or error}); "
@@ -153,7 +157,7 @@ def class_names(folders: Sequence[str]) -> tuple[str, ...]:
     ('cat', 'n02102040')
     """
     if not all(_WORDNET_NUMBER.fullmatch(folder) for folder in folders):
-        return tuple(folders)
+        return tuple(map(storable, folders))
     from annealcam.models.cards.imagenet import names_by_wordnet_number
 
     names = names_by_wordnet_number()

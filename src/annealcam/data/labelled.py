@@ -18,6 +18,7 @@ from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.models.images import load_image
+from annealcam.models.photo_files import photo_sha256
 
 _MOST_BYTES = 10**9  # above this size a fingerprint does not read the files
 
@@ -188,9 +189,8 @@ def _file_hash(file: Path) -> str:
     if not file.is_file():  # a pipe or a device might never end
         return "unreadable"
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+        return photo_sha256(str(file))
+    except ImageError:
         return "unreadable"
 
 

@@ -48,15 +48,17 @@ from annealcam.models.loaded import LoadedModel
 from annealcam.models.network_layer import CapturedBatch, NetworkLayer, capture_batches
 from annealcam.settings import Settings
 
+_OF_AGAINST = ", a class of against"  # ends the reason of a photo that is not evaluated
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Methods by metrics: the table, the scores of every photo, and their provenance.
 
     `lines` is the table, with a `Line` for each method and metric; `rows` has the scores of each
-    photo and method; `skipped` lists the photos that could not be read, with the reasons; `notes`
-    holds what else a reader must know. `grid_rows` has the scores by the metrics on grids, of each
-    grid, cell and method.
+    photo and method; `skipped` lists the photos that were left out, with the reasons, and
+    `unreadable` is the number of those that could not be read; `notes` holds what else a reader
+    must know. `grid_rows` has the scores by the metrics on grids, of each grid, cell and method.
     """
 
     lines: list[Line]
@@ -65,6 +67,7 @@ class Evaluation:
     notes: list[str]
     provenance: dict[str, Any]
     grid_rows: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: int = 0
 
     @property
     def sizes(self) -> dict[str, float | None]:
@@ -161,12 +164,13 @@ def evaluate(
         )
     batch = whole("batch", batch, least=1)
     skipped: dict[str, str] = {}
-    count = len(photos)
+    count, excluded = len(photos), 0
     network_layer = NetworkLayer.open(network, layer, _first_photo(photos), model_name=model_name)
     contrast = resolve_against(against, network_layer.class_names)
     metrics = _of_link(metrics, network_layer.link, chosen=metrics_were_chosen)
     if contrasted_classes(contrast):
         photos = _not_predicted(network_layer, photos, contrast, batch, skipped)
+        excluded = sum(reason.endswith(_OF_AGAINST) for reason in skipped.values())
     grid_scores = GridScores()
     if on_grids := [name for name in metrics if name in ON_GRIDS]:
         grid_scores = score_grids(
@@ -207,8 +211,9 @@ def evaluate(
     )
     notes += grid_scores.notes
     return Evaluation(
-        lines, collected.rows, list(skipped.values()), notes, provenance, grid_scores.rows
-    )
+        lines, collected.rows, list(skipped.values()), notes, provenance, grid_scores.rows,
+        len(skipped) - excluded,
+    )  # fmt: skip
 
 
 def _of_link(metrics: list[str], link: str, *, chosen: bool) -> list[str]:
@@ -262,7 +267,7 @@ def _not_predicted(
     for photo, target in targets.items():
         if target in contrasted:
             name = str(target) if names is None else names[target]
-            skipped[photo] = f"{photo}: is predicted to show {name!r}, a class of against"
+            skipped[photo] = f"{photo}: is predicted to show {name!r}{_OF_AGAINST}"
     left = [photo for photo in photos if photo in targets and photo not in skipped]
     if not left:
         raise ArgumentError(

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -34,6 +34,17 @@ class FoundPhotos:
     files: list[str] = field(default_factory=list)
     roots: list[str | None] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        """The innermost folder that holds all places in which photos were found."""
+        folders = {
+            os.path.dirname(file) if root is None else os.path.normpath(root)
+            for file, root in zip(self.files, self.roots, strict=True)
+        }
+        with suppress(ValueError):  # raised where some are absolute and others are not
+            return Path(os.path.commonpath(folders))
+        return Path()
 
 
 def find_photos(places: Sequence[str]) -> FoundPhotos:
