@@ -369,8 +369,9 @@ def command(*options):
 def test_the_command(photos, tmp_path, own_model):
     options = (photos, *own_model, "--methods", "annealcam,gaussian", "-o", "out")
     found = command(*options, "--metrics", "kept,deletion")
-    assert found.exit_code == 0, found.output
+    assert found.exit_code == 1, found.output
     assert "3 photos, own:make, layer 3" in found.output
+    assert found.output.endswith("3 of 4 photos evaluated; 1 could not be read\n")
     assert "broken.png" in found.output
     names = {file.name for file in (tmp_path / "out").iterdir()}
     assert names == {"SHA256SUMS", *FILES} - {"grids.csv"}
@@ -381,7 +382,7 @@ def test_the_command(photos, tmp_path, own_model):
     again = command(  # takes its place
         *options, "--metrics", "overlap", "--cardinality", 2, "--against", "next"
     )
-    assert again.exit_code == 0, again.output
+    assert again.exit_code == 1, again.output
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (told["cardinality"], told["against"], len(told["table"])) == (2, "next", 2)
     assert "photos each" in again.output
@@ -394,7 +395,7 @@ def test_the_command_with_masks(photos, tmp_path, own_model):
     (tmp_path / "boxes.csv").write_text("photo,left,top,right,bottom\n1.png,0,0,24,24\n")
     options = (photos, *own_model, "--methods", "gradcam", "-o", "out")
     found = command(*options, "--masks", "boxes.csv", "--metrics", "pointing,energy,iou")
-    assert found.exit_code == 0, found.output
+    assert found.exit_code == 1, found.output
     assert "masks: 1 of 3 photos have one in view" in found.output
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert [(line["mean"], line["missing"]) for line in told["table"]] == [(1.0, 2)] * 3

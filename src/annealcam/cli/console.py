@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -82,6 +83,25 @@ class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one message."""
         print_note(record.getMessage())
+
+
+class _VisibleFormatter(logging.Formatter):
+    """Show control characters in the messages of a log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a message."""
+        return visible(super().format(record))
+
+
+def print_visibly() -> None:
+    """Print the warnings and log messages of all libraries without their control characters."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        print_error(message, label=f"{category.__name__}: ")
+
+    warnings.showwarning = show
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_VisibleFormatter())
 
 
 def announce_compilation() -> None:

@@ -6,15 +6,19 @@ import atexit
 import gc
 import io
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from annealcam._internal.text import one_line
 from annealcam._version import __version__
 from annealcam.cli.app import app as page
 from annealcam.cli.atlas import atlas
 from annealcam.cli.audit import audit
-from annealcam.cli.console import announce_compilation, print_error, print_line
+from annealcam.cli.console import announce_compilation, print_error, print_line, print_visibly
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
 from annealcam.cli.networks.model_card import model_card
@@ -27,7 +31,33 @@ from annealcam.cli.study import figures, report, study
 from annealcam.cli.train import train
 from annealcam.cli.verify import verify
 
+
+class VisibleErrors(TyperGroup):
+    """Commands whose errors of usage show control characters of the arguments as escapes."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options before the command."""
+        with _visible_messages():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the arguments of the command, and run it."""
+        with _visible_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _visible_messages() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):  # of the usage
+            error.message = one_line(message)  # type: ignore[attr-defined]
+        raise
+
+
 app = typer.Typer(
+    cls=VisibleErrors,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -75,6 +105,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # for terminals without a character
+    print_visibly()
     try:
         with ended_like_ctrl_c():
             app(prog_name="annealcam")

@@ -7,6 +7,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from annealcam._internal.text import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -87,7 +89,12 @@ def write_figure(figure: Figure, file: Path | BytesIO, kind: str, **options: Any
 
     settle(figure)
     with matplotlib.rc_context({"svg.hashsalt": "annealcam"}):
-        figure.savefig(file, format=kind, metadata=_METADATA.get(kind), **options)
+        drawn = BytesIO()
+        figure.savefig(drawn, format=kind, metadata=_METADATA.get(kind), **options)
+    content = drawn.getvalue()
+    if kind == "svg":  # XML allows no control characters, which names of classes may hold
+        content = visible(content.decode("utf-8")).encode("utf-8")
+    file.write_bytes(content) if isinstance(file, Path) else file.write(content)
 
 
 def save(figure: Figure, folder: Path, stem: str) -> list[str]:

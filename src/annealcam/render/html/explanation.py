@@ -456,7 +456,7 @@ def _why_not_annealed(e: Explanation) -> str:
 
 def _data(e: Explanation) -> Markup:
     """Return the numbers as JSON in which no text can end the surrounding script element."""
-    text = json.dumps(e.as_json(), indent=1, allow_nan=False, ensure_ascii=False)
-    for sign in "<>&\u2028\u2029":
+    text = json.dumps(e.as_json(), indent=1, allow_nan=False)
+    for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from annealcam._internal.storage.files import file_written_aside
+from annealcam._internal.text import visible
 from annealcam._version import __version__
 
 if TYPE_CHECKING:
@@ -70,9 +71,15 @@ def _environment(package: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.globals["asset"] = partial(_asset, environment)
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of a template; control characters and changes of direction become escapes."""
+    return visible(value) if type(value) is str else value
 
 
 def _asset(environment: Environment, name: str) -> Any:
