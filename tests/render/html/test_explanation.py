@@ -280,6 +280,7 @@ def atlas(tmp_path):
     return KnownMaps(
         folder=tmp_path, model="Sequential", layer="3", data="digits",
         classes=("church", "truck"), counts=np.array([1, 1]), channels=12, settings={},
+        verified=True,
     )  # fmt: skip
 
 
