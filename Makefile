@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Each takes one core and up to 3 GB.
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-long locked hashes licences lint types format bench networks-table clean
+.PHONY: demo test test-long locked hashes licences lint types format bench networks-table conformance-table clean
 
 demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
@@ -57,6 +57,10 @@ bench: $(VENV)/.dev
 # The page docs/networks-table.md, from the networks of tests/any_network.
 networks-table: $(VENV)/.dev
 	ANNEALCAM_NETWORKS_TABLE=1 $(PY) -m pytest -q tests/any_network/test_catalogue.py -k page
+
+# The tables of docs/conformance.md, from the samplers and explainers of tests/testing.
+conformance-table: $(VENV)/.dev
+	ANNEALCAM_CONFORMANCE_TABLE=1 $(PY) -m pytest -q tests/testing/test_page.py -k written
 
 clean:
 	rm -rf $(VENV) demo

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from annealcam._internal.map_axes import LINEAR
 from annealcam._internal.types import Array
-from annealcam._internal.validation import one_of
+from annealcam._internal.validation import one_line, one_of
 from annealcam.attribution.activations import capture
 from annealcam.attribution.layers import default_layer
 from annealcam.attribution.network.inputs import is_single
@@ -108,7 +108,12 @@ def _as_targets(targets: Any, n: int) -> int | Sequence[int] | None:
     """Classes as whole numbers; Quantus also gives them as (n, 1), or as floats."""
     if targets is None:
         return None
-    each = torch.as_tensor(targets).flatten()
+    try:
+        each = torch.as_tensor(targets).flatten()
+    except (TypeError, ValueError, RuntimeError):
+        raise ArgumentError(
+            f"targets={one_line(targets)}: give a class for each image, by index"
+        ) from None
     if each.is_floating_point() and bool((each == each.round()).all()):
         each = each.long()
     return resolve_targets(each if len(each) > 1 or n == 1 else each[0], None)

@@ -237,7 +237,8 @@ def _binary(values: Any, d: int) -> Int[Array, "shots d"]:
     """Return rows of 0 and 1; another type, shape or value is a failure."""
     array = np.asarray(values)
     found = f"{type(values).__name__} of {array.dtype} and shape {array.shape}"
-    require(array.dtype.kind in "biu", f"It returns {found}, not whole numbers 0 and 1.")
+    whole = array.dtype.kind in "biu" or array.size == 0
+    require(whole, f"It returns {found}, not whole numbers 0 and 1.")
     rows = array[None] if array.ndim == 1 else array
     shaped = rows.ndim == 2 and len(rows) > 0 and rows.shape[1] == d
     require(shaped, f"It returns {found} where (d,) or (shots, d) is needed, d = {d}.")
