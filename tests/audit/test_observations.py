@@ -52,8 +52,12 @@ def test_observations_of_a_contrast_equal_explanations(how):
         np.testing.assert_allclose(observations.maps["annealcam"][i], e.map, rtol=1e-4, atol=1e-6)
 
 
-def test_observations_survive_the_disk(tmp_path):
-    clean, _ = grey_observations()
+@pytest.fixture(scope="module")
+def clean():
+    return grey_observations()[0]
+
+
+def test_observations_survive_the_disk(tmp_path, clean):
     write_observations(clean, tmp_path / "part.npz")
     read = read_observations(tmp_path / "part.npz", photos=greys(), channels=3)
     assert (read.images, read.skipped) == (clean.images, clean.skipped)
@@ -79,9 +83,9 @@ def test_observations_survive_the_disk(tmp_path):
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
-def test_observations_that_do_not_fit_are_refused(tmp_path, name, change):
+def test_observations_that_do_not_fit_are_refused(tmp_path, clean, name, change):
     file = tmp_path / "part.npz"
-    write_observations(grey_observations()[0], file)
+    write_observations(clean, file)
     with arrays_read(file) as arrays:
         array = arrays.pop(name)
         write_arrays(file, arrays if change is None else arrays | {name: change(array)})
