@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 import annealcam as ac
+from annealcam._internal.storage.files import written_aside
 from tests.networks import small_network, tiny
 
 
@@ -38,10 +40,31 @@ def read_explanation(folder: Path) -> Any:
     }
 
 
+def write_finished(folder: Path) -> None:
+    """The results of `annealcam explain`, as a second run finds them."""
+    write_explanation(folder)
+    e = ac.Explanation.load(folder / "explanation")
+    record = {"photo": "a.jpg", "identity": {"photo": "sha256:1", "request": {"beta": 0.5}}}
+    shutil.rmtree(folder / "explanation")
+    replace(e, provenance={**e.provenance, **record}).save(folder / "output" / "a")
+
+
+def read_finished(output: Path) -> Any:
+    from annealcam.cli.photos.finished import other_settings, tasks_of
+    from annealcam.models.photo_files import FoundPhotos
+
+    (task,) = tasks_of(FoundPhotos(["a.jpg"], [None], []), output)
+    others = [text for _, text in other_settings([task], {"beta": 0.5})]
+    return task.is_finished({"photo": "sha256:1", "request": {"beta": 0.5}}), others
+
+
 def write_all(folder: Path) -> None:
     write_explanation(folder)
     write_atlas(folder)
     write_study(folder)
+    with written_aside(folder / "evaluation", names=(), marker="evaluation.json") as aside:
+        (aside / "evaluation.json").write_text('{"format": 1, "photos": 3}')
+        (aside / "evaluation.csv").write_text("method,mean\nannealcam,0.5\n")
     (folder / "checkpoint").mkdir()
     write_checkpoint(folder / "checkpoint")
 
@@ -97,6 +120,10 @@ def write_cards(folder: Path) -> None:
         interpolation="bicubic", channels=3, link="sigmoid", classes=["cat", "dog"], layer="layer4",
     )  # fmt: skip
     write_card(card, folder / "card" / "mine.toml", header="a network", comments={"size": "96"})
+    (folder / "used").mkdir()
+    torch.save(small_network().state_dict(), folder / "used" / "mine.pth")
+    card = ModelCard(mean=[0.4, 0.5, 0.6], std=0.2, size=20, channels=3, link="softmax")
+    write_card(card, folder / "used" / "mine.toml")
     (folder / "beside").mkdir()
     (folder / "beside" / "names.txt").write_text("cat\ndog\n")
     (folder / "beside" / "mine.toml").write_text('classes = "names.txt"\nsize = [96, 64]\n')
@@ -105,7 +132,11 @@ def write_cards(folder: Path) -> None:
 def read_model_card(folder: Path) -> Any:
     from annealcam.models.cards.model_card import read_card
 
-    return repr(read_card(folder / "mine.toml"))
+    weights = folder / "mine.pth"
+    if not weights.exists():
+        return repr(read_card(folder / "mine.toml"))
+    loaded = ac.load_model(weights, architecture=small_network)
+    return loaded.classes, repr(loaded.preprocess), loaded.link
 
 
 def write_checkpoint(folder: Path) -> None:

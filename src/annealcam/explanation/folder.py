@@ -36,13 +36,14 @@ _SELECTION = {
 _PROVENANCE = {
     "model": str | None, "layer": str | None, "target_name": str | None, "importance": str | None,
     "normalisation": str | None, "sampler_options": dict | None, "beta": float | int | None,
-    "seed": int | None, "predicted": int, "channels": int, "candidates_in_all": int,
-    "warnings": list,
+    "seed": int | None, "predicted": int, "channels": int, "candidates_in_all": int, "dead": int,
+    "left_out": int, "left_out_relevance_share": float | int | None, "warnings": list,
 }  # fmt: skip
 _IF_THERE = {
     "link": str, "direction": str, "objective": str, "against_names": list | None,
     "view": dict | None, "geometry": dict | None, "energy_unit": float | int | None,
-    "completeness": float | int | None, "evidence": str | None,
+    "completeness": float | int | None, "evidence": str | None, "dust": int | None,
+    "best_selected": list | None, "best_fidelity": float | int | None, "identity": dict | None,
 }  # fmt: skip
 _ROUNDING = 1e-9  # of the problem's scale, by which another machine may compute another energy
 

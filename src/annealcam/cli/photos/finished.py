@@ -62,7 +62,7 @@ def other_settings(tasks: Sequence[Task], request: Mapping[str, Any]) -> Iterato
     """Yield the tasks with an older result of other settings, and the first differences."""
     for task in tasks:
         if task.older:  # that of a damaged result is empty
-            recorded = (task.older.get("identity") or {}).get("request")
+            recorded = _identity(task.older).get("request")
             if not isinstance(recorded, Mapping):
                 yield task, "it has no record of its settings"
             elif found := list(differences(recorded, request)):
@@ -99,11 +99,17 @@ def _recorded(folder: Path) -> dict[str, Any] | None:
     return provenance if isinstance(provenance, dict) else {}
 
 
+def _identity(older: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what determined an older result; that of a damaged one is empty."""
+    identity = older.get("identity")
+    return identity if isinstance(identity, Mapping) else {}
+
+
 def _is_of(photo: str, older: Mapping[str, Any]) -> bool:
     """Return whether a result is that of a photo: of this name, or else of this content."""
     if older.get("photo", storable(photo)) == storable(photo):
         return True
     try:
-        return bool((older.get("identity") or {}).get("photo") == digest_of(photo))
+        return bool(_identity(older).get("photo") == digest_of(photo))
     except ImageError:
         return False
