@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Each takes one core and up to 3 GB.
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-long locked hashes licences lint types format bench networks-table conformance-table clean
+.PHONY: demo test test-long locked hashes licences lint types format bench robustness networks-table conformance-table clean
 
 demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
@@ -53,6 +53,10 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PY) benchmarks/run.py
 	$(PY) benchmarks/study.py
+
+# What kills, damage and strangers do (docs/robustness.md): minutes; hours with ROBUSTNESS=--full.
+robustness: $(VENV)/.dev
+	$(PY) -m benchmarks.robustness $(ROBUSTNESS)
 
 # The page docs/networks-table.md, from the networks of tests/any_network.
 networks-table: $(VENV)/.dev

@@ -174,6 +174,40 @@ def test_modules_lie_in_layers():
     assert sorted(violations) == []
 
 
+WRITES = {"write_text", "write_bytes", "savefig", "savez", "savez_compressed", "write_table"}
+OPENS_TO_WRITE = re.compile(r"[wax]")
+ASIDE = {"written_aside", "file_written_aside"}  # of _internal/storage
+# Modules that write into a folder or a stream of their caller, who writes it aside.
+INTO_WHAT_IS_ASIDE = {
+    "explanation.folder", "models.checkpoints", "render.figures.sheets", "qubo.files.writers",
+    "_internal.pictures.curves",
+}  # fmt: skip
+
+
+def calls_that_write(path):
+    """The lines on which a file writes files, by the names of its calls."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        mode = [a.value for a in node.args[-1:] if isinstance(a, ast.Constant)]
+        opens = name == "open" and mode and OPENS_TO_WRITE.match(str(mode[0]))
+        if name in WRITES or opens:
+            yield node.lineno
+
+
+def test_every_file_is_written_aside():
+    """A module that writes imports a writer that is atomic; tests/crashes kills them all."""
+    direct = {
+        name: lines
+        for name, path in MODULES.items()
+        if (lines := list(calls_that_write(path)))
+        and not any(one.rpartition(".")[2] in ASIDE for one in imports(path))
+        and not name.startswith("_internal.storage")
+    }
+    assert direct.keys() == INTO_WHAT_IS_ASIDE, direct
+
+
 def test_public_names_are_imported_and_so_are_their_results():
     """Exported names exist, no module hides one, and a function's result type is public too."""
     packages = [import_module("annealcam")]

@@ -1,0 +1,1 @@
+"""How often annealcam was killed, damaged, visited and misled, and what was lost."""
