@@ -29,7 +29,7 @@ def empty_sheet(title: str, *, width: float = 8.0, height: float = 4.6, dpi: int
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white", layout="constrained")
-    lines = wrap(title, int(LETTERS_PER_INCH * width))
+    lines = wrap(visible(title), int(LETTERS_PER_INCH * width))
     figure.suptitle("\n".join(lines), x=0.01, ha="left", size=10.5, parse_math=False)
     return figure
 
