@@ -64,7 +64,7 @@ def schedulers(full: bool) -> Iterator[Row]:
         ) as running:  # fmt: skip
             theirs = {int(running.scheduler_address.rsplit(":", 1)[1])}
             for port in sorted(_listening() - before):
-                for stranger in (_plain, _without_certificate, _of_another_authority):
+                for stranger in (plain, without_certificate, of_another_authority):
                     for _ in range(20 if full else 2):
                         row.count(stranger(port, Path(folder)), f"port {port}")
             row.count("" if theirs <= _listening() - before else "the ports were not found")
@@ -78,7 +78,7 @@ def _listening() -> set[int]:
     return {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
 
 
-def _plain(port: int, _: Path) -> str:
+def plain(port: int, _: Path) -> str:
     """Speak without TLS: no byte comes back but an alert."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as stream, suppress(OSError):
         stream.sendall(b"\x01" + bytes(7) + b"\x00" * 64)
@@ -88,11 +88,11 @@ def _plain(port: int, _: Path) -> str:
     return ""
 
 
-def _without_certificate(port: int, _: Path) -> str:
+def without_certificate(port: int, _: Path) -> str:
     return _by_tls(port, ssl.create_default_context())
 
 
-def _of_another_authority(port: int, folder: Path) -> str:
+def of_another_authority(port: int, folder: Path) -> str:
     from distributed.security import Security
 
     made = Security.temporary()

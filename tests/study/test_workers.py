@@ -13,6 +13,7 @@ from annealcam.errors import ArgumentError, OutputError, WorkerError
 from annealcam.study.config import study_of
 from annealcam.study.run import ending, workers
 from annealcam.study.run.engine import run_study
+from benchmarks.robustness.strangers import plain, without_certificate
 from tests.study.runs import contents
 from tests.study.stopped_study import HALF
 
@@ -144,16 +145,22 @@ def test_a_running_cluster_does_the_same_and_refuses_strangers(undisturbed, tmp_
     from distributed.security import Security
 
     ours, others = tls_files(tmp_path / "ours"), tls_files(tmp_path / "others")
+    before = open_ports()
     security = Security(
         tls_ca_file=ours.ca, require_encryption=True,
         **{f"tls_{role}_{part}": getattr(ours, part)
            for role in ("client", "scheduler", "worker") for part in ("cert", "key")},
     )  # fmt: skip
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
-        worker_dashboard_address="127.0.0.1:0", host="127.0.0.1", protocol="tls", security=security,
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+        worker_dashboard_address=None, host="127.0.0.1", protocol="tls", security=security,
     ) as running:  # fmt: skip
         address = running.scheduler_address
+        opened = {port.port for port in open_ports() - before}
+        assert int(address.rsplit(":")[-1]) in opened
+        assert len(opened) > 1  # a worker's, too
+        for port in opened:
+            assert plain(port, tmp_path) == without_certificate(port, tmp_path) == ""
         run_study(study(), tmp_path / "r", scheduler=address, tls=ours)
         monkeypatch.setattr(workers, "CONNECT", "1s")
         for stranger, files in ((address.replace("tls", "tcp"), None), (address, others)):
