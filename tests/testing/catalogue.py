@@ -41,9 +41,9 @@ class Entry:
     long: bool = False
 
 
-def by_name(name, note="", needs=(), **options):
+def by_name(name, needs=(), **options):
     """A sampler of ours."""
-    return Entry(f"`{name}`", lambda: name, options, note, needs)
+    return Entry(f"`{name}`", lambda: name, options, needs=needs, long=name == "scip")
 
 
 def mock_processor():
@@ -122,6 +122,7 @@ PEERS = [
 ]
 
 LAYER = "maps"
+SLOW = ("ablationcam", "finercam")
 STRICT = {"refusals": AnnealcamError}
 
 
@@ -192,18 +193,19 @@ def of_quantus(model, images, targets):
 
 
 OUR_EXPLAINERS = [
-    *(Entry(f"`cam(method=\"{name}\")`", partial(our_cam, name), STRICT) for name in CAM_METHODS),
+    *(Entry(f'`cam(method="{name}")`', partial(our_cam, name), STRICT, long=name in SLOW)
+      for name in CAM_METHODS),
     Entry("`explain`", lambda: our_explanation, STRICT),
     Entry("`sufficient_set`", lambda: our_sufficient_sets, STRICT, "the maps of the set, added",
           long=True),
     Entry("`flip_set`", lambda: our_flip_sets,
           STRICT | {"skip": {"planted_place": "A class that is not predicted has an empty set."}},
           "the maps of the set, added", long=True),
-    Entry("`interop.quantus.explain_func`", lambda: of_quantus, STRICT),
+    Entry("`interop.quantus.explain_func`", lambda: of_quantus, STRICT, long=True),
     Entry("`interop.captum.LayerAnnealCAM`", partial(of_captum, "LayerAnnealCAM", of_layer=True),
-          needs=("captum",)),
+          needs=("captum",), long=True),
     Entry("`interop.grad_cam.AnnealCAM`", partial(of_grad_cam, "AnnealCAM"),
-          needs=("pytorch_grad_cam",)),
+          needs=("pytorch_grad_cam",), long=True),
 ]  # fmt: skip
 GRAD_CAM = [
     Entry(name, partial(of_grad_cam, name), needs=("pytorch_grad_cam",), long=name != "GradCAM")
