@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
+import logging
 import math
 import os
 import random
@@ -57,9 +58,24 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
 
 
+class Logged(logging.Handler):
+    """Collects what libraries log, which users would see as further lines."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+LOGGED = Logged()
+
+
 def campaign(cases: int, seed: int, only: str | None = None, case: int | None = None) -> dict:
     """Return the outcome for each reader."""
     signal.signal(signal.SIGPROF, _too_slow)
+    logging.getLogger().addHandler(LOGGED)
     outcomes: dict[str, Outcome] = {}
     shares = {name: r.share for name, r in READERS.items()}
     free = cases - LEAST * len(READERS)
@@ -97,6 +113,7 @@ def _of_reader(name: str, reader: Reader, numbers: Iterable[int], seed: int) -> 
 
 def _fault(reader: Reader, example: Path, intact: Any, outcome: Outcome) -> str:
     """Return what is wrong with the answer of a reader; an empty text for nothing."""
+    LOGGED.lines.clear()
     before = _memory(reset=True)
     start = time.process_time()
     fault = ""
@@ -122,6 +139,7 @@ def _fault(reader: Reader, example: Path, intact: Any, outcome: Outcome) -> str:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
     fault = fault or next((f"warns: {w.message}" for w in shown if _is_odd(w)), "")
+    fault = fault or next((f"logs: {line}" for line in LOGGED.lines), "")
     seconds = time.process_time() - start
     used = _memory() - before
     outcome.seconds += seconds

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from click.testing import CliRunner
 
 import annealcam as ac
 from annealcam._internal.storage.files import written_aside
@@ -297,13 +298,20 @@ def write_for_commands(folder: Path) -> None:
     (folder / "problem.lp").write_text("Minimize\n obj: x + [ 2 x * y ] / 2\nBinary\n x y\nEnd\n")
 
 
+@functools.cache
+def command_line() -> Any:
+    from typer.main import get_command
+
+    from annealcam.cli.main import app
+
+    return get_command(app)
+
+
 def run_command(path: Path) -> Any:
     """Run a command on a result or a problem: it succeeds, or prints one line of an error."""
-    from tests.cli.helpers import RUNNER, app
-
     output = path.parent / "converted.coo"
     arguments = ["verify", path] if path.is_dir() else ["convert", path, output]
-    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(command_line(), [str(argument) for argument in arguments])
     output.unlink(missing_ok=True)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code in (0, 1, 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from annealcam.data.folders import SUFFIXES
 from annealcam.errors import ArgumentError
 from annealcam.metrics.localisation import box_mask
 from annealcam.models.images import BUNDLED
+from annealcam.models.photo_files import libraries_quiet, readable_formats
 from annealcam.models.preprocess import Preprocess
 
 COLUMNS = ("photo", "left", "top", "right", "bottom")
@@ -120,14 +120,12 @@ def _mask(where: Where, photo: str, size: tuple[int, int]) -> Bool[Array, "heigh
 
 def _read(file: Path, photo: str, size: tuple[int, int]) -> Bool[Array, "height width"]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata
-            with Image.open(file) as opened:
-                if sorted(opened.size) == sorted(size):  # before anything is decoded
-                    upright = ImageOps.exif_transpose(opened)
-                    if upright.size == size:
-                        return _object(upright)
-                width, height = opened.size
+        with libraries_quiet(), Image.open(file, formats=readable_formats()) as opened:
+            if sorted(opened.size) == sorted(size):  # before anything is decoded
+                upright = ImageOps.exif_transpose(opened)
+                if upright.size == size:
+                    return _object(upright)
+            width, height = opened.size
     except Exception as error:  # of whatever kind a damaged file provokes
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
         raise ArgumentError(f"masks: {file} cannot be read ({reason})") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import AnnealcamError, ImageError
-from annealcam.models.photo_files import ARRAYS, TIFF, opened, photo_sha256, readable_formats
+from annealcam.models.photo_files import (
+    ARRAYS,
+    TIFF,
+    libraries_quiet,
+    opened,
+    photo_sha256,
+    readable_formats,
+)
 
 MAX_PIXELS = 100_000_000
 MAX_VALUES = 2**28  # of an array: 1 GB in float32
@@ -117,7 +123,7 @@ def _read_bands(stream: IO[bytes], name: str) -> Array:
     """Read the bands of a TIFF, channels first: samples of its pixels, or pages of one size."""
     import tifffile
 
-    with tifffile.TiffFile(stream, name=os.path.basename(name)) as file:
+    with libraries_quiet(), tifffile.TiffFile(stream, name=os.path.basename(name)) as file:
         series = file.series[0]
         _refuse_odd(series.shape, np.dtype(series.dtype), name)
         values, axes = np.asarray(series.asarray()), series.axes
@@ -225,13 +231,14 @@ def _decoded(
 ) -> Image.Image:
     readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes, where our limit decides, and of odd tags
-            with Image.open(stream, formats=formats or readable_formats()) as image:
-                _refuse_huge(image, name, max_pixels)
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return to_rgb(upright, name=name, inverted=_white_is_zero(image))
+        with (
+            libraries_quiet(),  # about sizes, where our limit decides, and about odd tags
+            Image.open(stream, formats=formats or readable_formats()) as image,
+        ):
+            _refuse_huge(image, name, max_pixels)
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return to_rgb(upright, name=name, inverted=_white_is_zero(image))
     except AnnealcamError:
         raise
     except UnidentifiedImageError as error:

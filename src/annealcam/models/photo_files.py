@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import logging
 import os
 import stat
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+from threading import Lock
 
 from PIL import Image
 
@@ -18,6 +21,7 @@ from annealcam.errors import ArgumentError, ImageError
 from annealcam.explanation import MARKER
 
 ARRAYS, TIFF = (".npy", ".npz"), (".tif", ".tiff")
+_LIBRARIES = ("PIL", "tifffile")
 _UNSAFE = {"EPS"}  # formats of Pillow that run a program (Ghostscript), possibly without end
 
 
@@ -155,6 +159,40 @@ def readable_formats() -> tuple[str, ...]:
     """Return Pillow's names of the formats that are read, the most frequent ones first."""
     Image.init()
     return tuple(name for name in Image.ID if name not in _UNSAFE)
+
+
+class _Quiet:
+    """The number of threads that read files, during which the libraries log nothing."""
+
+    def __init__(self) -> None:
+        self.lock, self.readers, self.levels = Lock(), 0, dict.fromkeys(_LIBRARIES, 0)
+
+    def count(self, change: int) -> None:
+        """Add to the number; the first reader turns the logs off, and the last one on again."""
+        with self.lock:
+            before, self.readers = self.readers, self.readers + change
+            for name in _LIBRARIES:
+                logger = logging.getLogger(name)
+                if before == 0:
+                    self.levels[name] = logger.level
+                    logger.setLevel(logging.CRITICAL + 1)
+                elif self.readers == 0:
+                    logger.setLevel(self.levels[name])
+
+
+_quiet = _Quiet()
+
+
+@contextmanager
+def libraries_quiet() -> Iterator[None]:
+    """Keep libraries from warnings and logs about a file while it is read; their errors count."""
+    _quiet.count(1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        _quiet.count(-1)
 
 
 @contextmanager
