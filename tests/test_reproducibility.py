@@ -48,7 +48,7 @@ def results(*, batch: int, threads: int) -> dict[str, np.ndarray]:
 
 
 def figures(folder: Path) -> None:
-    """Draw photos in a constrained layout, whose solver is what differs between runs."""
+    """Draw pictures in a constrained layout."""
     from annealcam.render.figures.sheets import empty_sheet, write_figure
 
     figure = empty_sheet("pictures", width=6.0, height=3.0, dpi=50)
