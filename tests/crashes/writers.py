@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 # Files whose bytes differ between equal runs, since they hold times; and the lists of their hashes.
-TIMES = ("log", "manifest.json", "SHA256SUMS")
+TIMES = ("log", "manifest.json", "summary.md", "SHA256SUMS")
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,8 @@ def _scores(classes: ClassOverlap, rows: Rows, exact: Rows | None) -> Row:
     scores = {name: _by_image(rows, name) for name in ("redundancy", "carried", "relevance")}
     optimum = {} if exact is None else _by_image(exact, "redundancy")
     own = scores["redundancy"]
-    beside = {image: own[image] - optimum[image] for image in own.keys() & optimum.keys()}
+    # In the order of the table: a set of texts has another one in each process, and sums with it.
+    beside = {image: own[image] - optimum[image] for image in own if image in optimum}
     groups = classes.groups
     return {
         "units": classes.classes if groups.by_class else _images(rows),
