@@ -74,6 +74,7 @@ LOGGED = Logged()
 
 def campaign(cases: int, seed: int, only: str | None = None, case: int | None = None) -> dict:
     """Return the outcome for each reader."""
+    faulthandler.enable()
     signal.signal(signal.SIGPROF, _too_slow)
     logging.getLogger().addHandler(LOGGED)
     outcomes: dict[str, Outcome] = {}

@@ -199,6 +199,23 @@ def test_headers_of_arrays_are_checked_before_allocation(tmp_path):
         read_problem(tmp_path / "wrong.npz")
 
 
+@pytest.mark.parametrize(
+    "pointers",
+    [
+        np.array([False, True, False, False]),
+        np.array([0, 3, 1, 3], dtype=np.uint64),
+        np.array([0, 127, -2, 3], dtype=np.int8),  # -129 is 127 there
+        np.array([0.0, 1.0, 2.0, 3.0]),
+    ],
+)
+def test_pointers_of_sparse_matrices_cannot_decrease_unnoticed(tmp_path, pointers):
+    """Compiled code of scipy would write outside of the matrix."""
+    parts = {"indices": np.array([0, 1, 2]), "data": np.ones(3), "shape": np.array([3, 3])}
+    np.savez(tmp_path / "p.npz", **parts, indptr=pointers, format=np.bytes_("csr"))
+    with pytest.raises(ProblemFileError, match="indptr: must be signed whole numbers"):
+        read_problem(tmp_path / "p.npz")
+
+
 def test_headers_inside_archives_are_checked_before_allocation(tmp_path):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(

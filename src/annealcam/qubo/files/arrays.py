@@ -9,7 +9,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import dimod
 
 ARRAYS = ("h", "J", "diagonal")
+_INDICES = ("shape", "indices", "indptr", "row", "col", "coords", "offsets")  # of scipy's formats
 NUMBERS = ("beta", "cardinality", "offset")
 
 
@@ -52,7 +53,7 @@ def read_npz(raw: bytes) -> Content:
                     _check_header(stream, entry.file_size)
     with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
         if "format" in stored and "shape" in stored:
-            return Content(_sparse(raw, stored["shape"]), "a sparse Q matrix (scipy .npz)")
+            return Content(_sparse(raw, stored), "a sparse Q matrix (scipy .npz)")
         missing = [name for name in ("h", "J") if name not in stored]
         if missing:
             raise ProblemFileError(
@@ -78,11 +79,20 @@ def _labels(stored: Any) -> tuple[Hashable, ...]:
     return labels
 
 
-def _sparse(raw: bytes, shape: Any) -> dimod.BinaryQuadraticModel:
-    """Return the model of a matrix that `scipy.sparse.save_npz` wrote."""
+def _sparse(raw: bytes, stored: Mapping[str, Any]) -> dimod.BinaryQuadraticModel:
+    """Return the model of a matrix that `scipy.sparse.save_npz` wrote.
+
+    Scipy's check of pointers takes the differences of neighbours in their own type. Where that has
+    no sign, or the differences overflow, decreasing pointers pass, and compiled code writes outside
+    of the matrix.
+    """
     from scipy.sparse import load_npz
 
-    check_size(int(np.max(shape, initial=0)))
+    for name in _INDICES:
+        array = stored.get(name, np.zeros(1, dtype=int))
+        if array.dtype.kind != "i" or (name != "offsets" and array.min(initial=0) < 0):
+            raise ProblemFileError(f"{name}: must be signed whole numbers of at least 0")
+    check_size(int(np.max(stored["shape"], initial=0)))
     matrix = load_npz(io.BytesIO(raw))
     if hasattr(matrix, "check_format"):  # wrong indices would be read outside of the arrays
         matrix.check_format(full_check=True)
