@@ -241,7 +241,7 @@ def test_importing_costs_next_to_nothing():
         """
         import sys, annealcam, annealcam.cli.main
         heavy = {"torch", "torchvision", "timm", "numba", "scipy", "dimod", "matplotlib",
-                 "skimage", "sklearn", "pyarrow", "distributed", "jinja2", "gradio"}
+                 "skimage", "sklearn", "pyarrow", "distributed", "jinja2", "starlette"}
         print(sorted(heavy & set(sys.modules)))
         """
     )

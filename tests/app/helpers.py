@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from annealcam.app.choices import Choices
-from annealcam.app.handlers import ONE, Controls
 from annealcam.app.networks import Networks
+from annealcam.app.questions import Controls
 
 NETWORKS = Networks()  # each is loaded once for all tests
 
@@ -20,11 +20,8 @@ def choices(**changes):
 
 
 def controls(**changes):
-    defaults = {
-        "photo": "skimage:coffee", "mode": ONE, "network": "digits", "layer": None, "target": None,
-        "other": None, "against": "", "importance": "contribution", "beta": 0.67, "cardinality": 0,
-        "tau": 20.0, "sampler": "exact",
-    }  # fmt: skip
+    defaults = {"photo": "skimage:coffee", "network": "digits", "importance": "contribution",
+                "tau": 20.0, "sampler": "exact"}  # fmt: skip
     return Controls(**{**defaults, **changes})
 
 

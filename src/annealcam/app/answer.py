@@ -12,7 +12,13 @@ from jaxtyping import Float
 from PIL import Image
 
 from annealcam._internal.links import is_two_sided, probabilities
-from annealcam._internal.pictures.scenes import Scene, View, VolumeView
+from annealcam._internal.pictures.scenes import (
+    PhotoView,
+    Scene,
+    View,
+    VolumeView,
+    view_of_result,
+)
 from annealcam._internal.text import chance, maps_counted, number
 from annealcam._internal.types import Array
 from annealcam.app.engine import OpenedPhoto
@@ -39,13 +45,22 @@ SIDE, SMALL = 448, 176  # pixels of a picture, and of a feature map
 QUALITY = 82  # of the pictures
 
 
-def answer_html(photo: OpenedPhoto, e: Explanation, responses: Responses) -> str:
-    """Return the maps beside each other, the facts, and the selected feature maps."""
+def answer_html(
+    photo: OpenedPhoto,
+    e: Explanation,
+    responses: Responses,
+    likely: Sequence[tuple[str, int, float]] = (),
+) -> str:
+    """Return the maps beside each other, the facts, and the selected feature maps.
+
+    `likely` are classes of `likely_classes`, to which the page can switch.
+    """
     return page(
         "answer.html.j2",
         package=PACKAGE,
         name=e.class_name,
         headline=headline(e),
+        likely=[(label, f"{p:.2g}", index == e.target) for label, index, p in likely],
         score_name=score_name(e),
         panels=[
             photo_panel(photo, e),
@@ -116,15 +131,18 @@ def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses)
     }
 
 
-def class_choices(e: Explanation, names: Sequence[str] | None) -> list[tuple[str, int]]:
-    """Return all classes as (label, index): the most probable first, the others by name."""
+def likely_classes(e: Explanation, names: Sequence[str] | None) -> list[tuple[str, int, float]]:
+    """Return label, index and probability of the most probable classes; a number has none."""
     p = probabilities(e.logits, e.link)
-    two_sided = is_two_sided(e.logits, e.link)
-    names = names_of_classes(names, len(p), two_sided=two_sided)
-    labels = _labels(names, len(p), e.output_noun)
-    top = [int(i) for i in np.argsort(-p, kind="stable")[:TOP]]
-    others = sorted(set(range(len(p))) - set(top), key=lambda i: (labels[i].casefold(), i))
-    return [(f"{labels[i]} · {p[i]:.2g}", i) for i in top] + [(labels[i], i) for i in others]
+    labels = class_labels(e, names)
+    return [(labels[i], i, float(p[i])) for i in map(int, np.argsort(-p, kind="stable")[:TOP])]
+
+
+def class_labels(e: Explanation, names: Sequence[str] | None) -> list[str]:
+    """Return a label for each class, in the order of the outputs."""
+    count = len(probabilities(e.logits, e.link))
+    names = names_of_classes(names, count, two_sided=is_two_sided(e.logits, e.link))
+    return _labels(names, count, e.output_noun)
 
 
 def _labels(names: Sequence[str] | None, count: int, noun: str) -> list[str]:
@@ -190,14 +208,22 @@ def baseline_panels(photo: OpenedPhoto, e: Explanation) -> list[Panel]:
 
 def map_uri(photo: OpenedPhoto, e: Explanation, channel: int) -> str:
     """Return a small picture of one selected feature map over the photo."""
+    (place,) = np.flatnonzero(e.selected == channel)
+    view = view_of_explanation(e, photo.large)
+    return _stored(photo, f"map {channel}", lambda: _map_uri(view, e.selected_maps[place]))
 
-    def draw() -> str:
-        (place,) = np.flatnonzero(e.selected == channel)
-        raw = e.selected_maps[place]
-        scene = view_of_explanation(e, photo.large).scene(raw, side=SMALL, small=True)
-        return _uri(scene.overlay(raw, strength=STRENGTH))
 
-    return _stored(photo, f"map {channel}", draw)
+def channel_uri(photo: OpenedPhoto, channel: int) -> str:
+    """Return a small picture of any feature map over the photo."""
+    raw = photo.forward_pass.captured.activations[0, channel].cpu().numpy()
+    view = view_of_result(photo.forward_pass.view(0), raw.shape, None)
+    if photo.large is not None and raw.ndim == 2:
+        view = PhotoView(photo.large)
+    return _stored(photo, f"map {channel}", lambda: _map_uri(view, raw))
+
+
+def _map_uri(view: View, raw: Float[Array, "*grid"]) -> str:
+    return _uri(view.scene(raw, side=SMALL, small=True).overlay(raw, strength=STRENGTH))
 
 
 def _scene(view: View, e: Explanation) -> Scene:

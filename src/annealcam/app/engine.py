@@ -25,6 +25,7 @@ from annealcam.models.preprocess import large_photo
 from annealcam.pipeline import explain_pass
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
+from annealcam.sets.flip import FlipSet, flip_set
 
 VIEW = 448  # pixels of a photo's longer side
 Levels = tuple[MinimumGap | None, SpectrumCurve | None, str]
@@ -76,6 +77,7 @@ class Engine:
         self.responses = AtlasResponses(None if atlas is None else open_atlas(atlas))
         self._passes: Cache[PassKey, OpenedPhoto] = Cache(stored_passes, lambda photo: photo.size)
         self._answers: Cache[Choices, Explanation] = Cache(STORED_ANSWERS)
+        self._flips: Cache[PassKey, FlipSet] = Cache(STORED_ANSWERS)
         self._levels: Cache[ProblemKey, Levels] = Cache(STORED_ANSWERS)
 
     def network(self, choices: Choices) -> Network:
@@ -93,9 +95,30 @@ class Engine:
             AnnealcamError: the photo is not stored any more, or the network fails.
         """
         network = self.network(choices)
-        layer = network.default if choices.layer is None else network.check_layer(choices.layer)
-        key = (choices.photo, choices.network, layer, choices.target, choices.against)
+        key = self._key(network, choices)
         return self._passes.get_or_make(key, lambda: self._open(network, choices))
+
+    def flip_set(self, choices: Choices) -> FlipSet:
+        """Return the fewest maps without which another class is above the chosen one.
+
+        Raises:
+            AnnealcamError: as `annealcam.flip_set`.
+        """
+        network = self.network(choices)
+        return self._flips.get_or_make(
+            self._key(network, choices),
+            lambda: flip_set(
+                network.loaded.model,
+                network.preprocess(self.photos[choices.photo].opened()),
+                layer=choices.layer,
+                target=choices.target,
+                class_names=network.loaded.classes,
+            ),
+        )
+
+    def _key(self, network: Network, choices: Choices) -> PassKey:
+        layer = network.default if choices.layer is None else network.check_layer(choices.layer)
+        return choices.photo, choices.network, layer, choices.target, choices.against
 
     def _open(self, network: Network, choices: Choices) -> OpenedPhoto:
         photo = self.photos[choices.photo]
@@ -138,14 +161,14 @@ class Engine:
         """
         problem = e.problem
         source = ProblemFile(problem, tuple(map(int, e.candidates)), 0.0, "candidate maps")
-        levels = self._levels.get(_key(problem))
+        levels = self._levels.get(_problem_key(problem))
         first = hardness(source, [tau], levels=levels or (None, None, PENDING))
         yield first
         if levels is None:
             full = hardness(source, [tau])
-            self._levels[_key(problem)] = (full.gap, full.curve, full.no_gap)
+            self._levels[_problem_key(problem)] = (full.gap, full.curve, full.no_gap)
             yield replace(first, gap=full.gap, curve=full.curve, no_gap=full.no_gap)
 
 
-def _key(problem: SelectionProblem) -> ProblemKey:
+def _problem_key(problem: SelectionProblem) -> ProblemKey:
     return problem.h.tobytes(), problem.J.tobytes(), problem.beta, problem.cardinality

@@ -32,9 +32,9 @@ def app(
     ] = None,
 ) -> None:
     """Serve the web page that explains photos in a browser."""
-    from annealcam.app.server import is_loopback, listen, prepare_gradio, serve
+    from annealcam.app.server import check_installed, is_loopback, listen, serve
 
-    prepare_gradio()
+    check_installed()
     with listen(host, port) as listening:  # before any work: the port may be in use
         if not is_loopback(listening):
             print_warning(

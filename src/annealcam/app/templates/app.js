@@ -1,1 +1,171 @@
-window.annealcamTheme = () => document.body.classList.toggle("dark");
+// The controls are a form. Each change posts it, and only what differs is redrawn.
+(() => {
+  const form = document.getElementById("settings");
+  const element = (id) => document.getElementById(id);
+  const busy = (working) => {
+    element("answers").setAttribute("aria-busy", String(working));
+    element("stop").hidden = !working;
+  };
+  const report = (text) => { element("problem").textContent = text; };
+  const values = () => new URLSearchParams(new FormData(form));
+  const defaults = new URLSearchParams(form.dataset.defaults);
+  let current = new AbortController();
+  let listed = "";  // the photo and network whose layers and classes are listed
+  let annealed = "";
+
+  // Change `old` into `fresh`, node by node: pictures and focus that stay are left alone.
+  const patch = (old, fresh) => {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeType !== Node.ELEMENT_NODE || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
+      old.replaceWith(fresh.cloneNode(true));
+      return;
+    }
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    patchChildren(old, fresh);
+  };
+  const patchChildren = (old, fresh) => {
+    const wanted = [...fresh.childNodes];
+    while (old.childNodes.length > wanted.length) old.lastChild.remove();
+    wanted.forEach((node, i) => {
+      if (i < old.childNodes.length) patch(old.childNodes[i], node);
+      else old.append(node.cloneNode(true));
+    });
+  };
+  const redraw = (id, html) => patchChildren(element(id), new DOMParser().parseFromString(html, "text/html").body);
+
+  const post = async (path, body, signal, headers = {}) => {
+    let answer;
+    try {
+      answer = await fetch(path, { method: "POST", body, signal, headers });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Error("The server does not answer.");
+    }
+    const result = await answer.json();
+    if (!answer.ok) throw new Error(result.error);
+    return result;
+  };
+
+  const option = ([value, text]) => new Option(text, value);
+  const list = async (signal) => {
+    const { layers, classes } = await post("choices", values(), signal);
+    const layer = form.elements.layer;
+    const chosen = layer.value;
+    layer.replaceChildren(...layers.map(option));
+    layer.value = layers.some(([value]) => value === chosen) ? chosen : "";
+    element("classes").replaceChildren(...classes.map((name) => { const item = new Option(); item.value = name; return item; }));
+  };
+
+  const anneal = async (signal) => {
+    if (form.elements.mode.value === "two") return redraw("annealing", "");
+    let { html, finished } = await post("annealing", values(), signal);
+    if (finished || !element("annealing").querySelector("svg")) redraw("annealing", html);
+    if (!finished) redraw("annealing", (await post("levels", values(), signal)).html);
+  };
+  const flip = async (signal) => {
+    if (!element("flip").open) return;
+    redraw("flip-set", (await post("flip", values(), signal)).html);
+  };
+
+  const explain = async () => {
+    current.abort();
+    current = new AbortController();
+    const { signal } = current;
+    report("");
+    busy(true);
+    link();
+    try {
+      const { html, sentence } = await post("answer", values(), signal);
+      redraw("answer", html);
+      element("status").textContent = sentence;
+      const subject = `${form.elements.photo.value} ${form.elements.network.value}`;
+      if (subject !== listed) { await list(signal); listed = subject; }
+      await anneal(signal);
+      await flip(signal);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      report(error.message);
+    }
+    if (current.signal === signal) busy(false);
+  };
+
+  const link = () => {
+    const settings = new URLSearchParams();
+    for (const [name, value] of values()) {
+      if (name !== "photo" && value !== defaults.get(name)) settings.set(name, value);
+    }
+    const text = settings.toString();
+    element("permalink").href = text ? `?${text}` : "./";
+    history.replaceState(null, "", element("permalink").href);
+  };
+  const choosePhoto = (token) => {
+    for (const button of document.querySelectorAll("[data-photo]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.photo === token));
+    }
+    form.elements.photo.value = token;
+    form.elements.target.value = form.elements.other.value = "";
+    explain();
+  };
+  const send = async (file) => {
+    const most = Number(element("drop").dataset.most);
+    report("");
+    if (file.size > most) return report(`${file.name}: larger than ${most / 2 ** 20} MiB; save it in a smaller size`);
+    element("drop").setAttribute("aria-busy", "true");
+    try {
+      const { token } = await post("photo", file, undefined, { "X-Name": encodeURIComponent(file.name) });
+      choosePhoto(token);
+    } catch (error) {
+      report(error.message);
+    } finally {
+      element("drop").removeAttribute("aria-busy");
+    }
+  };
+
+  let timer;
+  form.addEventListener("input", ({ target }) => {
+    if (target.type !== "range") return;
+    target.nextElementSibling.value = target.value;
+    clearTimeout(timer);
+    timer = setTimeout(explain, 80);
+  });
+  form.addEventListener("change", ({ target }) => {
+    if (target.type === "range") return;
+    if (target.id === "file") {
+      if (target.files.length) send(target.files[0]);
+      target.value = "";  // so that the same file can be chosen again
+      return;
+    }
+    if (target.type === "number") target.previousElementSibling.value = target.value;
+    if (target.name === "network") for (const name of ["layer", "target", "other"]) form.elements[name].value = "";
+    explain();
+  });
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.id === "download") return;
+    event.preventDefault();
+    explain();
+  });
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("button");
+    if (button?.dataset.photo) choosePhoto(button.dataset.photo);
+    if (button?.dataset.target) { form.elements.target.value = button.dataset.target; explain(); }
+  });
+  element("stop").addEventListener("click", () => {
+    current.abort();
+    busy(false);
+    element("status").textContent = "Stopped. Change a setting to start again.";
+  });
+  element("flip").addEventListener("toggle", explain);
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    element("drop").addEventListener(name, (event) => {
+      event.preventDefault();
+      element("drop").classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length) send(event.dataTransfer.files[0]);
+    });
+  }
+  document.addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find((item) => item.type.startsWith("image/"));
+    if (file) send(file);
+  });
+  explain();
+})();
