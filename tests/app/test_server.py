@@ -165,7 +165,7 @@ find = util.find_spec
 util.find_spec = lambda name: None if name == "starlette" else find(name)
 """
     result = run_app(before=hidden)
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert (
         result.stderr
         == "annealcam: app: starlette is not installed; run pip install 'annealcam[app]'\n"

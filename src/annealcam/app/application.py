@@ -78,7 +78,9 @@ def application(engine: Engine, *, hosts: Sequence[str] | None) -> App:
         HTTPException: lambda _, error: _problem(error.status_code, error.detail.lower()),
         Exception: lambda _, __: _problem(500, "the page failed; its log has the reason"),
     }
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts)
+    inner = Starlette(routes=routes, exception_handlers=handlers)
+    inner.router.redirect_slashes = False
+    return Guard(inner, hosts)
 
 
 class Guard:

@@ -56,7 +56,8 @@ class Connections:
             crowd = None
         self._open.add(new)
         if crowd is not None:
-            min([*crowd, new], key=Connection.urgency).abort()
+            least = min(crowd, key=Connection.urgency)
+            (new if least.is_answered else least).abort()
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
@@ -80,6 +81,11 @@ class Connection(H11Protocol):
     def address(self) -> str:
         """The address of the visitor, without the port."""
         return self.client[0] if self.client else ""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a whole request has arrived, which is being answered."""
+        return self._state == "answered"
 
     def urgency(self) -> tuple[int, float]:
         """Return how soon this connection should be answered; the least urgent is closed first."""
