@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Each takes one core and up to 3 GB.
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-long locked hashes licences lint types format bench robustness networks-table conformance-table clean
+.PHONY: demo test test-long locked hashes licences lint types format bench robustness networks-table conformance-table wheel-check clean
 
 demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
@@ -65,6 +65,10 @@ networks-table: $(VENV)/.dev
 # The tables of docs/conformance.md, from the samplers and explainers of tests/testing.
 conformance-table: $(VENV)/.dev
 	ANNEALCAM_CONFORMANCE_TABLE=1 $(PY) -m pytest -q tests/testing/test_page.py -k written
+
+# The wheel in a new environment: demo, study and page. Takes minutes and 7 GB of temporary files.
+wheel-check:
+	$(PYTHON) tools/wheel_check.py
 
 clean:
 	rm -rf $(VENV) demo
