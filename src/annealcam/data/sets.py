@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from annealcam._internal.extras import require_extra
 from annealcam._internal.validation import one_of, whole
@@ -14,9 +15,12 @@ from annealcam.data.labelled import LabelledSet, set_of_pixels
 from annealcam.data.splits import PARTS, divide
 from annealcam.data.torchvision_sets import SETS, load_imagenette, load_torchvision
 from annealcam.errors import ArgumentError, suggest
+from annealcam.models.images import BUNDLED, load_photo
 
 FOLDER = "folder:"
-NAMES = ("digits", "imagenette", *SETS)
+CROPPED = ("astronaut", "chelsea", "coffee", "rocket")
+CROPS = 30  # of each photo
+NAMES = ("digits", "crops", "imagenette", *SETS)
 
 
 def load_set(
@@ -30,8 +34,8 @@ def load_set(
     """Return one part of a labelled set of photos.
 
     Args:
-        name: `digits` (bundled with scikit-learn), `imagenette`, `stl10`, `cifar10`, `caltech101`,
-            `oxford-pet`, or `folder:PATH` (one folder per class).
+        name: `digits` (bundled with scikit-learn), `crops` (of the bundled photos), `imagenette`,
+            `stl10`, `cifar10`, `caltech101`, `oxford-pet`, or `folder:PATH` (one folder per class).
         part: `train`, `validation`, `test`, `all`, or `unseen` if the set has it. A set without
             these parts is divided by `seed` and the names of the photos.
         root: folder of the sets; None takes the environment's ANNEALCAM_DATA, or else
@@ -54,6 +58,8 @@ def load_set(
         return load_folder(name.removeprefix(FOLDER), name=name, part=part, seed=seed)
     if name == "digits":
         return load_digits(part=part, seed=seed)
+    if name == "crops":
+        return load_crops(part=part, seed=seed)
     if name == "imagenette":
         return load_imagenette(data_root(root), part=part, download=download, seed=seed)
     if name in SETS:
@@ -83,6 +89,37 @@ def load_digits(*, part: str = "test", seed: int = 0) -> LabelledSet:
     pixels = np.round(data.images * (255 / 16)).astype(np.uint8)
     whole = set_of_pixels("digits", "all", "0123456789", names, data.target, pixels)
     return whole if part == "all" else divide(whole, part, seed=seed)
+
+
+def load_crops(*, part: str = "all", seed: int = 0) -> LabelledSet:
+    """Return a part of 120 square crops of the four bundled photos, 30 of each.
+
+    The sides fall from the whole height of the photo to half of it, the places spread over the
+    photo, and every second crop is mirrored. The class is the name of the photo. Crops of one photo
+    overlap, so that a study of them shows how the method works, not what it does for other photos.
+
+    Raises:
+        ArgumentError: the part is unknown.
+
+    >>> crops = load_crops()
+    >>> len(crops), crops.classes[1], crops.images[1], crops.open(1).size
+    (120, 'chelsea', 'astronaut-01', (503, 503))
+    """
+    one_of("part", part, PARTS)
+    names = [f"{photo}-{i:02}" for photo in CROPPED for i in range(CROPS)]
+    labels = np.repeat(np.arange(len(CROPPED)), CROPS)
+    every = LabelledSet("crops", "all", CROPPED, tuple(names), labels, _open_crop)
+    return every if part == "all" else divide(every, part, seed=seed)
+
+
+def _open_crop(i: int) -> Image.Image:
+    """Return a crop; the golden ratio and the root of two spread the places without a pattern."""
+    photo, number = load_photo(f"{BUNDLED}{CROPPED[i // CROPS]}"), i % CROPS
+    side = round(min(photo.size) * (1.0 - number / (2 * CROPS)))
+    left = int((number * 0.6180339887) % 1.0 * (photo.width - side))
+    top = int((number * 0.4142135624) % 1.0 * (photo.height - side))
+    crop = photo.crop((left, top, left + side, top + side))
+    return ImageOps.mirror(crop) if number % 2 else crop
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:

@@ -17,7 +17,7 @@ from annealcam.errors import ArgumentError, suggest
 from annealcam.settings import GRADIENTS, PAPER, Settings, resolve
 
 PRESETS = (
-    "digits", "digits-evidence", "imagenet-evidence", "imagenet-layer", "paper", "paper-imagenette",
+    "crops", "digits", "digits-evidence", "imagenet-evidence", "imagenet-layer", "paper", "paper-imagenette",
 )  # fmt: skip
 IMAGE_CHOICES = ("correct", "all")
 EXPLAINED_CLASSES = ("predicted", "label")
@@ -212,6 +212,12 @@ class Study:
         """The numbers k of maps that are selected by evidence; none if they are not enabled."""
         sizes = self.evidence.cardinalities or self.baselines.sizes
         return sizes if self.evidence.enabled else ()
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the classes of the data must be classes of the networks."""
+        all_photos = self.data.choose == "all" and self.problem.explain == "predicted"
+        return not all_photos or self.evidence.enabled or bool(self.data.labels)
 
     def identity(self) -> dict[str, Any]:
         """Return the values that decide the bits of the table: all but paths and statistics.

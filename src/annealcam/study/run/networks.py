@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from annealcam.models.loaded import LoadedModel
 
 
+UNMATCHED = -1  # the network's class for a class of the data of which no use is made
+
+
 @dataclass(frozen=True)
 class NetworkCard:
     """The facts about a network that a study needs, without tensors.
@@ -54,6 +57,8 @@ def card_of(
     classes: tuple[str, ...],
     labels: Mapping[str, str],
     example: Any,
+    *,
+    match: bool = True,
 ) -> NetworkCard:
     """Describe a network, after checking that it has the layers and the classes of the data.
 
@@ -63,6 +68,7 @@ def card_of(
         classes: of the data.
         labels: the network's class for each class whose name differs.
         example: a photo.
+        match: whether each class of the data must be one of the network's.
 
     Raises:
         AnnealcamError: no such network or layer, its outputs are numbers, or a class of the data is
@@ -93,7 +99,9 @@ def card_of(
         layers=tuple(layers) or (default_layer(network, image),),
         hash=fingerprint(loaded.model),
         names=class_names,
-        targets=matched(classes, names, count, labels, model),
+        targets=matched(classes, names, count, labels, model)
+        if match
+        else (UNMATCHED,) * len(classes),
     )
 
 

@@ -41,8 +41,9 @@ def describe(study: Study, model: str) -> NetworkCard:
     """Describe a network of a study; see `card_of`."""
     images, network, labels = photos(study.data), study.network, study.data.labels
     return card_of(
-        model, network.layers, network.device, images.classes, labels, images.first_photo()
-    )
+        model, network.layers, network.device, images.classes, labels, images.first_photo(),
+        match=study.uses_labels,
+    )  # fmt: skip
 
 
 @one_thread()
