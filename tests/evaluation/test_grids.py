@@ -270,8 +270,8 @@ def test_the_command(photos, tmp_path, spelling):
     ran = CliRunner().invoke(app, [*options, "--metrics", spelling])
     assert ran.exit_code == 0, ran.output
     files = {file.name for file in (tmp_path / "out").iterdir()}
-    assert files == {"SHA256SUMS", "evaluation.json", "table.csv", "grids.csv", "evaluation.png",
-                     "evaluation.svg"}  # fmt: skip
+    assert files == {"SHA256SUMS", "evaluation.json", "table.csv", "table.tex", "grids.csv",
+                     "evaluation.png", "evaluation.svg", "evaluation.pdf"}  # fmt: skip
     text = " ".join(ran.output.split())
     assert "11 photos, 2 grids, tests.evaluation.test_grids:load_colours, layer" in text
     assert "grids: 2 of 2 x 2 photos" in text

@@ -169,7 +169,7 @@ def _gaps(pairs, names, normalisations, d, rng):
 
 
 def _success(pairs, names, runs, d, rng):
-    by_d, fit, by_class, zener, best = [], [], [], [], []
+    by_d, fit, by_class, by_maps, zener, best = [], [], [], [], [], []
     about = {"images": 200, "units": 10, "unit": "classes"}
     differences = [
         {"normalisation": n, "tau": t, **about, "difference": 0.4, "low": 0.3, "high": 0.5}
@@ -194,6 +194,12 @@ def _success(pairs, names, runs, d, rng):
                 c: np.clip(np.exp(-slope * size) * rng.lognormal(0, 0.5, IMAGES), 0, 1)
                 for c, size in enumerate(sizes)
             }
+            every = np.concatenate(list(F.values()))
+            by_maps.append({
+                **where, "maps": 16 + 8 * pairs.index((model, layer)), "images": len(every),
+                "d": float(np.mean(sizes)), **_five(every),
+                "guess": float(np.mean([2.0 ** -int(size) for size in sizes])),
+            })  # fmt: skip
             for c, name in enumerate(names):
                 by_class.append({
                     **where, "class": name, "images": IMAGES, "d": float(sizes[c]),
@@ -221,7 +227,8 @@ def _success(pairs, names, runs, d, rng):
                 })  # fmt: skip
     return {
         "success_by_d": columns(by_d), "success_fit": columns(fit),
-        "success_by_class": columns(by_class), "landau_zener": columns(zener),
+        "success_by_class": columns(by_class), "success_by_maps": columns(by_maps),
+        "landau_zener": columns(zener),
         "best_of_shots": columns(best), "shots_minus_guesses": columns(differences),
         "landau_zener_error": columns(error),
     }  # fmt: skip

@@ -77,7 +77,13 @@ def test_success_by_d_and_by_class(table, answers):
         own = own_rows(table, row, *RUN)
         assert [row[name] for name in QUARTILES] == quartiles(own, "success_probability")
         assert (row["images"], row["d"]) == (4, np.mean([r["d"] for r in own]))
-    assert len({pc.sum(answers[f"success_by_{by}"]["images"]) for by in ("d", "class")}) == 1
+    for row in rows_of(answers["success_by_maps"]):
+        own = [r for r in own_rows(table, row, *RUN) if r["channels"] == row["maps"]]
+        assert [row[name] for name in QUARTILES] == quartiles(own, "success_probability")
+        assert (row["images"], row["d"]) == (len(own), np.mean([r["d"] for r in own]))
+        assert row["guess"] == pytest.approx(np.mean([r["guess"] for r in own]))
+    sums = {pc.sum(answers[f"success_by_{by}"]["images"]) for by in ("d", "maps", "class")}
+    assert len(sums) == 1
 
 
 def test_success_fits_each_setting_and_all_together(table, answers):

@@ -19,12 +19,15 @@ from annealcam.study.figures.overlap import (
     overlap_by_k_figure,
     overlap_figure,
 )
+from annealcam.study.figures.panels import settings_of, stem
 from annealcam.study.figures.success import (
     best_of_shots_figure,
     landau_zener_figure,
     success_by_class_figure,
     success_by_d_figure,
+    success_by_maps_figure,
 )
+from tests.render.test_latex import latex_rows
 from tests.study import synthetic
 
 ONE_RUN = {"taus": (10.0,), "normalisations": ("per_qubit",)}
@@ -43,7 +46,7 @@ def results():
 def drawn_only(figure, folder, name):
     """In place of `save`, which takes most of the time."""
     assert figure.axes
-    names = [f"{name}.png", f"{name}.svg"]
+    names = [f"{name}.{kind}" for kind in ("png", "svg", "pdf")]
     for file in names:
         (folder / file).touch()
     return names
@@ -71,6 +74,9 @@ def test_every_figure_with_its_numbers(settings, classes, runs, tmp_path, monkey
     written = draw(results, tmp_path)
     assert sorted(written) == sorted(path.name for path in tmp_path.iterdir())
     tables = TABLE_OF | {"gap_summary": "gap_summary", "success_fit": "success_fit"}
+    if settings == 1:  # F against N_f needs networks of different size
+        assert not [name for name in written if name.startswith("success_by_maps")]
+        del tables["success_by_maps"]
     for name, table in tables.items():
         expected = results[table]
         assert read_csv(tmp_path / f"{name}.csv", expected.schema) == expected
@@ -82,10 +88,16 @@ def test_every_figure_with_its_numbers(settings, classes, runs, tmp_path, monkey
 
 
 def test_every_figure_is_written_as_pictures(tmp_path):
-    for name in draw(results_of(1, 2, **ONE_RUN), tmp_path):
+    results = results_of(1, 2, **ONE_RUN)
+    (matrix,) = settings_of(results["overlap_matrix"])
+    results[stem("overlap_matrix", *matrix)] = results["overlap_matrix"]
+    for name in draw(results, tmp_path):
         file = tmp_path / name
-        if file.suffix != ".csv":
-            start = {".png": b"\x89PNG", ".svg": b"<?xml"}[file.suffix]
+        if file.suffix == ".tex":
+            table = results[TABLE_OF.get(file.stem, file.stem)]
+            assert len(latex_rows(file)) == table.num_rows
+        elif file.suffix != ".csv":
+            start = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[file.suffix]
             assert file.read_bytes().startswith(start)
             assert file.with_suffix(".csv").exists()
 
@@ -93,10 +105,11 @@ def test_every_figure_is_written_as_pictures(tmp_path):
 @pytest.mark.parametrize("left", [*sorted(set(TABLE_OF.values())), "overlap_matrix"])
 def test_without_a_table_there_is_no_figure(left, tmp_path, monkeypatch):
     monkeypatch.setattr(drawing, "save", drawn_only)
-    results = results_of(1, 2, **ONE_RUN)
+    results = results_of(2, 2, **ONE_RUN)
     empty = {name: table.slice(0, 0) for name, table in results.items()}
     assert draw(empty, tmp_path) == []
-    assert len(draw(empty | {left: results[left]}, tmp_path)) == 3
+    figures = 2 if left == "overlap_matrix" else 1
+    assert len(draw(empty | {left: results[left]}, tmp_path)) == 5 * figures
     assert draw({}, tmp_path) == []
 
 
@@ -113,7 +126,7 @@ def test_nothing_known_is_nothing_drawn(tmp_path):
 
 def test_some_things_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(drawing, "save", drawn_only)
-    columns = synthetic.analysis(1, 2, **ONE_RUN)
+    columns = synthetic.analysis(2, 2, **ONE_RUN)
     for table in columns.values():
         for name, column in table.items():
             if isinstance(column[0], float) and name not in ("tau", "threshold"):
@@ -254,6 +267,17 @@ def test_classes_and_formula(results):
     assert np.array_equal(
         lines[1].get_data(), [numbers(own, "landau_zener"), numbers(own, "success_probability")]
     )
+
+
+def test_success_against_the_number_of_maps(results):
+    table = results["success_by_maps"]
+    figure = success_by_maps_figure(table)
+    sizes = sorted(set(table["maps"].to_pylist()))
+    assert [t.get_text() for t in figure.axes[-1].get_xticklabels()] == list(map(str, sizes))
+    own = where(table, normalisation="per_qubit", tau=10.0, model="paper-16")
+    place = sizes.index(own["maps"][0].as_py())
+    assert np.array_equal(figure.axes[0].lines[0].get_data(), [[place], numbers(own, "median")])
+    assert success_by_maps_figure(where(table, maps=sizes[0])) is None
 
 
 def test_importing_draws_nothing():

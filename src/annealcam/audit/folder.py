@@ -16,30 +16,28 @@ from annealcam.audit.figures import NAMES, ranking_figure, usual_figure
 from annealcam.audit.run import Audit
 from annealcam.audit.scores import SCORES
 from annealcam.errors import ArgumentError
-from annealcam.render.figures.sheets import save
-from annealcam.render.folder import write_rows
+from annealcam.render.figures.sheets import figure_files, save
+from annealcam.render.folder import write_table
 
 MARKER = "audit.json"
 WORST = 3  # classes with a figure of their usual maps
 FILES = (
-    MARKER, "ranking.csv", "dictionary.csv", "summary.md", "ranking.png", "ranking.svg",
-    *(f"class-{place}.{kind}" for place in range(1, WORST + 1) for kind in ("png", "svg")),
+    MARKER, "ranking.csv", "ranking.tex", "dictionary.csv", "dictionary.tex", "summary.md",
+    *figure_files("ranking", *(f"class-{place}" for place in range(1, WORST + 1))),
 )  # fmt: skip
 MOST_MAPS = 12  # maps of a class in the dictionary
 
 
 def write_audit(audit: Audit, folder: Path, *, atlas: Atlas | None = None) -> None:
-    """Write audit.json, ranking.csv, dictionary.csv, summary.md, and the figures.
+    """Write audit.json, summary.md, the tables (CSV, LaTeX) and the figures (PNG, SVG, PDF).
 
     Raises:
         OutputError: the folder cannot be written, or holds other files than an audit.
     """
     with written_aside(folder, names=FILES, marker=MARKER) as aside:
         rows = list(ranking_rows(audit))
-        write_rows(rows, aside / "ranking.csv")
-        write_rows(
-            list(dictionary_rows(audit, atlas)) or [{"class": None}], aside / "dictionary.csv"
-        )
+        write_table(rows, aside, "ranking")
+        write_table(list(dictionary_rows(audit, atlas)) or [{"class": None}], aside, "dictionary")
         (aside / "summary.md").write_text(
             summary(audit, atlas), encoding="utf-8", errors="backslashreplace"
         )

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from annealcam.evaluation.table import Line
 
 MARKER = "evaluation.json"
-FILES = (MARKER, "table.csv", "scores.csv", "grids.csv", "evaluation.png", "evaluation.svg")
+FILES = (
+    MARKER, "table.csv", "table.tex", "scores.csv", "grids.csv",
+    "evaluation.png", "evaluation.svg", "evaluation.pdf",
+)  # fmt: skip
 MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 
 
@@ -121,7 +124,7 @@ def evaluate(
 def _write(evaluation: Evaluation, folder: Path) -> None:
     from annealcam.evaluation.figure import evaluation_figure
     from annealcam.render.figures.sheets import save
-    from annealcam.render.folder import write_rows
+    from annealcam.render.folder import write_rows, write_table
 
     table = [vars(line) for line in evaluation.lines]
     values = {
@@ -132,7 +135,7 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
     }
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-    write_rows(table, folder / "table.csv")
+    write_table(table, folder, "table")
     for name, rows in (("scores.csv", evaluation.rows), ("grids.csv", evaluation.grid_rows)):
         if rows:  # NaN becomes an empty cell
             scores = [{k: None if v != v else v for k, v in row.items()} for row in rows]

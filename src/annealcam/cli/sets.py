@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from annealcam.sets.flip import FlipSet
     from annealcam.sets.sufficient import SufficientSet
 
-MARKER, FILES = "path.csv", ("path.csv", "path.png", "path.svg")
+MARKER, FILES = "path.csv", ("path.csv", "path.tex", "path.png", "path.svg", "path.pdf")
 
 
 Budget = Annotated[
@@ -167,7 +167,7 @@ def path(
     from annealcam.evaluation.best_maps import best_k
     from annealcam.render.figures.best_k import best_k_figure
     from annealcam.render.figures.sheets import save
-    from annealcam.render.folder import write_rows
+    from annealcam.render.folder import write_table
     from annealcam.settings import resolve
 
     sizes = range(1, whole("most", most, least=1) + 1)
@@ -185,7 +185,7 @@ def path(
             rows = best_k(explainer.network.model, tensor, e, settings, sizes=sizes,
                           time_limit=time_limit, progress=update)  # fmt: skip
         flat = [{**row, "maps": " ".join(map(str, row["maps"]))} for row in rows]
-        write_rows(flat, aside / MARKER)
+        write_table(flat, aside, "path")
         title = f"{photo}, {model}, layer {layer_name}: the best k maps"
         save(best_k_figure(rows, title=title), aside, "path")
     print_line(

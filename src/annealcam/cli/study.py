@@ -35,8 +35,8 @@ def study(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Study to run without a file: digits, digits-evidence or crops (all offline), paper, "
-            "paper-imagenette, imagenet-layer or imagenet-evidence.",
+            help="Study to run without a file: digits, digits-evidence or crops (all offline), "
+            "paper, paper-imagenette, imagenet-layer or imagenet-evidence.",
             show_default="digits",
         ),
     ] = None,

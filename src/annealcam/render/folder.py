@@ -19,16 +19,15 @@ from annealcam.annealing.sentences import diagnosis
 from annealcam.explanation import FILES, MARKER, PAGE, Explanation
 from annealcam.render.figures.annealing import annealing_figures
 from annealcam.render.figures.picture import STRENGTH, save_report
-from annealcam.render.figures.sheets import save
+from annealcam.render.figures.sheets import figure_files, save
+from annealcam.render.latex import write_latex
 from annealcam.render.views import view_of_explanation
 from annealcam.samplers.hardware.report import HardwareReport
 from annealcam.samplers.hardware.sentences import verdict
 
 SIDE = 448  # pixels of the longer side of overlay.png
 ANNEALING_MARKER, ARRAYS = "result.json", "arrays.npz"
-FIGURES = tuple(
-    f"{name}.{form}" for name in ("spectrum", "success", "distribution") for form in ("png", "svg")
-)
+FIGURES = figure_files("spectrum", "success", "distribution")
 HARDWARE_FILE = "hardware.json"
 ANNEALING_FILES = (ANNEALING_MARKER, ARRAYS, *FIGURES)
 
@@ -76,8 +75,14 @@ def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
         writer.writerows(rows)
 
 
+def write_table(rows: list[dict[str, Any]], folder: Path, stem: str) -> None:
+    """Write rows that have the same keys as STEM.csv and, for papers, as STEM.tex."""
+    write_rows(rows, folder / f"{stem}.csv")
+    write_latex(rows, folder / f"{stem}.tex")
+
+
 def write_annealing(h: Hardness, folder: Path, *, problem_file: str = "") -> None:
-    """Write result.json, arrays.npz, and the figures as PNG and SVG into an empty folder."""
+    """Write result.json, arrays.npz, and the figures as PNG, SVG and PDF into an empty folder."""
     _write_json({"problem_file": problem_file, **annealing_json(h)}, folder / ANNEALING_MARKER)
     np.savez(folder / ARRAYS, **_arrays(h))
     for name, figure in annealing_figures(h).items():

@@ -17,7 +17,8 @@ from annealcam.errors import ArgumentError, suggest
 from annealcam.settings import GRADIENTS, PAPER, Settings, resolve
 
 PRESETS = (
-    "crops", "digits", "digits-evidence", "imagenet-evidence", "imagenet-layer", "paper", "paper-imagenette",
+    "crops", "digits", "digits-evidence", "imagenet-evidence", "imagenet-layer", "paper",
+    "paper-imagenette",
 )  # fmt: skip
 IMAGE_CHOICES = ("correct", "all")
 EXPLAINED_CLASSES = ("predicted", "label")

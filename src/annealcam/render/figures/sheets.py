@@ -18,6 +18,7 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#888888"
 LOG_FROM = 20.0  # ratio of largest to smallest value from which an axis is logarithmic
 LETTERS_PER_INCH = 12.5  # in a title
+KINDS = ("png", "svg", "pdf")  # of the files of a figure
 PLACES = 6  # decimals of a panel's place in a figure
 _METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
@@ -97,9 +98,18 @@ def write_figure(figure: Figure, file: Path | BytesIO, kind: str, **options: Any
     file.write_bytes(content) if isinstance(file, Path) else file.write(content)
 
 
+def figure_files(*stems: str) -> tuple[str, ...]:
+    """Return the names of the files that `save` writes for figures of these stems.
+
+    >>> figure_files("overlap")
+    ('overlap.png', 'overlap.svg', 'overlap.pdf')
+    """
+    return tuple(f"{stem}.{kind}" for stem in stems for kind in KINDS)
+
+
 def save(figure: Figure, folder: Path, stem: str) -> list[str]:
-    """Write STEM.png and STEM.svg, without dates or random ids, and return the two names."""
-    names = [f"{stem}.png", f"{stem}.svg"]
-    for name, kind in zip(names, ("png", "svg"), strict=True):
+    """Write STEM.png, STEM.svg and STEM.pdf, without dates or random ids; return the names."""
+    names = list(figure_files(stem))
+    for name, kind in zip(names, KINDS, strict=True):
         write_figure(figure, folder / name, kind)
     return names

@@ -31,6 +31,7 @@ SCHEMAS = {
     "gap_by_d": schema(*_DRIVER, "d", "images", *QUARTILES, "hardest_image"),
     "success_by_d": schema(*_RUN, "d", "images", *QUARTILES, "guess"),
     "success_fit": schema(*_RUN, "a", "b", "b_low", "b_high", "images", "clusters"),
+    "success_by_maps": schema(*_RUN, "maps", "images", "d", *QUARTILES, "guess", d=pa.float64()),
     "success_by_class": schema(*_RUN, "class", "images", "d", *QUARTILES, d=pa.float64()),
     "landau_zener": schema(*_RUN, "image", "class", "d", "success_probability", "landau_zener"),
     "best_of_shots": schema(
@@ -57,6 +58,7 @@ def annealing_rows(
         "gap_by_d": _gap_by_d(gapped),
         "success_by_d": _success_by_d(annealed),
         "success_fit": _success_fit(annealed, resamples, seed),
+        "success_by_maps": _success_by_maps(annealed),
         "success_by_class": _success_by_class(annealed),
         "landau_zener": _landau_zener(annealed),
         "best_of_shots": _best_of_shots(annealed),
@@ -136,6 +138,14 @@ def _success_fit(rows: Rows, resamples: int, seed: int) -> Iterator[Row]:
         for key, some in rows.groups("normalisation", "tau"):
             fit = vars(_fit(some, "success_probability", resamples, seed))
             yield _named(_RUN, (ALL, ALL, *key)) | fit
+
+
+def _success_by_maps(rows: Rows) -> Iterator[Row]:
+    """Yield F of each network with N_f, the number of feature maps of its layer."""
+    for (*key, maps), some in rows.where_known("channels").groups(*_RUN, "channels"):
+        counts = {"maps": int(maps), "images": len(some), "d": known_mean(some["d"])}
+        guess = {"guess": known_mean(some["guess"])}
+        yield _named(_RUN, key) | quartiles(some["success_probability"]) | counts | guess
 
 
 def _success_by_class(rows: Rows) -> Iterator[Row]:

@@ -22,7 +22,9 @@ _TYPES: dict[str, pa.DataType] = {
         ("model", "layer", "selector", "normalisation", "class", "class_a", "class_b", "image",
          "hardest_image", "unit"), pa.string()
     ),
-    **dict.fromkeys(("d", "images", "shots", "clusters", "classes", "grids", "units"), pa.int64()),
+    **dict.fromkeys(
+        ("d", "images", "shots", "clusters", "classes", "grids", "units", "maps"), pa.int64()
+    ),
     **dict.fromkeys(("interior", "landau_zener_applies"), pa.bool_()),
 }  # fmt: skip
 

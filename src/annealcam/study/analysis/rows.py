@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 QUARTILES = ("least", "q25", "median", "q75", "largest")
 _TEXTS = ("model", "layer", "image", "target", "selector", "normalisation", "constraint")
 _NUMBERS = (
-    "draw", "cardinality", "tau", "dead", "candidates_in_all", "d", "k", "optimal", "relevance",
-    "redundancy", "carried", "fidelity", "success_probability", "shots", "best_of_shots", "guess",
-    "guess_best", "gap", "gap_s", "final_gap", "gap_interior", "landau_zener_applies",
-    "landau_zener",
+    "draw", "channels", "cardinality", "tau", "dead", "candidates_in_all", "d", "k", "optimal",
+    "relevance", "redundancy", "carried", "fidelity", "success_probability", "shots",
+    "best_of_shots", "guess", "guess_best", "gap", "gap_s", "final_gap", "gap_interior",
+    "landau_zener_applies", "landau_zener",
 )  # fmt: skip
 _LISTS = ("selected", "weights", "candidates", "h")
 

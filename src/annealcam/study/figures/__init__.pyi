@@ -10,4 +10,5 @@ from .success import (
     landau_zener_figure as landau_zener_figure,
     success_by_class_figure as success_by_class_figure,
     success_by_d_figure as success_by_d_figure,
+    success_by_maps_figure as success_by_maps_figure,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam.render.figures.sheets import save
+from annealcam.render.latex import write_latex
 from annealcam.study.analysis.results import Results, filled, where, write_csv
 from annealcam.study.figures import evidence
 from annealcam.study.figures.gaps import gap_by_d_figure, gap_histogram_figure
@@ -17,6 +18,7 @@ from annealcam.study.figures.success import (
     landau_zener_figure,
     success_by_class_figure,
     success_by_d_figure,
+    success_by_maps_figure,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ FIGURES: tuple[tuple[str, Callable[..., Any], str, str | None], ...] = (
     ("gap_histogram", gap_histogram_figure, "gaps", None),
     ("gap_by_d", gap_by_d_figure, "gap_by_d", "gap_summary"),
     ("success_by_d", success_by_d_figure, "success_by_d", "success_fit"),
+    ("success_by_maps", success_by_maps_figure, "success_by_maps", None),
     ("success_by_class", success_by_class_figure, "success_by_class", None),
     ("landau_zener", landau_zener_figure, "landau_zener", None),
     ("best_of_shots", best_of_shots_figure, "best_of_shots", None),
@@ -53,7 +56,9 @@ EVIDENCE_FIGURES: tuple[tuple[str, Callable[..., Any], str, str | None], ...] = 
 
 
 def draw(results: Results, folder: Path) -> list[str]:
-    """Write each figure as NAME.png and NAME.svg and its numbers as NAME.csv; return the names.
+    """Write each figure as NAME.png, .svg and .pdf, its numbers as NAME.csv and .tex.
+
+    The names of all files are returned.
 
     A table that is missing, empty or entirely unknown gives no figure. Equal tables give equal
     bytes. The fits that a figure shows have files of their own: `gap_summary.csv` and
@@ -69,21 +74,27 @@ def draw(results: Results, folder: Path) -> list[str]:
     ...     "overlap": [0.2], "low": [0.1], "high": [0.3], "images": [9],
     ... })
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     draw({"overlap_by_k": table}, Path(folder))
-    ['overlap_by_k.png', 'overlap_by_k.svg', 'overlap_by_k.csv']
+    ...     draw({"overlap_by_k": table}, Path(folder))  # doctest: +NORMALIZE_WHITESPACE
+    ['overlap_by_k.png', 'overlap_by_k.svg', 'overlap_by_k.pdf', 'overlap_by_k.csv',
+     'overlap_by_k.tex']
     """
     written: list[str] = []
     for name, figure, tables in _figures(results):
         written += save(figure, folder, name)
         for name_of, content in tables.items():
-            write_csv(content, folder / f"{name_of}.csv")
-            written.append(f"{name_of}.csv")
+            written += _write_table(content, folder, name_of)
     for name in DIFFERENCES:
         table = filled(results, name)
         if table is not None:
-            write_csv(table, folder / f"{name}.csv")
-            written.append(f"{name}.csv")
+            written += _write_table(table, folder, name)
     return written
+
+
+def _write_table(table: pa.Table, folder: Path, name: str) -> list[str]:
+    """Write a table as CSV and for LaTeX; return the two names."""
+    write_csv(table, folder / f"{name}.csv")
+    write_latex(table.to_pylist(), folder / f"{name}.tex")
+    return [f"{name}.csv", f"{name}.tex"]
 
 
 def _figures(results: Results) -> Iterator[tuple[str, Figure, dict[str, pa.Table]]]:

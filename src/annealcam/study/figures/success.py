@@ -130,6 +130,45 @@ def _turned(
     return fit["a"] * np.exp(-fit["b"] * middle - b * (x - middle))
 
 
+def success_by_maps_figure(table: pa.Table) -> Figure | None:
+    """Return F against N_f, the number of feature maps of the layer, a panel for each run.
+
+    None if all networks have as many maps.
+    """
+    sizes = sorted({maps for (maps,) in distinct(table, "maps")})
+    if len(sizes) < 2:
+        return None
+    settings = styled(settings_of(table))
+    figure, panels = run_panels(
+        table,
+        "Success probability F of one shot against the number of feature maps",
+        x="feature maps of the layer, N_f",
+        y="success probability F",
+    )
+    low = np.concatenate([numbers(table, "least"), numbers(table, "guess")])
+    scale([axes for axes, _ in panels], np.concatenate([low, numbers(table, "largest")]))
+    for axes, of_run in panels:
+        places = np.array([sizes.index(maps) for maps in of_run["maps"].to_pylist()], dtype=float)
+        keys = list(zip(of_run["model"].to_pylist(), of_run["layer"].to_pylist(), strict=True))
+        for setting, name, style in settings:
+            rows = [i for i, key in enumerate(keys) if key == setting]
+            draw_quartiles(axes, of_run.take(rows), places[rows], style, label=name)
+        axes.plot(places, numbers(of_run, "guess"), "k_", markersize=14, label="one uniform guess")
+        for place, d, top in zip(
+            places, numbers(of_run, "d"), numbers(of_run, "largest"), strict=True
+        ):
+            if not np.isfinite(d + top):
+                continue
+            axes.annotate(
+                f"mean d {d:.1f}", (place, top), (0, 5), textcoords="offset points", ha="center",
+                size=8, color="0.3",
+            )  # fmt: skip
+        axes.set_xticks(range(len(sizes)), [str(maps) for maps in sizes])
+        axes.set_xlim(-0.6, len(sizes) - 0.4)
+    legend_below(figure, [axes for axes, _ in panels])
+    return figure
+
+
 def success_by_class_figure(table: pa.Table) -> Figure:
     """Return F by class, a panel for each setting and driver, with run times in colours."""
     keys, names = pairs(table), setting_names(settings_of(table))

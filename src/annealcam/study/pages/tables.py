@@ -123,6 +123,19 @@ def fit_table(results: Results) -> Table | None:
     return _table(filled(results, "success_fit"), caption, columns, words=1)
 
 
+def maps_table(results: Results) -> Table | None:
+    """Return the success probability by the number of feature maps; None if all have as many."""
+    table = filled(results, "success_by_maps")
+    if table is None or len(set(table["maps"].to_pylist())) < 2:
+        return None
+    columns = (
+        ("feature maps N_f", _number("maps")), ("run", _run), ("problems", _number("images")),
+        ("mean d", _number("d", ".1f")), *_quartiles("median F"), ("one guess", _number("guess")),
+    )  # fmt: skip
+    caption = "Success probability F of one shot, by the number of feature maps of the layer."
+    return _table(table, caption, columns, words=0)
+
+
 def class_table(results: Results) -> Table | None:
     """Return the success probability by class, for each run."""
     columns = (
