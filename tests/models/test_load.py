@@ -224,3 +224,10 @@ def test_targets_by_name_and_index():
         resolve_target("a", ["a", "b", "A"])
     with pytest.raises(TargetError, match="no class names"):
         resolve_target("cat", None)
+
+
+def test_the_former_name_of_the_argument_is_accepted():
+    with pytest.warns(DeprecationWarning, match="name: renamed, use name_or_path"):
+        model, *_ = load_model(name="digits")
+    expected, *_ = load_model("digits")
+    assert all(map(torch.equal, model.state_dict().values(), expected.state_dict().values()))

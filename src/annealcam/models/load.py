@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.text import shorten
 from annealcam.errors import ArgumentError, ModelError, ModelNameError, suggest
 from annealcam.models.cards.choices import card_for, with_choices
@@ -30,6 +31,7 @@ from annealcam.models.sources.weights_file import is_weights_file, load_weights_
 from annealcam.models.trunks import CUTS, PLAIN, Trunk, make_trunk, plain_trunk
 
 
+@renamed_arguments(name="name_or_path")
 def load_model(
     name_or_path: Any = DEFAULT_MODEL,
     *,
