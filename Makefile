@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Each takes one core and up to 3 GB.
 TEST_PROCESSES ?= 2
 
-.PHONY: demo test test-long locked hashes licences lint types format bench robustness networks-table conformance-table wheel-check clean
+.PHONY: demo test test-long locked hashes licences docs lint types format bench robustness networks-table conformance-table wheel-check clean
 
 demo: $(VENV)/.installed
 	$(PY) -m annealcam demo --output demo
@@ -38,6 +38,11 @@ hashes:
 # Name, version and licence of every package that annealcam and its extras need.
 licences: $(VENV)/.dev
 	$(PY) tools/licences.py
+
+# The site docs/_build/html, without a network: pages, tutorials that run, and the reference from the docstrings.
+docs: $(VENV)/.dev
+	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	$(PY) tools/check_site.py docs/_build/html
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .
@@ -71,7 +76,7 @@ wheel-check:
 	$(PYTHON) tools/wheel_check.py
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo docs/_build
 
 # The package with its pinned dependencies; the stamp is made last, so a broken set-up starts over.
 $(VENV)/.installed: pyproject.toml constraints.txt

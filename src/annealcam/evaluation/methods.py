@@ -74,8 +74,10 @@ LABELS: Mapping[str, str] = MappingProxyType({
     **{name: cam.label for name, cam in CAM_METHODS.items()},
     "random_map": "random map", "gaussian": "centred Gaussian",
 })  # fmt: skip
+# The names of all methods that `evaluate` compares.
 METHODS = tuple(LABELS)
 REFERENCES = METHODS[-2:]
+# The methods that `evaluate` compares by default.
 DEFAULT_METHODS = ("annealcam", *SELECTORS, *(cam.name for cam in COMPARED), *REFERENCES)
 RENAMED = {"topk": "topk_contribution", "topk-alpha": "topk_alpha", "random-map": "random_map"}
 

@@ -172,6 +172,7 @@ class Metric:
         return self.meaning + (f"; {self.better} is better" if self.better else "")
 
 
+# The metrics of `evaluate`, by name.
 METRICS: Mapping[str, Metric] = {
     "kept": Metric("share of the layer's effect on the logit that the maps keep alone",
                    "share of the effect", "higher", MethodBatch.kept),

@@ -19,7 +19,9 @@ from annealcam.errors import OutputError
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.solution import Selection
 
+# Files in the folder of an explanation: the record that marks it, the arrays, the page.
 MARKER, ARRAYS, PAGE = "explanation.json", "maps.npz", "explanation.html"
+# All files that the folder of an explanation may hold.
 FILES = (
     MARKER, ARRAYS, "overlay.png", "report.png", "comparison.csv", "check.json", PAGE,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from annealcam._internal.text import short_repr
 from annealcam.errors import ArgumentError
 
+# The network that the command line uses by default.
 DEFAULT_MODEL = "efficientnet-lite0"
 SHIPPED = ("paper-16", "paper-24", "paper-32", "digits")  # checkpoints in the package
 PREPROCESSING = ("mean", "std", "size", "resize", "interpolation")  # what may be assumed

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from annealcam._internal.types import Array
 from annealcam.errors import ArgumentError
 
+# The names of the objectives.
 OBJECTIVES = ("evidence", "relative", "sum")
 BETA = {"evidence": None, "relative": 2 / 3, "sum": 0.9}  # defaults; docs/choosing.md
 FIDELITY = 0.95  # cosine with the evidence that a selection reaches unless its size is given

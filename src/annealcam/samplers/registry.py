@@ -102,6 +102,7 @@ _LIST = (
     Sampler("leap", "Leap hybrid solver", "annealcam.samplers.dwave.leap:select_by_leap",
             "the hybrid solvers of D-Wave's Leap service, with an account", remote=True),
 )  # fmt: skip
+# The samplers by name.
 SAMPLERS: Mapping[str, Sampler] = MappingProxyType({sampler.name: sampler for sampler in _LIST})
 
 

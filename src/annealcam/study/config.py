@@ -16,6 +16,7 @@ from annealcam._internal.validation import one_line, one_of, real, whole
 from annealcam.errors import ArgumentError, suggest
 from annealcam.settings import GRADIENTS, PAPER, Settings, resolve
 
+# The names of the configurations that are bundled.
 PRESETS = (
     "crops", "digits", "digits-evidence", "imagenet-evidence", "imagenet-layer", "paper",
     "paper-imagenette",

@@ -342,6 +342,9 @@ def _one_piece(name: str, driver: list[float], problem: list[float]) -> Schedule
     return Schedule(name, np.array([0.0, 1.0]), np.array([driver]), np.array([problem]))
 
 
+# The schedule A = 1 - u, B = u.
 LINEAR = _one_piece("linear", [1.0, -1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
+# The schedule A = (1 - u)^2, B = u^2.
 QUADRATIC = _one_piece("quadratic", [1.0, -2.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0])
+# The built-in schedules by name.
 SCHEDULES = {"linear": LINEAR, "quadratic": QUADRATIC}

@@ -24,6 +24,7 @@ from annealcam.annealing.schedules.dwave import read_dwave_schedule
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import AnnealcamError, ArgumentError, suggest
 
+# The machines whose published figures are bundled.
 MACHINES = ("advantage", "advantage2")
 LARGEST = 64  # number in a shape
 TOPOLOGIES = {"chimera": (1, 3), "pegasus": (1, 1), "zephyr": (1, 2)}  # numbers in the shape

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 _INTEGERS = pa.list_(pa.int32())
 _FLOATS = pa.list_(pa.float64())
 
+# The columns of the table, with their types.
 SCHEMA = pa.schema(
     [
         # the image
@@ -81,6 +82,7 @@ CHECKS_SCHEMA = pa.schema(
     ]
 )
 
+# The ways of selecting maps in the rows of a table.
 SELECTORS = (
     "anneal", "exact", "topk_alpha", "topk_contribution", "random", "positive", "gradcam",
     "gradcam++",

@@ -1,0 +1,66 @@
+"""The generated pages of the reference: all public names, all commands, readable docstrings."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.main import get_command
+
+from annealcam.cli.main import app
+from tools.check_site import foreign_resources
+from tools.reference_pages import homes, plain_docstring, public_names, write_reference
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    write_reference(folder)
+    return folder
+
+
+def test_every_public_name_has_one_entry_and_a_line(folder):
+    text = "".join(page.read_text("utf-8") for page in (folder / "api").iterdir())
+    entries = re.findall(r"^\.\. (?:autoclass|autofunction|py:data):: (\S+)", text, re.MULTILINE)
+    assert len(entries) == len(set(entries))
+    for package, names in homes().items():
+        assert set(names) == set(public_names()[package])
+        for home in names.values():
+            assert home in entries
+            assert f":py:obj:`~{home}`\n     - " in text
+    assert "\n     - \\\n" not in text  # without a description
+
+
+def test_every_command_and_option_is_described(folder):
+    text = (folder / "cli.md").read_text("utf-8")
+    commands = get_command(app).commands
+    for name, command in commands.items():
+        if command.hidden:
+            continue
+        assert f"## annealcam {name}" in text
+        for parameter in getattr(command, "params", []):
+            if parameter.param_type_name == "option" and not parameter.hidden:
+                assert parameter.opts[-1] in text, (name, parameter.opts)
+
+
+def test_formulas_become_literal_and_stars_stay_stars():
+    lines = ["Return a.", "", "    a = b * |c|", "", "Of d_ * e, `f_ * g`.", "", ">>> 2 * 3", "6"]
+    plain_docstring(None, "", "", None, None, lines)
+    assert lines == [
+        "Return a.", "", "::", "", "    a = b * |c|", "", "Of d\\_ \\* e, `f_ * g`.", "",
+        ">>> 2 * 3", "6",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ('<img src="https://a.org/b.png">', ["https://a.org/b.png"]),
+        ('<link rel="stylesheet" href="//a.org/b.css">', ["//a.org/b.css"]),
+        ('<link rel="canonical" href="https://a.org/">', []),
+        ('<img src="b.png"><a href="https://a.org">a</a>', []),
+        ("<style>@import 'https://a.org'</style>", ["//@import 'https://a.org'"]),
+    ],
+)
+def test_resources_of_other_machines_are_found(html, found):
+    assert foreign_resources(html) == found
