@@ -82,7 +82,7 @@ def test_old_uploads_give_way_and_say_so():
 
 
 def test_only_listed_examples_are_opened_by_name():
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     for token in ("skimage:lfw_subset", "/etc/passwd", "skimage:../x", ""):
         with pytest.raises(ImageError, match="no longer stored"):
             _ = Photos()[token]

@@ -33,9 +33,10 @@ def nets(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """What `annealcam demo` prints and writes, in a path with a space in it."""
+    """A bundled photo with all that can be written, in a path with a space in it."""
     folder = tmp_path_factory.mktemp("a demo") / "out"
-    return run("demo", "-o", folder), folder / "chelsea"
+    printed = run("explain", "skimage:chelsea", "--compare", "--html", "-o", folder)
+    return printed, folder / "chelsea"
 
 
 def test_demo_writes_what_it_promises(demo):

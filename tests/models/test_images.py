@@ -8,6 +8,7 @@ from PIL import Image
 
 from annealcam.errors import ImageError
 from annealcam.models.images import load_image, load_input, load_photo, to_rgb
+from tests.models.cup_and_cat import cup_and_cat
 
 RAMP = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(8, 8)
 
@@ -141,6 +142,14 @@ def test_bundled_photos_are_those_of_scikit_image(name):
     np.testing.assert_array_equal(np.asarray(load_photo(f"skimage:{name}")), getattr(data, name)())
 
 
-def test_a_photo_that_is_not_bundled():
-    with pytest.raises(ImageError, match="skimage:chelsea"):
-        load_photo("skimage:eagle")
+def test_the_photo_of_two_subjects_is_made_of_bundled_ones():
+    difference = np.abs(
+        np.asarray(load_photo("bundled:cup-and-cat"), dtype=float) - np.asarray(cup_and_cat())
+    )
+    assert difference.mean() < 3  # of JPEG
+
+
+@pytest.mark.parametrize("name", ["skimage:eagle", "bundled:chelsea", "bundled:../x"])
+def test_a_photo_that_is_not_bundled(name):
+    with pytest.raises(ImageError, match="bundled:cup-and-cat, skimage:astronaut, skimage:chelsea"):
+        load_photo(name)

@@ -37,7 +37,7 @@ from annealcam.app.photos import EXAMPLES
 from annealcam.app.questions import AGAINST, Controls, Questions
 from annealcam.attribution.importance import IMPORTANCES
 from annealcam.errors import AnnealcamError
-from annealcam.models.images import BUNDLED, load_photo
+from annealcam.models.images import load_photo, without_prefix
 from annealcam.models.preprocess import Preprocess
 from annealcam.render.html.page import PACKAGE as REPORTS, page, picture_uri
 
@@ -271,11 +271,11 @@ def _asset(kind: str, *files: tuple[str, str]) -> Callable[[Request], Awaitable[
 def _examples() -> list[dict[str, str]]:
     return [
         {
-            "token": BUNDLED + name,
-            "name": name,
-            "uri": picture_uri(Preprocess().large_view(load_photo(BUNDLED + name), THUMBNAIL)),
+            "token": token,
+            "name": without_prefix(token).replace("-", " "),
+            "uri": picture_uri(Preprocess().large_view(load_photo(token), THUMBNAIL)),
         }
-        for name in EXAMPLES
+        for token in EXAMPLES
     ]
 
 

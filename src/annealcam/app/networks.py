@@ -14,7 +14,7 @@ from annealcam.app.photos import EXAMPLES
 from annealcam.attribution.layers import Layer, default_layer, survey
 from annealcam.attribution.network.adapted import adapt
 from annealcam.errors import LayerError, suggest
-from annealcam.models.images import BUNDLED, load_photo
+from annealcam.models.images import load_photo
 from annealcam.models.load import load_model
 from annealcam.models.loaded import DEFAULT_MODEL, SHIPPED, LoadedModel
 from annealcam.models.network_layer import network_input
@@ -74,7 +74,7 @@ class Networks:
 def _load(name: str) -> Network:
     loaded = load_model(name)
     loaded = loaded.changed(model=adapt(loaded.model, link=loaded.link))
-    photo = load_photo(BUNDLED + EXAMPLES[0])
+    photo = load_photo(EXAMPLES[0])
     example = network_input(loaded.preprocess, photo, model_name=name)[None]
     layers = tuple(survey(loaded.model, example))
     return Network(name, loaded, layers, default_layer(loaded.model, example))

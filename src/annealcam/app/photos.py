@@ -13,7 +13,10 @@ from annealcam.app.limits import FORMATS, MAX_BYTES, MAX_PIXELS, MIB, STORED_PHO
 from annealcam.errors import ImageError
 from annealcam.models.images import BUNDLED, load_image, load_photo
 
-EXAMPLES = ("chelsea", "coffee", "rocket", "astronaut")
+EXAMPLES = (
+    "bundled:cup-and-cat", "skimage:chelsea", "skimage:coffee", "skimage:rocket",
+    "skimage:astronaut",
+)  # fmt: skip
 MAX_NAME = 60  # characters
 
 
@@ -66,7 +69,7 @@ class Photos:
         return photo
 
     def __getitem__(self, token: str) -> Photo:
-        if token in {BUNDLED + name for name in EXAMPLES}:
+        if token in EXAMPLES:
             return Photo(token, token)
         photo = self._uploads.get(token)
         if photo is None:

@@ -20,7 +20,6 @@ from annealcam.attribution.layers import Layer
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import ArgumentError, TargetError
 from annealcam.explanation import Explanation
-from annealcam.models.images import BUNDLED
 from annealcam.settings import Settings
 
 ONE, TWO = "one", "two"
@@ -39,7 +38,7 @@ class Controls:
     50.0
     """
 
-    photo: str = BUNDLED + EXAMPLES[0]
+    photo: str = EXAMPLES[0]
     mode: str = ONE
     network: str = ""
     layer: str = ""

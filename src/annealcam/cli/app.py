@@ -54,9 +54,8 @@ def _engine(models: list[str], atlas: Path | None) -> Engine:
     from annealcam.app.engine import Engine
     from annealcam.app.networks import Networks
     from annealcam.app.photos import EXAMPLES
-    from annealcam.models.images import BUNDLED
 
     engine = Engine(Networks(models), atlas=atlas)
     for name in models or engine.networks.names[:1]:
-        engine.explain(Choices(BUNDLED + EXAMPLES[0], name))
+        engine.explain(Choices(EXAMPLES[0], name))
     return engine

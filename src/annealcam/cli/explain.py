@@ -117,8 +117,10 @@ def explain(
 
 @one_line_errors
 def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
-    """Explain a bundled photo of a cat by the bundled network, offline."""
-    explain(["skimage:chelsea"], output=output, seed=seed, compare=True, html=True, overwrite=True)
+    """Explain a bundled photo of a cup and a cat by the bundled network, offline."""
+    from annealcam.cli.photos.demo import run_demo
+
+    run_demo(options.DEFAULT_MODEL, output, seed=seed)
 
 
 @one_line_errors

@@ -31,11 +31,11 @@ def listed(names: Iterable[str], last: str = "or") -> str:
 
 
 Photo = Annotated[
-    str, typer.Argument(help="An image file, or a bundled photo such as skimage:chelsea.")
+    str, typer.Argument(help="An image file, or a bundled photo such as bundled:cup-and-cat.")
 ]
 Photos = Annotated[
     list[str],
-    typer.Argument(help="Image files, folders of them, or bundled photos such as skimage:chelsea."),
+    typer.Argument(help="Image files, folders, or bundled photos such as bundled:cup-and-cat."),
 ]
 ProblemPath = Annotated[
     Path,

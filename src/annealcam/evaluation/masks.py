@@ -19,7 +19,7 @@ from annealcam._internal.types import Array
 from annealcam.data.folders import SUFFIXES
 from annealcam.errors import ArgumentError
 from annealcam.metrics.localisation import box_mask
-from annealcam.models.images import BUNDLED
+from annealcam.models.images import without_prefix
 from annealcam.models.photo_files import libraries_quiet, readable_formats
 from annealcam.models.preprocess import Preprocess
 
@@ -169,7 +169,7 @@ def _matched(
 
 def _below(photo: str, root: Path) -> str:
     """Return a photo's path below the folder of photos."""
-    path = Path(photo.removeprefix(BUNDLED))
+    path = Path(without_prefix(photo))
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 

@@ -163,15 +163,27 @@ def _real(values: Array, name: str) -> Array:
     return scaled
 
 
-BUNDLED = "skimage:"
+BUNDLED = ("bundled:", "skimage:")  # how names of bundled photos begin
 _PHOTOS = {
-    Path(file).stem: Path(__file__).parent / "photos" / file
-    for file in ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+    "bundled:cup-and-cat": "cup-and-cat.jpg",
+    "skimage:astronaut": "astronaut.png",
+    "skimage:chelsea": "chelsea.png",
+    "skimage:coffee": "coffee.png",
+    "skimage:rocket": "rocket.jpg",
 }
 
 
+def without_prefix(name: str) -> str:
+    """Return the name of a file as it is, and that of a bundled photo without its prefix.
+
+    >>> without_prefix("skimage:chelsea"), without_prefix("photos/cat.jpg")
+    ('chelsea', 'photos/cat.jpg')
+    """
+    return name.split(":", 1)[1] if name.startswith(BUNDLED) else name
+
+
 def load_photo(name: str) -> Image.Image:
-    """Return the photo of a file, or a bundled one of scikit-image (`skimage:chelsea`).
+    """Return the photo of a file, or a bundled one (`bundled:cup-and-cat`, `skimage:chelsea`).
 
     Raises:
         ImageError: the file cannot be read, or no such photo is bundled.
@@ -181,10 +193,9 @@ def load_photo(name: str) -> Image.Image:
     """
     if not name.startswith(BUNDLED):
         return load_image(name)
-    file = _PHOTOS.get(name.removeprefix(BUNDLED))
-    if file is None:
-        raise ImageError(f"{name}: not bundled; one of {', '.join(BUNDLED + p for p in _PHOTOS)}")
-    return load_image(file)
+    if name not in _PHOTOS:
+        raise ImageError(f"{name}: not bundled; one of {', '.join(_PHOTOS)}")
+    return load_image(Path(__file__).parent / "photos" / _PHOTOS[name])
 
 
 def digest_of(name: str) -> str:
@@ -227,7 +238,10 @@ def load_image(
 
 
 def _decoded(
-    stream: IO[bytes], name: str, max_pixels: int, formats: tuple[str, ...] | None
+    stream: IO[bytes] | io.BytesIO,
+    name: str,
+    max_pixels: int,
+    formats: tuple[str, ...] | None,
 ) -> Image.Image:
     readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from annealcam.models.images import without_prefix
+
 LONGEST_PATH = 60  # characters of a name that contains the folders of its photo
 LONGEST = 120  # bytes of a name, to which `.new-` and more is added while it is written
 _DIGITS = 12  # of the hash in a name that is shortened or changed
@@ -27,7 +29,7 @@ def result_names(photo: str, root: str | None = None) -> Iterator[str]:
     'aaaa-e685282b04e4'
     """
     # The stem of "..png" is ".", which would be a place instead of a name.
-    file = Path(photo.removeprefix("skimage:"))
+    file = Path(without_prefix(photo))
     stem, name = file.stem, file.name
     if root is not None:
         parts = file.relative_to(root).parts
