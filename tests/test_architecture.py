@@ -66,7 +66,9 @@ ON_A_GPU = ("gpu.py", "devices.py", "torch_state.py")  # imported only where a G
 # The one deliberate step upwards: methods of a result that a higher layer carries out.
 PLUG_POINTS = {
     "annealcam.render.html.explanation:write_explanation",
-    "annealcam.render.html.notebook:notebook_html",
+    "annealcam.render.notebook.views:html_of",
+    "annealcam.render.notebook.views:plot_of",
+    "annealcam.render.notebook.explanation:plot_maps",
 }
 
 
@@ -254,6 +256,7 @@ def test_the_library_without_a_network_needs_no_torch():
         import sys, annealcam as ac, numpy as np
         p = ac.SelectionProblem(np.ones(3), np.zeros((3, 3)))
         ac.anneal(p), ac.solve_exact(p), ac.AnnealingSampler().sample(p.to_bqm())
+        ac.anneal(p)._repr_html_(), ac.solve_exact(p)._repr_html_(), ac.minimum_gap(p).plot()
         print("torch" in sys.modules)
         """
     )
@@ -296,7 +299,7 @@ def test_public_functions_have_docstrings_with_an_example_somewhere():
 
     results = ("AnnealPath", "AnnealResult", "BatchResult", "ExactSolution", "Explanation",
                "FlipSet", "HardwareReport", "MinimumGap", "Selection", "SpectrumCurve",
-               "SufficientSet", "TauSweep", "Verified")  # fmt: skip
+               "SufficientSet", "TauSweep", "Verified", "VerifiedList")  # fmt: skip
     for name in ac.__all__:
         if name not in ("__version__", "errors", "metrics", *results):
             assert ">>>" in getattr(ac, name).__doc__, name

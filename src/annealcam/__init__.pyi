@@ -27,4 +27,4 @@ from .samplers.hardware.report import (
 from .samplers.selection import solve as solve
 from .sets.flip import FlipSet as FlipSet, flip_set as flip_set
 from .sets.sufficient import SufficientSet as SufficientSet, sufficient_set as sufficient_set
-from .verification import Verified as Verified, verify as verify
+from .verification import Verified as Verified, VerifiedList as VerifiedList, verify as verify

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from typing import Any
 from annealcam._internal.storage.checksums import CHECKSUMS, damaged
 from annealcam._internal.storage.reading import reading
 from annealcam._internal.storage.resumable import read_json
+from annealcam._internal.text import short_repr
 from annealcam.errors import ArgumentError, MissingExtraError, OutputError
 from annealcam.explanation import MARKER, Explanation
 from annealcam.models.checkpoint_files import is_checkpoint, verify_checkpoint
+from annealcam.render.notebook.cards import card
 
 CHECKPOINT = "checkpoint"
 
@@ -58,7 +61,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
 _OTHERS: tuple[str, Callable[[Path], Any]] = ("files", lambda _: None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verified:
     """What is known about one result folder, or one checkpoint.
 
@@ -75,8 +78,29 @@ class Verified:
     status: str
     faults: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return short_repr(
+            "Verified", folder=str(self.folder), kind=self.kind, status=self.status,
+            faults=len(self.faults),
+        )  # fmt: skip
 
-def verify(path: str | os.PathLike[str]) -> list[Verified]:
+
+class VerifiedList(list[Verified]):
+    """The entries of `verify`, which notebooks show as a table."""
+
+    def _repr_html_(self) -> str:
+        """Return a row for each result, and the faults."""
+        counts = Counter(entry.status for entry in self)
+        return str(card(
+            f"{len(self)} result{'s' if len(self) != 1 else ''}: "
+            + ", ".join(f"{count} {status}" for status, count in counts.items()),
+            header=("result", "kind", "status"),
+            rows=[(entry.folder, entry.kind, entry.status) for entry in self],
+            notes=[f"{entry.folder}: {fault}" for entry in self for fault in entry.faults],
+        ))  # fmt: skip
+
+
+def verify(path: str | os.PathLike[str]) -> VerifiedList:
     """Compare all results within a folder with their checksums, and read them.
 
     Every result folder holds the SHA-256 of each of its files in `SHA256SUMS`, which
@@ -107,12 +131,12 @@ def verify(path: str | os.PathLike[str]) -> list[Verified]:
     """
     root = Path(path)
     if is_checkpoint(root):
-        return [_verified_checkpoint(root)]
+        return VerifiedList([_verified_checkpoint(root)])
     if not root.is_dir():
         raise ArgumentError(
             f"path={os.fspath(path)!r}: is no folder and no checkpoint; give the folder of a result"
         )
-    found = list(_results(root))
+    found = VerifiedList(_results(root))
     if not found:
         raise ArgumentError(f"path={os.fspath(path)!r}: holds no result of annealcam")
     return found

@@ -9,6 +9,7 @@ from math import inf
 from time import monotonic
 from typing import Any
 
+from annealcam._internal.progress import PAUSE, ProgressOption
 from annealcam._internal.validation import real
 from annealcam.errors import ArgumentError
 
@@ -45,6 +46,7 @@ class Deadline:
     """
 
     end: float = inf
+    tick: Callable[[], None] | None = None  # called again and again while a search works
 
     @classmethod
     def after(cls, seconds: Any, argument: str = "time_limit") -> Deadline:
@@ -62,6 +64,26 @@ class Deadline:
             )
         return cls(working_seconds() + number)
 
+    def reporting(self, description: str, progress: ProgressOption) -> Deadline:
+        """Return a deadline whose work calls `progress`, a few times in a second.
+
+        It is called with the description, the seconds since now, and those until the end; the
+        latter are 0 if there is no limit.
+        """
+        if not callable(progress):
+            return self
+        began, total = working_seconds(), 0 if self.end == inf else max(1, round(self.left))
+        last = began - PAUSE
+
+        def tick() -> None:
+            nonlocal last
+            now = working_seconds()
+            if now - last >= PAUSE:
+                last = now
+                progress(f"{description}, {now - began:.0f} s", int(now - began), total)
+
+        return Deadline(self.end, tick)
+
     @property
     def left(self) -> float:
         """Seconds that are left; negative if it has passed."""
@@ -74,12 +96,20 @@ class Deadline:
 
     def check(self) -> None:
         """Raise TimeIsUpError if time is up."""
+        self.work_goes_on()
         if self.passed:
             raise TimeIsUpError
 
     def share(self, fraction: float) -> Deadline:
         """Return the deadline after this share of the time that is left."""
-        return self if self.end == inf else Deadline(self.end - (1.0 - fraction) * self.left)
+        if self.end == inf:
+            return self
+        return Deadline(self.end - (1.0 - fraction) * self.left, self.tick)
+
+    def work_goes_on(self) -> None:
+        """Call `tick`, if there is one."""
+        if self.tick is not None:
+            self.tick()
 
 
 NEVER = Deadline()
@@ -98,6 +128,7 @@ def run_in_slices(step: Callable[[int], bool], deadline: Deadline) -> bool:
     work, taken = float(FIRST), 0.0
     while (left := deadline.left) > taken / 2:
         began = working_seconds()
+        deadline.work_goes_on()
         if step(int(work)):
             return True
         taken = working_seconds() - began

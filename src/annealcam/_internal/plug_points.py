@@ -18,3 +18,20 @@ def resolve(target: str) -> Any:
     """
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
+
+
+class NotebookView:
+    """A result that notebooks show as a small piece of HTML; `render/notebook` holds the pieces."""
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows, as one self-contained piece of HTML."""
+        return str(resolve("annealcam.render.notebook.views:html_of")(self))
+
+
+def plotted(result: object, ax: Any, **options: Any) -> Any:
+    """Draw a result on axes of matplotlib, new ones if `ax` is None, and return the axes.
+
+    Raises:
+        ArgumentError: `ax` is no axes of matplotlib.
+    """
+    return resolve("annealcam.render.notebook.views:plot_of")(result, ax, **options)

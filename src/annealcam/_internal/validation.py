@@ -76,17 +76,6 @@ def finite_array(
     return array
 
 
-def function_or_none(argument: str, value: Any) -> Any:
-    """Return a function, or None.
-
-    >>> function_or_none("progress", print) is print
-    True
-    """
-    if value is not None and not callable(value):
-        raise ArgumentError(f"{argument}={one_line(value)}: must be a function or None")
-    return value
-
-
 def one_of(argument: str, value: Any, known: Iterable[str]) -> str:
     """Return the name if it is one of `known`.
 
@@ -115,7 +104,7 @@ def options_of(
     defaults = {
         name: p.default
         for name, p in signature(function).parameters.items()
-        if p.kind is p.KEYWORD_ONLY and name != "seed"
+        if p.kind is p.KEYWORD_ONLY and name not in ("seed", "progress")
     }
     for name in options or {}:
         if name not in defaults:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
-from annealcam._internal.validation import function_or_none, whole
+from annealcam._internal.validation import whole
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
 from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.annealing.simulation.climbing import climb
@@ -26,13 +27,16 @@ from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of,
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemsLike, named_problems
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _LARGEST_BATCH = 256  # runs at once on a GPU: more are no faster
 # Problems, and states of all of them, in one block on a core: more are no faster.
 _LARGEST_BLOCK, _STATES = 64, 1 << 16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BatchResult:
+class BatchResult(NotebookView):
     """Success probabilities of several problems at several run times.
 
     Attributes:
@@ -57,10 +61,25 @@ class BatchResult:
 
     convention = renamed_attribute("convention", "normalisation")
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw F of every problem against tau; for one tau, F of every problem, sorted.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
+
     __repr__ = repr_with("tau", "success_probability", "error")
 
 
 @renamed_arguments(convention="normalisation")
+@shows_progress
 def anneal_batch(
     problems: ProblemsLike,
     *,
@@ -73,7 +92,7 @@ def anneal_batch(
     device: str = "cpu",
     threads: int = 1,
     scale_energies: bool | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressOption = None,
 ) -> BatchResult:
     """Anneal every problem with every tau, as `anneal` does.
 
@@ -87,7 +106,8 @@ def anneal_batch(
         normalisation, schedule, tol, constraint, precision, device: as for `anneal`.
         threads: number of CPU cores.
         scale_energies: as for `anneal`.
-        progress: called with the number of finished problems and the number of all.
+        progress: True for a bar, or a function that is called with the number of finished problems
+            and the number of all.
 
     Raises:
         ArgumentError: as for `anneal`, or there is no problem or no tau.
@@ -102,7 +122,7 @@ def anneal_batch(
     values = named_problems(problems)
     scaled = [annealed(value, scale_energies, name) for name, value in values]
     taus = run_times("tau", tau)
-    function_or_none("progress", progress)
+    reporter(progress)  # refuse other types before any work
     if not taus or not scaled:
         raise ArgumentError("problems, tau: give at least one of each")
     options: dict[str, Any] = {
@@ -135,7 +155,7 @@ def _on_cores(
     plans: list[Plan],
     taus: list[float],
     threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: ProgressOption,
 ) -> Float[Array, "problems taus 4"]:
     """Return F, its error, steps and multiplicity of every run."""
     table, finished = np.empty((len(plans), len(taus), 4)), itertools.count(1)
@@ -143,7 +163,7 @@ def _on_cores(
 
     def fill(block: list[int]) -> None:
         table[block] = _rows([plans[i] for i in block], taus, stop)
-        if progress is not None:
+        if callable(progress):
             for _ in block:
                 progress(next(finished), len(plans))
 

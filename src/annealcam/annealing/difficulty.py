@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import repr_with, short_repr
 from annealcam._internal.types import Array, Progress
-from annealcam._internal.validation import function_or_none, one_line, whole
+from annealcam._internal.validation import one_line, whole
 from annealcam.annealing.evolution import AnnealResult, anneal
 from annealcam.annealing.hamiltonian import Normalisation, to_scale
 from annealcam.annealing.levels.gap import MinimumGap, minimum_gap
@@ -27,6 +29,9 @@ from annealcam.qubo.convert import ProblemLike, as_problem, labels_of, offset_of
 from annealcam.qubo.energies import bits
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SHOWN_STATES = 16
 CURVE_POINTS = 101
@@ -97,7 +102,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Hardness:
+class Hardness(NotebookView):
     """The difficulty of a problem for the annealer. Energies exclude the offset of a model.
 
     Attributes:
@@ -139,6 +144,20 @@ class Hardness:
 
     convention = renamed_attribute("convention", "normalisation")
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw F and the best of the shots against tau, each beside guessing.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
+
     def __repr__(self) -> str:
         return short_repr(
             "Hardness",
@@ -170,6 +189,7 @@ class Hardness:
 
 
 @renamed_arguments(convention="normalisation")
+@shows_progress
 def hardness(
     source: ProblemFile | ProblemLike,
     taus: Sequence[float],
@@ -183,7 +203,7 @@ def hardness(
     certify: float | None = None,
     scale_energies: bool | None = None,
     levels: tuple[MinimumGap | None, SpectrumCurve | None, str] | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Hardness:
     """Anneal a problem for each tau, and compute its minimum gap and lowest levels.
 
@@ -196,7 +216,8 @@ def hardness(
         certify: as for `minimum_gap`.
         scale_energies: as for `anneal`; a file with h and J is a SelectionProblem.
         levels: `gap`, `curve` and `no_gap` of the same problem, if they are known already.
-        progress: called with the current task, the number of finished tasks, and of all tasks.
+        progress: True for a bar, or a function that is called with the current task, the number of
+            finished tasks, and of all tasks.
 
     Raises:
         ArgumentError: the problem has no variables, or an argument is out of range.
@@ -218,7 +239,7 @@ def hardness(
     shots = d**2 if shots is None else whole("shots", shots, least=1)
     if levels is not None and not (isinstance(levels, tuple) and len(levels) == 3):
         raise ArgumentError("levels: must be the gap, the curve and no_gap of a Hardness, or None")
-    report = function_or_none("progress", progress) or (lambda *_: None)
+    report = reporter(progress)
     options: dict[str, Any] = {
         "normalisation": normalisation,
         "schedule": schedule_of(schedule),
@@ -239,7 +260,7 @@ def hardness(
         gap=gap,
         curve=curve,
         no_gap=no_gap,
-        distribution=_distribution(source.problem, result, result.sample(shots, seed)),
+        distribution=final_states(source.problem, result, result.sample(shots, seed)),
         ground_energy=result.ground_energy,
         multiplicity=result.multiplicity,
         states=result.probabilities.size,
@@ -301,9 +322,10 @@ def _levels(
     return gap, curve, ""
 
 
-def _distribution(
+def final_states(
     problem: SelectionProblem, result: AnnealResult, samples: Int[Array, "shots d"]
 ) -> Distribution:
+    """Return the most probable final states of a run, and how many samples gave each of them."""
     p = result.probabilities
     shown = min(SHOWN_STATES, p.size)
     top = np.argpartition(p, p.size - shown)[p.size - shown :]

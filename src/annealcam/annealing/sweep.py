@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.plug_points import NotebookView, plotted
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
@@ -23,9 +24,12 @@ from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TauSweep:
+class TauSweep(NotebookView):
     """One problem annealed in runs of several lengths.
 
     Attributes:
@@ -55,6 +59,20 @@ class TauSweep:
 
     convention = renamed_attribute("convention", "normalisation")
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw F against tau, with its error, beside the probability of one guess.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
+
     __repr__ = repr_with("tau", "success_probability", "tts99", "guess", "multiplicity")
 
     def best_of_shots(self, shots: int) -> Float[Array, " taus"]:
@@ -63,7 +81,7 @@ class TauSweep:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OptimalTau:
+class OptimalTau(NotebookView):
     """The length of run with the least time to solution within bounds.
 
     Attributes:
@@ -81,6 +99,20 @@ class OptimalTau:
     error: float
     at_bound: bool
     sweep: TauSweep
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the time to solution against tau, and mark the best tau.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
 
     __repr__ = repr_with("tau", "tts99", "success_probability", "error", "at_bound")
 

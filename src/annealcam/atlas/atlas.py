@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 
 from annealcam._internal.extras import require_extra
+from annealcam._internal.plug_points import NotebookView
 from annealcam._internal.storage.reading import reading
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array
@@ -46,7 +47,7 @@ class Region:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Portrait:
+class Portrait(NotebookView):
     """The regions that excite one channel most, its class profile, and its selection rates.
 
     Attributes:
@@ -92,7 +93,7 @@ class Portrait:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Atlas:
+class Atlas(NotebookView):
     """The channels of one layer of one network, summed up over the photos of one data set.
 
     Attributes:

@@ -16,6 +16,7 @@ from jaxtyping import Int
 
 from annealcam._internal.environment import environment, one_thread, processor
 from annealcam._internal.extras import require_extra
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.storage.files import alone_at
 from annealcam._internal.storage.resumable import PartStore, check_identity
 from annealcam._internal.text import signed_maps
@@ -35,6 +36,7 @@ SHARD = 8  # batches; about ten seconds of work on one core
 THUMBNAIL = 160  # pixels; a crop of a third of them can still be recognised
 
 
+@shows_progress
 def build_atlas(
     data: LabelledSet,
     model: str | LoadedModel,
@@ -50,7 +52,7 @@ def build_atlas(
     batch: int = 16,
     shard: int = SHARD,
     device: str = "cpu",
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Atlas:
     """Build the atlas of a layer over a labelled set, or continue an interrupted build.
 
@@ -80,7 +82,8 @@ def build_atlas(
         batch: number of photos per forward pass.
         shard: number of batches per part.
         device: device of the network.
-        progress: called with the current step, the number of finished photos, and the total.
+        progress: True for a bar, or a function that is called with the current step, the number of
+            finished photos, and the total.
 
     Raises:
         ArgumentError: there are no photos, an argument is out of range, or the folder holds
@@ -100,7 +103,7 @@ def build_atlas(
     require_extra("pyarrow", extra="atlas", needed_by="atlas")
     top, batch = whole("top", top, least=1), whole("batch", batch, least=1)
     shard, target = whole("shard", shard, least=1), Path(folder)
-    report = progress or (lambda *_: None)
+    report = reporter(progress)
     settings = resolve(sampler="exact", seed=seed) if settings is None else settings
     report("reading the data", 0, 1)
     photos = _photos(data, photos_per_class, seed)

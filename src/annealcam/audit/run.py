@@ -14,10 +14,11 @@ import torch
 
 from annealcam._internal.deprecation import renamed_attribute
 from annealcam._internal.environment import environment, one_thread, processor
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.storage.reading import bytes_of, reading
 from annealcam._internal.storage.resumable import PartStore
 from annealcam._internal.text import short_repr
-from annealcam._internal.types import Array, Progress
+from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of
 from annealcam._version import __version__
 from annealcam.attribution.contrast import NAMED
@@ -44,10 +45,14 @@ from annealcam.errors import ArgumentError, ImageError, suggest
 from annealcam.evaluation.masks import Where
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.network_layer import NetworkLayer
+from annealcam.render.notebook.cards import card
 from annealcam.settings import Settings, resolve
 
 EXPLAIN = ("label", "predicted")
 SHARD = 128  # photos per part; a minute of work at most
+
+
+MOST_CLASSES = 10  # in notebooks
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,6 +85,27 @@ class Audit:
             headline=self.headline,
         )  # fmt: skip
 
+    def _repr_html_(self) -> str:
+        """Return the most suspicious classes for notebooks, with their usual maps."""
+        ranking = self.rankings[self.headline]["annealcam"]
+        names, rows = self.photos.classes, []
+        for ranked in ranking[:MOST_CLASSES]:
+            usual = ", ".join(map(str, self.usual(ranked.label))) or "none"
+            interval = f"[{ranked.low:.3g}, {ranked.high:.3g}]"
+            rows.append(
+                (names[ranked.label], f"{ranked.score:.3g} {interval}", ranked.photos, usual)
+            )
+        more = len(ranking) - len(rows)
+        return str(card(
+            f"Audit of {self.network.model_name}, layer {self.network.layer}, over "
+            f"{len(self.observations)} photos of {self.photos.name}",
+            sentences=["The classes whose maps are the most suspicious come first."],
+            header=("class", self.headline, "photos", "usual maps"),
+            rows=rows,
+            notes=[*([f"and {more} more classes"] if more > 0 else []),
+                   f"{self.headline}: {SCORES[self.headline]}; brackets: 95 % intervals"],
+        ))  # fmt: skip
+
     @property
     def headline(self) -> str:
         """Main score of the audit: `outside` with masks, else `sameness`."""
@@ -99,6 +125,7 @@ class Audit:
         return [int(channel) for channel in order if share[channel] > 0]
 
 
+@shows_progress
 def audit(
     photos: LabelledSet,
     model: str | LoadedModel,
@@ -113,7 +140,7 @@ def audit(
     model_name: str | None = None,
     seed: int = 0,
     device: str = "cpu",
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Audit:
     """Rank the classes of a labelled set by how suspicious the maps are that a network relies on.
 
@@ -133,7 +160,8 @@ def audit(
         settings: settings of the selection; None takes those of `explain` with the exact optimum.
         seed: seed of the photos drawn, the selection and the bootstrap.
         device: device of the network.
-        progress: called with the current step, the number of finished photos, and the total.
+        progress: True for a bar, or a function that is called with the current step, the number of
+            finished photos, and the total.
 
     Raises:
         ArgumentError: the network lacks a class of the data, or `parts` belongs to another audit.
@@ -168,14 +196,14 @@ def audit(
         photos.subset(np.arange(start, min(start + SHARD, len(photos))))
         for start in range(0, len(photos), SHARD)
     ]
+    inform = reporter(progress)
     finished = len(photos) - sum(len(shards[number]) for number in store.missing(len(shards)))
 
     def compute(number: int) -> Observations:
         nonlocal finished
 
         def report(step: str, done: int, _: int) -> None:
-            if progress:
-                progress(step, finished + done, len(photos))
+            inform(step, finished + done, len(photos))
 
         part = observe(
             shards[number], network, settings, targets=targets, against=against, masks=masks,

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from annealcam._internal.types import Array, Progress
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
+from annealcam._internal.types import Array
 from annealcam.attribution.activations import capture
 from annealcam.attribution.candidates import build_problem
 from annealcam.attribution.layer_maps import mean_cosine
@@ -22,6 +23,7 @@ from annealcam.settings import Settings
 SIZES = tuple(range(1, 21))
 
 
+@shows_progress
 def best_k(
     model: nn.Module,
     image: Float[Tensor, " channels *size"],
@@ -30,7 +32,7 @@ def best_k(
     *,
     sizes: Sequence[int] = SIZES,
     time_limit: float | None = 10.0,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> list[dict[str, Any]]:
     """Return the best k maps among all candidates for each k, and how much of the logit they keep.
 
@@ -47,7 +49,8 @@ def best_k(
         settings: for objective, beta and the limit of candidates.
         sizes: the values of k.
         time_limit: seconds for each proof; None: unlimited.
-        progress: called with a description, the number of sizes done, and of all sizes.
+        progress: True for a bar, or a function that is called with a description, the number of
+            sizes done, and of all sizes.
 
     Raises:
         AnnealcamError: as `explain`, for the layer and the model.
@@ -60,7 +63,7 @@ def best_k(
     >>> [row["k"] for row in best_k(net, image, e, settings, sizes=[1, 2])]
     [1, 2]
     """
-    layer, report = e.provenance["layer"], progress or (lambda *_: None)
+    layer, report = e.provenance["layer"], reporter(progress)
     captured = capture(
         model, image[None], layer=layer, targets=[e.target], against=e.provenance.get("against"),
         integrated=settings.integrated, direction=e.direction,

@@ -14,8 +14,9 @@ from PIL import Image
 from annealcam._internal.deprecation import renamed_value
 from annealcam._internal.environment import environment
 from annealcam._internal.map_axes import refuse_other_axes
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import short_repr
-from annealcam._internal.types import Array, Progress
+from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
 from annealcam.attribution.activations import Capture
 from annealcam.attribution.contrast import Against, contrasted_classes, resolve_against
@@ -46,6 +47,7 @@ from annealcam.metrics.sensitivity import other_classes
 from annealcam.models.images import load_photo
 from annealcam.models.loaded import LoadedModel
 from annealcam.models.network_layer import CapturedBatch, NetworkLayer, capture_batches
+from annealcam.render.notebook.cards import card
 from annealcam.settings import Settings
 
 _OF_AGAINST = ", a class of against"  # ends the reason of a photo that is not evaluated
@@ -86,6 +88,29 @@ class Evaluation:
             metrics=len(self.provenance["metrics"]), skipped=len(self.skipped),
         )  # fmt: skip
 
+    def _repr_html_(self) -> str:
+        """Return the table of means for notebooks; brackets hold 95 % intervals."""
+        metrics = list(dict.fromkeys(line.metric for line in self.lines))
+        cells = {(line.method, line.metric): _mean_of(line) for line in self.lines}
+        arrows = {"higher": " ↑", "lower": " ↓", None: ""}
+        return str(card(
+            f"{len(self.sizes)} methods by {len(metrics)} metrics over "
+            f"{self.provenance['photos']} photos",
+            header=("method", *(f"{name}{arrows[METRICS[name].better]}" for name in metrics)),
+            rows=[(method, *(cells.get((method, name), "") for name in metrics))
+                  for method in dict.fromkeys(line.method for line in self.lines)],
+            notes=[*self.notes, "mean [95 % interval]; ↑ higher is better, ↓ lower is better",
+                   *([f"{len(self.skipped)} photos were left out"] if self.skipped else [])],
+        ))  # fmt: skip
+
+
+def _mean_of(line: Line) -> str:
+    """Return the mean of a metric with its interval, if there are any."""
+    if line.mean is None:
+        return "no value"
+    ends = "" if line.low is None else f" [{line.low:.3g}, {line.high:.3g}]"
+    return f"{line.mean:.3g}{ends}".replace("-", "−")
+
 
 @dataclass
 class _Collected:
@@ -97,6 +122,7 @@ class _Collected:
     in_view: int = 0
 
 
+@shows_progress
 def evaluate(
     network: LoadedModel,
     photos: Sequence[str],
@@ -110,7 +136,7 @@ def evaluate(
     against: int | str | Sequence[int | str] | None = None,
     batch: int = 8,
     model_name: str = "",
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> Evaluation:
     """Score methods by metrics over photos, all on one layer and the logit of the predicted class.
 
@@ -139,7 +165,8 @@ def evaluate(
             of the predicted class in any case, and the curves follow its probability.
         batch: photos that pass through the network together.
         model_name: for the provenance.
-        progress: called with a description, the number of photos done, and of all photos.
+        progress: True for a bar, or a function that is called with a description, the number of
+            photos done, and of all photos.
 
     Raises:
         ArgumentError: there is no photo, a method or metric is unknown, a metric of pixels meets
@@ -150,6 +177,7 @@ def evaluate(
         ImageError: none of the photos can be read.
         AnnealcamError: as `explain`.
     """
+    report = reporter(progress)
     methods = [renamed_value("methods", name, RENAMED) for name in methods]
     for name in methods:
         one_of("methods", name, METHODS)
@@ -175,7 +203,7 @@ def evaluate(
     if on_grids := [name for name in metrics if name in ON_GRIDS]:
         grid_scores = score_grids(
             network_layer, photos, settings, methods=methods, metrics=on_grids,
-            choice=grids or GridChoice(), against=contrast, batch=batch, progress=progress,
+            choice=grids or GridChoice(), against=contrast, batch=batch, progress=report,
             skip=lambda photo, error: skipped.setdefault(photo, str(error)),
         )  # fmt: skip
     on_photos = [name for name in metrics if name not in ON_GRIDS]
@@ -190,8 +218,7 @@ def evaluate(
         integrated=settings.integrated,
     ):
         _score(network_layer, captured, settings, contrast, on_photos, used_masks, collected)
-        if progress is not None:
-            progress("evaluating", len(collected.targets), len(photos))
+        report("evaluating", len(collected.targets), len(photos))
     lines, notes = _table(collected, methods, on_photos, settings.seed)
     if used_masks:
         notes.append(

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from annealcam._internal.map_axes import refuse_other_axes
+from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import real, whole
 from annealcam.attribution.cam import cam_maps
@@ -74,7 +75,7 @@ class Prediction:
     probability: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GridScores:
     """Scores on grids: the table, a row for each cell and method, and how the grids were made."""
 
@@ -82,6 +83,9 @@ class GridScores:
     rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return short_repr("GridScores", lines=len(self.lines), rows=len(self.rows))
 
 
 def score_grids(

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from annealcam._internal.deadline import working_seconds
-from annealcam._internal.types import Array, Progress
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
+from annealcam._internal.types import Array
 from annealcam.explanation import Explanation, carried_share
 from annealcam.metrics.stability import jaccard
 from annealcam.qubo.convert import ProblemLike, as_problem
@@ -25,13 +26,14 @@ DEFAULT = ("local", "windows", "sa", "tabu", "sqa", "greedy", "topk_relevance", 
 _REACH = {"anneal": 20, "exact": MAX_ENUMERATED, "windows": -1}  # most maps, for about a second
 
 
+@shows_progress
 def compare_samplers(
     problem: ProblemLike,
     samplers: Sequence[str] = DEFAULT,
     *,
     time_limit: float | None = 60.0,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> tuple[ExactSolution, list[dict[str, Any]]]:
     """Return the certificate of a problem, and a row for each sampler, `exact` first.
 
@@ -45,7 +47,8 @@ def compare_samplers(
         samplers: names of samplers.
         time_limit: seconds for the certificate; None: unlimited.
         seed: of every sampler that takes one.
-        progress: called with the sampler's name, the number of those done, and of all.
+        progress: True for a bar, or a function that is called with the sampler's name, the number
+            of those done, and of all.
 
     Raises:
         ArgumentError: no sampler has that name, or the time limit is not positive.
@@ -57,7 +60,7 @@ def compare_samplers(
     """
     problem = as_problem(problem)
     names = [sampler_named(name, argument="samplers").name for name in samplers]
-    report = progress or (lambda *_: None)
+    report = reporter(progress)
     report("exact", 0, len(names) + 1)
     start = working_seconds()
     best = solve_exact(problem, time_limit=time_limit)

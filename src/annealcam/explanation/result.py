@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -21,7 +21,7 @@ from annealcam._internal.links import output_noun, probabilities
 from annealcam._internal.pictures.geometry import part_of_photo
 from annealcam._internal.pictures.scenes import view_of_result
 from annealcam._internal.pictures.views import stored_view, view_record
-from annealcam._internal.plug_points import resolve
+from annealcam._internal.plug_points import NotebookView, plotted, resolve
 from annealcam._internal.storage.files import written_aside
 from annealcam._internal.text import short_repr, shorten
 from annealcam._internal.types import Array, thawed
@@ -32,12 +32,15 @@ from annealcam.qubo.problem import SelectionProblem, abs_cosine
 from annealcam.qubo.solution import Selection
 from annealcam.samplers.core_maps import inclusion, stand_ins
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 CORE, CORE_OF_EVIDENCE = 0.97, 0.75  # inclusion above which a selected map is sure
 DOUBTFUL_SHARE = 0.1  # of the positive contributions: a result that carries less has a warning
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(NotebookView):
     """One prediction, explained by a few feature maps of one layer. Arrays are read-only.
 
     Notebooks show the map and the evidence over the image, the selected maps and one line of facts.
@@ -123,10 +126,6 @@ class Explanation:
         if self.probability is None:
             return {"value": float(self.logits[self.target])}
         return {"probability": self.probability}
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows, as one self-contained piece of HTML."""
-        return str(resolve("annealcam.render.html.notebook:notebook_html")(self))
 
     @property
     def energy(self) -> float:
@@ -308,6 +307,42 @@ class Explanation:
         if doubt:
             warnings.warn(f"overlay: {doubt}", AnnealcamWarning, stacklevel=2)
         return overlay(self.map, photo, strength=strength, box=box)
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        photo: Image.Image | None = None,
+        preprocess: Any = None,
+        strength: float = 0.65,
+    ) -> Axes:
+        """Draw the map over the photo, with its scale in logit units, and return the axes.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+            photo, preprocess, strength: as for `overlay`.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib, or as for `overlay`.
+
+        Warns:
+            AnnealcamWarning: as for `overlay`.
+        """
+        return plotted(self, ax, photo=photo, preprocess=preprocess, strength=strength)
+
+    def plot_maps(self, *, most: int = 24) -> Any:
+        """Draw the map, the evidence and the selected maps side by side, each over the photo.
+
+        Args:
+            most: number of selected maps that are shown at most, the most important first.
+
+        Returns:
+            the axes of all panels of one new figure, as an array.
+
+        Raises:
+            ArgumentError: `most` is below 1.
+        """
+        return resolve("annealcam.render.notebook.explanation:plot_maps")(self, most)
 
     def with_view(self, image: Any, *, bands: Any = None) -> Explanation:
         """Return the explanation with another view of the network's input.

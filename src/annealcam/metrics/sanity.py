@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from annealcam._internal.progress import ProgressOption, shows_progress
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import one_of, whole
@@ -107,6 +108,7 @@ class ParameterRandomisation:
         return f"with {weights} randomised the map changes ({value}): it depends on these weights"
 
 
+@shows_progress
 def parameter_randomisation(
     model: nn.Module,
     images: Float[Tensor, "n channels *size"],
@@ -117,7 +119,7 @@ def parameter_randomisation(
     cascading: bool = True,
     draw: str = "initial",
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressOption = None,
 ) -> ParameterRandomisation:
     """Randomise a network from the head downwards and compare its maps with the original ones.
 
@@ -138,7 +140,7 @@ def parameter_randomisation(
         draw: `initial` (the modules' own initialisation, or permuted entries if a module has none)
             or `shuffled` (permuted entries, which keep the scale of the weights).
         seed: equal seeds give equal results (docs/reproducibility.md).
-        progress: a function that is called with (stages done, stages).
+        progress: True for a bar, or a function that is called with (stages done, stages).
 
     Raises:
         ArgumentError: there are no images, `draw` is unknown, there are no parameters, or the maps
@@ -165,7 +167,7 @@ def parameter_randomisation(
             with nullcontext() if cascading else restored(model):
                 redrawn(modules, draw=draw, seed=[seed, number], done=done if cascading else set())
                 randomised.append(_maps_or_nan(explainer, model, images, chosen, original))
-            if progress is not None:
+            if callable(progress):
                 progress(number + 1, len(stages))
     rho, top = _similarities(original, randomised)
     undefined = np.isnan(rho).sum(axis=1)

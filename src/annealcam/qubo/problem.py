@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num, Real
 from numpy.typing import ArrayLike
 
+from annealcam._internal.plug_points import NotebookView
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam._internal.validation import finite_array, real, whole
@@ -26,7 +27,7 @@ _CANCELLED = 2.0**-16  # energies below this share of their terms are summed exa
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SelectionProblem:
+class SelectionProblem(NotebookView):
     """Select maps that are relevant and not redundant with each other.
 
     E(n) = (1 - beta) * 1/2 * sum_{p != q} J_pq n_p n_q  -  beta * sum_p h_p n_p,   n in {0,1}^d

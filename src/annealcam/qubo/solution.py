@@ -10,12 +10,13 @@ from typing import Any
 from jaxtyping import Int
 
 from annealcam._internal.deprecation import renamed_attribute
+from annealcam._internal.plug_points import NotebookView
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array, thawed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ExactSolution:
+class ExactSolution(NotebookView):
     """A selection of lowest energy, with its certificate.
 
     `energy` is that of `problem.energy`, and `lower_bound` is not above the exact lowest energy.
@@ -52,7 +53,7 @@ class ExactSolution:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Selection:
+class Selection(NotebookView):
     """The selection of a sampler.
 
     `optimal` is True or False where the optimum is certified, and None where it is not known;

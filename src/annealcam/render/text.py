@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxtyping import Int
 
 from annealcam._internal.text import chance, number
@@ -12,7 +14,17 @@ from annealcam.annealing.sentences import best_chance
 
 def ones_of(h: Hardness, n: Int[Array, " d"]) -> list[str]:
     """Return the labels of the variables that are 1 in a state."""
-    return [str(label) for label, bit in zip(h.source.labels, n, strict=True) if bit]
+    return labels_of_ones(h.source.labels, n)
+
+
+def labels_of_ones(labels: Sequence[object], n: Int[Array, " d"]) -> list[str]:
+    """Return the labels of the ones as texts.
+
+    >>> import numpy as np
+    >>> labels_of_ones(["a", "b", 7], np.array([1, 0, 1]))
+    ['a', '7']
+    """
+    return [str(label) for label, bit in zip(labels, n, strict=True) if bit]
 
 
 def driver_setting(h: Hardness) -> str:

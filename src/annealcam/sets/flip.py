@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import nn
 
+from annealcam._internal.plug_points import NotebookView, plotted
 from annealcam._internal.text import number, short_repr, these_maps
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
@@ -21,9 +22,12 @@ from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, m
 from annealcam.sets.masked_search import BUDGET, fewest_by_search, rows_to_masks
 from annealcam.sets.sorting import Found, fewest_by_sorting
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FlipSet:
+class FlipSet(NotebookView):
     """The fewest maps without which another class is above the target.
 
     An independent label has no competitor. Its logit z is compared with 0, at which its probability
@@ -46,6 +50,7 @@ class FlipSet:
         runs: number of masks that the network has run under.
         target_name, competitor_name: None where the classes have no names.
         noun: what the outputs are called: `class`, or `label` if they are independent.
+        effects: what each of the maps alone adds to the margin over the competitor, (k,).
     """
 
     channels: Int[Array, " k"]
@@ -62,6 +67,21 @@ class FlipSet:
     target_name: str | None = None
     competitor_name: str | None = None
     noun: str = "class"
+    effects: Float[Array, " k"] | None = None
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the margin over the competitor as the maps are removed one by one.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
 
     def __repr__(self) -> str:
         return short_repr(
@@ -71,7 +91,10 @@ class FlipSet:
 
     def as_json(self) -> dict[str, Any]:
         """Return all fields and the sentence as plain values."""
-        return {**asdict(self), "channels": self.channels.tolist(), "sentence": self.sentence}
+        lists = {"channels": self.channels.tolist(), "sentence": self.sentence}
+        if self.effects is not None:
+            lists["effects"] = self.effects.tolist()
+        return {**asdict(self), **lists}
 
     @property
     def flipped(self) -> bool:
@@ -216,8 +239,9 @@ def _flip_set(runs: MaskedRuns, against: Any, budget: int) -> FlipSet:
     nearest = int(competitors[flipped[competitors].argmax()])
     competitor = None if found.rows is None else runs.output_of(nearest)
     gains = effects.alone[rows, c] - effects.alone[rows, nearest]
+    order = np.argsort(-gains, kind="stable")
     return FlipSet(
-        channels=runs.channels[rows[np.argsort(-gains, kind="stable")]],
+        channels=runs.channels[rows[order]],
         competitor=competitor,
         margin=float(z[c] - z[nearest]),
         margin_without=float(without[c] - without[competitors].max()),
@@ -231,6 +255,7 @@ def _flip_set(runs: MaskedRuns, against: Any, budget: int) -> FlipSet:
         target_name=runs.class_name(runs.output),
         competitor_name=runs.class_name(competitor),
         noun=runs.noun,
+        effects=gains[order],
     )
 
 

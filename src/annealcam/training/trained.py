@@ -15,6 +15,7 @@ import torch
 from annealcam._internal.deprecation import renamed_arguments
 from annealcam._internal.environment import environment
 from annealcam._internal.extras import is_installed
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.storage.files import file_written_aside
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
@@ -93,6 +94,7 @@ def checked_output(file: str | os.PathLike[str]) -> Path:
 
 
 @renamed_arguments(tell="on_epoch")
+@shows_progress
 def train(
     data: str,
     *,
@@ -105,7 +107,7 @@ def train(
     root: str | os.PathLike[str] | None = None,
     download: bool = False,
     cache: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Fit the paper's network to a labelled set of photos.
@@ -123,7 +125,8 @@ def train(
         finetune: whether a pretrained trunk is trained as well.
         root, download: as for `load_set`.
         cache: folder of cached features; None takes ~/.cache/annealcam/features.
-        progress: called with the current step, the number of finished photos, and the total.
+        progress: True for a bar, or a function that is called with the current step, the number of
+            finished photos, and the total.
         on_epoch: called with each epoch.
 
     Raises:
@@ -143,7 +146,7 @@ def train(
     base = load_trunk(trunk, cut)
     frozen = base.pretrained and not finetune
     recipe = recipe or usual_recipe(data, finetune=base.pretrained and finetune)
-    examples = _examples(base, sets, frozen, Path(cache or CACHE).expanduser(), progress)
+    examples = _examples(base, sets, frozen, Path(cache or CACHE).expanduser(), reporter(progress))
     return fitted(sets, base, examples, maps=maps, recipe=recipe, seed=seed, on_epoch=on_epoch)
 
 
@@ -179,7 +182,7 @@ def _examples(
     sets: dict[str, LabelledSet],
     frozen: bool,
     cache: Path,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Examples:
     if not frozen:
         return {part: photos_of(trunk, s, progress=progress) for part, s in sets.items()}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import repr_with
-from annealcam._internal.types import Array
-from annealcam._internal.validation import real
+from annealcam._internal.types import Array, Progress
+from annealcam._internal.validation import finite_array, real
 from annealcam.annealing.hamiltonian import Normalisation, annealed, normalisation_of
-from annealcam.annealing.kernels.gap import DOUBT, GAP, U
+from annealcam.annealing.kernels.gap import DOUBT, GAP, Pencil, SchedulePath, U, survey
 from annealcam.annealing.levels.drivers import Driver, driver_of
 from annealcam.annealing.levels.gap_search import GapSearch
 from annealcam.annealing.schedules.names import schedule_of
@@ -24,13 +27,16 @@ from annealcam.qubo.convert import ProblemLike
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.ties import ground_states, window
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MAX_MULTIPLICITY = 64
 AVOIDED = 0.5  # Landau-Zener needs a minimum below this share of the gaps at both ends
 _ALIKE = 1e-6  # relative difference below which two basis states count as equally probable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MinimumGap:
+class MinimumGap(NotebookView):
     """The smallest gap E_g(s) - E_0(s) of a run, where g is the number of ground states at s = 1.
 
     The g lowest levels merge at s = 1, so a run that ends in any of them succeeds. Energies are in
@@ -92,8 +98,51 @@ class MinimumGap:
     normalisation: Normalisation
     driver_scale: float
     energy_scale: float = 1.0
+    _model: tuple[SchedulePath, Pencil] | None = None
 
     convention = renamed_attribute("convention", "normalisation")
+
+    def along(self, s: ArrayLike) -> Float[Array, "points 2"]:
+        """Return the gap at some points, and a bound on how much lower it may be there.
+
+        Both come from the states that the search has computed. Only near the minimum is the gap
+        accurate to `tol`; elsewhere it is as accurate as is needed to exclude a lower minimum.
+
+        Args:
+            s: the points, in [0, 1].
+
+        Raises:
+            ArgumentError: a point is no number, or lies outside of [0, 1].
+
+        >>> from annealcam.qubo import SelectionProblem
+        >>> g = minimum_gap(SelectionProblem([1.0], [[0.0]]), normalisation="unit")
+        >>> g.along([0.0, g.s])[:, 0].round(4).tolist() == [2.0, round(g.gap, 4)]
+        True
+        """
+        points = np.atleast_1d(finite_array("s", s)).ravel()
+        if not ((points >= 0) & (points <= 1)).all():
+            raise ArgumentError("s: all points must lie between 0 and 1")
+        if self._model is None:
+            return np.tile([math.inf, 0.0], (points.size, 1))
+        table: Float[Array, "points 2"] = survey(*self._model, points)[:, [GAP, DOUBT]]
+        return table * _unit(self.normalisation, self.energy_scale)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the gap against s as far as the search knows it, and mark the minimum.
+
+        The band below the line shows how much lower the gap may be; the dashed line is the
+        certificate. `spectrum(problem).plot(gap=...)` shows the levels themselves.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
 
     __repr__ = repr_with(
         "gap", "s", "ratio", "multiplicity", "error", "certificate", "landau_zener_applies"
@@ -128,6 +177,7 @@ class MinimumGap:
 
 
 @renamed_arguments(convention="normalisation", rtol="tol")
+@shows_progress
 def minimum_gap(
     problem: ProblemLike,
     *,
@@ -137,6 +187,7 @@ def minimum_gap(
     constraint: str = "subspace",
     certify: float | None = None,
     scale_energies: bool | None = None,
+    progress: ProgressOption = None,
 ) -> MinimumGap:
     """Return the minimum gap of a run, without a matrix of 2^d rows.
 
@@ -152,6 +203,8 @@ def minimum_gap(
         tol: relative error of the gap, at least 1e-10.
         certify: prove that no gap is below (1 - certify) times the minimum, at least 1e-4.
         scale_energies: as for `anneal`; gaps are those of the problem's own energies.
+        progress: True for a bar, or a function that is called with a description, the number of
+            snapshots, and 0, since it is not known how many are needed.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -170,6 +223,7 @@ def minimum_gap(
     chosen = normalisation_of(normalisation, timing)
     tol = _checked("tol", tol, 1e-10)
     certify = None if certify is None else _checked("certify", certify, 1e-4)
+    report = reporter(progress)
     driver = driver_of(scaled, chosen, constraint)
     ground = ground_of(driver, scaled)
     g = len(ground)
@@ -182,7 +236,7 @@ def minimum_gap(
     }
     if g == driver.energies.size:
         return MinimumGap(**_NO_GAP, **run)
-    facts = _facts(driver, timing, (scaled, ground), tol, certify)
+    facts = _facts(driver, timing, (scaled, ground), tol, certify, report)
     own = {name: facts[name] * _unit(chosen, unit) for name in _ENERGIES}
     return MinimumGap(**(facts | own), **run)
 
@@ -225,9 +279,10 @@ def _facts(
     end: tuple[SelectionProblem, Int[Array, " ground"]],
     tol: float,
     certify: float | None,
+    report: Progress,
 ) -> dict[str, Any]:
     g = len(end[1])
-    search = GapSearch(driver, schedule, g, tol)
+    search = GapSearch(driver, schedule, g, tol, report)
     best = search.run(certify)
     gap, s, certificate = float(best[GAP]), float(best[U]), search.certificate(best)
     first, final = (float(row[GAP]) for row in search.survey(np.array([0.0, 1.0])))
@@ -255,6 +310,7 @@ def _facts(
         "certificate": certificate,
         "proved": certify is not None and certificate >= (1 - certify) * gap - 2 * search.floor,
         "snapshots": len(search.basis.snapshots),
+        "_model": (search.path, search.pencil),
     }
 
 

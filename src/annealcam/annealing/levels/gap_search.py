@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from annealcam._internal.types import Array
+from annealcam._internal.types import Array, Progress
 from annealcam.annealing.kernels import gap as kernels
 from annealcam.annealing.kernels.gap import (
     DOUBT,
@@ -41,8 +41,16 @@ _LOOSE = 0.1  # share of the gap that an interval may hide if no certificate is 
 class GapSearch:
     """The minimum of E_g - E_0 along a schedule, on a reduced model that is improved as needed."""
 
-    def __init__(self, driver: Driver, schedule: Schedule, g: int, tol: float) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        schedule: Schedule,
+        g: int,
+        tol: float,
+        report: Progress = lambda *_: None,
+    ) -> None:
         energies = driver.energies
+        self._report = report
         self.schedule, self.tol, self.basis = schedule, tol, ReducedBasis(driver, g + 1)
         self.path = _compiled_path(schedule)
         self._ends = np.sort(np.partition(energies, g)[: g + 1])
@@ -111,7 +119,8 @@ class GapSearch:
         return np.union1d(self.mesh[max(i - 2, 0) : i + 3], [u])
 
     def _snapshot(self, u: float, tol: float) -> None:
-        size = self.basis.m
+        size, snapshots = self.basis.m, len(self.basis.snapshots)
+        self._report(f"minimum gap, {snapshots} snapshots", snapshots, 0)
         self.basis.snapshot(float(self.schedule.A(u)), float(self.schedule.B(u)), tol)
         if self.basis.m == size:
             raise NumericalError(f"minimum gap: rounding stops the search at s={u}; raise tol")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
+from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import repr_with
-from annealcam._internal.types import Array
+from annealcam._internal.types import Array, Progress
 from annealcam._internal.validation import real, whole
 from annealcam.annealing.hamiltonian import Normalisation, annealed, normalisation_of
 from annealcam.annealing.levels.drivers import Driver, driver_of
@@ -21,13 +24,18 @@ from annealcam.annealing.schedules.schedule import Schedule
 from annealcam.errors import ArgumentError, NumericalError
 from annealcam.qubo.convert import ProblemLike
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from annealcam.annealing.levels.gap import MinimumGap
+
 MAX_LEVELS = 64
 _COARSE, _FINE = 25, 97
 _SNAPSHOTS = 500
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpectrumCurve:
+class SpectrumCurve(NotebookView):
     """The lowest levels of H(s) over the run.
 
     Attributes:
@@ -61,10 +69,27 @@ class SpectrumCurve:
 
     convention = renamed_attribute("convention", "normalisation")
 
+    def plot(self, ax: Axes | None = None, *, gap: MinimumGap | None = None) -> Axes:
+        """Draw the levels above the ground level against s, and mark the minimum gap.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+            gap: the result of `minimum_gap` for the same problem. Levels that end in the ground
+                level, of which its multiplicity counts all but one, are grey.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax, gap=gap)
+
     __repr__ = repr_with("s", "energies", "error")
 
 
 @renamed_arguments(convention="normalisation")
+@shows_progress
 def spectrum(
     problem: ProblemLike,
     *,
@@ -75,6 +100,7 @@ def spectrum(
     tol: float = 1e-8,
     constraint: str = "subspace",
     scale_energies: bool | None = None,
+    progress: ProgressOption = None,
 ) -> SpectrumCurve:
     """Return the lowest levels of H(s) = A(s) H_D + B(s) H_QUBO at equally spaced s in [0, 1].
 
@@ -88,6 +114,8 @@ def spectrum(
         normalisation, schedule, constraint: as for `anneal`.
         tol: error of the energies, at least 1e-12, in units of `energy_scale`.
         scale_energies: as for `anneal`; levels are those of the problem's own energies.
+        progress: True for a bar, or a function that is called with a description, the number of
+            points that are accurate, and of all points that are tried.
 
     Raises:
         ArgumentError: an argument is out of range, or a name is unknown.
@@ -105,7 +133,7 @@ def spectrum(
     chosen = normalisation_of(normalisation, timing)
     s = np.linspace(0.0, 1.0, whole("points", points, least=2))
     driver = driver_of(scaled, chosen, constraint)
-    low = LowSpectrum(driver, timing, levels, tol)
+    low = LowSpectrum(driver, timing, levels, tol, reporter(progress))
     energies, error = low.levels(s)
     own = 1.0 if chosen.time_unit == "ns" else unit
     return SpectrumCurve(
@@ -123,7 +151,14 @@ def spectrum(
 class LowSpectrum:
     """The lowest levels and states at any point of a run; the energies have the error `tol`."""
 
-    def __init__(self, driver: Driver, schedule: Schedule, levels: int, tol: float) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        schedule: Schedule,
+        levels: int,
+        tol: float,
+        report: Progress = lambda *_: None,
+    ) -> None:
         levels, tol = whole("levels", levels, least=1), real("tol", tol)
         if levels > MAX_LEVELS:
             raise ArgumentError(f"levels={levels}: must be at most {MAX_LEVELS}")
@@ -132,7 +167,7 @@ class LowSpectrum:
         self.schedule, self.basis = schedule, ReducedBasis(driver, levels)
         count = self.basis.count
         self._ends = np.sort(np.partition(driver.energies, count - 1)[:count])
-        self.error = self._learn(max(tol, 1e-14 * self.basis.splitting[2]))
+        self.error = self._learn(max(tol, 1e-14 * self.basis.splitting[2]), report)
 
     def levels(self, s: ArrayLike) -> tuple[Float[Array, "points levels"], float]:
         """Return the levels at each s, and an estimate of their largest error."""
@@ -150,7 +185,7 @@ class LowSpectrum:
         count = min(levels or self.basis.count, self.basis.count)
         return self.basis.vectors(float(self.schedule.A(s)), float(self.schedule.B(s)), count)
 
-    def _learn(self, tol: float) -> float:
+    def _learn(self, tol: float, report: Progress) -> float:
         """Take snapshots where the estimated error is largest, on finer and finer meshes.
 
         A snapshot can only reduce the other errors, so an old estimate is an upper bound: it is
@@ -163,13 +198,18 @@ class LowSpectrum:
             fresh = np.setdiff1d(mesh, s)
             s = np.append(s, fresh)
             errors = np.append(errors, [self.levels([u])[1] for u in fresh])
-            self._reduce(errors, s, tol)
+            self._reduce(errors, s, tol, report)
             size = 2 * size - 1
         return float(errors.max(initial=0.0))
 
-    def _reduce(self, errors: Float[Array, " n"], s: Float[Array, " n"], tol: float) -> None:
+    def _reduce(
+        self, errors: Float[Array, " n"], s: Float[Array, " n"], tol: float, report: Progress
+    ) -> None:
         """Take snapshots at some of the points s until all errors are below tol."""
+        last = max(_FINE, len(s))
         while errors.max(initial=0.0) > tol:
+            done = int(np.count_nonzero(errors <= tol))
+            report(f"lowest levels, {len(self.basis.snapshots)} snapshots", done, last)
             worst = int(np.argmax(errors))
             errors[worst] = self.levels([s[worst]])[1]
             if errors[worst] <= tol or errors[worst] < errors.max():

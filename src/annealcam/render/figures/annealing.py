@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from jaxtyping import Float
 
 from annealcam._internal.text import chance, number
 from annealcam._internal.types import Array
-from annealcam.annealing.difficulty import Hardness
+from annealcam.annealing.difficulty import Distribution, Hardness
+from annealcam.annealing.levels.gap import MinimumGap
+from annealcam.annealing.levels.low_spectrum import SpectrumCurve
 from annealcam.render.figures.sheets import (
     BLUE,
     GREEN,
@@ -21,7 +24,7 @@ from annealcam.render.figures.sheets import (
     sheet,
     shorten,
 )
-from annealcam.render.text import driver_setting, ones_of
+from annealcam.render.text import driver_setting, labels_of_ones
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +50,15 @@ def spectrum_figure(h: Hardness) -> Figure:
     figure, axes = sheet(
         f"Lowest energy levels along the anneal · d = {h.problem.d}, {driver_setting(h)}"
     )
-    above = h.curve.energies - h.curve.energies[:, :1]
-    first = h.gap.multiplicity if h.gap is not None else 1
+    draw_levels(axes, h.curve, h.gap, h.energy_unit)
+    legend(figure, axes)
+    return figure
+
+
+def draw_levels(axes: Axes, curve: SpectrumCurve, gap: MinimumGap | None, unit: str) -> None:
+    """Draw the levels above the ground level, and mark the minimum gap if it is known."""
+    above = curve.energies - curve.energies[:, :1]
+    first = gap.multiplicity if gap is not None else 1
     for level in sorted(range(1, above.shape[1]), key=lambda level: level != first):
         style: dict[str, Any] = {"color": ORANGE, "linewidth": 1.2, "label": "other levels"}
         if level == first:
@@ -59,25 +69,32 @@ def spectrum_figure(h: Hardness) -> Figure:
                 "linewidth": 1.2,
                 "label": "levels that end in the ground level",
             }
-        axes.plot(h.curve.s, above[:, level], zorder=2 + (level == first), **style)
-    axes.set(xlabel="s = t / τ", ylabel=f"energy above the ground level ({h.energy_unit})")
+        axes.plot(curve.s, above[:, level], zorder=2 + (level == first), **style)
+    axes.set(xlabel="s = t / τ", ylabel=f"energy above the ground level ({unit})")
     axes.set_xlim(0, 1)
-    _scale_levels(axes, above[:, first:], h)
-    if h.gap is not None and 0 < h.gap.gap < np.inf:
-        _mark(axes, h.gap.s, h.gap.gap, f"minimum {number(h.gap.gap)} at s = {h.gap.s:.4g}")
-    legend(figure, axes)
-    return figure
+    scale_levels(axes, above[:, first:], gap)
+    if gap is not None and 0 < gap.gap < np.inf:
+        mark_point(axes, gap.s, gap.gap, f"minimum {number(gap.gap)} at s = {gap.s:.4g}")
 
 
-def _scale_levels(axes: Axes, above: Float[Array, "points levels"], h: Hardness) -> None:
-    """Scale the energies from zero, or logarithmically if the minimum is small."""
+def scale_levels(
+    axes: Axes,
+    above: Float[Array, "points levels"],
+    gap: MinimumGap | None,
+    *,
+    zero: str = "ground level",
+) -> None:
+    """Scale the energies from zero, or logarithmically if the minimum is small.
+
+    The line at zero has the label `zero` in the legend.
+    """
     top = float(above.max(initial=0.0)) or 1.0
-    low = h.gap.gap if h.gap is not None else float(above.min(initial=top))
+    low = gap.gap if gap is not None else float(above.min(initial=top))
     if 0 < low * LOG_FROM < top:
         axes.set_yscale("log")
         axes.set_ylim(low / 3, 1.5 * top)
     else:
-        axes.axhline(0.0, color="black", linewidth=1.2, label="ground level")
+        axes.axhline(0.0, color="black", linewidth=1.2, label=zero)
         axes.set_ylim(-0.03 * top, 1.05 * top)
 
 
@@ -86,33 +103,50 @@ def success_figure(h: Hardness) -> Figure:
     figure, axes = sheet(
         f"Success probability against annealing time · d = {h.problem.d}, {driver_setting(h)}"
     )
+    draw_success(axes, h)
+    legend(figure, axes)
+    return figure
+
+
+def draw_success(axes: Axes, h: Hardness) -> None:
+    """Draw F and the best of the shots against tau, each beside random guessing."""
     tau = np.array([run.tau for run in h.runs])
     F = np.array([run.success_probability for run in h.runs])
     error = np.array([run.error for run in h.runs])
     best = np.array([run.best_of_shots for run in h.runs])
     shots, guess, guesses = h.runs[0].shots, h.runs[0].guess, h.runs[0].guess_best
-    axes.plot(tau, F, color=BLUE, marker="o", label="F, one shot")
-    axes.errorbar(tau, F, error, color=BLUE, fmt="none", capsize=3)
+    draw_F(axes, tau, F, error)
     axes.plot(tau, best, color=VERMILION, marker="s", label=f"best of {shots} shots")
     axes.axhline(guess, color=BLUE, linestyle=":", label="one guess")
     axes.axhline(guesses, color=VERMILION, linestyle=":", label=f"best of {shots} guesses")
-    low = min(F.min(), guess)
+    scale_success(axes, tau, min(F.min(), guess))
+    axes.margins(x=0.1)  # for the numbers beside the points
+    axes.set(xlabel=f"annealing time τ ({h.tau_unit})", ylabel="probability of finding the optimum")
+    for t, p in zip(tau, F, strict=True) if len(tau) <= FEW else ():
+        axes.annotate(chance(p), (t, p), (6, -12), textcoords="offset points", color=BLUE, size=9)
+
+
+def draw_F(
+    axes: Axes, tau: Float[Array, " taus"], F: Float[Array, " taus"], error: Float[Array, " taus"]
+) -> None:
+    """Draw F of one shot with the estimates of its error."""
+    axes.plot(tau, F, color=BLUE, marker="o", label="F, one shot")
+    axes.errorbar(tau, F, error, color=BLUE, fmt="none", capsize=3)
+
+
+def scale_success(axes: Axes, tau: Float[Array, " taus"], low: float) -> None:
+    """Scale probabilities from zero, or logarithmically if the lowest is small, and tau alike."""
     if low * LOG_FROM < 1 and low > 0:
         axes.set_yscale("log")
         axes.set_ylim(low / 2, 1.5)
     else:
         axes.set_ylim(0, 1.05)
-    if tau[-1] >= 5 * tau[0]:
+    if tau.max() >= 5 * tau.min():
         axes.set_xscale("log")
     ticks = tau[:: -(-len(tau) // FEW)]
-    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_xticks(ticks, [f"{t:.4g}" for t in ticks])
     axes.minorticks_off()
-    axes.set(xlabel=f"annealing time τ ({h.tau_unit})", ylabel="probability of finding the optimum")
     axes.grid(True, which="major", color="0.9")
-    for t, p in zip(tau, F, strict=True) if len(tau) <= FEW else ():
-        axes.annotate(chance(p), (t, p), (6, -12), textcoords="offset points", color=BLUE, size=9)
-    legend(figure, axes)
-    return figure
 
 
 def distribution_figure(h: Hardness) -> Figure:
@@ -123,11 +157,19 @@ def distribution_figure(h: Hardness) -> Figure:
         f"Final states at τ = {shown.tau:g} · d = {h.problem.d}, {driver_setting(h)}",
         height=1.6 + 0.26 * rows,
     )
+    draw_states(axes, shown, h.source.labels, h.states)
+    legend(figure, axes)
+    return figure
+
+
+def draw_states(axes: Axes, shown: Distribution, labels: Sequence[object], states: int) -> None:
+    """Draw a bar for each of the most likely final states, the optimal ones in green."""
+    rows = len(shown.n) + (1 if shown.others else 0)
     colours = np.where(shown.optimal, GREEN, BLUE)
     place = np.arange(len(shown.n))
     axes.barh(place, shown.probability, color=colours, height=0.75)
     energies = _energies(shown.energy)
-    selections = [", ".join(ones_of(h, n)) or "(none)" for n in shown.n]
+    selections = [", ".join(labels_of_ones(labels, n)) or "(none)" for n in shown.n]
     names = [f"{shorten(s, MOST_LABEL)}    {e}" for s, e in zip(selections, energies, strict=True)]
     if shown.others:
         axes.barh(len(place), shown.rest, color="white", edgecolor=GREY, hatch="///", height=0.75)
@@ -140,11 +182,9 @@ def distribution_figure(h: Hardness) -> Figure:
     axes.set_yticks(range(rows), names, size=8.5, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15 * max(*shown.probability, shown.rest))
-    axes.axvline(1 / h.states, color="black", linestyle=":", label="one guess")
+    axes.axvline(1 / states, color="black", linestyle=":", label="one guess")
     axes.barh([0], [0], color=GREEN, label="optimal")
     axes.set(xlabel="probability of measuring the state", ylabel="variables equal to 1, and energy")
-    legend(figure, axes)
-    return figure
 
 
 def _energies(values: Float[Array, " shown"]) -> list[str]:
@@ -154,7 +194,7 @@ def _energies(values: Float[Array, " shown"]) -> list[str]:
     return [form.format(value) for value in values]
 
 
-def _mark(axes: Axes, x: float, y: float, text: str) -> None:
+def mark_point(axes: Axes, x: float, y: float, text: str) -> None:
     """Mark a point, with its text at the lower edge of the panel, where it covers nothing."""
     axes.plot([x], [y], marker="o", color=VERMILION, markersize=8, zorder=5, clip_on=False)
     axes.annotate(

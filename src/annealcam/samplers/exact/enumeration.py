@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.deadline import Deadline, TimeIsUpError
-from annealcam._internal.types import Array
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
+from annealcam._internal.types import Array, Progress
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.energies import bits, energies_of, weights
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
@@ -21,7 +22,10 @@ _SMALL_TREE = 13  # the tree of d maps has 2^(d - 13) nodes at most before they 
 _KICKS = 50  # of the local search before it
 
 
-def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> ExactSolution:
+@shows_progress
+def solve_exact(
+    problem: ProblemLike, *, time_limit: float | None = None, progress: ProgressOption = None
+) -> ExactSolution:
     """Return the optimum of a problem with its proof, by enumeration or by branch and bound.
 
     With a cardinality k, the optimum is among the selections of k maps. Up to 18 maps, all
@@ -36,9 +40,11 @@ def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> Exa
     Args:
         problem: the selection problem.
         time_limit: seconds; None: unlimited.
+        progress: True for a bar, or a function that is called with a description, how much is done
+            and how much there is: blocks of selections, or seconds of the time limit (0: unknown).
 
     Raises:
-        ArgumentError: the time limit is not positive.
+        ArgumentError: the time limit is not positive, or `progress` is no function.
 
     >>> x = solve_exact(SelectionProblem([1.0, 0.5], [[0.0, 0.8], [0.8, 0.0]], beta=0.5))
     >>> x.n, x.energy, x.proved, x.multiplicity
@@ -46,10 +52,11 @@ def solve_exact(problem: ProblemLike, *, time_limit: float | None = None) -> Exa
     """
     problem = as_problem(problem)
     if problem.d > MAX_ENUMERATED:
-        return branch_and_bound(problem, time_limit=time_limit)
-    deadline = Deadline.after(time_limit)
+        return branch_and_bound(problem, time_limit=time_limit, progress=progress)
+    report = reporter(progress)
+    deadline = Deadline.after(time_limit).reporting("searching", progress)
     found = _by_small_tree(problem, deadline) if problem.d > _ENUMERATED else None
-    return found or _enumerated(problem, deadline)
+    return found or _enumerated(problem, deadline, report)
 
 
 def _by_small_tree(problem: SelectionProblem, deadline: Deadline) -> ExactSolution | None:
@@ -68,7 +75,7 @@ def _by_small_tree(problem: SelectionProblem, deadline: Deadline) -> ExactSoluti
     return solution_of(problem, search.best, tree, done=True) if done else None
 
 
-def _enumerated(problem: SelectionProblem, deadline: Deadline) -> ExactSolution:
+def _enumerated(problem: SelectionProblem, deadline: Deadline, report: Progress) -> ExactSolution:
     low = min(problem.d, _BLOCK)
     blocks = 1 << (problem.d - low)
     best = _Exact() if blocks > 1 and has_exact_sums(problem) else _Near(problem)
@@ -76,6 +83,7 @@ def _enumerated(problem: SelectionProblem, deadline: Deadline) -> ExactSolution:
     while done < blocks and (done == 0 or not deadline.passed):
         best.offer(_block(problem, low, done), done << low)
         done += 1
+        report("enumerating", done, blocks)
     proved = done == blocks
     state, count = best.settled()
     n = bits(state, problem.d) if count else _most_relevant(problem)

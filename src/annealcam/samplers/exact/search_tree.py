@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.deadline import NEVER, Deadline, TimeIsUpError, run_in_slices
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem, negatives
@@ -29,6 +30,7 @@ MOST_NEAR = 20_000  # selections within rounding of the best one that are compar
 IN = 1  # status of a selected map in the kernels; 0 is undecided
 
 
+@shows_progress
 def branch_and_bound(
     problem: ProblemLike,
     *,
@@ -36,6 +38,7 @@ def branch_and_bound(
     time_limit: float | None = None,
     kicks: int = KICKS,
     seed: int = 0,
+    progress: ProgressOption = None,
 ) -> ExactSolution:
     """Return the optimum of a problem with its proof, or the best selection found and a bound.
 
@@ -66,6 +69,7 @@ def branch_and_bound(
         time_limit: seconds; None: unlimited.
         kicks: of the local search; 0 if `start` is the result of one.
         seed: of the local search.
+        progress: as for `solve_exact`.
 
     Source: docs/large.md.
 
@@ -75,7 +79,8 @@ def branch_and_bound(
     problem = as_problem(problem)
     import annealcam._internal.compilation  # noqa: F401  # its time is not that of the search
 
-    deadline = Deadline.after(time_limit)
+    reporter(progress)  # refuse other types before any work
+    deadline = Deadline.after(time_limit).reporting("searching", progress)
     search = LocalSearch(problem, start=start, kicks=kicks, seed=seed)
     tree, done, interrupted = None, problem.d == 0, False
     try:

@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
-from annealcam._internal.validation import finite_array, function_or_none, one_line, real, whole
+from annealcam._internal.validation import finite_array, one_line, real, whole
 from annealcam.annealing.simulation.plan import check_tau
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
@@ -23,6 +25,9 @@ from annealcam.samplers.hardware.chains import Embedding, coupled_pairs, embed, 
 from annealcam.samplers.hardware.ensemble import Ensemble
 from annealcam.samplers.hardware.machine import Machine, read_machine
 from annealcam.samplers.hardware.scaling import Program, program
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SIZES = (4, 6, 8, 10, 12, 14, 16, 20, 24)  # of the problem's first maps, where few optima survive
 TAUS = (5.0, 20.0, 100.0)  # ns
@@ -46,7 +51,7 @@ class Chance:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HardwareReport:
+class HardwareReport(NotebookView):
     """What a real annealer would do with a problem, by its published figures.
 
     What is not known, because a figure is not published or the problem is too large, is None.
@@ -85,6 +90,20 @@ class HardwareReport:
     surviving: tuple[int, float] | None
     shots: int
     seed: int
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the chances that the optimum survives the errors and that it is found.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Returns:
+            the axes.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
 
     def __repr__(self) -> str:
         return short_repr(
@@ -161,6 +180,7 @@ class HardwareReport:
         }  # fmt: skip
 
 
+@shows_progress
 def hardware_report(
     problem: ProblemLike,
     *,
@@ -172,7 +192,7 @@ def hardware_report(
     chain_strength: float | None = None,
     time_limit: float = 10.0,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> HardwareReport:
     """Return what a real annealer would do with a problem, by its published figures.
 
@@ -194,7 +214,8 @@ def hardware_report(
         time_limit: seconds for minorminer, and for the proofs of each ensemble above 18 maps; what
             is not proved in time is searched.
         seed: of minorminer and the errors.
-        progress: called with a description, the number of finished steps and the number of all.
+        progress: True for a bar, or a function that is called with a description, the number of
+            finished steps and the number of all.
 
     Raises:
         ArgumentError: an argument is out of range, or the figures are not valid.
@@ -214,7 +235,7 @@ def hardware_report(
     if not 0 < limit < math.inf:
         raise ArgumentError(f"time_limit={time_limit}: must be a number of seconds above 0")
     taus = _taus(tau, problem.d)
-    step = _Steps(progress)
+    step = _Steps(reporter(progress))
     step("embedding")
     pairs = coupled_pairs(ising_model(problem))
     embedding = embed(machine, problem.d, pairs, seed=seed, time_limit=limit)
@@ -235,12 +256,11 @@ def hardware_report(
 class _Steps:
     """Steps of the report, passed on to a function of progress."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress, self._done = function_or_none("progress", progress), 0
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._done = progress, 0
 
     def __call__(self, description: str) -> None:
-        if self._progress is not None:
-            self._progress(description, self._done, STEPS)
+        self._progress(description, self._done, STEPS)
         self._done += 1
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.storage.files import make_folder
 from annealcam._internal.types import Progress
 from annealcam._internal.validation import whole
@@ -26,6 +27,7 @@ from annealcam.study.run.shards import Setting, Shard, shards_of
 from annealcam.study.run.workers import TLS, Workers, workers_of
 
 
+@shows_progress
 def run_study(
     study: Study,
     folder: Path,
@@ -33,7 +35,7 @@ def run_study(
     workers: int = 1,
     scheduler: str | None = None,
     tls: TLS | None = None,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> dict[str, Any]:
     """Run a study into a folder, or resume it there; return its manifest.
 
@@ -48,7 +50,8 @@ def run_study(
             its workers must have `folder` and the data under the same paths.
         tls: files of the connection to the scheduler; without them it is neither encrypted nor
             authenticated, and whoever reaches the scheduler can run code as its workers.
-        progress: called with the current step, the number of shards done, and their total.
+        progress: True for a bar, or a function that is called with the current step, the number of
+            shards done, and their total.
 
     Raises:
         ArgumentError: the folder holds the run of another study, or an option is out of range.
@@ -57,7 +60,7 @@ def run_study(
     workers = whole("workers", workers, least=1)
     if scheduler is not None and workers != 1:
         raise ArgumentError(f"workers={workers}, scheduler={scheduler!r}: give one of the two")
-    report = progress or (lambda *_: None)
+    report = reporter(progress)
     report("reading the data", 0, 1)
     data = study.data
     images = load_set(data.name, part=data.part, root=data.root or None, download=data.download)
