@@ -44,8 +44,7 @@ def test_levels_and_the_minimum(h):
     assert len(drawn["other levels"]) == 2
     marked = [xy for group in drawn.values() for xy in group if xy.shape == (2, 1)]
     assert np.array_equal(marked, [[[h.gap.s], [h.gap.gap]]])
-    texts = [text.get_text() for text in spectrum_figure(h).axes[0].texts]
-    assert texts == [f"minimum {h.gap.gap:.3g} at s = {h.gap.s:.4g}"]
+    assert f"minimum {h.gap.gap:.3g} at s = {h.gap.s:.4g}" in drawn
 
 
 def test_levels_that_end_in_the_ground_manifold(tied):

@@ -194,11 +194,7 @@ def _energies(values: Float[Array, " shown"]) -> list[str]:
     return [form.format(value) for value in values]
 
 
-def mark_point(axes: Axes, x: float, y: float, text: str) -> None:
-    """Mark a point, with its text at the lower edge of the panel, where it covers nothing."""
-    axes.plot([x], [y], marker="o", color=VERMILION, markersize=8, zorder=5, clip_on=False)
-    axes.annotate(
-        text, (x, y), (min(max(x - 0.42, 0.03), 0.6), 0.09), textcoords="axes fraction",
-        color=VERMILION, weight="bold",
-        arrowprops={"arrowstyle": "-", "color": VERMILION, "shrinkB": 6},
-    )  # fmt: skip
+def mark_point(axes: Axes, x: float, y: float, label: str) -> None:
+    """Mark a point; the legend names it, where the text covers no line."""
+    axes.plot([x], [y], marker="o", color=VERMILION, markersize=8, zorder=5, clip_on=False,
+              linestyle="none", label=label)  # fmt: skip
