@@ -49,7 +49,7 @@ def test_levels_and_gaps_report_their_snapshots():
     p, reports = relu_problem(7, 3), Reports()
     curve = ac.spectrum(p, points=5, progress=reports)
     np.testing.assert_array_equal(curve.energies, ac.spectrum(p, points=5).energies)
-    assert 0 < len(reports) <= curve.snapshots + 1
+    assert int(reports[-1][0].split()[2]) in (curve.snapshots - 1, curve.snapshots)
     assert all(0 <= done <= total for _, done, total in reports)
     reports.clear()
     gap = ac.minimum_gap(p, progress=reports)

@@ -24,7 +24,7 @@ PAUSE = 0.1  # seconds between two changes of a notebook's bar
 def shows_progress(function: Callable[P, R]) -> Callable[P, R]:
     """Return a function whose `progress=True` shows a bar; False is None.
 
-    Functions of the caller are passed on.
+    Functions of the caller are passed on; anything else raises an ArgumentError.
 
     >>> @shows_progress
     ... def work(*, progress=None):
@@ -36,12 +36,16 @@ def shows_progress(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         wanted = kwargs.get("progress")
-        if wanted is not True:
-            if wanted is False:
-                kwargs["progress"] = None
-            return function(*args, **kwargs)
-        with bar(function.__name__.replace("_", " ")) as kwargs["progress"]:
-            return function(*args, **kwargs)
+        if wanted is True:
+            with bar(function.__name__.replace("_", " ")) as kwargs["progress"]:
+                return function(*args, **kwargs)
+        if wanted is False:
+            kwargs["progress"] = None
+        elif wanted is not None and not callable(wanted):
+            raise ArgumentError(
+                f"progress={one_line(wanted)}: must be True, False, a function or None"
+            )
+        return function(*args, **kwargs)
 
     return run
 
@@ -49,19 +53,10 @@ def shows_progress(function: Callable[P, R]) -> Callable[P, R]:
 def reporter(progress: ProgressOption) -> Progress:
     """Return the function of the caller, or one that does nothing.
 
-    Raises:
-        ArgumentError: it is neither a function nor None.
-
     >>> reporter(print) is print, reporter(None)("step", 1, 2)
     (True, None)
     """
-    if progress is None or isinstance(progress, bool):
-        return lambda *_: None
-    if not callable(progress):
-        raise ArgumentError(
-            f"progress={one_line(progress)}: must be True, False, a function or None"
-        )
-    return progress
+    return progress if callable(progress) else lambda *_: None
 
 
 @contextmanager

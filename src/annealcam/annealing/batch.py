@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
 from annealcam._internal.plug_points import NotebookView, plotted
-from annealcam._internal.progress import ProgressOption, reporter, shows_progress
+from annealcam._internal.progress import ProgressOption, shows_progress
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
@@ -122,7 +122,6 @@ def anneal_batch(
     values = named_problems(problems)
     scaled = [annealed(value, scale_energies, name) for name, value in values]
     taus = run_times("tau", tau)
-    reporter(progress)  # refuse other types before any work
     if not taus or not scaled:
         raise ArgumentError("problems, tau: give at least one of each")
     options: dict[str, Any] = {

@@ -19,7 +19,7 @@ WIDE_SIDE, WIDE_TILE = 420, 140  # of slices and curves
 MOST_TILES = 8
 
 _FIGURE = Markup(
-    '<figure style="margin:0;display:inline-block;vertical-align:top">'
+    '<figure style="margin:0;display:inline-block;vertical-align:top;width:{width}px">'
     '<img src="{uri}" alt="{caption}" width="{width}" height="{height}">'
     '<figcaption style="font-size:.85em">{caption}</figcaption></figure>'
 )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from annealcam._internal.deadline import NEVER, Deadline, TimeIsUpError, run_in_slices
-from annealcam._internal.progress import ProgressOption, reporter, shows_progress
+from annealcam._internal.progress import ProgressOption, shows_progress
 from annealcam._internal.types import Array
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import SelectionProblem, negatives
@@ -79,7 +79,6 @@ def branch_and_bound(
     problem = as_problem(problem)
     import annealcam._internal.compilation  # noqa: F401  # its time is not that of the search
 
-    reporter(progress)  # refuse other types before any work
     deadline = Deadline.after(time_limit).reporting("searching", progress)
     search = LocalSearch(problem, start=start, kicks=kicks, seed=seed)
     tree, done, interrupted = None, problem.d == 0, False
