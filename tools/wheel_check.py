@@ -64,15 +64,16 @@ def installed(folder: Path) -> Path:
 def check_page(command: Path, folder: Path) -> None:
     """Start the page, and compare what it serves and answers with what a browser needs."""
     begin = time.perf_counter()
-    with subprocess.Popen(
+    log = folder / "page.log"
+    with log.open("w") as errors, subprocess.Popen(
         (command, "app", "--port", "0"), cwd=folder, env=environment(), stdout=subprocess.PIPE,
-        text=True,
+        stderr=errors, text=True,
     ) as server:  # fmt: skip
         try:
             assert server.stdout is not None
             line = server.stdout.readline()
             if not line.startswith("open http"):
-                sys.exit(f"annealcam app: no address: {line!r}")
+                sys.exit(f"annealcam app: no address: {log.read_text()}")
             address = line.split()[1]
             index = fetch(address + "/")
             answer = fetch(address + "/answer", b"")
