@@ -1,6 +1,7 @@
 """`annealcam demo`: the finding first, in few lines, and true."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,3 +68,9 @@ def test_the_pages_that_are_named_exist(demo):
     assert str(pages[1]) in lines[-1]
     assert all(page.stat().st_size > 100_000 for page in pages)
     assert [each.provenance["target_name"] for each in results] == [CUP, CAT]
+
+
+def test_the_readme_shows_these_lines(demo):
+    lines, _, _ = demo
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert "\n".join(lines[:4]) in readme
