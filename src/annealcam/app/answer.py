@@ -59,6 +59,7 @@ def answer_html(
         "answer.html.j2",
         package=PACKAGE,
         name=e.class_name,
+        finding=finding(e),
         headline=headline(e),
         likely=[(label, f"{p:.2g}", index == e.target) for label, index, p in likely],
         score_name=score_name(e),
@@ -75,14 +76,21 @@ def answer_html(
     )
 
 
+def finding(e: Explanation) -> str:
+    """Return the answer in a sentence: how few maps draw the evidence, and how well."""
+    count = len(e.selected)
+    verb = "draws" if count == 1 else "draw"
+    maps = f"{count} of {e.provenance['channels']} feature maps {verb} the evidence"
+    return f"{maps}." if e.fidelity is None else f"{maps} with a fidelity of {e.fidelity:.2f}."
+
+
 def headline(e: Explanation) -> str:
     """Return the line below the name of the class."""
     p = e.provenance
     words = [remark(e), outcome(e)]
     if is_number(e):
         words.reverse()
-    maps = f"{len(e.selected)} of {p['channels']} feature maps of {p['model']}, layer {p['layer']}"
-    return " · ".join([*(text for text in words if text), maps])
+    return " · ".join([*(text for text in words if text), f"{p['model']}, layer {p['layer']}"])
 
 
 def facts(e: Explanation) -> list[tuple[str, str]]:
@@ -96,15 +104,15 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
             (f"best of {shots} guesses", chance(info["guess_probability"])),
         ]
     return [
-        ("energy", f"{e.energy:.6g}"),
+        ("fidelity", "unknown" if e.fidelity is None else f"{e.fidelity:.2f}"),
+        ("sure maps", f"{len(e.core)} of {len(e.selected)}"),
+        ("share of positive contributions", f"{e.carried_share:.0%}"),
+        ("value" if is_number(e) else "logit", f"{e.logits[e.target]:.3g}"),
+        ("candidates", f"{e.problem.d} of {e.provenance['candidates_in_all']}"),
         ("optimal", proof(e)),
+        ("energy", f"{e.energy:.6g}"),
         ("sampler", e.selection.sampler),
         *annealing,
-        ("value" if is_number(e) else "logit", f"{e.logits[e.target]:.3g}"),
-        ("fidelity", "unknown" if e.fidelity is None else f"{e.fidelity:.2f}"),
-        ("share of positive contributions", f"{e.carried_share:.0%}"),
-        ("sure maps", f"{len(e.core)} of {len(e.selected)}"),
-        ("candidates", f"{e.problem.d} of {e.provenance['candidates_in_all']}"),
     ]
 
 

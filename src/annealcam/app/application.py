@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -101,24 +101,31 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), *own]
             await send(message)
 
-        reason = self._reason_to_refuse(Request(scope))
         try:
+            reason = self._reason_to_refuse(Request(scope))
             if reason:
                 await _problem(403, reason)(scope, receive, sending)
             else:
                 await self._inner(scope, receive, sending)
+        except ClientDisconnect:
+            return None  # the visitor went away, or was too slow
         except Exception as error:
-            text = visible(f"{scope['method']} {scope['path']}: {type(error).__name__}: {error}")
-            log.error("%s", text.replace("\n", " "))
+            log_failure(f"{scope['method']} {scope['path']}", error)
 
     def _reason_to_refuse(self, request: Request) -> str:
         host = request.headers.get("host", "")
         if self._hosts is not None and _name(host) not in self._hosts:
             return "unknown host name"
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             return "requests from other sites are refused"
         return ""
+
+
+def log_failure(where: str, error: BaseException | None) -> None:
+    """Log a failure of the page in one line."""
+    text = visible(f"{where}: {type(error).__name__}: {error}")
+    log.error("%s", text.replace("\n", " "))
 
 
 class Work:
@@ -175,7 +182,12 @@ class Pages:
             "index.html.j2",
             package=PACKAGE,
             values=values,
-            defaults=urlencode({**vars(Controls()), "network": names[0]}),
+            defaults=urlencode(
+                {
+                    name: f"{value:g}" if isinstance(value, float) else value
+                    for name, value in vars(Controls(network=names[0])).items()
+                }
+            ),
             problem=problem,
             examples=_examples(),
             kinds=", ".join(FORMATS),

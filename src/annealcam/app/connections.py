@@ -1,15 +1,17 @@
 """Connections of visitors: limits of their number, their time and their rate.
 
-A connection is idle until the head of a request is complete, arriving until its body is, and then
-it is answered. Where there is no room for a new one, the connection that has been idle for longest
-is closed, then the slowest upload: a visitor need not wait for others that send nothing.
+A connection waits until the head of a request is complete, sends until its body is, is answered,
+and takes the answer until no byte of it is left here. Where there is no room for a new connection,
+the one that has waited for longest is closed, then the slowest of those that send or take: a
+visitor need not wait for others that do nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from enum import Enum, auto
 from typing import Any, TypeAlias
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,9 +20,10 @@ from annealcam.app.limits import (
     GRACE,
     HEAD_TIMEOUT,
     LEAST_RATE,
+    MAX_ARRIVING,
     MAX_CONNECTIONS,
     MAX_OF_ADDRESS,
-    SEND_TIMEOUT,
+    TAKE_TIMEOUT,
     TIMEOUT,
     Refused,
 )
@@ -32,17 +35,33 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+class State(Enum):
+    """What a connection does; the order in which connections are closed if there is no room."""
+
+    WAITS = auto()  # for the head of a request
+    SENDS = auto()  # the body of a request
+    TAKES = auto()  # an answer
+    IS_ANSWERED = auto()
+
+
 class Connections:
     """The open connections of all visitors.
 
     Args:
         most: open at the same time.
         most_of_address: open at the same time from one address.
+        most_bytes: of bodies that are arriving.
     """
 
-    def __init__(self, most: int = MAX_CONNECTIONS, most_of_address: int = MAX_OF_ADDRESS) -> None:
+    def __init__(
+        self,
+        most: int = MAX_CONNECTIONS,
+        most_of_address: int = MAX_OF_ADDRESS,
+        most_bytes: int = MAX_ARRIVING,
+    ) -> None:
         self._most = most
         self._most_of_address = most_of_address
+        self._most_bytes = most_bytes
         self._open: set[Connection] = set()
 
     def admit(self, new: Connection) -> None:
@@ -53,11 +72,23 @@ class Connections:
         elif len(self._open) >= self._most:
             crowd = list(self._open)
         else:
-            crowd = None
+            crowd = []
         self._open.add(new)
-        if crowd is not None:
+        if crowd:
             least = min(crowd, key=Connection.urgency)
-            (new if least.is_answered else least).abort()
+            (new if least.state is State.IS_ANSWERED else least).abort()
+
+    def limit_bytes(self) -> None:
+        """Close the slowest upload if the bodies that are arriving have too many bytes together."""
+        sending = [connection for connection in self._open if connection.state is State.SENDS]
+        if sum(connection.bytes for connection in sending) > self._most_bytes:
+            min(sending, key=Connection.urgency).abort()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(tuple(self._open))
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
@@ -72,9 +103,9 @@ class Connection(H11Protocol):
         self._connections = connections
         self._inner: App = self.app
         self.app = self._within_limits
+        self.state = State.WAITS
+        self.bytes = 0  # of the body that have arrived, or of the answer that have been taken
         self._since = time.monotonic()
-        self._state = "idle"
-        self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -82,74 +113,103 @@ class Connection(H11Protocol):
         """The address of the visitor, without the port."""
         return self.client[0] if self.client else ""
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether a whole request has arrived, which is being answered."""
-        return self._state == "answered"
-
-    def urgency(self) -> tuple[int, float]:
-        """Return how soon this connection should be answered; the least urgent is closed first."""
-        if self._state == "idle":
-            return 0, self._since
-        if self._state == "arriving":
-            return 1, self._bytes / (time.monotonic() - self._since + GRACE)
-        return 2, 0.0
+    def urgency(self) -> tuple[bool, bool, float]:
+        """Return how urgent this connection is; the least urgent one is closed first."""
+        if self.state is State.WAITS:
+            return False, False, self._since
+        rate = self.bytes / (time.monotonic() - self._since + GRACE)
+        return True, self.state is State.IS_ANSWERED, rate
 
     def abort(self) -> None:
-        """Close the connection at once."""
+        """Close the connection at once; what is being computed for it is given up."""
         self._connections.remove(self)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, if there is room for this connection."""
         super().connection_made(transport)
-        self._wait_for_request()
+        self._enter(State.WAITS, HEAD_TIMEOUT, self.abort)
         self._connections.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Make room for others."""
         self._connections.remove(self)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Wait until the answer is taken, and for the next request."""
         super().on_response_complete()
-        self._wait_for_request()
+        if unsent := self.transport.get_write_buffer_size():
+            self._enter(State.TAKES, GRACE, self._check_taken, unsent)
+        else:
+            self._enter(State.WAITS, HEAD_TIMEOUT, self.abort)
 
-    def _wait_for_request(self) -> None:
-        self._state, self._since = "idle", time.monotonic()
-        self._timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.abort)
+    def _enter(
+        self, state: State, seconds: float, then: Callable[..., None], *arguments: Any
+    ) -> None:
+        self.state, self._since, self.bytes = state, time.monotonic(), 0
+        self._set_timer(seconds, then, *arguments)
+
+    def _set_timer(self, seconds: float, then: Callable[..., None], *arguments: Any) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, then, *arguments)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _check_taken(self, unsent: int) -> None:
+        """Close the connection if its answer, of which so much was left, is not taken in time."""
+        left = self.transport.get_write_buffer_size()
+        self.bytes = unsent - left
+        if not left:
+            self._enter(State.WAITS, HEAD_TIMEOUT, self.abort)
+        elif self._is_slow(TAKE_TIMEOUT):
+            self.abort()
+        else:
+            self._set_timer(GRACE, self._check_taken, unsent)
 
     async def _within_limits(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with a body that arrives in time and an answer that is taken."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._state, self._since, self._bytes = "arriving", time.monotonic(), 0
+        self._stop_timer()
+        self.state = State.SENDS if self.cycle.more_body else State.IS_ANSWERED
+        self._since, self.bytes = time.monotonic(), 0
 
         async def receiving() -> Message:
-            if self._state != "arriving":
-                return await receive()  # waits until the visitor goes away
+            if self.state is not State.SENDS:
+                return (
+                    await receive()
+                )  # waits until the visitor goes away, if the body was received
             try:
-                message = await asyncio.wait_for(receive(), GRACE)
+                async with asyncio.timeout(GRACE):
+                    message = await receive()
             except TimeoutError:
-                raise Refused(408, "the request stopped to arrive") from None
-            self._bytes += len(message.get("body", b""))
+                raise Refused(408, "the request arrives too slowly") from None
+            self.bytes += len(message.get("body", b""))
             if not message.get("more_body", False):
-                self._state = "answered"
-            elif self._is_slow():
+                self.state = State.IS_ANSWERED
+            elif self._is_slow(TIMEOUT):
                 raise Refused(408, "the request arrives too slowly")
+            else:
+                self._connections.limit_bytes()
             return message
 
         async def sending(message: Message) -> None:
             try:
-                await asyncio.wait_for(send(message), SEND_TIMEOUT)
+                async with asyncio.timeout(TAKE_TIMEOUT):
+                    await send(message)  # waits until earlier answers are taken
             except TimeoutError:
-                self.transport.abort()
+                self.abort()
 
-        await self._inner(scope, receiving, sending)
+        try:
+            await self._inner(scope, receiving, sending)
+        except asyncio.CancelledError:  # the server ends
+            self.abort()
 
-    def _is_slow(self) -> bool:
+    def _is_slow(self, most_seconds: float) -> bool:
         seconds = time.monotonic() - self._since
-        return seconds > TIMEOUT or self._bytes < LEAST_RATE * (seconds - GRACE)
+        return seconds > most_seconds or self.bytes < LEAST_RATE * (seconds - GRACE)

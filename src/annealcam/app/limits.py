@@ -11,11 +11,12 @@ MAX_HEAD = 16 * 1024  # bytes of the head of a request
 
 MAX_CONNECTIONS = 256
 MAX_OF_ADDRESS = 64  # connections from one address
+MAX_ARRIVING = 128 * MIB  # bytes of all bodies that are arriving
 HEAD_TIMEOUT = 10.0  # seconds until the head of a request is complete
 GRACE = 2.0  # seconds without a byte of a body
-LEAST_RATE = 8 * 1024  # bytes of a body in a second, after that
+LEAST_RATE = 8 * 1024  # bytes of a body or of an answer in a second, after that
 TIMEOUT = 60.0  # seconds for a whole body
-SEND_TIMEOUT = 20.0  # seconds for a part of an answer to be taken
+TAKE_TIMEOUT = 60.0  # seconds for a whole answer to be taken
 
 AT_ONCE = 2  # answers computed at the same time
 MAX_WAITING = 24  # questions that wait for one of these places; later ones are refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -51,6 +52,15 @@ def is_loopback(listening: socket.socket) -> bool:
     return ip_address(listening.getsockname()[0]).is_loopback
 
 
+def one_line_for_failures() -> None:
+    """Have the running event loop log what fails outside of requests in one line each."""
+    from annealcam.app.application import log_failure
+
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: log_failure(context["message"], context.get("exception"))
+    )
+
+
 def serve(
     engine: Engine, listening: socket.socket, *, ready: Callable[[str], None] = lambda _: None
 ) -> None:
@@ -79,6 +89,7 @@ def serve(
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            one_line_for_failures()
             ready(address)
 
     with listening:

@@ -4,14 +4,18 @@
   const element = (id) => document.getElementById(id);
   const busy = (working) => {
     element("answers").setAttribute("aria-busy", String(working));
-    element("stop").hidden = !working;
   };
-  const report = (text) => { element("problem").textContent = text; };
+  const report = (text) => {
+    element("problem").textContent = text;
+    for (const name of ["target", "other"]) {
+      const wrong = text.startsWith("target=") && text.includes(`'${form.elements[name].value}'`);
+      form.elements[name].setAttribute("aria-invalid", String(wrong));
+    }
+  };
   const values = () => new URLSearchParams(new FormData(form));
   const defaults = new URLSearchParams(form.dataset.defaults);
   let current = new AbortController();
   let listed = "";  // the photo and network whose layers and classes are listed
-  let annealed = "";
 
   // Change `old` into `fresh`, node by node: pictures and focus that stay are left alone.
   const patch = (old, fresh) => {
@@ -35,21 +39,18 @@
   const redraw = (id, html) => patchChildren(element(id), new DOMParser().parseFromString(html, "text/html").body);
 
   const post = async (path, body, signal, headers = {}) => {
-    let answer;
-    try {
-      answer = await fetch(path, { method: "POST", body, signal, headers });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Error("The server does not answer.");
-    }
-    const result = await answer.json();
-    if (!answer.ok) throw new Error(result.error);
-    return result;
+    const failed = (error) => {
+      throw error.name === "AbortError" ? error : new Error("The server does not answer.");
+    };
+    const answer = await fetch(path, { method: "POST", body, signal, headers }).catch(failed);
+    if (!answer.ok) throw new Error((await answer.json().catch(failed)).error);
+    return answer;
   };
+  const ask = async (path, signal) => (await post(path, values(), signal)).json();
 
   const option = ([value, text]) => new Option(text, value);
   const list = async (signal) => {
-    const { layers, classes } = await post("choices", values(), signal);
+    const { layers, classes } = await ask("choices", signal);
     const layer = form.elements.layer;
     const chosen = layer.value;
     layer.replaceChildren(...layers.map(option));
@@ -59,13 +60,13 @@
 
   const anneal = async (signal) => {
     if (form.elements.mode.value === "two") return redraw("annealing", "");
-    let { html, finished } = await post("annealing", values(), signal);
-    if (finished || !element("annealing").querySelector("svg")) redraw("annealing", html);
-    if (!finished) redraw("annealing", (await post("levels", values(), signal)).html);
+    const { html, finished } = await ask("annealing", signal);
+    redraw("annealing", html);
+    if (!finished) redraw("annealing", (await ask("levels", signal)).html);
   };
   const flip = async (signal) => {
     if (!element("flip").open) return;
-    redraw("flip-set", (await post("flip", values(), signal)).html);
+    redraw("flip-set", (await ask("flip", signal)).html);
   };
 
   const explain = async () => {
@@ -76,7 +77,7 @@
     busy(true);
     link();
     try {
-      const { html, sentence } = await post("answer", values(), signal);
+      const { html, sentence } = await ask("answer", signal);
       redraw("answer", html);
       element("status").textContent = sentence;
       const subject = `${form.elements.photo.value} ${form.elements.network.value}`;
@@ -113,8 +114,8 @@
     if (file.size > most) return report(`${file.name}: larger than ${most / 2 ** 20} MiB; save it in a smaller size`);
     element("drop").setAttribute("aria-busy", "true");
     try {
-      const { token } = await post("photo", file, undefined, { "X-Name": encodeURIComponent(file.name) });
-      choosePhoto(token);
+      const name = { "X-Name": encodeURIComponent(file.name) };
+      choosePhoto((await (await post("photo", file, undefined, name)).json()).token);
     } catch (error) {
       report(error.message);
     } finally {
@@ -140,10 +141,18 @@
     if (target.name === "network") for (const name of ["layer", "target", "other"]) form.elements[name].value = "";
     explain();
   });
-  form.addEventListener("submit", (event) => {
-    if (event.submitter?.id === "download") return;
-    event.preventDefault();
-    explain();
+  form.addEventListener("submit", (event) => event.preventDefault());
+  element("download").addEventListener("click", async () => {
+    report("");
+    try {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await (await post("report", values())).blob());
+      link.download = "annealcam-report.html";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } catch (error) {
+      report(error.message);
+    }
   });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
@@ -155,7 +164,7 @@
     busy(false);
     element("status").textContent = "Stopped. Change a setting to start again.";
   });
-  element("flip").addEventListener("toggle", explain);
+  element("flip").addEventListener("toggle", () => { if (element("flip").open) explain(); });
   for (const name of ["dragover", "dragleave", "drop"]) {
     element("drop").addEventListener(name, (event) => {
       event.preventDefault();
