@@ -197,7 +197,9 @@ def test_answers_that_are_not_taken_are_given_up(short):
         assert len(received(lazy)) < 32 << 20
 
 
-def test_an_answer_that_is_taken_slowly_is_whole(short):
+def test_an_answer_that_is_taken_slowly_is_whole(short, monkeypatch):
+    monkeypatch.setattr(limited, "TAKE_TIMEOUT", 60.0)
+    monkeypatch.setattr(limited, "LEAST_RATE", 0)
     with serving() as (server, stack):
         one = server.connect(stack, LARGE)
         size = 0
