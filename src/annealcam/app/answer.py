@@ -37,12 +37,14 @@ from annealcam.render.subject_text import (
     shares_of_logit,
 )
 from annealcam.render.views import view_of_explanation
+from annealcam.sets.flip import FlipSet
 
 PACKAGE = "annealcam.app"
 TOP = 5  # classes that are listed first
 PROOFS = {True: "proved", False: "no", None: "unknown"}
 SIDE, SMALL = 448, 176  # pixels of a picture, and of a feature map
 QUALITY = 82  # of the pictures
+MOST_DRAWN = 12  # maps of a flip set
 
 
 def answer_html(
@@ -137,6 +139,18 @@ def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses)
         "stand_in": e.stand_ins.get(channel, (None,))[0],
         "response": responses.get(channel),
     }
+
+
+def flip_html(s: FlipSet, photo: OpenedPhoto) -> str:
+    """Return the set in sentences, with its first maps over the photo."""
+    channels = [int(channel) for channel in s.channels[:MOST_DRAWN]]
+    return page(
+        "flip.html.j2",
+        package=PACKAGE,
+        sentences=[s.sentence, *([s.margin_sentence] if len(s.channels) else [])],
+        maps=[(channel, channel_uri(photo, channel)) for channel in channels],
+        more=len(s.channels) - len(channels),
+    )
 
 
 def likely_classes(e: Explanation, names: Sequence[str] | None) -> list[tuple[str, int, float]]:

@@ -105,16 +105,19 @@ class Engine:
             AnnealcamError: as `annealcam.flip_set`.
         """
         network = self.network(choices)
-        return self._flips.get_or_make(
-            self._key(network, choices),
-            lambda: flip_set(
-                network.loaded.model,
-                network.preprocess(self.photos[choices.photo].opened()),
-                layer=choices.layer,
-                target=choices.target,
-                class_names=network.loaded.classes,
-            ),
+        key = self._key(network, choices)
+        return self._flips.get_or_make(key, lambda: self._flip_set(network, choices))
+
+    def _flip_set(self, network: Network, choices: Choices) -> FlipSet:
+        result = flip_set(
+            network.loaded.model,
+            network.preprocess(self.photos[choices.photo].opened()),
+            layer=choices.layer,
+            target=choices.target,
+            class_names=network.loaded.classes,
         )
+        assert isinstance(result, FlipSet)  # of one photo
+        return result
 
     def _key(self, network: Network, choices: Choices) -> PassKey:
         layer = network.default if choices.layer is None else network.check_layer(choices.layer)

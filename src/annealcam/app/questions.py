@@ -10,11 +10,10 @@ from typing import Any
 
 from annealcam._internal.validation import one_of
 from annealcam.app.annealing import annealing_html
-from annealcam.app.answer import answer_html, class_labels, likely_classes
+from annealcam.app.answer import answer_html, class_labels, flip_html, likely_classes
 from annealcam.app.choices import DEFAULT_BETA, Choices
 from annealcam.app.comparison import comparison_html
 from annealcam.app.engine import PENDING, Engine, OpenedPhoto
-from annealcam.app.flip import flip_html
 from annealcam.app.photos import EXAMPLES
 from annealcam.attribution.layers import Layer
 from annealcam.attribution.targets import resolve_target
@@ -61,7 +60,8 @@ class Controls:
         values = dict(pairs)
         for name in values:
             one_of("control", name, [field.name for field in fields(cls)])
-        return cls(**{name: _READ.get(name, str)(text) for name, text in values.items()})
+        converted: dict[str, Any] = {n: _READ.get(n, str)(text) for n, text in values.items()}
+        return cls(**converted)
 
     def __post_init__(self) -> None:
         one_of("mode", self.mode, (ONE, TWO))
