@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
-PAGES = ("README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md")
 
 
 @pytest.fixture
@@ -33,8 +33,12 @@ def long_description(monkeypatch):
     return long_description
 
 
-def test_the_citation_has_the_version():
+def test_the_version_is_that_of_the_citation_and_of_the_newest_release():
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    releases = [line for line in re.findall("^## (.+)$", changelog, re.M) if line != "Unreleased"]
+    assert releases[0] == f"{ac.__version__} - {CITATION['date-released']}"
     assert CITATION["version"] == ac.__version__
+    assert re.search(r"^### Coming from", changelog, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES)
