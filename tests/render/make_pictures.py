@@ -18,13 +18,13 @@ VIEWS = {
 
 
 def main() -> None:
-    """Explain the bundled cat as `annealcam demo` does, and photograph its page."""
+    """Run `annealcam demo`, and photograph the page of the cup."""
     from annealcam.cli.main import demo
 
     docs = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2] / "docs" / "img")
     with tempfile.TemporaryDirectory() as folder:
         demo(output=Path(folder) / "demo")
-        address = (Path(folder) / "demo" / "chelsea" / "explanation.html").as_uri()
+        address = (Path(folder) / "demo" / "espresso" / "explanation.html").as_uri()
         for name, (scheme, width, height) in VIEWS.items():
             with open_browser(scheme=scheme, width=width, height=height) as tab:
                 tab.page.goto(address)
