@@ -16,6 +16,7 @@ author = "the authors of annealcam"
 project_copyright = "the authors of annealcam, Apache-2.0"
 version = release = __version__
 language = "en"
+smartquotes = False  # options keep their two hyphens
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}

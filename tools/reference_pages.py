@@ -171,7 +171,7 @@ def _entry(package: str, name: str) -> str:
     text = _escaped(" ".join(_docstring(package, name).split()))
     if isinstance(value, Mapping | tuple) and all(isinstance(part, str) for part in value):
         text += "\n\n   " + ", ".join(f"`{part}`" for part in value)
-    return f".. py:data:: {full}\n   :type: {type(value).__name__}\n\n   {text}\n"
+    return f".. py:data:: {name}\n   :type: {type(value).__name__}\n\n   {text}\n"
 
 
 def _errors() -> Iterator[str]:

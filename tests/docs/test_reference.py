@@ -21,7 +21,12 @@ def folder(tmp_path_factory):
 
 def test_every_public_name_has_one_entry_and_a_line(folder):
     text = "".join(page.read_text("utf-8") for page in (folder / "api").iterdir())
-    entries = re.findall(r"^\.\. (?:autoclass|autofunction|py:data):: (\S+)", text, re.MULTILINE)
+    entries, module = [], ""
+    for kind, name in re.findall(r"^\.\. (auto\w+|py:data|py:module):: (\S+)", text, re.MULTILINE):
+        if kind == "py:module":
+            module = name
+        else:
+            entries.append(f"{module}.{name}" if kind == "py:data" else name)
     assert len(entries) == len(set(entries))
     for package, names in homes().items():
         assert set(names) == set(public_names()[package])
