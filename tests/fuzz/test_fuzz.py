@@ -15,7 +15,7 @@ CASES = 10_000
 
 OPEN = pytest.mark.xfail(
     strict=False,
-    reason="7 of 100,000: a TIFF takes over 5 s, and lying sizes of photos ask for over 500 MB",
+    reason="6 of 100,000: a TIFF takes over 5 s, and lying sizes of photos ask for over 500 MB",
 )
 
 
