@@ -13,14 +13,8 @@ from tests.fuzz.readers import READERS
 CASES = 10_000
 
 
-OPEN = pytest.mark.xfail(
-    strict=False,
-    reason="6 of 100,000: a TIFF takes over 5 s, and lying sizes of photos ask for over 500 MB",
-)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured by /proc")
-@pytest.mark.parametrize("cases", [CASES, pytest.param(10 * CASES, marks=[pytest.mark.long, OPEN])])
+@pytest.mark.parametrize("cases", [CASES, pytest.param(10 * CASES, marks=pytest.mark.long)])
 def test_damaged_files_are_refused_by_one_line(cases):
     """In a process of its own, whose memory is limited, and without checks of types."""
     seed = cases // CASES  # the long run has other cases
