@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -75,7 +75,7 @@ def load_input(name: str, *, bands: bool = False) -> Image.Image | ArrayInput:
     return load_photo(name)
 
 
-def _reading(read: Callable[[IO[bytes], str], Array], name: str) -> Array:
+def _reading(read: Callable[[io.BytesIO, str], Array], name: str) -> Array:
     content = content_of(name)
     try:
         return read(content, name)
@@ -91,7 +91,7 @@ def _reason(error: Exception) -> str:
     return " ".join(reason.split())[:200] or type(error).__name__
 
 
-def _read_npy(file: IO[bytes], name: str) -> Array:
+def _read_npy(file: io.BytesIO, name: str) -> Array:
     if Path(name).suffix.lower() == ".npy":
         return _read_array(file, name)
     with zipfile.ZipFile(file) as archive:
@@ -105,7 +105,7 @@ def _read_npy(file: IO[bytes], name: str) -> Array:
             return _read_array(member, name)
 
 
-def _read_array(file: IO[bytes] | io.BufferedIOBase, name: str) -> Array:
+def _read_array(file: io.BytesIO | io.BufferedIOBase, name: str) -> Array:
     """Read an array after its size in the header is checked; nothing is unpickled."""
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -122,7 +122,7 @@ def _read_array(file: IO[bytes] | io.BufferedIOBase, name: str) -> Array:
     return values.reshape(shape, order="F" if in_columns else "C")
 
 
-def _read_bands(stream: IO[bytes], name: str) -> Array:
+def _read_bands(stream: io.BytesIO, name: str) -> Array:
     """Read the bands of a TIFF, channels first: samples of its pixels, or pages of one size."""
     import tifffile
 
