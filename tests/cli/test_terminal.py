@@ -19,7 +19,8 @@ def through_a_terminal(*arguments, cwd):
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "annealcam", *arguments], cwd=cwd, stdin=subprocess.DEVNULL,
-        stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+        stdout=follower, stderr=follower,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     os.close(follower)
     printed = b""
