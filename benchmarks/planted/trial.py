@@ -268,4 +268,4 @@ def _observations(
             progress=progress,
         )  # fmt: skip
         write_observations(observations, file)
-    return read_observations(file)
+    return read_observations(file, photos=photos, channels=plan.maps)

@@ -17,9 +17,11 @@ FORBIDDEN = ("\x07", "\u202e", "\u009b", "\x1b[2J", "\x1b[8m", "\nforged", "\udc
 def through_a_terminal(*arguments, cwd):
     """Return what a command prints to a terminal, and its exit code."""
     leader, follower = pty.openpty()
+    paths = os.pathsep.join(sys.path)  # of the tests, whose networks are used
     process = subprocess.Popen(
         [sys.executable, "-m", "annealcam", *arguments], cwd=cwd, stdin=subprocess.DEVNULL,
-        stdout=follower, stderr=follower, env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+        stdout=follower, stderr=follower,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "PYTHONPATH": paths},
     )  # fmt: skip
     os.close(follower)
     printed = b""

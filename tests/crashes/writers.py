@@ -66,7 +66,8 @@ def explanation(seed):
         problem=problem, selection=Selection(n, problem.energy(n), None, "exact"),
         provenance={"model": "m", "layer": "l", "warnings": (), "target_name": "b", "seed": seed,
                     "normalisation": None, "sampler_options": None, "importance": "alpha",
-                    "beta": None, "predicted": 1, "channels": 4, "candidates_in_all": 4},
+                    "beta": None, "predicted": 1, "channels": 4, "candidates_in_all": 4,
+                    "dead": 0, "left_out": 0, "left_out_relevance_share": None},
     )  # fmt: skip
 
 

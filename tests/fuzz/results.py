@@ -88,6 +88,8 @@ def read_verified(folder: Path) -> Any:
 
 
 def _sha256(file: Path) -> str:
+    if not file.is_file():  # a damaged list can name a device
+        return ""
     with file.open("rb") as stream:  # a damaged file may be long
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -183,7 +183,7 @@ def test_arrays_that_cannot_be_inputs_give_one_line(tmp_path, content, match):
 def test_files_that_are_missing_or_no_tiff(tmp_path):
     (tmp_path / "x.tif").write_bytes(b"II*\0 damaged")
     for name in ("missing.npy", "missing.npz", "missing.tif", "x.tif"):
-        with pytest.raises(ImageError, match=f"{name}: cannot be read as an array"):
+        with pytest.raises(ImageError, match=f"{name}: cannot be read"):
             load_input(str(tmp_path / name), bands=True)
 
 

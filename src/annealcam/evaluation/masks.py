@@ -20,7 +20,7 @@ from annealcam.data.folders import SUFFIXES
 from annealcam.errors import ArgumentError
 from annealcam.metrics.localisation import box_mask
 from annealcam.models.images import without_prefix
-from annealcam.models.photo_files import libraries_quiet, readable_formats
+from annealcam.models.photo_files import content_of, libraries_quiet, readable_formats
 from annealcam.models.preprocess import Preprocess
 
 COLUMNS = ("photo", "left", "top", "right", "bottom")
@@ -120,7 +120,7 @@ def _mask(where: Where, photo: str, size: tuple[int, int]) -> Bool[Array, "heigh
 
 def _read(file: Path, photo: str, size: tuple[int, int]) -> Bool[Array, "height width"]:
     try:
-        with libraries_quiet(), Image.open(file, formats=readable_formats()) as opened:
+        with libraries_quiet(), Image.open(content_of(file), formats=readable_formats()) as opened:
             if sorted(opened.size) == sorted(size):  # before anything is decoded
                 upright = ImageOps.exif_transpose(opened)
                 if upright.size == size:

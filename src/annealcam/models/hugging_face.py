@@ -228,7 +228,7 @@ def preprocess_of(processor: Any, channels: int) -> Callable[[Any], Tensor]:
         if _agree(preprocess, processor):
             object.__setattr__(preprocess, "processor", processor)
             return preprocess
-    except (AnnealcamError, TypeError, ValueError, KeyError, AttributeError):
+    except (AnnealcamError, TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
         pass  # settings of another kind
     return opaque
 

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,14 +21,17 @@ from annealcam.errors import AnnealcamError, ImageError
 from annealcam.models.photo_files import (
     ARRAYS,
     TIFF,
+    content_of,
     libraries_quiet,
-    opened,
     photo_sha256,
     readable_formats,
 )
 
 MAX_PIXELS = 100_000_000
+ANY_FILE = 16_000_000  # pixels that a file of any length may have, since an even image is short
+MOST_PER_BYTE = 10_000  # pixels beyond that; even images of one bit have fewer
 MAX_VALUES = 2**28  # of an array: 1 GB in float32
+MAX_PAGES = 10_000  # of a TIFF
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,14 +75,14 @@ def load_input(name: str, *, bands: bool = False) -> Image.Image | ArrayInput:
     return load_photo(name)
 
 
-def _reading(read: Callable[[IO[bytes], str], Array], name: str) -> Array:
-    with opened(name) as stream:
-        try:
-            return read(stream, name)
-        except AnnealcamError:
-            raise
-        except Exception as error:  # of whatever kind a damaged file provokes
-            raise ImageError(f"{name}: cannot be read as an array ({_reason(error)})") from error
+def _reading(read: Callable[[io.BytesIO, str], Array], name: str) -> Array:
+    content = content_of(name)
+    try:
+        return read(content, name)
+    except AnnealcamError:
+        raise
+    except Exception as error:  # of whatever kind a damaged file provokes
+        raise ImageError(f"{name}: cannot be read as an array ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:
@@ -88,7 +91,7 @@ def _reason(error: Exception) -> str:
     return " ".join(reason.split())[:200] or type(error).__name__
 
 
-def _read_npy(file: IO[bytes], name: str) -> Array:
+def _read_npy(file: io.BytesIO, name: str) -> Array:
     if Path(name).suffix.lower() == ".npy":
         return _read_array(file, name)
     with zipfile.ZipFile(file) as archive:
@@ -102,7 +105,7 @@ def _read_npy(file: IO[bytes], name: str) -> Array:
             return _read_array(member, name)
 
 
-def _read_array(file: IO[bytes] | io.BufferedIOBase, name: str) -> Array:
+def _read_array(file: io.BytesIO | io.BufferedIOBase, name: str) -> Array:
     """Read an array after its size in the header is checked; nothing is unpickled."""
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -119,11 +122,13 @@ def _read_array(file: IO[bytes] | io.BufferedIOBase, name: str) -> Array:
     return values.reshape(shape, order="F" if in_columns else "C")
 
 
-def _read_bands(stream: IO[bytes], name: str) -> Array:
+def _read_bands(stream: io.BytesIO, name: str) -> Array:
     """Read the bands of a TIFF, channels first: samples of its pixels, or pages of one size."""
     import tifffile
 
     with libraries_quiet(), tifffile.TiffFile(stream, name=os.path.basename(name)) as file:
+        if len(file.pages) > MAX_PAGES:  # counted first: a chain of pages may lead back to itself
+            raise ImageError(f"{name}: has {len(file.pages)} pages; at most {MAX_PAGES} are read")
         series = file.series[0]
         _refuse_odd(series.shape, np.dtype(series.dtype), name)
         values, axes = np.asarray(series.asarray()), series.axes
@@ -232,24 +237,20 @@ def load_image(
     """
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source) if name is None else name
-        with opened(source, name) as stream:
-            return _decoded(stream, name, max_pixels, formats)
+        source = content_of(source, name)
     return _decoded(source, name or "image", max_pixels, formats)
 
 
 def _decoded(
-    stream: IO[bytes] | io.BytesIO,
-    name: str,
-    max_pixels: int,
-    formats: tuple[str, ...] | None,
+    content: io.BytesIO, name: str, max_pixels: int, formats: tuple[str, ...] | None
 ) -> Image.Image:
     readable = ", ".join(formats or ("JPEG", "PNG", "WebP", "TIFF", "..."))
     try:
         with (
             libraries_quiet(),  # about sizes, where our limit decides, and about odd tags
-            Image.open(stream, formats=formats or readable_formats()) as image,
+            Image.open(content, formats=formats or readable_formats()) as image,
         ):
-            _refuse_huge(image, name, max_pixels)
+            refuse_huge(image.size, name, max_pixels, size_of_file=len(content.getbuffer()))
             image.load()
             upright = ImageOps.exif_transpose(image)
             return to_rgb(upright, name=name, inverted=_white_is_zero(image))
@@ -263,11 +264,22 @@ def _decoded(
         raise ImageError(f"{name}: cannot be read ({_reason(error)})") from error
 
 
-def _refuse_huge(image: Image.Image, path: str, max_pixels: int) -> None:
-    width, height = image.size
+def refuse_huge(
+    size: tuple[int, int], path: str, max_pixels: int = MAX_PIXELS, *, size_of_file: int
+) -> None:
+    """Refuse more pixels than are read, or than the bytes of a file can hold.
+
+    Raises:
+        ImageError: there are too many pixels.
+    """
+    width, height = size
     if width * height > max_pixels:
         raise ImageError(
             f"{path}: {width} x {height} pixels; at most {max_pixels} in all; scale it down"
+        )
+    if width * height > max(ANY_FILE, MOST_PER_BYTE * size_of_file):
+        raise ImageError(
+            f"{path}: {width} x {height} pixels in {size_of_file} bytes; its header is damaged"
         )
 
 

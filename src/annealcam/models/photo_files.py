@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import logging
 import os
 import stat
@@ -21,6 +22,7 @@ from annealcam.errors import ArgumentError, ImageError
 from annealcam.explanation import MARKER
 
 ARRAYS, TIFF = (".npy", ".npz"), (".tif", ".tiff")
+MAX_BYTES = 2**32  # of a file
 _LIBRARIES = ("PIL", "tifffile")
 _UNSAFE = {"EPS"}  # formats of Pillow that run a program (Ghostscript), possibly without end
 
@@ -218,6 +220,24 @@ def opened(file: str | os.PathLike[str], name: str | None = None) -> Iterator[Bu
     with os.fdopen(descriptor, "rb") as stream:
         _refuse_others(os.fstat(descriptor).st_mode, file, name)
         yield stream
+
+
+def content_of(file: str | os.PathLike[str], name: str | None = None) -> io.BytesIO:
+    """Return the bytes of an ordinary file in memory.
+
+    Decoders that read from a file allocate whatever length its header claims; from memory they
+    take no more than there is.
+
+    Raises:
+        ImageError: it cannot be read, is no ordinary file, or is larger than 4 GiB.
+    """
+    with opened(file, name) as stream:
+        if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+            raise ImageError(f"{name or file}: larger than {MAX_BYTES >> 30} GiB; scale it down")
+        try:
+            return io.BytesIO(stream.read())
+        except OSError as error:
+            raise ImageError(f"{name or file}: cannot be read ({_reason(error)})") from error
 
 
 def _refuse_others(mode: int, file: str | os.PathLike[str], name: str) -> None:
