@@ -118,7 +118,7 @@ def explain(
 
 
 @one_line_errors
-@takes_reporting_options("verbose", "quiet", "json")
+@takes_reporting_options("quiet")
 def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
     """Explain a bundled photo of a cup and a cat by the bundled network, offline."""
     from annealcam.cli.photos.demo import run_demo

@@ -49,7 +49,7 @@ COMPLETERS: dict[str, Callable[[str], list[str]]] = {
 
 _OF_COMMANDS = {
     ("study", "preset"): _start((
-        "digits", "digits-evidence", "paper", "paper-imagenette", "imagenet-layer",
+        "digits", "digits-evidence", "crops", "paper", "paper-imagenette", "imagenet-layer",
         "imagenet-evidence",
     )),
 }  # fmt: skip
