@@ -4,6 +4,7 @@ import pytest
 import typer
 
 from annealcam.attribution.importance import IMPORTANCES
+from annealcam.cli.interface.completion import COMPLETERS, MODELS
 from annealcam.cli.main import app
 from annealcam.evaluation.methods import METHODS
 from annealcam.evaluation.scores import METRICS
@@ -49,10 +50,62 @@ def test_every_option_has_a_help_text():
 
 
 def test_defaults_without_a_value_are_shown():
-    text = run("explain", "--help", env={"COLUMNS": "200"}).stdout
+    text = run("explain", "--help-all", env={"COLUMNS": "200"}).stdout
     beta = "(by the head for evidence, 0.667 for relative or 0.9 for sum)"
     for default in ("(d^2)", "(the predicted class)", beta):
         assert f"[default: {default}]" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_fits_a_screen(command):
+    text = run(command, "--help", env={"COLUMNS": "100"}).stdout
+    assert len(text.splitlines()) <= 46
+    assert "<bool>" not in text
+
+
+def test_less_used_options_are_named_in_the_help_and_described_by_help_all():
+    brief, whole = (
+        " ".join(run("explain", word, env={"COLUMNS": "200"}).stdout.split())
+        for word in ("--help", "--help-all")
+    )
+    for option in ("--gradients", "--transform-input", "--atlas"):
+        assert option in brief
+        assert option in whole
+    text = "plain: the gradient"
+    assert text in whole
+    assert text not in brief
+
+
+def test_commands_are_grouped_and_an_example_is_given():
+    text = run("--help", env={"COLUMNS": "100"}).stdout
+    assert "Example: annealcam explain photo.jpg" in text
+    for panel in ("Explain", "Trust", "Annealing", "Studies", "Networks and tools"):
+        assert f"─ {panel} ─" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("explain --model eff", [name for name in LITE if name.startswith("eff")]),
+        ("explain --sampler t", [name for name in SAMPLERS if name.startswith("t")]),
+        ("explain --preset ", [name for name in PRESETS if name]),
+        ("study --preset ", list(STUDIES)),
+        ("ver", ["verify"]),
+    ],
+)
+def test_shells_complete_names(words, names):
+    environment = {
+        "_ANNEALCAM_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"annealcam {words}",
+        "COMP_CWORD": str(words.count(" ") + 1),
+    }
+    found = run(env=environment, prog_name="annealcam", complete_var="_ANNEALCAM_COMPLETE")
+    assert sorted(found.stdout.split()) == sorted(names)
+
+
+def test_names_to_complete_are_those_of_the_library():
+    assert {name for name in MODELS if ":" not in name} == {*LITE, *SHIPPED}
+    assert set(COMPLETERS["importance"]("")) == set(IMPORTANCES)
 
 
 def test_the_old_name_of_the_normalisation_is_an_alias():

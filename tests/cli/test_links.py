@@ -66,7 +66,8 @@ def nets(tmp_path, monkeypatch):
 
 
 def explained(*options, model="linknets:one"):
-    found = run("explain", "cat.png", "--model", model, "--sampler", "exact", "-o", "out", *options)
+    found = run("explain", "cat.png", "--model", model, "--sampler", "exact", "-v", "-o", "out",
+                *options)  # fmt: skip
     folder = "out/cat"
     with open(f"{folder}/explanation.json") as file:
         return found.stdout, json.load(file), folder

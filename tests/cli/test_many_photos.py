@@ -72,7 +72,7 @@ def test_an_interrupted_command_goes_on_with_equal_bits(photos, tmp_path, monkey
         calls = interrupted_after(99, patch)
         printed = explain("photos")
     assert len(calls) == 2
-    assert printed.stdout.endswith("4 of 4 photos explained (2 of them before)\n")
+    assert "\n4 of 4 photos explained (2 of them before)\n" in printed.stdout
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
@@ -133,6 +133,7 @@ def test_photos_of_equal_names_have_their_own_results_in_later_commands_too(phot
         named = {
             folder.name: json.loads((folder / "explanation.json").read_text())["provenance"]
             for folder in (tmp_path / "out").iterdir()
+            if folder.is_dir()
         }
         assert {name: record["photo"] for name, record in named.items()} == {
             "0": "photos/0.png", "0-2": "more/0.png", "1": "photos/1.png",
@@ -141,7 +142,10 @@ def test_photos_of_equal_names_have_their_own_results_in_later_commands_too(phot
 
 def test_patterns_stand_for_what_they_match(photos):
     assert "3 of 3 photos explained" in explain("photos/[0-1].png", "photos/3*").stdout
-    assert "photos='no*.png': nothing matches the pattern" in explain("no*.png", code=2).stderr
+    assert (
+        "photos='no*.png': no such file, and nothing matches it as a pattern"
+        in explain("no*.png", code=2).stderr
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
@@ -172,9 +176,7 @@ def test_odd_photos_are_one_line_each_and_the_rest_is_done(tmp_path, monkeypatch
     (folder / avif).write_bytes(data[:-40] + bytes(40))
     result = explain("photos", code=1)
     done, bad = len(names) + 3, 7
-    assert result.stdout.endswith(
-        f"{done} of {done + bad} photos explained; {bad} could not be read\n"
-    )
+    assert f"{done} of {done + bad} photos explained; {bad} could not be read\n" in result.stdout
     errors = [line for line in result.stderr.splitlines() if "warning" not in line]
     assert len(errors) == bad
     assert sum("is no ordinary file" in line for line in errors) == 3
@@ -182,7 +184,7 @@ def test_odd_photos_are_one_line_each_and_the_rest_is_done(tmp_path, monkeypatch
     assert not set(printed) & set("\x1b\u202e\udce9")
     assert r"esc\x1b[2J.png" in printed
     assert r"two\nlines.png: " in printed
-    results = [p.name for p in (tmp_path / "out").iterdir()]
+    results = [p.name for p in (tmp_path / "out").iterdir() if p.is_dir()]
     assert len({name.casefold() for name in results}) == len(results) == done
     assert all(name.isprintable() and len(os.fsencode(name)) <= 130 for name in results)
     recorded = {

@@ -18,6 +18,7 @@ from annealcam.cli.console import (
     progress_bar,
     resumable,
 )
+from annealcam.cli.interface.panels import Command
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def build(
     _print_atlas(built)
 
 
-@atlas.command()
+@atlas.command(cls=Command)
 @one_line_errors
 def show(
     folder: Annotated[Path | None, typer.Argument(help="Folder of the atlas.")] = None,

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from annealcam._internal.text import one_line, visible
+from annealcam.cli.interface.reporting import reporting
 from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import AnnealcamError, UsageError
 
@@ -67,13 +68,14 @@ def print_error(error: object, *, label: str = "") -> None:
 
 
 def print_warning(text: object) -> None:
-    """Print a warning as one line to standard error."""
-    print_error(text, label="warning: ")
+    """Print a warning as one line to standard error, unless --quiet is given."""
+    if not reporting().quiet:
+        print_error(text, label="warning: ")
 
 
 def print_note(text: str) -> None:
     """Print one line of information to standard error; nothing for an empty text."""
-    if text:
+    if text and not reporting().quiet:
         err.print(f"annealcam: {visible(' '.join(text.split()))}", soft_wrap=True)
 
 
@@ -97,7 +99,8 @@ def print_visibly() -> None:
     """Print the warnings and log messages of all libraries without their control characters."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        print_error(message, label=f"{category.__name__}: ")
+        if not reporting().quiet:
+            print_error(message, label=f"{category.__name__}: ")
 
     warnings.showwarning = show
     if logging.lastResort is not None:
@@ -162,7 +165,8 @@ def end_with_unreadable(
 
 def print_line(text: str, style: str | None = None) -> None:
     """Print a line to standard output without wrapping and without interpreting markup."""
-    out.print(one_line(text), style=style, soft_wrap=True)
+    if reporting().prints_lines:
+        out.print(one_line(text), style=style, soft_wrap=True)
 
 
 def cell(value: Any) -> str:
@@ -174,6 +178,8 @@ def cell(value: Any) -> str:
 
 def print_table(header: list[str], rows: list[list[str]], *, marked: int | None = None) -> None:
     """Print columns, the first aligned to the left; the marked row gets a star."""
+    if not reporting().prints_lines:
+        return
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -187,6 +193,11 @@ def print_table(header: list[str], rows: list[list[str]], *, marked: int | None 
     out.print(table)
 
 
+def _has_bars() -> bool:
+    """Return whether standard error is a terminal, and --quiet is not given."""
+    return err.is_terminal and not reporting().quiet
+
+
 @contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (description, done, total) that updates a bar on standard error."""
@@ -195,7 +206,7 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[str, int, i
     # Live bars redirect standard output to draw around it: never do that to a file.
     redirect = out.is_terminal
     with Progress(
-        console=err, transient=True, redirect_stdout=redirect, disable=not err.is_terminal
+        console=err, transient=True, redirect_stdout=redirect, disable=not _has_bars()
     ) as bars:
         task = bars.add_task(description, total=total)
 
@@ -213,7 +224,7 @@ def elapsed_time(description: str) -> Iterator[None]:
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(
         *columns, console=err, transient=True, redirect_stdout=out.is_terminal,
-        disable=not err.is_terminal,
+        disable=not _has_bars(),
     ) as bars:  # fmt: skip
         bars.add_task(visible(description), total=None)
         yield

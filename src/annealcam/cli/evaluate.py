@@ -18,6 +18,7 @@ from annealcam.cli.console import (
     print_table,
     progress_bar,
 )
+from annealcam.cli.interface.reporting import print_json, takes_reporting_options
 from annealcam.cli.networks.options import load_network, takes_network_options
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 
 @one_line_errors
 @takes_network_options
+@takes_reporting_options("quiet", "json")
 def evaluate(
     photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
@@ -41,7 +43,7 @@ def evaluate(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Names of methods separated by commas: annealcam, topk_alignment, "
+            help="Methods, with commas between them. Names: annealcam, topk_alignment, "
             "topk_contribution, topk_alpha, greedy, random, gradcam, gradcam++, hirescam, "
             "random_map, gaussian (these by default), layercam, xgradcam, eigencam, "
             "finercam; scorecam and ablationcam run the network once for each map.",
@@ -51,7 +53,7 @@ def evaluate(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Names of metrics separated by commas: kept, lost, insertion, deletion, road, "
+            help="Metrics, with commas between them. Names: kept, lost, insertion, deletion, road, "
             "sensitivity, random_classifier, fidelity, drop, increase, overlap; grid_pointing, "
             "grid_pointing_equal, grid_pointing_single, on grids of the photos; with masks also "
             "pointing, energy, iou."
@@ -118,7 +120,18 @@ def evaluate(
                 progress=update,
             )
         _write(evaluation, aside)
+    print_json(_values(evaluation))
     _print_result(evaluation, output)
+
+
+def _values(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the content of evaluation.json."""
+    return {
+        **evaluation.provenance,
+        "notes": evaluation.notes,
+        "skipped": evaluation.skipped,
+        "table": [vars(line) for line in evaluation.lines],
+    }
 
 
 def _write(evaluation: Evaluation, folder: Path) -> None:
@@ -127,13 +140,7 @@ def _write(evaluation: Evaluation, folder: Path) -> None:
     from annealcam.render.folder import write_rows, write_table
 
     table = [vars(line) for line in evaluation.lines]
-    values = {
-        **evaluation.provenance,
-        "notes": evaluation.notes,
-        "skipped": evaluation.skipped,
-        "table": table,
-    }
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_values(evaluation), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     write_table(table, folder, "table")
     for name, rows in (("scores.csv", evaluation.rows), ("grids.csv", evaluation.grid_rows)):

@@ -9,6 +9,7 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import one_line_errors, print_line, print_table
+from annealcam.cli.interface.reporting import print_json, takes_reporting_options
 from annealcam.cli.networks.options import takes_network_options
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 @one_line_errors
 @takes_network_options
+@takes_reporting_options("verbose", "quiet", "json")
 def explain(
     photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
@@ -52,7 +54,7 @@ def explain(
         bool,
         typer.Option(
             "--check",
-            help="Measure faithfulness and class sensitivity, beside Grad-CAM and random maps.",
+            help="Measure faithfulness. Beside it are the figures of Grad-CAM and of random maps.",
         ),
     ] = False,
     html: Annotated[
@@ -116,6 +118,7 @@ def explain(
 
 
 @one_line_errors
+@takes_reporting_options("quiet")
 def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
     """Explain a bundled photo of a cup and a cat by the bundled network, offline."""
     from annealcam.cli.photos.demo import run_demo
@@ -125,6 +128,7 @@ def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
 
 @one_line_errors
 @takes_network_options
+@takes_reporting_options("json")
 def layers(
     model: options.Model = options.DEFAULT_MODEL,
     photo: Annotated[
@@ -153,6 +157,8 @@ def layers(
     ]  # fmt: skip
     header = ["layer", "kind", "maps", "size", "signs", "candidates", "dead"]
     marked = [i for i, layer in enumerate(surveyed) if layer.name == default]
+    for layer in surveyed:
+        print_json({**vars(layer), "default": layer.name == default})
     print_table(header, rows, marked=marked[0] if marked else None)
     print_line(f"* the default layer. Candidates ({settings.importance}) and dead maps are shares")
     print_line(f"  of the layer's maps for {photo}.")

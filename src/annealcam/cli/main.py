@@ -6,12 +6,11 @@ import atexit
 import gc
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from annealcam._internal.text import one_line
 from annealcam._version import __version__
@@ -21,6 +20,7 @@ from annealcam.cli.audit import audit
 from annealcam.cli.console import announce_compilation, print_error, print_line, print_visibly
 from annealcam.cli.evaluate import evaluate
 from annealcam.cli.explain import demo, explain, layers
+from annealcam.cli.interface.panels import Command, Group
 from annealcam.cli.networks.model_card import model_card
 from annealcam.cli.problems.anneal import anneal
 from annealcam.cli.problems.convert import convert
@@ -28,11 +28,12 @@ from annealcam.cli.problems.solve import compare_samplers, solve
 from annealcam.cli.sets import flip, path, suffice
 from annealcam.cli.signals import ended_like_ctrl_c
 from annealcam.cli.study import figures, report, study
+from annealcam.cli.tools.doctor import doctor
 from annealcam.cli.train import train
 from annealcam.cli.verify import verify
 
 
-class VisibleErrors(TyperGroup):
+class VisibleErrors(Group):
     """Commands whose errors of usage show control characters of the arguments as escapes."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
@@ -56,13 +57,19 @@ def _visible_messages() -> Iterator[None]:
         raise
 
 
+PURPOSE = """Find the few feature maps that an image classifier's prediction rests on.
+
+The selection is a QUBO problem; annealcam also tells how hard it is for a quantum annealer.
+
+Example: annealcam explain photo.jpg --html
+"""
+
 app = typer.Typer(
     cls=VisibleErrors,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Which few feature maps does a CNN's prediction rest on, and how hard is it to anneal?",
+    help=PURPOSE,
 )
 
 
@@ -77,26 +84,46 @@ def root(
         raise typer.Exit
 
 
-app.command()(explain)
-app.command()(demo)
-app.command()(layers)
-app.command("model-card")(model_card)
-app.command()(anneal)
-app.command()(solve)
-app.command()(convert)
-app.command("compare-samplers")(compare_samplers)
-app.command()(flip)
-app.command()(suffice)
-app.command()(path)
-app.command()(train)
-app.command()(evaluate)
-app.command()(study)
-app.command()(figures)
-app.command("app")(page)
-app.add_typer(atlas, name="atlas")
-app.command()(report)
-app.command()(audit)
-app.command()(verify)
+# The commands by panel: name, function, and the line in the list of commands.
+COMMANDS: dict[str, tuple[tuple[str, Callable[..., None], str], ...]] = {
+    "Explain": (
+        ("explain", explain, "Explain photos: the few maps behind a prediction, and pictures."),
+        ("demo", demo, "Explain a bundled photo, offline."),
+        ("flip", flip, "Find the fewest maps without which the prediction changes."),
+        ("suffice", suffice, "Find the k maps that keep the prediction best by themselves."),
+        ("path", path, "Find the proved best k maps for each k."),
+        ("app", page, "Explain photos on a web page of this machine."),
+    ),
+    "Trust": (
+        ("evaluate", evaluate, "Compare annealcam with Grad-CAM and baselines over photos."),
+        ("audit", audit, "Rank the classes of a network by how suspicious their maps are."),
+        ("verify", verify, "Compare results with their checksums."),
+    ),
+    "Annealing": (
+        ("anneal", anneal, "Anneal a problem file: success probability and minimum gap."),
+        ("solve", solve, "Solve a problem file: energy, bound and proof."),
+        ("compare-samplers", compare_samplers, "Solve a photo's problem by several samplers."),
+        ("convert", convert, "Convert a problem file to another format."),
+    ),
+    "Studies": (
+        ("study", study, "Run the method over a labelled set of images."),
+        ("figures", figures, "Draw the figures of a study again."),
+        ("report", report, "Write the pages of a study."),
+        ("train", train, "Fit the paper's network to labelled photos."),
+    ),
+    "Networks and tools": (
+        ("layers", layers, "List the layers of a network that can be explained."),
+        ("model-card", model_card, "Write a model card for a weights file, to edit."),
+        ("doctor", doctor, "Show versions, devices, extras and caches."),
+    ),
+}
+for panel, commands in COMMANDS.items():
+    for name, function, line in commands:
+        app.command(name, cls=Command, rich_help_panel=panel, short_help=line)(function)
+app.add_typer(
+    atlas, name="atlas", rich_help_panel="Trust", cls=Group,
+    short_help="Build an atlas of a layer: what excites each map.",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -31,16 +31,19 @@ def listed(names: Iterable[str], last: str = "or") -> str:
 
 
 Photo = Annotated[
-    str, typer.Argument(help="An image file, or a bundled photo such as bundled:cup-and-cat.")
+    str, typer.Argument(help="Image file, or a bundled one: bundled:cup-and-cat.", metavar="PHOTO")
 ]
 Photos = Annotated[
     list[str],
-    typer.Argument(help="Image files, folders, or bundled photos such as bundled:cup-and-cat."),
+    typer.Argument(
+        help="Images, folders, patterns, or bundled:cup-and-cat.",
+        metavar="PHOTO",
+    ),
 ]
 ProblemPath = Annotated[
     Path,
     typer.Argument(
-        help="Problem file: .npz with h and J, a dimod model, COO, qbsolv, maximum cut, "
+        help="Problem file. Formats: .npz with h and J, a dimod model, COO, qbsolv, maximum cut, "
         "OR-Library, a Q matrix, LP or bqpjson."
     ),
 ]
@@ -56,8 +59,8 @@ ProblemFormat = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="npz, bqm, json, coo, qubo, maxcut, orlib (orlib:3 is the third problem of a file), "
-        "gka, matrix, npy, mtx, lp, sparse or bqpjson.",
+        help="Format of the file. Formats: npz, bqm, json, coo, qubo, maxcut, orlib (orlib:3 is "
+        "the third problem of a file), gka, matrix, npy, mtx, lp, sparse or bqpjson.",
         show_default="recognised by the content",
     ),
 ]
@@ -71,16 +74,14 @@ Maximise = Annotated[
     ),
 ]
 MODEL_HELP = (
-    "Network: efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, paper-16, paper-24, "
-    "paper-32, digits, FILE of weights (see --architecture), FILE.pt2, torchvision:NAME[:WEIGHTS], "
-    "timm:NAME[:WEIGHTS], hf:FOLDER or MODULE:FUNCTION."
+    "Network, by name or file. Names: efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, "
+    "paper-16, paper-24, paper-32, digits, FILE of weights (see --architecture), FILE.pt2, "
+    "torchvision:NAME[:WEIGHTS], timm:NAME[:WEIGHTS], hf:FOLDER or MODULE:FUNCTION."
 )
 Model = Annotated[str, typer.Option("--model", help=MODEL_HELP)]
 Layer = Annotated[
     str | None,
-    typer.Option(
-        help="Name of the layer.", show_default="last convolutional output after activation"
-    ),
+    typer.Option(help="Name of the layer.", show_default="the last convolutional one"),
 ]
 Target = Annotated[
     str | None, typer.Option(help="Class, by index or name.", show_default="the predicted class")
@@ -105,9 +106,8 @@ Preset = Annotated[
 Against = Annotated[
     str | None,
     typer.Option(
-        help="Explain why the target and not another class: next, rest, or classes (index or "
-        "name) separated by commas.",
-        show_default="the target alone",
+        help="Why the target and not another class: next, rest, or names. Classes, by index or "
+        "name, have commas between them.",
     ),
 ]
 Importance = Annotated[
@@ -142,9 +142,7 @@ Cardinality = Annotated[
 ]
 Fidelity = Annotated[
     float | None,
-    typer.Option(
-        help="Cosine with the evidence that the selected maps reach.", show_default=str(FIDELITY)
-    ),
+    typer.Option(help="Cosine with the evidence to reach.", show_default=str(FIDELITY)),
 ]
 MaxQubits = Annotated[
     int | None,
@@ -160,7 +158,10 @@ Gradients = Annotated[
         show_default="integrated",
     ),
 ]
-SamplerName = Annotated[str, typer.Option("--sampler", help=f"{listed(SAMPLERS)}.")]
+SamplerName = Annotated[
+    str,
+    typer.Option("--sampler", help=f"Sampler, such as anneal or exact. Names: {listed(SAMPLERS)}."),
+]
 SamplerOptions = Annotated[
     list[str] | None,
     typer.Option("--option", help="NAME=VALUE, an option of the sampler; see docs/samplers.md."),

@@ -18,12 +18,19 @@ from threading import Lock
 
 from PIL import Image
 
+from annealcam._internal.storage.checksums import CHECKSUMS
 from annealcam.errors import ArgumentError, ImageError
 from annealcam.explanation import MARKER
 
 ARRAYS, TIFF = (".npy", ".npz"), (".tif", ".tiff")
 MAX_BYTES = 2**32  # of a file
 _LIBRARIES = ("PIL", "tifffile")
+# A folder with checksums and one of these files is a result; the others lie beside many results.
+RESULTS = (
+    MARKER, "audit.json", "atlas.json", "evaluation.json", "manifest.json", "report.json",
+    "result.json", "hardware.json", "path.csv",
+)  # fmt: skip
+_OF_MANY = (CHECKSUMS, "index.html", "summary.csv")
 _UNSAFE = {"EPS"}  # formats of Pillow that run a program (Ghostscript), possibly without end
 
 
@@ -80,13 +87,50 @@ def find_photos(places: Sequence[str]) -> FoundPhotos:
 
 
 def _matching(place: str) -> list[str]:
-    """Return what a pattern matches; a name that exists, or holds no `*`, `?` or `[`, is itself."""
+    """Return what a pattern matches; a name that exists, or holds no `*`, `?` or `[`, is itself.
+
+    Files of results, and files of folders that match as well, are left out.
+    """
     if not glob.has_magic(place) or os.path.lexists(place):
         return [place]
-    names = sorted(glob.glob(place, recursive=True))
+    names = sorted(glob.glob(_escaped(place), recursive=True))
     if not names:
-        raise ArgumentError(f"photos={place!r}: nothing matches the pattern")
-    return names
+        raise ArgumentError(f"photos={place!r}: no such file, and nothing matches it as a pattern")
+    folders = [os.path.join(name, "") for name in names if os.path.isdir(name)]
+    kept = [
+        name for name in names
+        if not _is_of_result(Path(name)) and not any(
+            name.startswith(folder) and name != folder for folder in folders
+        )
+    ]  # fmt: skip
+    if not kept:
+        raise ArgumentError(f"photos={place!r}: matches no photos, only results of annealcam")
+    return kept
+
+
+def _escaped(pattern: str) -> str:
+    """Return a pattern in which the folders that exist by their names stand for themselves."""
+    existing, rest = "", pattern
+    while rest:
+        part, slash, after = rest.partition(os.sep)
+        if not slash or not os.path.isdir(existing + part + slash):
+            break
+        existing, rest = existing + part + slash, after
+    return glob.escape(existing) + rest
+
+
+def _is_of_result(file: Path) -> bool:
+    """Return whether a file belongs to a result of annealcam, which is no photo."""
+    if file.is_dir():
+        return False
+    return (
+        file.name in _OF_MANY
+        or any(
+            (folder / CHECKSUMS).is_file() and any((folder / name).is_file() for name in RESULTS)
+            for folder in file.parents
+        )
+        or (file.parent / MARKER).is_file()
+    )
 
 
 def photos_in(place: Path) -> list[str]:
@@ -109,7 +153,7 @@ def photos_in(place: Path) -> list[str]:
 def images_in(folder: Path) -> tuple[list[str], list[str]]:
     """Return the images and arrays below a folder in the order of their names, and other files.
 
-    The ending of a name decides. Hidden files, and results of `annealcam explain`, are neither. A
+    The ending of a name decides. Hidden files, and results of annealcam, are neither. A
     subfolder that cannot be read is among the images, so that it is reported as a photo would be.
 
     Raises:
@@ -129,7 +173,7 @@ def images_in(folder: Path) -> tuple[list[str], list[str]]:
     for name in photos_in(folder):
         file = Path(name)
         is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if is_hidden or os.path.isfile(file.parent / MARKER):
+        if is_hidden or _is_of_result(file):
             continue
         is_image = file.suffix.lower() in endings or os.path.isdir(name)
         (images if is_image else others).append(name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from annealcam.cli.console import print_note, print_warning
+from annealcam.cli.interface.extended import extended
+from annealcam.cli.interface.panels import HELP_ALL, WEIGHTS
 from annealcam.errors import AnnealcamWarning, ArgumentError
 
 if TYPE_CHECKING:
     from annealcam.models.loaded import LoadedModel
 
-PANEL = "Networks of weights files"
-
 
 def _option(name: str, text: str, default: str | bool = True) -> Any:
-    return typer.Option(name, help=text, rich_help_panel=PANEL, show_default=default)
+    return typer.Option(name, help=text, rich_help_panel=WEIGHTS, show_default=default)
 
 
 _ASSUMED = "that of the model card, or assumed"
@@ -82,23 +80,15 @@ NETWORK_OPTIONS: dict[str, Any] = {
 
 def takes_network_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add `NETWORK_OPTIONS` to a command, which gets them together as `network_options`."""
+    options = {**NETWORK_OPTIONS, "help_all": HELP_ALL}
+    return extended(command, options, _run, without="network_options")
 
-    @functools.wraps(command)
-    def extended(*args: Any, **kwargs: Any) -> None:
-        texts = {name: kwargs.pop(name, None) for name in NETWORK_OPTIONS}
-        command(*args, **kwargs, network_options=parsed(texts))
 
-    # typer evaluates no annotations of `__signature__`.
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for name, p in signature.parameters.items() if name != "network_options"]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in NETWORK_OPTIONS.items()
-    ]
-    extended.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-    hints = {k: v for k, v in command.__annotations__.items() if k != "network_options"}
-    extended.__annotations__ = {**hints, **NETWORK_OPTIONS}
-    return extended
+def _run(
+    command: Callable[..., None], args: Any, kwargs: dict[str, Any], values: dict[str, Any]
+) -> None:
+    texts = {name: values[name] for name in NETWORK_OPTIONS}
+    command(*args, **kwargs, network_options=parsed(texts))
 
 
 def parsed(texts: Mapping[str, Any]) -> dict[str, Any]:

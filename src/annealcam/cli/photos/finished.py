@@ -18,6 +18,7 @@ from annealcam.models.images import digest_of
 from annealcam.models.photo_files import FoundPhotos
 
 FEW = 3  # photos, whose results of other settings are replaced
+RESERVED = ("index.html", "summary.csv", CHECKSUMS)  # files beside the folders of results
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def tasks_of(found: FoundPhotos, output: Path) -> list[Task]:
     A folder that holds the result of another photo is left alone; the name then gets a number.
     """
     tasks: list[Task] = []
-    taken: set[str] = set()
+    taken = {folded(name) for name in RESERVED}
     for photo, root in zip(found.files, found.roots, strict=True):
         for name in result_names(photo, root):
             if folded(name) in taken:

@@ -11,23 +11,28 @@ import typer
 
 from annealcam._internal.storage.checksums import CHECKSUMS, sha256_of
 from annealcam._internal.storage.files import make_folder
-from annealcam._internal.storage.resumable import PartStore, identity_hash
+from annealcam._internal.storage.resumable import PartStore, identity_hash, read_json
+from annealcam._internal.text import storable
 from annealcam.cli.console import (
     exit_code,
     print_count,
     print_error,
+    print_line,
     print_note,
     print_warning,
     progress_bar,
     resumable,
 )
+from annealcam.cli.interface.reporting import print_json, reporting
 from annealcam.cli.photo_explainer import PhotoExplainer
-from annealcam.cli.photos.finished import FEW, Task, refuse_other_settings, tasks_of
+from annealcam.cli.photos.finished import Task, refuse_other_settings, tasks_of
+from annealcam.cli.photos.overview import INDEX, SUMMARY, write_overview
 from annealcam.cli.photos.printing import print_check, print_comparison, print_summary
 from annealcam.errors import AnnealcamError, ImageError
-from annealcam.explanation import Explanation
+from annealcam.explanation import MARKER, Explanation
 from annealcam.models.images import digest_of
 from annealcam.models.photo_files import FoundPhotos
+from annealcam.render.records import record_of
 
 if TYPE_CHECKING:
     from annealcam.atlas.atlas import Atlas
@@ -70,11 +75,15 @@ def explain_all(
             if not overwrite:
                 for task, text in refuse_other_settings(tasks, explainer.request, output):
                     print_note(f"{task.folder}: replaces a result of other settings ({text})")
-            work.run(tasks)
+            try:
+                work.run(tasks)
+            finally:  # what is finished can be looked at after an interruption as well
+                if work.total > 1 or (output / INDEX).exists():
+                    work.has_overview = bool(write_overview(output, work.failures))
     finally:
         if is_new and not any(output.iterdir()):
             output.rmdir()
-    work.end()
+    work.end(output)
 
 
 @dataclass
@@ -91,6 +100,8 @@ class _Work:
     earlier: int = 0
     unreadable: int = 0
     codes: list[int] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    has_overview: bool = False
 
     def run(self, tasks: list[Task]) -> None:
         """Explain all photos; an error of one of them is printed as one line."""
@@ -103,7 +114,7 @@ class _Work:
                 except (AnnealcamError, MemoryError) as error:
                     self._print_failure(task, error)
 
-    def end(self) -> None:
+    def end(self, output: Path) -> None:
         """Print the number of photos, and exit unless all are explained."""
         failed = len(self.codes) - self.unreadable
         if self.total > 1:
@@ -111,6 +122,8 @@ class _Work:
                 self.done, self.total, verb="explained", unreadable=self.unreadable,
                 failed=failed, earlier=self.earlier,
             )  # fmt: skip
+        if self.has_overview:
+            print_line(f"see {output / INDEX} and {output / SUMMARY}")
         if self.codes:
             raise typer.Exit(1 if 1 in self.codes else 2)
 
@@ -124,35 +137,39 @@ class _Work:
                 "hardware": _machine_hash(self.hardware),
             },
         }
-        comparison = checked = None
+        comparison = checked = explanation = None
+        is_brief = self.total > 1 and not reporting().verbose
         if not self.overwrite and task.is_finished(identity):
             self.earlier += 1
-            if self.total > FEW:
-                return
-            explanation = Explanation.load(task.folder)
+            if not is_brief:
+                explanation = Explanation.load(task.folder)
+            record = record_of(read_json(task.folder / MARKER), task.folder)
         else:
             explanation, comparison, checked = self.explainer.explain_into(
                 task.photo, task.folder, **self.files, atlas=self.atlas, hardware=self.hardware,
                 identity=identity,
             )  # fmt: skip
-        print_summary(
-            task.photo, task.folder, explanation, html=self.files["html"], brief=self.total > FEW
-        )
-        if comparison:
-            print_comparison(comparison)
-        if checked:
-            print_check(checked)
-        if self.atlas is not None and not self.atlas.fits(explanation):
+            record = record_of(explanation.as_json(), task.folder)
+        print_json(record.as_json(task.folder))
+        if is_brief:
+            print_line(record.line)
+        elif explanation is not None:
+            print_summary(task.photo, task.folder, explanation, html=self.files["html"])
+            if comparison:
+                print_comparison(comparison)
+            if checked:
+                print_check(checked)
+        if self.atlas and explanation is not None and not self.atlas.fits(explanation):
             print_warning("the atlas is of another network or layer: not used")
 
     def _print_failure(self, task: Task, error: AnnealcamError | MemoryError) -> None:
-        if isinstance(error, MemoryError):
-            print_error("not enough memory", label=f"{task.photo}: ")
-            self.codes.append(1)
-            return
-        is_named = task.photo in str(error) or str(task.folder) in str(error)
-        print_error(error, label="" if is_named else f"{task.photo}: ")
-        self.codes.append(exit_code(error))
+        text = "not enough memory" if isinstance(error, MemoryError) else str(error)
+        is_named = task.photo in text or str(task.folder) in text
+        line = text if is_named else f"{task.photo}: {text}"
+        print_error(line)
+        print_json({"photo": storable(task.photo), "error": line})
+        self.failures.append(line)
+        self.codes.append(1 if isinstance(error, MemoryError) else exit_code(error))
         self.unreadable += isinstance(error, ImageError)
 
 

@@ -6,38 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from annealcam.cli.console import cell, print_line, print_table, print_warning
+from annealcam.cli.interface.reporting import reporting
 
 if TYPE_CHECKING:
     from annealcam.explanation import Explanation
 
 
-def print_summary(photo: str, folder: Path, e: Explanation, *, html: bool, brief: bool) -> None:
-    """Print what is explained, warnings and where the results are; unless brief, all figures."""
+def print_summary(photo: str, folder: Path, e: Explanation, *, html: bool) -> None:
+    """Print what is explained, warnings and where the results are; with --verbose all sentences."""
     from annealcam.render import explanation_text as text
 
+    verbose = reporting().verbose
     print_line(f"{photo}: {text.headline(e)}", style="bold")
-    if not brief:
-        _print_details(e)
-    for warning in e.provenance["warnings"]:
-        print_warning(warning)
-    print_line(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")
-
-
-def _print_details(e: Explanation) -> None:
-    from annealcam.render import explanation_text as text
-
-    if not e.provenance["layer_was_named"]:
+    if verbose and not e.provenance["layer_was_named"]:
         kind = "convolutional output after its activation"
         if e.provenance.get("form", "channels first") != "channels first":
             kind = "block or norm whose positions the gradient reaches"
         print_line(f"  layer {e.provenance['layer']}: the last {kind}")
     print_line(f"  maps {' '.join(map(str, e.selected)) or 'none'}")
+    proof = text.selection_summary(e) if verbose else f"{text.PROOFS[e.optimal]}."
     for sentence in (
-        text.fidelity_sentence(e), text.completeness_sentence(e), text.core_sentence(e),
-        text.selection_summary(e),
+        text.fidelity_sentence(e), text.completeness_sentence(e), text.core_sentence(e), proof,
     ):  # fmt: skip
         if sentence:
             print_line(f"  {sentence}")
+    for warning in e.provenance["warnings"]:
+        print_warning(warning)
+    print_line(f"  see {folder / 'report.png'}{' and explanation.html' if html else ''}")
 
 
 def print_check(checked: dict[str, Any]) -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from annealcam._internal.text import storable
 from annealcam.cli import options
 from annealcam.cli.console import one_line_errors, print_line, print_table, progress_bar
+from annealcam.cli.interface.panels import takes_help_all
+from annealcam.cli.interface.reporting import print_json, takes_reporting_options
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ TAUS = "10,30,50,70,100"
 
 
 @one_line_errors
+@takes_help_all
+@takes_reporting_options("quiet", "json")
 def anneal(
     problem: options.ProblemPath,
     tau: Annotated[
@@ -87,7 +92,12 @@ def anneal(
     from annealcam._internal.storage.files import written_aside
     from annealcam.annealing.difficulty import hardness
     from annealcam.qubo.files import read_problem
-    from annealcam.render.folder import ANNEALING_FILES, ANNEALING_MARKER, write_annealing
+    from annealcam.render.folder import (
+        ANNEALING_FILES,
+        ANNEALING_MARKER,
+        annealing_json,
+        write_annealing,
+    )
 
     taus = _numbers("tau", TAUS if tau is None else tau)
     source = read_problem(
@@ -111,6 +121,7 @@ def anneal(
                 scale_energies=scale_energies, progress=update,
             )  # fmt: skip
         write_annealing(result, aside, problem_file=str(problem))
+    print_json({"problem_file": storable(str(problem)), **annealing_json(result)})
     _print_result(result, problem, output)
 
 
@@ -138,6 +149,7 @@ def _report_hardware(
                 progress=update, **given,
             )  # fmt: skip
         write_hardware(report, aside, problem_file=str(problem))
+    print_json({"problem_file": storable(str(problem)), **report.to_dict()})
     print_line(f"{problem}: {source.problem.d} variables, {source.kind}", style="bold")
     for name, value in figure_rows(report):
         print_line(f"  {name:24}{value}")

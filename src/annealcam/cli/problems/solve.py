@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from annealcam._internal.deadline import working_seconds
+from annealcam._internal.text import storable
 from annealcam.cli import options
 from annealcam.cli.console import (
     cell,
@@ -21,6 +22,8 @@ from annealcam.cli.console import (
     print_table,
     progress_bar,
 )
+from annealcam.cli.interface.panels import takes_help_all
+from annealcam.cli.interface.reporting import print_json, takes_reporting_options
 from annealcam.cli.networks.options import takes_network_options
 from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import ArgumentError
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 
 @one_line_errors
+@takes_help_all
+@takes_reporting_options("quiet", "json")
 def solve(
     problem: options.ProblemPath,
     sampler: options.SamplerName = "exact",
@@ -63,6 +68,7 @@ def solve(
         record = {**result, "environment": environment()}
         with file_written_aside(output) as aside:
             aside.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print_json({"problem_file": storable(str(problem)), **result})
     _print_result(result, source, problem)
     if interrupted:
         print_error("interrupted; this is the best selection found until then, and its bound")
@@ -145,6 +151,7 @@ def _limited(sampler: str, time_limit: float | None) -> dict[str, Any]:
 
 @one_line_errors
 @takes_network_options
+@takes_reporting_options("quiet", "json")
 def compare_samplers(
     photo: options.Photo,
     model: options.Model = options.DEFAULT_MODEL,
@@ -177,6 +184,7 @@ def compare_samplers(
     names = DEFAULT if samplers is None else samplers.split(",")
     with progress_bar("comparing", len(names) + 1) as update:
         best, rows = run(e.problem, names, time_limit=time_limit, seed=seed, progress=update)
+    print_json({"photo": storable(photo), "candidates": e.problem.d, "rows": _finite(rows)})
     print_line(f"{photo}: {e.problem.d} candidates, layer {e.provenance['layer']}", style="bold")
     proof = "proved" if best.proved else f"not proved in {time_limit:g} s"
     print_line(
@@ -186,6 +194,14 @@ def compare_samplers(
     print_table(list(rows[0]), cells, marked=0)
     print_line("* the certificate. gap: distance above the lower bound, as a share of it; shared:")
     print_line("  Jaccard index with *; windows: 20 windows of 16 maps, annealed exactly.")
+
+
+def _finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with None instead of infinite numbers, which JSON does not have."""
+    return [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        for row in rows
+    ]
 
 
 def _cell(name: str, value: Any) -> str:
