@@ -361,7 +361,7 @@ def test_explanations_go_on_and_are_kept(tmp_path, run, monkeypatch):
     network = SimpleNamespace(
         model=None, preprocess=lambda photo: torch.zeros(3, 4, 4), classes=None, link=None
     )
-    monkeypatch.setattr(explained, "_network", lambda *_: network)
+    monkeypatch.setattr(explained, "network_again", lambda *_: network)
     folder = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
         write_report(run, folder, explain=Explainer(most=3))
