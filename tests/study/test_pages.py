@@ -175,7 +175,8 @@ def test_a_photos_page_holds_its_problem(report, run):
     for row in rows:
         for channel, h in zip(row["candidates"], row["h"], strict=True):
             assert (
-                f'<td class="w" data-v="{channel}">{channel}</td><td data-v="{h}">{h:.3f}<' in text
+                f'<td class="w n" data-v="{channel}">{channel}</td><td data-v="{h}">{h:.3f}<'
+                in text
             )
         assert all(f"<td>{value:.3f}</td>" in text for value in row["J"])
         assert f'<td data-v="{row["energy"]}">{row["energy"]:.4f}</td>' in text
