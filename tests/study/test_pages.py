@@ -175,7 +175,8 @@ def test_a_photos_page_holds_its_problem(report, run):
     for row in rows:
         for channel, h in zip(row["candidates"], row["h"], strict=True):
             assert (
-                f'<td class="w" data-v="{channel}">{channel}</td><td data-v="{h}">{h:.3f}<' in text
+                f'<td class="w n" data-v="{channel}">{channel}</td><td data-v="{h}">{h:.3f}<'
+                in text
             )
         assert all(f"<td>{value:.3f}</td>" in text for value in row["J"])
         assert f'<td data-v="{row["energy"]}">{row["energy"]:.4f}</td>' in text
@@ -361,7 +362,7 @@ def test_explanations_go_on_and_are_kept(tmp_path, run, monkeypatch):
     network = SimpleNamespace(
         model=None, preprocess=lambda photo: torch.zeros(3, 4, 4), classes=None, link=None
     )
-    monkeypatch.setattr(explained, "_network", lambda *_: network)
+    monkeypatch.setattr(explained, "network_again", lambda *_: network)
     folder = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
         write_report(run, folder, explain=Explainer(most=3))

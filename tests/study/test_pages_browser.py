@@ -139,6 +139,7 @@ def test_tables_sort(study):
     with open_browser() as tab:
         page = tab.page
         page.goto(index_of(study))
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
         table = page.locator("table.sorts").nth(1)
         heads = table.locator("thead th")
         names = heads.all_inner_texts()

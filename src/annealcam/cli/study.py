@@ -126,6 +126,12 @@ def report(
         bool,
         typer.Option("--explain", help="Run the networks on these photos again to show the maps."),
     ] = False,
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps/--no-maps", help="Show each photo's map; runs networks of annealcam again."
+        ),
+    ] = True,
     root: Annotated[
         str | None, typer.Option(help="Folder of the data sets.", show_default="that of the study")
     ] = None,
@@ -141,7 +147,13 @@ def report(
     stored = "interrupted; finished explanations are stored, and the same command continues"
     with resumable(stored), progress_bar("report", 1) as update:
         written = write_report(
-            run, output, photos=photos, root=root, explain=explain_again, progress=update
+            run,
+            output,
+            photos=photos,
+            root=root,
+            explain=explain_again,
+            maps=maps,
+            progress=update,
         )
     explained = f"; {written.explained} explanations" if written.explained else ""
     print_line(f"{written.pages} of {written.photos} photos have pages{explained}", style="bold")

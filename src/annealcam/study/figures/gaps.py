@@ -59,7 +59,9 @@ def gap_histogram_figure(table: pa.Table) -> Figure | None:
         title_panel(axes, f"{names[setting]}, driver {normalisation}")
         seconds.append(_draw_histogram(axes, some, bins))
     for i, second in enumerate(seconds):
-        second.tick_params(labelright=i % len(names) == len(names) - 1)
+        last = i % len(names) == len(names) - 1
+        second.tick_params(labelright=last)
+        second.set_ylabel("share of smaller gaps" if last else "")
     legend_below(figure, [*panels, seconds[0]])
     return figure
 

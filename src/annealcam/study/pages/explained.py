@@ -13,8 +13,7 @@ from annealcam.errors import AnnealcamWarning, ArgumentError
 from annealcam.models.preprocess import large_photo
 from annealcam.study.analysis.results import Setting
 from annealcam.study.pages.loaded import LoadedStudy, PhotoSource
-from annealcam.study.pages.photo_page import explained_stem
-from annealcam.study.pages.photos import Photo, results_of
+from annealcam.study.pages.photos import Photo, explained_stem, results_of
 from annealcam.study.run.networks import opened
 from annealcam.study.run.store import HEADS
 
@@ -42,14 +41,14 @@ def explain_again(
         raise ArgumentError(f"--explain needs the photos: {source.detail}")
     make_folder(folder)
     missing = _missing(loaded, photos, folder)
-    files = _network_files(loaded)
+    files = network_files(loaded)
     for done, (photo, setting, target) in enumerate(missing):
         report(f"explaining {photo.title}", done, len(missing))
         picture = source.photo(photo.name)
         if picture is None:
             continue  # the photo's page states that it cannot be read
-        network = _network(loaded, setting[0], files)
-        e = _explanation(loaded, network, picture, setting, target, explain, photo.name)
+        network = network_again(loaded, setting[0], files)
+        e = explanation_again(loaded, network, picture, setting, target, explain, photo.name)
         view = large_photo(network.preprocess, picture, VIEW)
         e.to_html(folder / f"{explained_stem(photo, setting)}.html", photo=view)
 
@@ -67,7 +66,7 @@ def _missing(
     return sorted(missing, key=lambda item: item[1])
 
 
-def _network_files(loaded: LoadedStudy) -> dict[str, str]:
+def network_files(loaded: LoadedStudy) -> dict[str, str]:
     """The model or file to open for each name of a network in the table."""
     heads = sorted((loaded.run / HEADS).glob("*.safetensors"))
     names = [*loaded.study.network.models, *(str(head.resolve()) for head in heads)]
@@ -75,7 +74,7 @@ def _network_files(loaded: LoadedStudy) -> dict[str, str]:
     return {Path(name).stem if name.endswith(files) else name: name for name in names}
 
 
-def _network(loaded: LoadedStudy, name: str, files: Mapping[str, str]) -> Any:
+def network_again(loaded: LoadedStudy, name: str, files: Mapping[str, str]) -> Any:
     """The network, after checking that its weights are those of the study."""
     from annealcam.models.state_dicts.fingerprint import fingerprint
 
@@ -85,7 +84,7 @@ def _network(loaded: LoadedStudy, name: str, files: Mapping[str, str]) -> Any:
     return network
 
 
-def _explanation(
+def explanation_again(
     loaded: LoadedStudy,
     network: Any,
     picture: Any,
@@ -93,13 +92,15 @@ def _explanation(
     target: str,
     explain: Explain,
     photo: str,
+    *,
+    run: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The explanation with the options of the study."""
+    """The explanation with the options of the study; `run` replaces those of the sampler."""
     problem, annealing, main = loaded.study.problem, loaded.study.annealing, loaded.main_run
-    run: dict[str, Any] = {"sampler": "exact"}
-    if main is not None:
+    if run is None and main is not None:
         run = {"sampler": "anneal", "normalisation": main[0], "tau": main[1],
                "schedule": annealing.schedule, "shots": annealing.shots or None}  # fmt: skip
+    run = run or {"sampler": "exact"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AnnealcamWarning)  # the result records them
         return explain(

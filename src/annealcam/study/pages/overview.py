@@ -102,9 +102,13 @@ def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_phot
         gaps=tables.gap_table(results),
         gap_plots=list(plots_of(results, "gap_histogram", "gap_by_d")),
         fits=tables.fit_table(results),
+        by_maps=tables.maps_table(results),
         by_class=tables.class_table(results),
         success_plots=list(
-            plots_of(results, "success_by_d", "best_of_shots", "success_by_class", "landau_zener")
+            plots_of(
+                results, "success_by_d", "success_by_maps", "best_of_shots", "success_by_class",
+                "landau_zener",
+            )
         ),
         evidence_plots=list(plots_of(results, *(name for name, *_ in EVIDENCE_FIGURES))),
         cards=cards,

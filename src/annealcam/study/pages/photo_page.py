@@ -15,9 +15,10 @@ from annealcam.study.analysis.results import Setting
 from annealcam.study.figures.panels import run_name, selector_style
 from annealcam.study.pages.loaded import PHOTO_SIDE, is_tiny, smaller
 from annealcam.study.pages.overview import NO_FORMS, PACKAGE
+from annealcam.study.pages.photo_maps import MapPictures
 from annealcam.study.pages.photos import Photo, PhotoResult, Row, maps_of, share_of_draws
 from annealcam.study.pages.tables import Cell, Table, figure, run_cell, truth, word
-from annealcam.study.pages.text import cleaned, figure_of, file_stem
+from annealcam.study.pages.text import cleaned, figure_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -47,11 +48,6 @@ def turns(photos: Sequence[Photo]) -> Iterator[Turn]:
         yield Turn(i + 1, len(photos), files[i], files[i + 2])
 
 
-def explained_stem(photo: Photo, setting: Setting) -> str:
-    """Return the name of the file that explains a photo in one setting."""
-    return file_stem(photo.label, photo.name, *setting)
-
-
 def photo_page(
     photo: Photo,
     results: Sequence[PhotoResult],
@@ -62,6 +58,7 @@ def photo_page(
     picture: Image.Image | None,
     no_picture: str,
     explained: Mapping[Setting, str],
+    maps: Mapping[Setting, MapPictures],
 ) -> str:
     """Return a photo's page; `explained` links to the explanations that exist."""
     names = [cleaned(f"{s.setting[0]}, layer {s.setting[1]}") for s in results]
@@ -81,7 +78,8 @@ def photo_page(
         tiny=picture is not None and is_tiny(picture),
         no_picture=no_picture,
         views=[
-            _view(s, name, explained.get(s.setting)) for s, name in zip(results, names, strict=True)
+            _view(s, name, explained.get(s.setting), maps.get(s.setting))
+            for s, name in zip(results, names, strict=True)
         ],
     )  # fmt: skip
 
@@ -90,7 +88,9 @@ def _uri(picture: Image.Image) -> str:
     return picture_uri(smaller(picture, PHOTO_SIDE), quality=None if is_tiny(picture) else 82)
 
 
-def _view(result: PhotoResult, name: str, explained: str | None) -> dict[str, Any]:
+def _view(
+    result: PhotoResult, name: str, explained: str | None, maps: MapPictures | None
+) -> dict[str, Any]:
     J, h = result.J, result.h
     d = len(h)
     return {
@@ -98,6 +98,8 @@ def _view(result: PhotoResult, name: str, explained: str | None) -> dict[str, An
         "headline": headline(result),
         "about": list(_about(result)),
         "explained": explained,
+        "maps": maps.pictures if maps else {},
+        "no_maps": maps.reason if maps else "",
         "graph": graph_of(result),
         "candidates": candidate_table(result),
         "channels": result.candidates,

@@ -172,6 +172,11 @@ def results_of(table: pa.Table, photo: Photo, main: Run | None = None) -> list[P
     return [PhotoResult(setting, rows, main) for setting, rows in settings.items()]
 
 
+def explained_stem(photo: Photo, setting: Setting) -> str:
+    """Return the name of the file that explains a photo in one setting."""
+    return file_stem(photo.label, photo.name, *setting)
+
+
 def maps_of(row: Row | None) -> frozenset[int]:
     """Return the channels that a row selects."""
     return frozenset((row or {}).get("selected") or ())

@@ -49,6 +49,8 @@ CAPTIONS = {
 }
 LONGEST = 28  # letters of a name in a figure
 _PIXELS = 1.25  # of a page, for a point of a figure
+_FULL = 12.7  # inches of a figure that is as wide as a page
+_LEAST = 0.6  # of its width; on narrower screens a figure is scrolled
 _GREY = re.compile(r"#([0-9a-f]{2})\1\1\b", re.IGNORECASE)
 _BLUES = re.compile(r"#(?:0072b2|56b4e9)\b", re.IGNORECASE)
 _LIGHT = 200  # grey levels above belong to faint lines
@@ -85,8 +87,15 @@ def plots_of(results: Results, *names: str) -> Iterator[Plot]:
         drawn = make(*(with_texts(t, short.__getitem__) for t in shown))
         if drawn is not None:
             title = drawn.get_suptitle()
+            _widen(drawn)
             width = round(72 * _PIXELS * float(drawn.get_figwidth()))
             yield Plot(name, title, CAPTIONS[name], svg_of(drawn, name, title), width)
+
+
+def _widen(figure: Figure) -> None:
+    """Make a figure as wide as a page, unless its panels must keep their shape."""
+    if all(axes.get_aspect() == "auto" for axes in figure.axes):
+        figure.set_figwidth(max(_FULL, float(figure.get_figwidth())))
 
 
 def _short_names(tables: Sequence[pa.Table]) -> dict[str, str]:
@@ -123,7 +132,7 @@ def svg_of(figure: Figure, name: str, title: str) -> str:
         root.attrib.pop(side, None)
     root.attrib |= {
         "role": "img", "aria-label": title, "fill": "currentColor",
-        "style": f"width:{width:.0f}px;min-width:{0.75 * width:.0f}px",
+        "style": f"width:{width:.0f}px;min-width:{_LEAST * width:.0f}px",
     }  # fmt: skip
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from annealcam._internal.environment import one_thread
 from annealcam._internal.storage.checksums import CHECKSUMS
 from annealcam._internal.storage.files import file_written_aside, make_folder, seal, written_aside
 from annealcam._internal.storage.reading import reading
@@ -28,8 +29,16 @@ from annealcam.study.pages.loaded import (
     write_thumbnail,
 )
 from annealcam.study.pages.overview import Card, card_of, overview
-from annealcam.study.pages.photo_page import explained_stem, photo_page, turns
-from annealcam.study.pages.photos import Photo, PhotoResult, evenly, photos_of, results_of
+from annealcam.study.pages.photo_maps import PhotoMaps
+from annealcam.study.pages.photo_page import photo_page, turns
+from annealcam.study.pages.photos import (
+    Photo,
+    PhotoResult,
+    evenly,
+    explained_stem,
+    photos_of,
+    results_of,
+)
 from annealcam.study.pages.text import cleaned
 from annealcam.study.run.store import MANIFEST, REPORT
 
@@ -62,6 +71,7 @@ def write_report(
     photos: int | None = None,
     root: str | None = None,
     explain: Explain | None = None,
+    maps: bool = True,
     progress: Progress | None = None,
 ) -> WrittenReport:
     """Write the pages of a study, finished or not, from its table.
@@ -73,6 +83,7 @@ def write_report(
         folder: of the report; by default `report` in the folder of the study.
         photos: the most photos that get pages, equally many of each class; by default all.
         root: folder of the data sets, for the pictures; by default that of the study.
+        maps: whether the pages of photos show the maps, for which the study's networks run again.
         explain: `annealcam.explain`, to run the networks again on the photos that have pages.
         progress: called with the current step, the number of things done, and their total.
 
@@ -92,7 +103,9 @@ def write_report(
     source = open_photos(loaded, root)
     if explain is not None:
         explain_again(loaded, shown, source, target / EXPLAINED, explain, report)
-    cards = _write_photos(loaded, shown, source, target, report)
+    drawn = PhotoMaps(loaded, trusted=explain is not None) if maps else None
+    with one_thread():
+        cards = _write_photos(loaded, shown, source, target, drawn, report)
     report("overview", 0, 1)
     with reading(f"{run}: its table or {MANIFEST}"):
         html = overview(loaded, cards, photos=len(all_photos), no_photos=source.reason)
@@ -138,6 +151,7 @@ def _write_photos(
     photos: Sequence[Photo],
     source: PhotoSource,
     folder: Path,
+    maps: PhotoMaps | None,
     report: Progress,
 ) -> list[Card]:
     """Write pages and thumbnails, each folder as a whole; return the photos' entries."""
@@ -152,6 +166,7 @@ def _write_photos(
                     photo, results, turn, study=loaded.name, finished=loaded.finished,
                     picture=picture, no_picture=source.reason or "it cannot be read",
                     explained=_explanations(photo, results, folder),
+                    maps=maps.of(photo, picture, results) if maps else {},
                 )  # fmt: skip
             (pages / f"{photo.stem}.html").write_text(html, encoding="utf-8")
             thumb, tiny = None, False
