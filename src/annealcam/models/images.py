@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -102,10 +102,10 @@ def _read_npy(file: io.BytesIO, name: str) -> Array:
                 f"{name}: holds {len(names)} arrays ({held}); save the network's input alone"
             )
         with archive.open(names[0]) as member:
-            return _read_array(member, name)
+            return _read_array(cast(io.BufferedIOBase, member), name)
 
 
-def _read_array(file: io.BytesIO | io.BufferedIOBase, name: str) -> Array:
+def _read_array(file: io.BufferedIOBase, name: str) -> Array:
     """Read an array after its size in the header is checked; nothing is unpickled."""
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
