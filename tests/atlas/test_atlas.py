@@ -44,6 +44,10 @@ def test_representations_are_short(atlas):
     assert repr(atlas.portrait(3)) == (
         "Portrait(channel=3, regions=4, responds_to='mostly: church')"
     )
+    assert "Atlas of 12 channels over 18 photos" in atlas._repr_html_()
+    html = atlas.portrait(3)._repr_html_()
+    assert "Channel 3: mostly: church" in html
+    assert "<td class=''>church</td><td class='number'>4</td><td class='number'>100%</td>" in html
 
 
 def test_usual_maps_are_ordered_by_how_often_they_are_selected(atlas):

@@ -74,3 +74,7 @@ def test_the_representation_is_short(tmp_path):
     assert len(repr(result)) <= 300
     assert len(repr(result.observations)) <= 300
     assert len(repr(result.rankings["sameness"]["annealcam"][0])) <= 300
+    html = result._repr_html_()
+    first = CLASSES[result.rankings["sameness"]["annealcam"][0].label]
+    assert html.index(f">{first}</td>") == html.index("<td class=''>") + len("<td class=''")
+    assert html.count("<tr>") == 1 + len(CLASSES)
