@@ -182,7 +182,7 @@ ASIDE = {"written_aside", "file_written_aside"}  # of _internal/storage
 # Modules that write into a folder or a stream of their caller, who writes it aside.
 INTO_WHAT_IS_ASIDE = {
     "explanation.folder", "models.checkpoints", "render.figures.sheets", "qubo.files.writers",
-    "_internal.pictures.curves",
+    "_internal.pictures.curves", "render.latex",
 }  # fmt: skip
 
 

@@ -117,9 +117,7 @@ def _devices() -> list[str]:
 
 def _compiled_loops() -> dict[str, Any]:
     """Return how many loops numba has stored beside the sources, and whether it can store more."""
-    import annealcam
-
-    package = Path(annealcam.__file__).parent
+    package = Path(__file__).parents[2]
     elsewhere = os.environ.get("NUMBA_CACHE_DIR")
     folder = Path(elsewhere) if elsewhere else package
     return {
