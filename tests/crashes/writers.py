@@ -253,7 +253,7 @@ PROBLEMS = tuple(
 )
 COMMANDS = (
     of_command("solve", "solve", "problem.json", "-o", "s.json", inputs=anneal_inputs,
-               older=["--sampler", "greedy"], newer=["--sampler", "exact"], times=("s.json",)),
+               older=["--sampler", "greedy"], newer=["--sampler", "exact"]),
     of_command("anneal", "anneal", "problem.json", "-o", "out", inputs=anneal_inputs,
                older=["--tau", 2], newer=["--tau", 3]),
     of_command("anneal --hardware", "anneal", "problem.json", "--hardware", "advantage2", "-o",
