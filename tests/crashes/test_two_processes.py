@@ -5,6 +5,7 @@ Locks belong to open files, so that a second one of this process is like another
 
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -16,17 +17,9 @@ from annealcam.study.config import study_of
 from annealcam.study.run import ending, worker
 from annealcam.study.run.engine import run_study
 from tests.cli.helpers import run
-from tests.crashes.writers import digit_photos
+from tests.crashes.writers import STUDY, digit_photos
 
 REFUSED = "another process is writing this"
-STUDY = {
-    "data": {"choose": "all", "per_class": 1},
-    "network": {"models": ["tests.networks:digit_network"], "layers": ["3"]},
-    "problem": {"explain": "label"},
-    "annealing": {"tau": 1, "normalisations": "per_qubit", "gaps": False},
-    "baselines": {"random_draws": 1},
-    "statistics": {"bootstrap": 10, "permutations": 10},
-}
 
 
 def test_the_second_writer_of_a_name_is_refused(tmp_path):
@@ -97,7 +90,7 @@ def test_the_second_of_two_equal_commands_is_refused(name, tmp_path, monkeypatch
 
 def test_a_second_study_is_refused_until_the_first_has_ended(tmp_path, monkeypatch):
     """Also while figures are drawn: both would seal the folder."""
-    study, refused = study_of(STUDY), []
+    study, refused = study_of(tomllib.loads(STUDY)), []
 
     def again(where):
         with pytest.raises(OutputError, match=REFUSED):

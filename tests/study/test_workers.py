@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,15 +40,7 @@ random_draws = 2
 bootstrap = 10
 permutations = 10
 """
-STUDY = {
-    "shard": 1,
-    "data": {"choose": "all", "per_class": 2},
-    "network": {"models": ["tests.networks:digit_network"], "layers": ["3"]},
-    "problem": {"explain": "label"},
-    "annealing": {"tau": 1, "normalisations": "per_qubit", "gaps": False},
-    "baselines": {"random_draws": 2},
-    "statistics": {"bootstrap": 10, "permutations": 10},
-}
+STUDY = tomllib.loads(CONFIG)
 
 
 def study(network="digit_network"):

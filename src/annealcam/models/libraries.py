@@ -1,4 +1,4 @@
-"""The networks of torchvision and timm, which are imported only where they are asked for."""
+"""The networks of torchvision and timm, which are imported only where one is used."""
 
 from __future__ import annotations
 
