@@ -123,6 +123,23 @@ def choose(page, name, text):
     page.locator(f"#{name} [role=option]", has_text=text).first.click()
 
 
+def choose_layer(page, layer):
+    """Choose a layer until the page shows it: gradio may lose a change beside another."""
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+    for _ in range(4):
+        settled(page)
+        choose(page, "layer", f"{layer} ")
+        with suppress(PlaywrightTimeout):
+            page.wait_for_function(
+                "layer => document.querySelector('#answer').innerText.includes(`layer ${layer}`)",
+                arg=layer,
+                timeout=20_000,
+            )
+            return
+    raise AssertionError(f"the page does not show the layer {layer}")
+
+
 def upload(page, data, name):
     page.locator("#photo input[type=file]").set_input_files(
         {"name": name, "mimeType": "image/png", "buffer": data}
@@ -173,8 +190,7 @@ def test_sliders_move_by_keyboard_and_the_page_follows(page):
 def test_network_layer_and_sampler_can_be_chosen(page):
     choose(page, "network", "digits")
     page.wait_for_function("document.querySelector('#answer').innerText.includes('of digits')")
-    choose(page, "layer", "trunk.0 ")
-    page.wait_for_function("document.querySelector('#answer').innerText.includes('layer trunk.0')")
+    choose_layer(page, "trunk.0")
     choose(page, "sampler", "exact")
     page.wait_for_function("document.querySelector('#answer .facts').innerText.includes('exact')")
     assert "layer trunk.0" in page.inner_text("#answer")
