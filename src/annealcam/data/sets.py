@@ -15,7 +15,7 @@ from annealcam.data.labelled import LabelledSet, set_of_pixels
 from annealcam.data.splits import PARTS, divide
 from annealcam.data.torchvision_sets import SETS, load_imagenette, load_torchvision
 from annealcam.errors import ArgumentError, suggest
-from annealcam.models.images import BUNDLED, load_photo
+from annealcam.models.images import load_photo
 
 FOLDER = "folder:"
 CROPPED = ("astronaut", "chelsea", "coffee", "rocket")
@@ -114,7 +114,7 @@ def load_crops(*, part: str = "all", seed: int = 0) -> LabelledSet:
 
 def _open_crop(i: int) -> Image.Image:
     """Return a crop; the golden ratio and the root of two spread the places without a pattern."""
-    photo, number = load_photo(f"{BUNDLED}{CROPPED[i // CROPS]}"), i % CROPS
+    photo, number = load_photo(f"skimage:{CROPPED[i // CROPS]}"), i % CROPS
     side = round(min(photo.size) * (1.0 - number / (2 * CROPS)))
     left = int((number * 0.6180339887) % 1.0 * (photo.width - side))
     top = int((number * 0.4142135624) % 1.0 * (photo.height - side))
