@@ -10,6 +10,7 @@ from PIL import Image
 from annealcam.data import labelled
 from annealcam.data.sets import NAMES, data_root, load_set
 from annealcam.errors import ArgumentError, ImageError
+from annealcam.models import load_photo
 
 
 def photos(folder, *names, colour=(10, 20, 30)):
@@ -40,6 +41,22 @@ def test_the_digits_are_scikit_learns():
         assert (levels == levels[:, :, :1]).all()
         assert np.array_equal(levels[:, :, 0], np.round(255 * bundled.images[i] / 16))
         assert digits.images[i] == f"digit-{i:04d}"
+
+
+def test_the_crops_are_regions_of_the_bundled_photos():
+    """The first of a photo is its left square; the last is half as large; odd ones are mirrored."""
+    crops = load_set("crops", part="all")
+    assert np.array_equal(crops.labels, np.repeat(np.arange(4), 30))
+    for label, name in enumerate(crops.classes):
+        photo = np.asarray(load_photo(f"skimage:{name}"))
+        side = min(photo.shape[:2])
+        assert np.array_equal(np.asarray(crops.open(30 * label)), photo[:side, :side])
+        last = np.asarray(crops.open(30 * label + 29))
+        assert last.shape[:2] == (round(side * 31 / 60),) * 2
+        left, top = (int(29 * x % 1.0 * (n - len(last))) for x, n in (
+            (0.6180339887, photo.shape[1]), (0.4142135624, photo.shape[0]),
+        ))  # fmt: skip
+        assert np.array_equal(last[:, ::-1], photo[top : top + len(last), left : left + len(last)])
 
 
 def test_a_set_lists_the_photos_of_a_class_in_order(tmp_path):
