@@ -165,5 +165,4 @@ def test_every_extra_is_described():
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     extras = set(project["project"]["optional-dependencies"])
-    assert set(EXTRAS) == {name for name in extras if name in EXTRAS}
-    assert extras - set(EXTRAS) <= {"dev", "docs"}
+    assert set(EXTRAS) | {"dev", "docs"} == extras  # the two for work on annealcam itself
