@@ -81,7 +81,7 @@ def by_options(story):
 def results(folder):
     """Return the record and the arrays of each result in a folder, by the photo's name."""
     found = {}
-    for place in sorted(folder.iterdir()):
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         with np.load(place / "maps.npz") as arrays:
             values = {name: arrays[name] for name in arrays}
         found[place.name] = json.loads((place / "explanation.json").read_text()), values

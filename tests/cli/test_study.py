@@ -38,7 +38,7 @@ def test_from_a_file_to_a_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--preset", "papr"], "preset='papr': one of digits"),
+        (["--preset", "papr"], "preset='papr': one of crops, digits"),
         (["x.toml", "--preset", "digits"], "give one of the two"),
         (["nowhere.toml"], "cannot be read"),
         (["--workers", "2", "--scheduler", "tcp://x:1"], "give one of the two"),

@@ -79,7 +79,7 @@ def test_every_method_by_every_metric(photos, network):
     assert (references[0].mean, references[0].missing) == (None, 3)
     html = found._repr_html_()
     assert html.count("<tr>") == 1 + len(DEFAULT_METHODS)
-    assert html.count("no value") == sum(line.mean is None for line in found.lines)
+    assert html.count(">no value<") == sum(line.mean is None for line in found.lines)
     assert "<th class='number'>kept ↑</th>" in html
 
 

@@ -410,7 +410,7 @@ def test_default_explanation_is_that_of_an_independent_capture(kind, tmp_path):
 def test_the_command_explains_a_class_by_the_name_of_the_folder(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, "ViT", problem_type="multi_label_classification")
     skip_report_picture(monkeypatch)
-    arguments = "skimage:chelsea", "--model", f"hf:{folder}", "--target", "cat"
+    arguments = "skimage:chelsea", "--model", f"hf:{folder}", "--target", "cat", "-v"
     shown = run("explain", *arguments, "--output", tmp_path / "out").output
     assert f"layer {LAYERS['ViT']}: the last block or norm" in " ".join(shown.split())
     assert "ReLU" not in shown

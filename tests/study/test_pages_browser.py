@@ -207,6 +207,8 @@ def test_without_scripts_all_is_there(study):
 def test_a_thousand_photos_stay_usable(thousand):
     size = (thousand / "report" / "index.html").stat().st_size
     assert size < 2_000_000
+    from playwright.sync_api import expect
+
     with open_browser() as tab:
         page = tab.page
         start = time.perf_counter()
@@ -239,7 +241,7 @@ def test_a_thousand_photos_stay_usable(thousand):
         # The text of a card outside the window counts as empty for inner_text().
         assert first.locator("span").first.text_content() == "000.png"
         first.scroll_into_view_if_needed()
-        page.wait_for_function("document.querySelector('#grid img').naturalWidth > 0")
+        expect(page.locator("#grid img").first).not_to_have_js_property("naturalWidth", 0)
         assert_calm(tab, 1280)
 
 

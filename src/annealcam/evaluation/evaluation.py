@@ -100,7 +100,7 @@ class Evaluation:
             rows=[(method, *(cells.get((method, name), "") for name in metrics))
                   for method in dict.fromkeys(line.method for line in self.lines)],
             notes=[*self.notes, "mean [95 % interval]; ↑ higher is better, ↓ lower is better",
-                   *([f"{len(self.skipped)} photos were left out"] if self.skipped else [])],
+                   *([f"photos left out: {len(self.skipped)}"] if self.skipped else [])],
         ))  # fmt: skip
 
 
