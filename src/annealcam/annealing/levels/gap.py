@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,7 +98,7 @@ class MinimumGap(NotebookView):
     normalisation: Normalisation
     driver_scale: float
     energy_scale: float = 1.0
-    _model: tuple[SchedulePath, Pencil] | None = field(default=None, compare=False)
+    _model: tuple[SchedulePath, Pencil] | None = None
 
     convention = renamed_attribute("convention", "normalisation")
 
