@@ -34,7 +34,7 @@ from annealcam.render.subject_text import (
     outcome,
     remark,
     score_name,
-    shares_of_logit,
+    share_text,
 )
 from annealcam.render.views import view_of_explanation
 from annealcam.sets.flip import FlipSet
@@ -108,7 +108,7 @@ def facts(e: Explanation) -> list[tuple[str, str]]:
     return [
         ("fidelity", "unknown" if e.fidelity is None else f"{e.fidelity:.2f}"),
         ("sure maps", f"{len(e.core)} of {len(e.selected)}"),
-        ("share of positive contributions", f"{e.carried_share:.0%}"),
+        (f"share of the {score_name(e)}", share_text(e.share) or "unknown"),
         ("value" if is_number(e) else "logit", f"{e.logits[e.target]:.3g}"),
         ("candidates", f"{e.problem.d} of {e.provenance['candidates_in_all']}"),
         ("optimal", proof(e)),
@@ -128,7 +128,7 @@ def proof(e: Explanation) -> str:
 def card(photo: OpenedPhoto, e: Explanation, channel: int, responses: Responses) -> dict[str, Any]:
     """Return the picture and the numbers of one selected feature map."""
     (i,) = np.flatnonzero(e.selected == channel)
-    share = f" ({e.logit_shares[i]:.1%})" if shares_of_logit(e) else ""
+    share = f" ({text})" if (text := share_text(e.shares[i])) else ""
     return {
         "channel": channel,
         "uri": map_uri(photo, e, channel),

@@ -165,8 +165,7 @@ def doubts(provenance: Mapping[str, Any], carried: float, fidelity: float) -> tu
         )
     elif not draws and carried < DOUBTFUL_SHARE:
         texts.append(
-            f"the selected maps carry {carried:.1%} of the positive contributions to the "
-            f"{'output' if number else 'logit'}, "
+            f"the selected maps carry little of what raises the {'output' if number else 'logit'}, "
             "under 10 %: the map shows little of what the prediction rests on"
         )
     return tuple(texts)

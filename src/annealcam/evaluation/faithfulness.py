@@ -49,7 +49,7 @@ def check_explanation(
     `figures`: every figure of the explanation with Grad-CAM's and those of 20 random selections of
     as many live maps of positive contribution. It has a verdict, `better` or `worse`, only where
     the explanation lies beyond all of these (see docs/metrics.md for how often that happens):
-    `kept` and `lost`, the shares of the layer's effect on the logit that the maps keep alone, and
+    `kept` and `lost`, the shares of the logit that the maps keep alone, and
     that are lost without them (see `channel_faithfulness`; for Grad-CAM, as many maps of largest
     alpha); `lead`, the lead over the next class, in logits, that is lost without them; `fidelity`;
     `next_class`, `least_class` and `random_classifier`, the rank correlation of the map with that
@@ -125,9 +125,9 @@ def effect_on(link: str) -> str:
     """Return what shares are parts of.
 
     >>> effect_on("identity")
-    "the layer's effect on the output"
+    'the output'
     """
-    return f"the layer's effect on the {'output' if link == 'identity' else 'logit'}"
+    return f"the {'output' if link == 'identity' else 'logit'}"
 
 
 def _fewest(curve: list[dict[str, Any]], effect: str) -> list[str]:

@@ -174,9 +174,9 @@ class Metric:
 
 # The metrics of `evaluate`, by name.
 METRICS: Mapping[str, Metric] = {
-    "kept": Metric("share of the layer's effect on the logit that the maps keep alone",
+    "kept": Metric("share of the logit that the maps keep alone",
                    "share of the effect", "higher", MethodBatch.kept),
-    "lost": Metric("share of the layer's effect on the logit that is lost without the maps",
+    "lost": Metric("share of the logit that is lost without the maps",
                    "share of the effect", "higher", MethodBatch.lost),
     "insertion": Metric("area under the insertion curve", "mean probability", "higher",
                         lambda batch: batch.curve("insertion"), of_pixels=True),

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from annealcam._internal.deadline import working_seconds
 from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.types import Array
-from annealcam.explanation import Explanation, carried_share
+from annealcam.explanation import Explanation
 from annealcam.metrics.stability import jaccard
 from annealcam.qubo.convert import ProblemLike, as_problem
 from annealcam.qubo.problem import MAX_ENUMERATED, SelectionProblem
@@ -81,9 +81,9 @@ def compare_with_explanation(e: Explanation, *, seed: int = 0) -> list[dict[str,
     selected maps; `energy`; `optimal`; for the objective `evidence` `fidelity`, the cosine of what
     the selection draws with the evidence (None for beta 1, which does not weigh it); for others
     `relevance`, the sum of h over the selection, and `redundancy`, the mean J of its pairs (None
-    for a single map); `carried`, its share of the positive contributions to the logit; `shared`,
-    the Jaccard index with the explanation's selection. Services elsewhere (`dwave`, `leap`) and
-    optional solvers (`scip`) are left out, and `windows`, which is for large problems.
+    for a single map); `share`, its share of the logit (None where the layer does not raise it);
+    `shared`, the Jaccard index with the explanation's selection. Services elsewhere (`dwave`,
+    `leap`) and optional solvers (`scip`) are left out, and `windows`, which is for large problems.
     """
     d = e.problem.d
     others = [
@@ -120,9 +120,15 @@ def _explained_row(e: Explanation, selection: Selection) -> dict[str, Any]:
         "energy": selection.energy,
         "optimal": selection.optimal,
         **_qualities(e, chosen),
-        "carried": carried_share(e.contribution, e.candidates[chosen]),
+        "share": _share(e, e.candidates[chosen]),
         "shared": float(jaccard(chosen, e.selection.n.astype(bool))),
     }
+
+
+def _share(e: Explanation, channels: Int[Array, " k"]) -> float | None:
+    """Return the share of the logit of some maps, or None where the layer does not raise it."""
+    effect = e.layer_effect
+    return float(e.contribution[channels].astype(np.float64).sum()) / effect if effect > 0 else None
 
 
 def _qualities(e: Explanation, chosen: Bool[Array, " d"]) -> dict[str, float | None]:

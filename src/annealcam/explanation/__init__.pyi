@@ -3,6 +3,7 @@ from .result import (
     CORE as CORE,
     CORE_OF_EVIDENCE as CORE_OF_EVIDENCE,
     DOUBTFUL_SHARE as DOUBTFUL_SHARE,
+    FAINT as FAINT,
     Explanation as Explanation,
     carried_share as carried_share,
 )

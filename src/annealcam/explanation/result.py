@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CORE, CORE_OF_EVIDENCE = 0.97, 0.75  # inclusion above which a selected map is sure
+FAINT = 1e-3  # share of the logit below which a selected map is marked
 DOUBTFUL_SHARE = 0.1  # of the positive contributions: a result that carries less has a warning
 
 
@@ -192,6 +194,38 @@ class Explanation(NotebookView):
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.contribution[self.selected] / self.score
+
+    @property
+    def layer_effect(self) -> float:
+        """What the layer adds to the score: the score less that with all maps at zero.
+
+        It is the sum of all contributions over the completeness, or the sum where the completeness
+        was not measured.
+        """
+        completeness = self.provenance.get("completeness") or 1.0
+        return float(self.contribution.astype(np.float64).sum()) / completeness
+
+    @property
+    def shares(self) -> Float[Array, " k"]:
+        """The share of the logit of each selected map: its contribution over `layer_effect`.
+
+        Of a lead over other classes, or of another score, it is the share of that. NaN where the
+        layer does not raise the score. Behind a linear head the sum is `kept_share` of
+        `annealcam.metrics.channel_faithfulness`.
+        """
+        effect = self.layer_effect
+        shares = self.contribution[self.selected].astype(np.float64)
+        return shares / effect if effect > 0 else np.full_like(shares, np.nan)
+
+    @property
+    def share(self) -> float:
+        """The share of the logit of the selected maps together: the sum of `shares`."""
+        return float(self.shares.sum()) if self.layer_effect > 0 else math.nan
+
+    @property
+    def faint(self) -> Int[Array, " few"]:
+        """The selected channels whose share of the logit is under 0.1 %, with either sign."""
+        return self.selected[np.abs(self.shares) < FAINT]
 
     @property
     def direction(self) -> str:
@@ -431,8 +465,8 @@ class Explanation(NotebookView):
     def as_json(self) -> dict[str, Any]:
         """Return everything that is a number or a name."""
         rows = zip(
-            self.selected, self.logit_shares, self.largest_cosines, self.inclusion[self._places],
-            strict=True,
+            self.selected, self.shares, self.logit_shares, self.largest_cosines,
+            self.inclusion[self._places], strict=True,
         )  # fmt: skip
         core, replaced = set(self.core.tolist()), self.stand_ins
         is_function = self.provenance.get("target_is_a_function", False)
@@ -451,6 +485,7 @@ class Explanation(NotebookView):
                     "importance": float(self.importance[channel]),
                     "alpha": float(self.alpha[channel]),
                     "contribution": float(self.contribution[channel]),
+                    "share": float(own) if np.isfinite(own) else None,
                     "logit_share": float(share) if of_logit and np.isfinite(share) else None,
                     "largest_cosine": float(cosine),
                     "inclusion": float(included),
@@ -458,8 +493,9 @@ class Explanation(NotebookView):
                     "stand_in": replaced.get(int(channel), (None, None))[0],
                     "stand_in_cost": replaced.get(int(channel), (None, None))[1],
                 }
-                for channel, share, cosine, included in rows
+                for channel, own, share, cosine, included in rows
             ],
+            "share": self.share if math.isfinite(self.share) else None,
             "carried_share": self.carried_share,
             "fidelity": self.fidelity,
             "candidates": self.candidates.tolist(),

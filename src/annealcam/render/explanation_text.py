@@ -17,7 +17,7 @@ from annealcam.render.subject_text import (
     reading_sentences,
     remark,
     score_name,
-    shares_of_logit,
+    share_text,
     subject,
 )
 
@@ -59,8 +59,8 @@ def map_facts(e: Explanation, i: int) -> str:
         f"largest cosine {e.largest_cosines[i]:.2f}",
         f"{'sure' if channel in e.core else 'not sure'}, inclusion {inclusion_of(e, channel):.2f}",
     ]
-    if shares_of_logit(e):
-        lines.insert(2, f"share of the {score_name(e)} {e.logit_shares[i]:.1%}")
+    if share := share_text(e.shares[i]):
+        lines.insert(2, f"share of the {score_name(e)} {share}")
     if (swap := stand_in(e, channel)) is not None:
         lines.append(f"stand-in {swap[0]}, price {swap[1]}")
     return "\n".join(lines)
@@ -193,9 +193,32 @@ def selection_summary(e: Explanation) -> str:
     """Return sentences: the candidates, the objective, the sampler, the proof, the share."""
     parts = [_candidates(e), objective_sentence(e), _sampler(e), cut_sentence(e)]
     parts += reading_sentences(e)
-    maps = "map carries" if len(e.selected) == 1 else "maps carry"
-    parts.append(f"The selected {maps} {e.carried_share:.0%} of the positive contributions.")
+    parts.append(share_sentence(e))
     return " ".join(part for part in parts if part)
+
+
+def share_sentence(e: Explanation) -> str:
+    """Return the share of the logit of the selected maps; empty where it is not known."""
+    share = share_text(e.share) if len(e.selected) else ""
+    if not share:
+        return ""
+    maps = "map has" if len(e.selected) == 1 else "maps together have"
+    text = f"The selected {maps} {share} of the {score_name(e)}"
+    faint = ", ".join(map(str, e.faint))
+    one = len(e.faint) == 1
+    if faint and len(e.selected) > 1:
+        kind, verb = ("map", "has") if one else ("maps", "have")
+        text += f"; {kind} {faint} {verb} under 0.1 %{'' if one else ' each'}"
+    return f"{text}."
+
+
+def share_definition(e: Explanation) -> str:
+    """Return what a share of the logit is, in one sentence."""
+    name = score_name(e)
+    return (
+        f"Share of the {name}: the contribution divided by what the layer adds to the {name}, that "
+        f"is, the {name} less that with all maps at zero."
+    )
 
 
 def _size(e: Explanation) -> str:

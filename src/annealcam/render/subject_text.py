@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from annealcam._internal.links import HALF, is_two_sided
-from annealcam.explanation import Explanation
+from annealcam.explanation import FAINT, Explanation
 
 REASONS = {
     "given": "as given",
@@ -67,9 +69,15 @@ def score_name(e: Explanation) -> str:
     return f"difference from {other}" if is_number(e) else f"lead over {other}"
 
 
-def shares_of_logit(e: Explanation) -> bool:
-    """Return whether contributions have meaning as shares of the target's logit or value."""
-    return bool(e.score > 0) and contrast(e) is None and not is_function(e)
+def share_text(share: float) -> str:
+    """Return a share of the logit as text; empty where it is not known.
+
+    >>> share_text(0.1234), share_text(0.0004), share_text(float("nan"))
+    ('12.3 %', 'under 0.1 %', '')
+    """
+    if not math.isfinite(share):
+        return ""
+    return "under 0.1 %" if abs(share) < FAINT else f"{100 * share:.1f} %"
 
 
 def outcome(e: Explanation) -> str:

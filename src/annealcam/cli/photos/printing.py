@@ -60,4 +60,4 @@ def print_comparison(rows: list[dict[str, Any]]) -> None:
     if "fidelity" in rows[0]:
         qualities = "fidelity: cosine of what the maps draw with the evidence"
     print_line(f"* this explanation. {qualities};")
-    print_line("  carried: share of the positive contributions; shared: Jaccard index with *.")
+    print_line("  share: of the logit, by contribution; shared: Jaccard index with *.")

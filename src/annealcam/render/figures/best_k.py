@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = (
-    ("kept", "share of the layer's effect", "kept alone   higher is better ↑"),
+    ("kept", "share of the logit", "kept alone   higher is better ↑"),
     ("cosine", "mean |cosine| of the pairs", "redundancy   lower is better ↓"),
 )
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
@@ -18,9 +16,7 @@ from annealcam._internal.text import chance, number
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.attribution.cam import BESIDE
-from annealcam.attribution.record import DOUBTFUL_FIDELITY
-from annealcam.explanation import CORE, CORE_OF_EVIDENCE, DOUBTFUL_SHARE, Explanation
-from annealcam.qubo.problem import abs_cosine
+from annealcam.explanation import CORE, CORE_OF_EVIDENCE, Explanation
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.explanation_text import (
     completeness_sentence,
@@ -28,13 +24,13 @@ from annealcam.render.explanation_text import (
     cut_sentence,
     fidelity_sentence,
     importance_name,
-    inclusion_of,
     is_evidence,
     price_sentence,
     selection_summary,
-    stand_in,
+    share_definition,
 )
 from annealcam.render.html.annealing import annealing_panel
+from annealcam.render.html.cards import MOST_CARDS, cards
 from annealcam.render.html.graph import HEIGHT, WIDTH, selection_graph
 from annealcam.render.html.maps import (
     STRENGTH,
@@ -47,6 +43,7 @@ from annealcam.render.html.maps import (
     signed_uri,
 )
 from annealcam.render.html.page import page, picture_uri, write_page
+from annealcam.render.html.tiles import tiles
 from annealcam.render.html.trust import (
     comparison_table,
     curve_chart,
@@ -64,7 +61,6 @@ from annealcam.render.subject_text import (
     link_sentence,
     outcome,
     score_name,
-    shares_of_logit,
     subject,
 )
 from annealcam.render.views import view_of_explanation
@@ -74,8 +70,6 @@ from annealcam.samplers.hardware.sentences import figure_rows, verdict
 from annealcam.sets.flip import FlipSet
 
 MOST_ANNEALED = 16  # qubits in an annealing panel
-MOST_CARDS = 24
-CROPS, CROP_SIDE = 4, 120
 MOSAIC = 1080  # pixels of the width of all slices
 
 
@@ -183,166 +177,6 @@ def _hardware(
     return figure_rows(hardware), verdict(hardware)
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A value at the top of the page, its label, and a link to the section with the details."""
-
-    value: str
-    label: str
-    href: str
-    doubt: bool = False
-
-
-def tiles(
-    e: Explanation,
-    checked: Mapping[str, Any] | None,
-    annealing: Hardness | None,
-    flip: FlipSet | None = None,
-) -> list[Tile]:
-    """Return the tiles of an explanation; a quantity that was not measured has no tile."""
-    verdict, _ = optimality(e)
-    by = f"sampler {e.selection.sampler}, {e.problem.d} candidates"
-    sure = f", {len(e.core) or 'none'} of them sure" if len(e.selected) else ""
-    all_tiles = [
-        Tile(f"{len(e.selected)} of {e.provenance['channels']}", f"maps selected{sure}", "#maps"),
-        *_fidelity_tiles(e),
-        _share_tile(e, checked),
-        *_flip_tiles(flip),
-        Tile(verdict, by, "#trust", e.optimal is False),
-        *_class_tiles(checked),
-    ]
-    run = annealing.runs[-1] if annealing is not None else None
-    F = run.success_probability if run else e.selection.info.get("success_probability")
-    if F is not None:
-        guess = f"; one random guess: {number(run.guess)}" if run else ""
-        label = f"probability that one shot finds the optimum{guess}"
-        all_tiles.append(Tile(f"F = {chance(F)}", label, "#annealing"))
-    return all_tiles
-
-
-def _fidelity_tiles(e: Explanation) -> list[Tile]:
-    if e.fidelity is None or not len(e.selected):
-        return []
-    draws = is_evidence(e) and e.provenance["beta"] == 0
-    doubt = draws and e.fidelity < DOUBTFUL_FIDELITY
-    label = "fidelity: how closely these maps draw the evidence of all maps"
-    return [Tile(f"{e.fidelity:.2f}", label, "#map", doubt)]
-
-
-def _share_tile(e: Explanation, checked: Mapping[str, Any] | None) -> Tile:
-    rows = checked["channels"] if checked else []
-    share = rows[0]["kept_share"] if rows else None
-    small = 0.0 if is_evidence(e) else DOUBTFUL_SHARE  # few maps draw the evidence of many
-    if share is not None:
-        whole = "output" if is_number(e) else "logit"
-        label = f"of the layer’s effect on the {whole} is kept by these maps alone"
-        return Tile(f"{share:.0%}", label, "#trust", share < small)
-    share, label = e.carried_share, "of the positive contributions are carried by these maps"
-    return Tile(f"{share:.0%}", label, "#maps", share < small)
-
-
-def _flip_tiles(flip: FlipSet | None) -> list[Tile]:
-    """Return how many maps decide between the class and the next one."""
-    if flip is None or not flip.flipped or not len(flip.channels):
-        return []
-    k = len(flip.channels)
-    label = f"without {'these' if k > 1 else 'it'}: {flip.outcome}"
-    return [Tile(f"{k} map{'s' if k > 1 else ''}", label, "#trust")]
-
-
-def _class_tiles(checked: Mapping[str, Any] | None) -> list[Tile]:
-    """Compare the map with that of the second most probable class, and with random selections."""
-    figures = checked.get("figures", ()) if checked else ()
-    figure = next((row for row in figures if row["figure"] == "next_class"), None)
-    if figure is None or figure["annealcam"] is None:
-        return []
-    assert checked is not None
-    label = f"rank correlation with the map for “{checked['classes'][0]['class']}”"
-    if figure["random"] is not None:
-        label += f"; random selections: {figure['random']:.2f}"
-    doubt = figure["verdict"] == "worse"
-    return [Tile(f"{figure['annealcam']:.2f}", label, "#trust", doubt)]
-
-
-@dataclass(frozen=True)
-class Card:
-    """One selected map.
-
-    Attributes:
-        heat: the map as a picture; `photo` is the input below it where it differs between maps.
-        share: share of the logit; None where it is not positive, or where a lead is explained.
-        inclusion: probability to be part of a nearly best selection.
-        core: whether the map is sure.
-        stand_in: the map that takes its place at the least price, and the price.
-        bar: absolute contribution divided by the largest one.
-        like: the selected map of largest cosine with this one.
-        usually: what the map responds to, from an atlas.
-        crops: pictures of the regions of largest activation, from an atlas.
-    """
-
-    channel: int
-    heat: str
-    photo: str
-    importance: float
-    alpha: float
-    contribution: float
-    share: float | None
-    bar: float
-    cosine: float
-    like: int | None
-    inclusion: float
-    core: bool
-    stand_in: tuple[int, str] | None
-    usually: str = ""
-    crops: tuple[str, ...] = ()
-
-
-def cards(e: Explanation, view: View, atlas: Atlas | None) -> list[Card]:
-    """Return a card for each selected map, most important first, at most `MOST_CARDS`."""
-    flat = e.selected_maps.reshape(len(e.selected), e.map.size).astype(np.float64)
-    cosines, core = abs_cosine(flat), set(e.core.tolist())
-    positive = shares_of_logit(e)
-    largest = float(np.abs(e.contribution[e.selected]).max(initial=0.0)) or 1.0
-    all_cards = []
-    for i, channel in enumerate(map(int, e.selected[:MOST_CARDS])):
-        usually, crops = _usual(channel, atlas)
-        scene = page_scene(view, e.selected_maps[i], small=True)
-        contribution = float(e.contribution[channel])
-        all_cards.append(
-            Card(
-                channel=channel,
-                heat=heat_uri(scene, e.selected_maps[i]),
-                photo=photo_uri(scene.picture) if isinstance(view, VolumeView) else "",
-                importance=float(e.importance[channel]),
-                alpha=float(e.alpha[channel]),
-                contribution=contribution,
-                share=float(e.logit_shares[i]) if positive else None,
-                bar=abs(contribution) / largest,
-                cosine=float(e.largest_cosines[i]),
-                like=int(e.selected[np.argmax(cosines[i])]) if len(cosines) > 1 else None,
-                inclusion=inclusion_of(e, channel),
-                core=channel in core,
-                stand_in=stand_in(e, channel),
-                usually=usually,
-                crops=crops,
-            )
-        )
-    return all_cards
-
-
-def _usual(channel: int, atlas: Atlas | None) -> tuple[str, tuple[str, ...]]:
-    if atlas is None:
-        return "", ()
-    crops = atlas.crops(channel)[:CROPS]
-    return atlas.portrait(channel).responds_to(), tuple(map(_crop_uri, crops))
-
-
-def _crop_uri(picture: Image.Image) -> str:
-    small = picture.convert("RGB")
-    small.thumbnail((CROP_SIDE, CROP_SIDE))
-    return picture_uri(small, quality=80)
-
-
 def _pictures(e: Explanation, view: View) -> dict[str, Any]:
     """Return the pictures of the page: inputs, maps, and what lies above the maps."""
     scene, small = page_scene(view, e.map), page_scene(view, e.map, small=True)
@@ -393,6 +227,7 @@ def _sentences(e: Explanation) -> dict[str, Any]:
         "core_sentence": core_sentence(e),
         "cut_sentence": cut_sentence(e),
         "price_sentence": price_sentence(e),
+        "share_definition": share_definition(e),
     }
 
 

@@ -11,7 +11,7 @@ from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import headline
 from annealcam.render.html.maps import STRENGTH
 from annealcam.render.html.page import picture_uri
-from annealcam.render.subject_text import evidence_key
+from annealcam.render.subject_text import evidence_key, score_name, share_text
 from annealcam.render.views import view_of_explanation
 
 MAP_SIDE, TILE_SIDE = 260, 96  # pixels
@@ -41,7 +41,9 @@ def notebook_html(e: Explanation) -> Markup:
         tile = view.scene(values, side=TILE_SIDE if plain else WIDE_TILE, small=True)
         figures.append(_figure(tile, values, f"map {channel}{sure}"))
     more = len(e.selected) - MOST_TILES
-    facts = f"{headline(e)}  ·  {e.carried_share:.0%} of the positive contributions"
+    facts = headline(e)
+    if share := share_text(e.share) if len(e.selected) else "":
+        facts += f"  ·  {share} of the {score_name(e)}"
     if e.fidelity is not None:
         facts += f"  ·  fidelity {e.fidelity:.2f} (cosine with the evidence)"
     notes = " ".join(text for text in (view.caption, view.note) if text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ from markupsafe import Markup
 
 from annealcam.explanation import Explanation
 from annealcam.qubo.problem import MAX_ENUMERATED
-from annealcam.render.html.svg import Chart, across, upward
+from annealcam.render.html.svg import Chart, across, tag, upward
+
+STRIP = 240.0  # pixels of the width of a figure of a check beside random selections
 
 
 def optimality(e: Explanation) -> tuple[str, str]:
@@ -58,17 +61,60 @@ def figures_table(
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the figures of a check, beside those of other selections.
 
-    >>> row = {"meaning": "share kept", "better": "higher",
+    >>> row = {"meaning": "share kept", "better": "higher", "annealcam": None,
     ...        "cells": ["kept", "0.50", "0.30", "0.25 [0.00, 0.50]", "no verdict"]}
     >>> figures_table([row])[1]
-    [['share kept', 'higher', '0.50', '0.30', '0.25 [0.00, 0.50]', 'no verdict']]
+    [['share kept', '', '0.50', '0.30', '0.25 [0.00, 0.50]', 'no verdict']]
     """
-    header = ["figure", "better if", "annealcam", "Grad-CAM", "random selections", "verdict"]
-    return header, [[row["meaning"], row["better"], *row["cells"][1:]] for row in figures]
+    header = ["figure", "worse ← random selections → better", "annealcam", "Grad-CAM",
+              "random selections", "verdict"]  # fmt: skip
+    return header, [[row["meaning"], scale_strip(row) or "", *row["cells"][1:]] for row in figures]
+
+
+def scale_strip(row: Mapping[str, Any]) -> Markup | None:
+    """Return a figure of a check on the scale of the random selections, better to the right.
+
+    The band holds all random selections, of which the least is at its one end and the largest at
+    its other end. A mark outside the band is unusual; distances from it are compressed.
+    """
+    if row["annealcam"] is None or not row["draws"]:
+        return None
+    values = [("gradcam", "Grad-CAM", row["gradcam"]), ("annealcam", "annealcam", row["annealcam"])]
+    marks = [
+        tag("rect", x=_place(0.0), y=5, width=_place(1.0) - _place(0.0), height=12, class_="band"),
+        tag("line", x1=_at(row, row["random"]), x2=_at(row, row["random"]), y1=5, y2=17,
+            class_="middle"),
+    ]  # fmt: skip
+    marks += [
+        tag("circle", tag("title", name), cx=_at(row, value), cy=11, r=5, class_=kind)
+        for kind, name, value in values
+        if value is not None
+    ]
+    text = f"annealcam {row['cells'][1]}, Grad-CAM {row['cells'][2]}, random {row['cells'][3]}"
+    return tag("svg", *marks, viewBox=f"0 0 {STRIP:g} 22", width=STRIP, height=22, role="img",
+               aria_label=text, class_="strip-chart")  # fmt: skip
+
+
+def _at(row: Mapping[str, Any], value: float) -> float:
+    """Return the position of a value in a strip."""
+    low, high = row["random_low"], row["random_high"]
+    x = (value - low) / ((high - low) or 1.0)
+    return _place(x if row["better"] == "higher" else 1.0 - x)
+
+
+def _place(x: float) -> float:
+    """Return the position of 0 to 1 within the band, and beyond it of any distance in the rest.
+
+    >>> _place(0.0), _place(1.0), _place(1e9) <= STRIP
+    (80.0, 160.0, True)
+    """
+    outside = max(-x, x - 1.0, 0.0)
+    end = min(max(x, 0.0), 1.0) + math.copysign(0.9 * outside / (0.5 + outside), x)
+    return STRIP * (1.0 + end) / 3.0
 
 
 def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
-    """Return the kept share of the layer's effect on the logit against the number of maps."""
+    """Return the kept share of the logit against the number of maps."""
     known = [row for row in curve if row["kept_share"] is not None]
     if len(known) < 2:
         return None
@@ -80,7 +126,7 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
         across(1.0, max(2.0, *maps), log=True),
         upward(min(0.0, *kept, *top), max(1.0, *kept, *top) * 1.03),
         "number of maps kept (logarithmic)",
-        "share of the layer's effect",
+        "share of the logit",
     )
     nearest = min(range(len(known)), key=lambda i: abs(maps[i] - k))
     marks = [
@@ -91,7 +137,7 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
             maps[nearest], kept[nearest], "warn", f"{maps[nearest]:g} maps keep {kept[nearest]:.1%}"
         ),
     ]
-    label = "Share of the layer's effect that the selected maps keep alone."
+    label = "Share of the logit that the selected maps keep alone."
     return chart.drawn(*marks, label=label)
 
 
