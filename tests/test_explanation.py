@@ -334,7 +334,7 @@ def test_a_notebook_shows_map_evidence_selected_maps_and_one_line_of_facts(e):
     text = "".join(page.texts)
     assert all(f"map {channel}" in text for channel in e.selected)
     assert f"{len(e.selected)} of {len(e.alpha)} maps" in text
-    assert f"{e.carried_share:.0%} of the positive contributions" in text
+    assert f"{100 * e.share:.1f} % of the logit" in text
     assert f"fidelity {e.fidelity:.2f}" in text
     assert text.count("(sure)") == len(e.core)
     first = Image.open(io.BytesIO(base64.b64decode(page.sources[0].partition(",")[2])))

@@ -277,7 +277,7 @@ def test_check_is_printed_and_kept(nets, monkeypatch):
     assert [row["method"] for row in record["channels"]] == [
         "selection", "top-k by contribution", "top-k by alpha", "random"
     ]  # fmt: skip
-    assert "of the layer's effect on the logit" in result.stdout
+    assert "of the logit (probability" in result.stdout
     for row in record["figures"]:
         assert f"{row['figure']}: {row['meaning']}" in result.stdout
         printed = [" ".join(line.split()) for line in result.stdout.splitlines()]

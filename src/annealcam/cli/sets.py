@@ -195,9 +195,7 @@ def path(
     if rows:
         names = [name for name in rows[0] if name != "maps"]
         print_table(names, [[_cell(row[name]) for name in names] for row in rows])
-    print_line(
-        "  kept: share of the logit that they keep alone; cosine: mean cosine of the pairs;"
-    )
+    print_line("  kept: share of the logit that they keep alone; cosine: mean cosine of the pairs;")
     print_line("  _top: the same for the k maps of largest importance")
     print_line(f"  see {output}")
 

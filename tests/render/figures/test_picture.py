@@ -11,6 +11,7 @@ import annealcam as ac
 from annealcam.errors import AnnealcamWarning
 from annealcam.render.explanation_text import map_facts
 from annealcam.render.figures.picture import MOST_MAPS, report_picture, save_report
+from annealcam.render.subject_text import share_text
 from tests.networks import headed, small_network
 
 VIEW = Image.new("RGB", (64, 64), (120, 130, 140))
@@ -68,7 +69,7 @@ def test_the_file_is_what_matplotlib_draws(evidence, network, images, tmp_path):
         high, wide = (side // 12 for side in picture.shape[:2])
         return picture[: high * 12, : wide * 12].reshape(high, 12, wide, 12, 3).mean(axis=(1, 3))
 
-    assert np.abs(blocks(own) - blocks(theirs)).mean() < 1.5
+    assert np.abs(blocks(own) - blocks(theirs)).mean() < 1.8
     assert np.corrcoef(blocks(own).ravel(), blocks(theirs).ravel())[0, 1] > 0.99
 
 
@@ -90,7 +91,7 @@ def test_facts_of_a_map(network, images):
     all_text = map_facts(e, 0)
     assert f"{e.importance[e.selected[0]]:.3g}" in all_text
     assert f"cosine {e.largest_cosines[0]:.2f}" in all_text
-    assert f"{e.logit_shares[0]:.1%}" in all_text or e.logits[e.target] <= 0
+    assert share_text(e.shares[0]) in all_text
     assert ("not sure" in all_text) == (e.selected[0] not in e.core)
     assert f"alignment {e.importance[e.selected[0]]:.3g}" in all_text
 

@@ -21,7 +21,8 @@ from annealcam.render.explanation_text import (
     fidelity_sentence,
     price_sentence,
 )
-from annealcam.render.html.explanation import MOST_CARDS, explanation_html
+from annealcam.render.html.cards import MOST_CARDS
+from annealcam.render.html.explanation import explanation_html
 from annealcam.render.html.maps import page_scene, signed_uri
 from annealcam.render.views import view_of_explanation
 from annealcam.settings import resolve
