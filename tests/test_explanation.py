@@ -24,6 +24,7 @@ from annealcam._internal.storage.files import written_aside
 from annealcam.errors import ArgumentError, OutputError
 from annealcam.explanation import FILES, MARKER
 from annealcam.models.preprocess import Preprocess
+from annealcam.render.subject_text import share_text
 from tests.networks import headed, same
 
 
@@ -334,7 +335,9 @@ def test_a_notebook_shows_map_evidence_selected_maps_and_one_line_of_facts(e):
     text = "".join(page.texts)
     assert all(f"map {channel}" in text for channel in e.selected)
     assert f"{len(e.selected)} of {len(e.alpha)} maps" in text
-    assert f"{100 * e.share:.1f} % of the logit" in text
+    assert " of the logit" not in text  # the layer does not raise it
+    raised = replace(e, provenance={**e.provenance, "completeness": -1.0})
+    assert f"{share_text(raised.share)} of the logit" in raised._repr_html_()
     assert f"fidelity {e.fidelity:.2f}" in text
     assert text.count("(sure)") == len(e.core)
     first = Image.open(io.BytesIO(base64.b64decode(page.sources[0].partition(",")[2])))
