@@ -4,7 +4,7 @@
 
 Every photo below the folder is explained by the default network with 16 qubits; the same problem is
 solved by every other sampler. Prints means over the photos, and writes one row a photo as CSV.
-docs/method.md quotes it for photos that were not used to train the network.
+docs/relative.md quotes it for photos that were not used to train the network.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Which relevance, redundancy and objective select well: the figures of docs/choosing.md."""
+"""Which relevance, redundancy and objective select well: the figures of docs/relative.md."""

@@ -1,4 +1,4 @@
-"""Which relevance, redundancy and objective select well: the figures of docs/choosing.md.
+"""Which relevance, redundancy and objective select well: the figures of docs/relative.md.
 
     ANNEALCAM_DATA=... .venv/bin/python -m benchmarks.choosing
 

@@ -1,4 +1,4 @@
-"""The solvers behind docs/choosing.md, by brute force; its formulation is the library's own."""
+"""The solvers behind docs/relative.md, by brute force; its formulation is the library's own."""
 
 import itertools
 

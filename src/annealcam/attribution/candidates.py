@@ -99,7 +99,7 @@ def diverse(
     its gain in the energy if `size` - 1 maps as like it as those taken were selected. The most
     relevant maps alone are so much alike that no selection among them can be varied.
 
-    Source: docs/choosing.md, "What decides".
+    Source: docs/relative.md, "What decides".
 
     >>> maps = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]])
     >>> diverse(maps, torch.tensor([3.0, 2.0, 1.0]), beta=0.5, size=2, limit=2).tolist()

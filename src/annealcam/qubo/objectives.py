@@ -10,7 +10,7 @@ from annealcam.errors import ArgumentError
 
 # The names of the objectives.
 OBJECTIVES = ("evidence", "relative", "sum")
-BETA = {"evidence": None, "relative": 2 / 3, "sum": 0.9}  # defaults; docs/choosing.md
+BETA = {"evidence": None, "relative": 2 / 3, "sum": 0.9}  # defaults; docs/relative.md
 FIDELITY = 0.95  # cosine with the evidence that a selection reaches unless its size is given
 TYPICAL = 7  # k of `relative` where the energy decides it, and the most that a fidelity takes
 
@@ -38,7 +38,7 @@ def relative_beta(
     Raises:
         ArgumentError: there are no candidates, or they are not in descending order.
 
-    Source: docs/choosing.md.
+    Source: docs/relative.md.
 
     >>> J = np.full((4, 4), 0.5) - 0.5 * np.eye(4)
     >>> relative_beta(np.ones(9), J, beta=0.5, size=2)  # 2 to 2 / 0.5 + 1
