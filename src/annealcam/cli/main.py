@@ -59,7 +59,7 @@ def _visible_messages() -> Iterator[None]:
 
 PURPOSE = """Find the few feature maps that an image classifier's prediction rests on.
 
-The selection is a QUBO problem; annealcam also tells how hard it is for a quantum annealer.
+The selection is a QUBO problem; annealcam also computes how well a quantum annealer solves it.
 
 Example: annealcam explain photo.jpg --html
 """
