@@ -52,3 +52,15 @@ def test_every_page_is_in_the_contents():
             listed |= {page.parent / f"{name}.md" for name in names}
     docs = {page for page in PAGES if page.is_relative_to(ROOT / "docs")}
     assert docs - {ROOT / "docs/index.md"} - GENERATED <= listed
+
+
+def test_pages_named_in_the_source_exist():
+    sources = [
+        path for name in ("src", "benchmarks", "tests") for path in (ROOT / name).rglob("*.py")
+    ]
+    named = {
+        page
+        for path in sources
+        for page in re.findall(r"(?<!--output )docs/[\w./-]+\.md", path.read_text("utf-8"))
+    }
+    assert {page for page in named if not (ROOT / page).exists()} <= {"docs/reference/cli.md"}
