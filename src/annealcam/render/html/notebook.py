@@ -58,5 +58,5 @@ def _figure(
 ) -> Markup:
     draw = scene.signed_overlay if signed else scene.overlay
     picture = draw(raw, strength=STRENGTH)
-    uri = picture_uri(picture.convert("RGB"), quality=None)
+    uri = picture_uri(picture.convert("RGB"))
     return _FIGURE.format(uri=uri, caption=caption, width=picture.width, height=picture.height)
