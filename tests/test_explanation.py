@@ -331,7 +331,7 @@ class Reader(HTMLParser):
 def test_a_notebook_shows_map_evidence_selected_maps_and_one_line_of_facts(e):
     page = Reader(e._repr_html_())
     assert page.tags.count("img") == 2 + len(e.selected)
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert all(source.startswith("data:image/webp;base64,") for source in page.sources)
     text = "".join(page.texts)
     assert all(f"map {channel}" in text for channel in e.selected)
     assert f"{len(e.selected)} of {len(e.alpha)} maps" in text

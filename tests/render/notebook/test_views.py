@@ -279,7 +279,7 @@ def test_cards_are_small_and_escape_names(cards):
     for name, html in cards.items():
         page = Reader(html)
         assert not {"script", "link", "iframe", "b"} & set(page.tags), name
-        assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+        assert all(source.startswith("data:image/webp;base64,") for source in page.sources)
         assert "\x1b" not in html
         assert name == "explanation" or len(html) < 30_000, name
     assert "&lt;script&gt;" in cards["flip"]
