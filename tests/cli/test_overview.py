@@ -55,6 +55,7 @@ def test_page_table_json_and_files_agree(photos, tmp_path):
         channels = [entry["channel"] for entry in stored["selected"]]
         assert one["selected"] == channels == [int(j) for j in row["selected"].split()]
         assert one["fidelity"] == stored["fidelity"] == float(row["fidelity"])
+        assert one["share"] == stored["share"] == float(row["share"])
         assert one["probability"] == stored["target"]["probability"] == float(row["probability"])
         assert f'href="{row["folder"]}/report.png"' in page
     run("verify", "out")

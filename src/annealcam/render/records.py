@@ -28,7 +28,7 @@ class PhotoRecord:
         selected: the channels of the selected maps.
         channels: the number of maps of the layer.
         fidelity: cosine of what the selected maps draw with the evidence.
-        carried_share: the share of the positive contributions that the selected maps carry.
+        share: the share of the logit that the selected maps have; None for results of version 0.1.
         optimal: whether the selection is proved optimal, or proved not to be; None if unknown.
         model: the network.
         layer: the layer.
@@ -45,7 +45,7 @@ class PhotoRecord:
     selected: tuple[int, ...]
     channels: int
     fidelity: float | None
-    carried_share: float | None
+    share: float | None
     optimal: bool | None
     model: str
     layer: str
@@ -57,7 +57,7 @@ class PhotoRecord:
         """The probability of the class, or the value of the output."""
         if self.probability is None:
             return f"value {self.value:.3g}"
-        return f"probability {self.probability:.2g}"
+        return f"probability {self.probability:#.2g}"
 
     @property
     def facts(self) -> list[str]:
@@ -85,7 +85,7 @@ class PhotoRecord:
             "maps": len(self.selected),
             "channels": self.channels,
             "fidelity": self.fidelity,
-            "carried_share": self.carried_share,
+            "share": self.share,
             "proved_optimal": {True: "yes", False: "no", None: None}[self.optimal],
             "selected": " ".join(map(str, self.selected)),
             "model": self.model,
@@ -104,7 +104,7 @@ class PhotoRecord:
             "selected": list(self.selected),
             "channels": self.channels,
             "fidelity": self.fidelity,
-            "carried_share": self.carried_share,
+            "share": self.share,
             "optimal": self.optimal,
             "model": self.model,
             "layer": self.layer,
@@ -139,7 +139,7 @@ def record_of(values: Mapping[str, Any], folder: Path) -> PhotoRecord:
         selected=tuple(int(row["channel"]) for row in values["selected"]),
         channels=int(p["channels"]),
         fidelity=_finite(values.get("fidelity")),
-        carried_share=_finite(values.get("carried_share")),
+        share=_finite(values.get("share")),
         optimal={True: True, False: False}.get(values["selection"]["optimal"]),
         model=str(p["model"]),
         layer=str(p["layer"]),
