@@ -88,5 +88,5 @@ def test_many_photos_have_a_line_each(photos):
     assert count == "4 of 4 photos explained"
     assert see == "see results/index.html and results/summary.csv"
     assert [line.split(":")[0] for line in lines] == images_in(Path("photos"))[0]
-    pattern = r".*: \d, probability 0?[.]?\d+, \d+ maps?, fidelity \d[.]\d\d, proved optimal"
+    pattern = r".*: \d, probability [01][.]\d+, \d+ maps?, fidelity \d[.]\d\d, proved optimal"
     assert all(re.match(pattern, line) for line in lines)
