@@ -33,12 +33,8 @@ def photos(tmp_path, monkeypatch):
     return tmp_path / "photos"
 
 
-def records(stdout):
-    return [json.loads(line) for line in stdout.splitlines()]
-
-
 def test_page_table_json_and_files_agree(photos, tmp_path):
-    printed = records(run("explain", "photos", *DIGITS, "--json", code=1).stdout)
+    printed = json.loads(run("explain", "photos", *DIGITS, "--json", code=1).stdout)
     error = printed.pop()
     assert error["photo"] == "photos/bad.png"
     assert "not an image" in error["error"]

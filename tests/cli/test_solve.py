@@ -7,6 +7,7 @@ from pathlib import Path
 import dimod
 import numpy as np
 import pytest
+from PIL import Image
 
 import annealcam as ac
 from annealcam.qubo.files import save_problem
@@ -101,3 +102,27 @@ def test_ctrl_c_prints_the_best_so_far(file, monkeypatch):
     assert f"energy       {solution.energy:.12g}" in text
     assert "optimum unknown" in text
     assert "interrupted; this is the best selection" in text
+
+
+def test_samplers_on_a_folder_are_compared_in_the_mean(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    rng = np.random.default_rng(2)
+    for name in "12":
+        pixels = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{name}.png")
+    words = ("compare-samplers", "photos", "--model", "tests.networks:digit_network",
+             "--samplers", "random,greedy", "--cardinality", "3")  # fmt: skip
+    records = json.loads(run(*words, "--json").stdout)
+    assert [record["photo"] for record in records] == ["photos/1.png", "photos/2.png"]
+    lines = output(*words).splitlines()
+    assert [line.split(",")[0] for line in lines[:2]] == [
+        f"{record['photo']}: {record['candidates']} candidates" for record in records
+    ]
+    for place, name in enumerate(("exact", "random", "greedy")):
+        rows = [record["rows"][place] for record in records]
+        (line,) = (line.split() for line in lines if f" {name} " in f" {line} ")
+        optimal = sum(row["optimal"] is True for row in rows)
+        mean = sum(row["gap"] for row in rows) / 2
+        assert line[line.index(name) + 1 :][:4] == [f"{mean:.2%}", str(optimal), "of", "2"]
+    assert lines[-1] == "2 of 2 photos compared"

@@ -41,14 +41,19 @@ def write_audit(audit: Audit, folder: Path, *, atlas: Atlas | None = None) -> No
         (aside / "summary.md").write_text(
             summary(audit, atlas), encoding="utf-8", errors="backslashreplace"
         )
-        record = {**audit.provenance, "headline": audit.headline, "ranking": rows}
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(audit_record(audit), indent=2, ensure_ascii=False, allow_nan=False)
         (aside / MARKER).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         save(ranking_figure(audit), aside, "ranking")
         for place, label in enumerate(audit.worst(WORST), 1):
             figure = usual_figure(audit, label)
             if figure is not None:
                 save(figure, aside, f"class-{place}")
+
+
+def audit_record(audit: Audit) -> dict[str, Any]:
+    """Return the content of audit.json."""
+    rows = list(ranking_rows(audit))
+    return {**audit.provenance, "headline": audit.headline, "ranking": rows}
 
 
 def check_atlas(atlas: Atlas, audit: Audit) -> None:

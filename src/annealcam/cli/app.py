@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from annealcam.cli.console import one_line_errors, print_line, print_warning
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 
 if TYPE_CHECKING:
     from annealcam.app.engine import Engine
 
 
 @one_line_errors
+@takes_reporting_options
 def app(
     model: Annotated[
         list[str] | None,
@@ -41,11 +44,12 @@ def app(
                 f"--host {host}: everyone who can reach this machine can open the page; it asks "
                 "for no password"
             )
-        serve(
-            _engine(model or [], atlas),
-            listening,
-            ready=lambda address: print_line(f"open {address} (press Ctrl-C to stop)"),
-        )
+        serve(_engine(model or [], atlas), listening, ready=_announce)
+
+
+def _announce(address: str) -> None:
+    print_json({"address": address})
+    print_line(f"open {address} (press Ctrl-C to stop)")
 
 
 def _engine(models: list[str], atlas: Path | None) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,8 @@ from annealcam.cli.console import (
     resumable,
 )
 from annealcam.cli.interface.panels import Command
+from annealcam.cli.interface.reporting import Reporting, print_json, reporting
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ atlas = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @atlas.callback(invoke_without_command=True)
 @one_line_errors
+@takes_reporting_options
 def build(
     ctx: typer.Context,
     data: options.Data = None,
@@ -57,6 +60,8 @@ def build(
     if ctx.invoked_subcommand is not None:
         if data is not None:
             raise ArgumentError(f"--data {data}: builds an atlas; do not combine it with `show`")
+        if reporting() != Reporting():
+            raise ArgumentError("--verbose, --quiet, --json: give them behind `show`")
         return
     if data is None:
         raise ArgumentError("--data: give a set of photos, such as --data digits")
@@ -75,11 +80,13 @@ def build(
             photos, model, layer, output, top=top, photos_per_class=per_class,
             settings=settings, seed=seed, device=device, progress=update,
         )  # fmt: skip
+    print_json({**built.settings, "classes": built.classes, "folder": built.folder})
     _print_atlas(built)
 
 
 @atlas.command(cls=Command)
 @one_line_errors
+@takes_reporting_options
 def show(
     folder: Annotated[Path | None, typer.Argument(help="Folder of the atlas.")] = None,
     name: Annotated[
@@ -105,15 +112,17 @@ def show(
     opened = open_atlas(folder or atlas_folder or FOLDER)
     if name is not None:
         label = opened.label_of(name)
-        figure = class_sheet(opened, label)
+        figure, record = class_sheet(opened, label), _class_record(opened, label)
         stem = f"class-{re.sub(r'[^A-Za-z0-9]+', '-', opened.classes[label]).strip('-')}"
         _print_class(opened, label)
     else:
         assert channel is not None
-        figure, stem = channel_sheet(opened, channel), f"map-{channel}"
+        figure, record = channel_sheet(opened, channel), _channel_record(opened, channel)
+        stem = f"map-{channel}"
         _print_channel(opened, channel)
     file = output if output is not None else Path(f"atlas-{stem}.png")
     _save(figure, file)
+    print_json({**record, "layer": opened.layer, "file": file})
     print_line(f"see {file}")
 
 
@@ -139,20 +148,49 @@ def _print_atlas(built: Atlas) -> None:
     )
     for text in settings["warnings"]:
         print_warning(text)
-    names = built.classes[:MOST_ROWS]
+    names = built.classes[: _most_rows()]
     width = max(len(name) for name in names)
     for label, name in enumerate(names):
         usual = built.usual(label, most=4)
         maps = [f"{channel} ({built.selected[channel, label]:.0%})" for channel in usual]
         print_line(f"  {name:<{width}}  most often selected: {', '.join(maps) or 'no map'}")
-    if len(built.classes) > MOST_ROWS:
-        print_line(f"  and {len(built.classes) - MOST_ROWS} more classes")
+    if len(built.classes) > len(names):
+        print_line(f"  and {len(built.classes) - len(names)} more classes")
     reasons = [photo["reason"] for photo in settings["skipped"]]
     print_skipped(reasons, "atlas.json")
     print_line(
         f"see {built.folder}; draw a class by annealcam atlas show {built.folder} --class NAME"
     )
     end_with_unreadable(reasons, done=settings["photos"], verb="in the atlas")
+
+
+def _most_rows() -> int | None:
+    return None if reporting().verbose else MOST_ROWS
+
+
+def _class_record(opened: Atlas, label: int) -> dict[str, Any]:
+    """Return the usual maps of a class, as plain values."""
+    portraits = [opened.portrait(channel) for channel in opened.usual(label, most=MOST_ROWS)]
+    return {
+        "class": opened.classes[label],
+        "photos": opened.counts[label],
+        "maps": [
+            {"map": p.channel, "selected": p.selected[label], "mean": p.profile[label],
+             "responds_to": p.responds_to()}
+            for p in portraits
+        ],
+    }  # fmt: skip
+
+
+def _channel_record(opened: Atlas, channel: int) -> dict[str, Any]:
+    """Return the portrait of a map, as plain values."""
+    portrait = opened.portrait(channel)
+    rows = zip(opened.classes, portrait.selected, portrait.profile, strict=True)
+    return {
+        "map": channel,
+        "responds_to": portrait.responds_to(),
+        "classes": [{"class": n, "selected": share, "mean": mean} for n, share, mean in rows],
+    }
 
 
 def _print_class(opened: Atlas, label: int) -> None:
@@ -172,6 +210,6 @@ def _print_channel(opened: Atlas, channel: int) -> None:
     portrait = opened.portrait(channel)
     print_line(f"map {channel} of layer {opened.layer}: {portrait.responds_to()}", style="bold")
     print_line(f"  {'selected':>8}  {'mean':>8}  class")
-    for label in (-portrait.selected).argsort(kind="stable")[:MOST_ROWS]:
+    for label in (-portrait.selected).argsort(kind="stable")[: _most_rows()]:
         share, mean = f"{portrait.selected[label]:.0%}", f"{portrait.profile[label]:.3g}"
         print_line(f"  {share:>8}  {mean:>8}  {opened.classes[label]}")

@@ -16,15 +16,20 @@ from annealcam.cli.console import (
     progress_bar,
     resumable,
 )
+from annealcam.cli.interface.reporting import print_json, reporting
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.cli.networks.options import load_network, takes_network_options
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
     from annealcam.audit.run import Audit
 
+MOST_CLASSES = 3  # of a ranking, unless all details are printed
+
 
 @one_line_errors
 @takes_network_options
+@takes_reporting_options
 def audit(
     data: options.Data = None,
     model: Annotated[str | None, typer.Option(help=options.MODEL_HELP)] = None,
@@ -87,7 +92,7 @@ def audit(
         network = load_network(model, network_options)
         photos = load_set(data, part=part, root=root, download=download)
         from annealcam.atlas.atlas import open_atlas
-        from annealcam.audit.folder import check_atlas, write_audit
+        from annealcam.audit.folder import audit_record, check_atlas, write_audit
         from annealcam.audit.run import audit as run_audit
         from annealcam.evaluation.masks import find_masks
 
@@ -104,6 +109,7 @@ def audit(
             update("drawing", 1, 1)
             write_audit(result, output, atlas=opened)
             PartStore(parts, "audit").remove()
+    print_json({**audit_record(result), "folder": output})
     _print_result(result, output)
 
 
@@ -118,7 +124,8 @@ def _print_result(result: Audit, output: Path) -> None:
         f"  objective {p['settings']['objective']}, importance {p['settings']['importance']}"
     )
     for score, methods in result.rankings.items():
-        first = ", ".join(f"{classes[s.label]} {s.score:.3f}" for s in methods["annealcam"][:3])
+        ranked = methods["annealcam"][: None if reporting().verbose else MOST_CLASSES]
+        first = ", ".join(f"{classes[s.label]} {s.score:.3f}" for s in ranked)
         print_line(f"  {score}: {first}")
     print_skipped(p["skipped"], "audit.json")
     print_line("  every ranking has a first class: inspect its maps before you distrust it")

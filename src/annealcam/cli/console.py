@@ -117,10 +117,11 @@ def announce_compilation() -> None:
 
 def print_skipped(reasons: Sequence[str], file: str) -> None:
     """Print one line for each photo that was skipped, and where the rest of many are listed."""
-    for reason in reasons[:MOST_REASONS]:
+    most = len(reasons) if reporting().verbose else MOST_REASONS
+    for reason in reasons[:most]:
         print_error(reason, label="skipped: ")
-    if len(reasons) > MOST_REASONS:
-        print_error(f"and {len(reasons) - MOST_REASONS} more; {file} lists all", label="skipped: ")
+    if len(reasons) > most:
+        print_error(f"and {len(reasons) - most} more; {file} lists all", label="skipped: ")
 
 
 def print_count(

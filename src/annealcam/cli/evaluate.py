@@ -18,7 +18,8 @@ from annealcam.cli.console import (
     print_table,
     progress_bar,
 )
-from annealcam.cli.interface.reporting import print_json, takes_reporting_options
+from annealcam.cli.interface.reporting import print_json, reporting
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.cli.networks.options import load_network, takes_network_options
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MOST_INTERVALS = 6  # metrics; a terminal has no room for the intervals of more
 
 @one_line_errors
 @takes_network_options
-@takes_reporting_options("quiet", "json")
+@takes_reporting_options
 def evaluate(
     photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
@@ -163,7 +164,7 @@ def _title(evaluation: Evaluation) -> str:
 def _print_result(evaluation: Evaluation, output: Path) -> None:
     print_line(_title(evaluation), style="bold")
     meanings = evaluation.provenance["metrics"]
-    rows, brief = [], len(meanings) > MOST_INTERVALS
+    rows, brief = [], len(meanings) > MOST_INTERVALS and not reporting().verbose
     for method, size in evaluation.sizes.items():
         lines = {line.metric: line for line in evaluation.lines if line.method == method}
         maps = "-" if size is None else f"{size:.1f}"

@@ -9,7 +9,8 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import one_line_errors, print_line, print_table
-from annealcam.cli.interface.reporting import print_json, takes_reporting_options
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.cli.networks.options import takes_network_options
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @one_line_errors
 @takes_network_options
-@takes_reporting_options("verbose", "quiet", "json")
+@takes_reporting_options
 def explain(
     photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
@@ -118,7 +119,7 @@ def explain(
 
 
 @one_line_errors
-@takes_reporting_options("quiet")
+@takes_reporting_options
 def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
     """Explain a bundled photo of a cup and a cat by the bundled network, offline."""
     from annealcam.cli.photos.demo import run_demo
@@ -128,27 +129,33 @@ def demo(output: options.Output = Path("demo"), seed: options.Seed = 0) -> None:
 
 @one_line_errors
 @takes_network_options
-@takes_reporting_options("json")
+@takes_reporting_options
 def layers(
     model: options.Model = options.DEFAULT_MODEL,
     photo: Annotated[
-        str, typer.Option(help="Photo that the layers are surveyed with.")
-    ] = "skimage:chelsea",
+        list[str],
+        typer.Option(
+            help="Photo, folder or pattern that the layers are surveyed with; may be repeated.",
+            show_default="skimage:chelsea",
+        ),
+    ] = ["skimage:chelsea"],  # noqa: B006
     target: options.Target = None,
     importance: options.Importance = None,
     device: options.Device = "cpu",
     network_options: Any = None,
 ) -> None:
-    """List the layers that can be explained, with numbers for one photo."""
+    """List the layers that can be explained, with numbers for a photo, or means over several."""
     from annealcam.cli.photo_explainer import PhotoExplainer
+    from annealcam.cli.photos.found import photos_of
     from annealcam.settings import resolve
 
     settings = resolve(importance=importance)
+    found = photos_of(photo).files
     explainer = PhotoExplainer.prepare(
         model, layer=None, target=target, settings=settings, device=device,
         network_options=network_options,
     )  # fmt: skip
-    surveyed, default = explainer.survey(photo)
+    surveyed, default = explainer.survey(found)
     rows = [
         [layer.name, layer.kind, str(layer.channels), " x ".join(map(str, layer.size)),
          f"{layer.negative:.0%} negative" if layer.signed else "not negative",
@@ -157,11 +164,11 @@ def layers(
     ]  # fmt: skip
     header = ["layer", "kind", "maps", "size", "signs", "candidates", "dead"]
     marked = [i for i, layer in enumerate(surveyed) if layer.name == default]
-    for layer in surveyed:
-        print_json({**vars(layer), "default": layer.name == default})
+    print_json([{**vars(layer), "default": layer.name == default} for layer in surveyed])
     print_table(header, rows, marked=marked[0] if marked else None)
     print_line(f"* the default layer. Candidates ({settings.importance}) and dead maps are shares")
-    print_line(f"  of the layer's maps for {photo}.")
+    subject = found[0] if len(found) == 1 else f"{len(found)} photos, in the mean"
+    print_line(f"  of the layer's maps for {subject}.")
 
 
 def _open_atlas(folder: Path | None) -> Atlas | None:

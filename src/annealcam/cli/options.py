@@ -30,9 +30,6 @@ def listed(names: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
-Photo = Annotated[
-    str, typer.Argument(help="Image file, or a bundled one: bundled:cup-and-cat.", metavar="PHOTO")
-]
 Photos = Annotated[
     list[str],
     typer.Argument(

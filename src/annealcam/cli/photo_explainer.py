@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -227,13 +228,22 @@ class PhotoExplainer:
         assert isinstance(flip, FlipSet)
         return flip
 
-    def survey(self, photo: str) -> tuple[list[Layer], str]:
-        """Return all layers with their numbers for a photo, and the name of the default layer."""
-        batch = self._tensor(open_input(self.network.preprocess, photo))[None]
-        surveyed = survey(
-            self.network.model, batch, importance=self.settings.importance, target=self.target
-        )
-        return surveyed, default_layer(self.network.model, batch)
+    def survey(self, photos: Sequence[str]) -> tuple[list[Layer], str]:
+        """Return all layers with their means over photos, and the name of the default layer."""
+        model = self.network.model
+        batches = [self._tensor(open_input(self.network.preprocess, p))[None] for p in photos]
+        surveyed = [
+            survey(model, batch, importance=self.settings.importance, target=self.target)
+            for batch in batches
+        ]
+        shares = "negative", "candidates", "dead"
+        means = [
+            replace(
+                same[0], **{name: fmean(getattr(layer, name) for layer in same) for name in shares}
+            )
+            for same in zip(*surveyed, strict=True)
+        ]
+        return means, default_layer(model, batches[0])
 
     def _tensor(self, image: Image.Image | ArrayInput) -> Tensor:
         """Return the network's input of a photo or an array."""

@@ -20,6 +20,8 @@ from annealcam.cli.console import (
     progress_bar,
     resumable,
 )
+from annealcam.cli.interface.reporting import print_json, reporting
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import ArgumentError
 
@@ -30,6 +32,7 @@ MOST_WORKERS = 8  # by default: each process loads a network
 
 
 @one_line_errors
+@takes_reporting_options
 def study(
     config: Annotated[Path | None, typer.Argument(help="TOML file; see docs/study.md.")] = None,
     preset: Annotated[
@@ -88,10 +91,12 @@ def study(
             "continues"
         )
         raise typer.Exit(INTERRUPTED) from None
+    print_json({**manifest, "folder": output})
     _print_result(manifest, output)
 
 
 @one_line_errors
+@takes_reporting_options
 def figures(
     run: Annotated[Path, typer.Argument(help="Folder of a finished study.")],
 ) -> None:
@@ -99,11 +104,13 @@ def figures(
     from annealcam.study.run.ending import redraw
 
     with progress_bar("figures", 2) as update:
-        redraw(run, progress=update)
+        manifest = redraw(run, progress=update)
+    print_json({**manifest, "folder": run})
     print_line(f"see {run / 'summary.md'} and {run / 'figures'}")
 
 
 @one_line_errors
+@takes_reporting_options
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a study, finished or not.")],
     output: Annotated[
@@ -155,10 +162,11 @@ def report(
             maps=maps,
             progress=update,
         )
+    print_json(vars(written))
     explained = f"; {written.explained} explanations" if written.explained else ""
     print_line(f"{written.pages} of {written.photos} photos have pages{explained}", style="bold")
     if written.no_photos:
-        print_error(written.no_photos, label="without pictures: ")
+        print_warning(f"without pictures: {written.no_photos}")
     print_line(f"see {written.index}")
 
 
@@ -187,8 +195,11 @@ def _print_result(manifest: dict[str, Any], output: Path) -> None:
     for text in manifest["warnings"]:
         print_warning(text)
     for text in manifest["shortages"]:
-        print_error(text, label="fewer images than requested: ")
+        print_warning(f"fewer images than requested: {text}")
     reasons = [photo["reason"] for photo in manifest["skipped"]]
     print_skipped(reasons, "manifest.json")
+    if reporting().verbose:
+        for line in (output / "summary.md").read_text("utf-8").splitlines():
+            print_line(line)
     print_line(f"see {output / 'summary.md'} and {output / 'figures'}")
     end_with_unreadable(reasons)

@@ -15,12 +15,15 @@ from annealcam.cli.console import (
     print_skipped,
     progress_bar,
 )
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 
 if TYPE_CHECKING:
     from annealcam.training.fit import Epoch
 
 
 @one_line_errors
+@takes_reporting_options
 def train(
     data: Annotated[
         str,
@@ -85,6 +88,7 @@ def train(
         )  # fmt: skip
         card = network.save(file)
     about = network.about
+    print_json({**about, "file": file, "card": card})
     print_skipped(about["skipped"], str(card))
     print_line(
         f"{file}: accuracy on the test part {about['accuracy']['test']:.4f} "

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from annealcam.cli.console import one_line_errors, print_error, print_line
-from annealcam.cli.interface.reporting import print_json, takes_reporting_options
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 
 
 @one_line_errors
-@takes_reporting_options("quiet", "json")
+@takes_reporting_options
 def verify(
     paths: Annotated[
         list[Path], typer.Argument(help="Result folders, folders of results, or checkpoints.")
@@ -22,11 +23,8 @@ def verify(
     from annealcam.verification import verify as verified
 
     found = [result for path in paths for result in verified(path)]
+    print_json([vars(result) for result in found])
     for result in found:
-        print_json({
-            "folder": str(result.folder), "kind": result.kind, "status": result.status,
-            "faults": list(result.faults),
-        })  # fmt: skip
         print_line(f"{result.status:10}  {result.kind:11}  {result.folder}")
         for fault in result.faults:
             print_error(fault, label=f"{result.folder}: ")

@@ -1,18 +1,17 @@
-"""How much a command prints: the options -v, -q and --json, and what they set."""
+"""How much a command prints, and its results as JSON."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
-import typer
-
-from annealcam.cli.interface.extended import extended
-from annealcam.errors import ArgumentError
+from annealcam._internal.text import storable
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Reporting:
     Attributes:
         verbose: print all details.
         quiet: print errors only.
-        json: print the results as JSON on standard output, and nothing else there.
+        json: print the results as one JSON document on standard output, and nothing else there.
     """
 
     verbose: bool = False
@@ -55,39 +54,55 @@ def reporting_as(chosen: Reporting) -> Iterator[None]:
 
 
 def print_json(record: Any) -> None:
-    """Print a result as one line of JSON if --json is given."""
+    """Print the results of a command as a line of JSON if --json is given."""
     if _current.json:
-        sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
-        sys.stdout.flush()
+        _print(json_of(record) + "\n")
 
 
-_OPTIONS: dict[str, Any] = {
-    "verbose": Annotated[
-        bool | None, typer.Option("-v", "--verbose", help="Print all details.", metavar="")
-    ],
-    "quiet": Annotated[
-        bool | None, typer.Option("-q", "--quiet", help="Print errors only.", metavar="")
-    ],
-    "json": Annotated[
-        bool | None,
-        typer.Option("--json", help="Print the results as JSON, one object a line.", metavar=""),
-    ],
-}
+@contextmanager
+def json_list() -> Iterator[Callable[[Any], None]]:
+    """Yield a function that prints the next item of a list, which is the output of the block.
+
+    Each item is printed on a line of its own as soon as it is there. Nothing is printed without
+    --json.
+    """
+    count = 0
+
+    def add(record: Any) -> None:
+        nonlocal count
+        if _current.json:
+            _print(f"{',' if count else '['}\n{json_of(record)}")
+            count += 1
+
+    try:
+        yield add
+    finally:
+        if _current.json:
+            _print("\n]\n" if count else "[]\n")
 
 
-def takes_reporting_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add those of the options `verbose`, `quiet` and `json` to a command that are named."""
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
-    def run(
-        command: Callable[..., None], args: Any, kwargs: dict[str, Any], values: dict[str, Any]
-    ) -> None:
-        if not any(values.values()):  # a command that calls another one has set them
-            command(*args, **kwargs)
-            return
-        chosen = Reporting(**{name: bool(value) for name, value in values.items()})
-        if chosen.verbose and chosen.quiet:
-            raise ArgumentError("--verbose, --quiet: give one of the two")
-        with reporting_as(chosen):
-            command(*args, **kwargs)
 
-    return lambda command: extended(command, {name: _OPTIONS[name] for name in names}, run)
+def json_of(record: Any) -> str:
+    """Return a value in one line of JSON.
+
+    >>> json_of({"gap": math.inf, "file": Path("a.png"), "maps": (1, 2)})
+    '{"gap": null, "file": "a.png", "maps": [1, 2]}'
+    """
+    return json.dumps(_plain(record), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: arrays are lists, and numbers that are not finite are null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return storable(str(value))
+    return _plain(value.tolist()) if hasattr(value, "tolist") else value

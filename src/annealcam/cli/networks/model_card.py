@@ -8,12 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from annealcam.cli.console import one_line_errors, print_line, print_warning
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.cli.networks.options import takes_network_options
 from annealcam.errors import OutputError
 
 
 @one_line_errors
 @takes_network_options
+@takes_reporting_options
 def model_card(
     file: Annotated[Path, typer.Argument(help="Weights file, such as mine.pth.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a card that exists.")] = False,
@@ -33,6 +36,7 @@ def model_card(
     if draft.doubt:
         header += ': add architecture = "torchvision:NAME"'
     write_card(draft.card, target, comments=draft.comments, header=header)
+    print_json({"card": target, "doubt": draft.doubt or None, "check": draft.comments})
     print_line(f"{target}: written", style="bold")
     if draft.doubt:
         print_line("  add      architecture, as the warning describes it")

@@ -12,10 +12,12 @@ from annealcam.attribution.activations import capture
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.attribution.targets import resolve_target
 from annealcam.cli.console import print_line
+from annealcam.cli.interface.reporting import print_json
 from annealcam.cli.photo_explainer import PhotoExplainer
 from annealcam.explanation import Explanation
 from annealcam.models.images import load_photo
 from annealcam.models.network_layer import network_input
+from annealcam.render.records import record_of
 from annealcam.settings import resolve
 
 PHOTO = "bundled:cup-and-cat"
@@ -38,6 +40,8 @@ def run_demo(model: str, output: Path, *, seed: int) -> None:
     e, _, checked = cup.explain_into(PHOTO, first, compare=True, html=True)
     contrast, _, _ = cat.explain_into(PHOTO, second, html=True)
     assert checked is not None
+    results = (e, first), (contrast, second)
+    print_json([record_of(x.as_json(), folder).as_json(folder) for x, folder in results])
     for line in demo_lines(e, contrast, layer_maps_of(cup, e), checked["flip_set"]["sentence"]):
         print_line(line)
     print_line("")

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from annealcam._internal.storage.checksums import CHECKSUMS, sha256_of
 from annealcam._internal.storage.files import make_folder
 from annealcam._internal.storage.resumable import PartStore, identity_hash, read_json
-from annealcam._internal.text import storable
-from annealcam.cli.console import (
-    exit_code,
-    print_count,
-    print_error,
-    print_line,
-    print_note,
-    print_warning,
-    progress_bar,
-    resumable,
-)
-from annealcam.cli.interface.reporting import print_json, reporting
+from annealcam.cli.console import print_line, print_note, print_warning, progress_bar, resumable
+from annealcam.cli.interface.reporting import json_list, reporting
 from annealcam.cli.photo_explainer import PhotoExplainer
+from annealcam.cli.photos.each import PhotoCounts
 from annealcam.cli.photos.finished import Task, refuse_other_settings, tasks_of
 from annealcam.cli.photos.overview import INDEX, SUMMARY, write_overview
 from annealcam.cli.photos.printing import print_check, print_comparison, print_summary
-from annealcam.errors import AnnealcamError, ImageError
 from annealcam.explanation import MARKER, Explanation
 from annealcam.models.images import digest_of
 from annealcam.models.photo_files import FoundPhotos
@@ -69,7 +57,7 @@ def explain_all(
             store.remove_unfinished()
             tasks = tasks_of(found, output)
             work = _Work(
-                explainer, len(tasks), overwrite, atlas, hardware,
+                explainer, PhotoCounts(len(tasks)), overwrite, atlas, hardware,
                 {"compare": compare, "check": check, "html": html},
             )  # fmt: skip
             if not overwrite:
@@ -78,8 +66,8 @@ def explain_all(
             try:
                 work.run(tasks)
             finally:  # what is finished can be looked at after an interruption as well
-                if work.total > 1 or (output / INDEX).exists():
-                    work.has_overview = bool(write_overview(output, work.failures))
+                if work.counts.total > 1 or (output / INDEX).exists():
+                    work.has_overview = bool(write_overview(output, work.counts.failures))
     finally:
         if is_new and not any(output.iterdir()):
             output.rmdir()
@@ -91,43 +79,30 @@ class _Work:
     """The photos of one command, and how many of them are done, finished before, or failed."""
 
     explainer: PhotoExplainer
-    total: int
+    counts: PhotoCounts
     overwrite: bool
     atlas: Atlas | None
     hardware: Machine | None
     files: Mapping[str, bool]
-    done: int = 0
     earlier: int = 0
-    unreadable: int = 0
-    codes: list[int] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
     has_overview: bool = False
 
     def run(self, tasks: list[Task]) -> None:
         """Explain all photos; an error of one of them is printed as one line."""
-        with progress_bar("explaining", self.total) as update:
+        with progress_bar("explaining", self.counts.total) as update, json_list() as add:
             for number, task in enumerate(tasks):
-                update(f"explaining {task.photo}", number, self.total)
-                try:
-                    self._explain(task)
-                    self.done += 1
-                except (AnnealcamError, MemoryError) as error:
-                    self._print_failure(task, error)
+                update(f"explaining {task.photo}", number, self.counts.total)
+                with self.counts.counting(task.photo, add, str(task.folder)):
+                    self._explain(task, add)
 
     def end(self, output: Path) -> None:
         """Print the number of photos, and exit unless all are explained."""
-        failed = len(self.codes) - self.unreadable
-        if self.total > 1:
-            print_count(
-                self.done, self.total, verb="explained", unreadable=self.unreadable,
-                failed=failed, earlier=self.earlier,
-            )  # fmt: skip
+        self.counts.print("explained", earlier=self.earlier)
         if self.has_overview:
             print_line(f"see {output / INDEX} and {output / SUMMARY}")
-        if self.codes:
-            raise typer.Exit(1 if 1 in self.codes else 2)
+        self.counts.end()
 
-    def _explain(self, task: Task) -> None:
+    def _explain(self, task: Task, add: Callable[[Any], None]) -> None:
         identity = {
             "photo": digest_of(task.photo),
             "request": self.explainer.request,
@@ -138,7 +113,7 @@ class _Work:
             },
         }
         comparison = checked = explanation = None
-        is_brief = self.total > 1 and not reporting().verbose
+        is_brief = self.counts.total > 1 and not reporting().verbose
         if not self.overwrite and task.is_finished(identity):
             self.earlier += 1
             if not is_brief:
@@ -150,7 +125,7 @@ class _Work:
                 identity=identity,
             )  # fmt: skip
             record = record_of(explanation.as_json(), task.folder)
-        print_json(record.as_json(task.folder))
+        add(record.as_json(task.folder))
         if is_brief:
             print_line(record.line)
         elif explanation is not None:
@@ -161,16 +136,6 @@ class _Work:
                 print_check(checked)
         if self.atlas and explanation is not None and not self.atlas.fits(explanation):
             print_warning("the atlas is of another network or layer: not used")
-
-    def _print_failure(self, task: Task, error: AnnealcamError | MemoryError) -> None:
-        text = "not enough memory" if isinstance(error, MemoryError) else str(error)
-        is_named = task.photo in text or str(task.folder) in text
-        line = text if is_named else f"{task.photo}: {text}"
-        print_error(line)
-        print_json({"photo": storable(task.photo), "error": line})
-        self.failures.append(line)
-        self.codes.append(1 if isinstance(error, MemoryError) else exit_code(error))
-        self.unreadable += isinstance(error, ImageError)
 
 
 def _atlas_hash(atlas: Atlas | None) -> str | None:

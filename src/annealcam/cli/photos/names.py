@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from annealcam.models.images import without_prefix
+from annealcam.models.photo_files import FoundPhotos
 
 LONGEST_PATH = 60  # characters of a name that contains the folders of its photo
 LONGEST = 120  # bytes of a name, to which `.new-` and more is added while it is written
@@ -38,6 +39,21 @@ def result_names(photo: str, root: str | None = None) -> Iterator[str]:
             stem, name = joined, "/".join(parts)
     base = _valid(stem.strip(".") or "photo", os.fsencode(name))
     return itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+
+
+def distinct_names(found: FoundPhotos) -> list[str]:
+    """Return a name for each photo, no two of which are one file on some system.
+
+    >>> distinct_names(FoundPhotos(["a/1.png", "b/1.png"], [None, None]))
+    ['1', '1-2']
+    """
+    taken: set[str] = set()
+    names = []
+    for photo, root in zip(found.files, found.roots, strict=True):
+        name = next(name for name in result_names(photo, root) if folded(name) not in taken)
+        taken.add(folded(name))
+        names.append(name)
+    return names
 
 
 def folded(name: str) -> str:

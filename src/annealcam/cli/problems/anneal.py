@@ -11,7 +11,8 @@ from annealcam._internal.text import storable
 from annealcam.cli import options
 from annealcam.cli.console import one_line_errors, print_line, print_table, progress_bar
 from annealcam.cli.interface.panels import takes_help_all
-from annealcam.cli.interface.reporting import print_json, takes_reporting_options
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TAUS = "10,30,50,70,100"
 
 @one_line_errors
 @takes_help_all
-@takes_reporting_options("quiet", "json")
+@takes_reporting_options
 def anneal(
     problem: options.ProblemPath,
     tau: Annotated[

@@ -9,9 +9,12 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import one_line_errors, print_line
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 
 
 @one_line_errors
+@takes_reporting_options
 def convert(
     problem: options.ProblemPath,
     output: Annotated[
@@ -45,5 +48,8 @@ def convert(
         problem, beta=beta, cardinality=cardinality, format=format, maximise=maximise
     )
     save_problem(source, output, format=to, penalty=penalty, drop=drop or ())
+    print_json({
+        "problem_file": problem, "d": source.problem.d, "kind": source.kind, "output": output,
+    })  # fmt: skip
     print_line(f"{problem}: {source.problem.d} variables, {source.kind}", style="bold")
     print_line(f"  see {output}")

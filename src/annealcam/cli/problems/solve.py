@@ -20,22 +20,23 @@ from annealcam.cli.console import (
     print_error,
     print_line,
     print_table,
-    progress_bar,
 )
 from annealcam.cli.interface.panels import takes_help_all
-from annealcam.cli.interface.reporting import print_json, takes_reporting_options
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.cli.networks.options import takes_network_options
 from annealcam.cli.signals import INTERRUPTED
 from annealcam.errors import ArgumentError
 from annealcam.samplers.registry import SAMPLERS, sampler_named
 
 if TYPE_CHECKING:
+    from annealcam.cli.photos.each import Report
     from annealcam.qubo.files import ProblemFile
 
 
 @one_line_errors
 @takes_help_all
-@takes_reporting_options("quiet", "json")
+@takes_reporting_options
 def solve(
     problem: options.ProblemPath,
     sampler: options.SamplerName = "exact",
@@ -151,9 +152,9 @@ def _limited(sampler: str, time_limit: float | None) -> dict[str, Any]:
 
 @one_line_errors
 @takes_network_options
-@takes_reporting_options("quiet", "json")
+@takes_reporting_options
 def compare_samplers(
-    photo: options.Photo,
+    photos: options.Photos,
     model: options.Model = options.DEFAULT_MODEL,
     layer: options.Layer = None,
     preset: options.Preset = None,
@@ -170,38 +171,71 @@ def compare_samplers(
     seed: options.Seed = 0,
     network_options: Any = None,
 ) -> None:
-    """Solve a photo's problem by several samplers: gap to the certified optimum, and time."""
+    """Solve the problems of photos by several samplers: gap to the certified optimum, and time."""
     from annealcam.cli.photo_explainer import PhotoExplainer
+    from annealcam.cli.photos.each import each_photo, is_brief
+    from annealcam.cli.photos.found import photos_of
     from annealcam.evaluation.solver_comparison import DEFAULT, compare_samplers as run
     from annealcam.settings import resolve
 
     settings = resolve(preset, cardinality=cardinality, max_qubits=max_qubits, sampler="greedy")
+    found = photos_of(photos).files
     explainer = PhotoExplainer.prepare(
         model, layer=layer, target=None, settings=settings, device="cpu",
         network_options=network_options,
     )  # fmt: skip
-    e = explainer.explain(photo)[0]
     names = DEFAULT if samplers is None else samplers.split(",")
-    with progress_bar("comparing", len(names) + 1) as update:
-        best, rows = run(e.problem, names, time_limit=time_limit, seed=seed, progress=update)
-    print_json({"photo": storable(photo), "candidates": e.problem.d, "rows": _finite(rows)})
-    print_line(f"{photo}: {e.problem.d} candidates, layer {e.provenance['layer']}", style="bold")
-    proof = "proved" if best.proved else f"not proved in {time_limit:g} s"
-    print_line(
-        f"  optimum {best.energy:.10g}, bound {best.lower_bound:.10g}: {proof} ({best.method})"
-    )
+
+    def compare(photo: str, report: Report) -> dict[str, Any]:
+        e = explainer.explain(photo)[0]
+        best, rows = run(e.problem, names, time_limit=time_limit, seed=seed, progress=report)
+        proof = "proved" if best.proved else f"not proved in {time_limit:g} s"
+        title = f"{photo}: {e.problem.d} candidates, layer {e.provenance['layer']}"
+        optimum = f"optimum {best.energy:.10g}, bound {best.lower_bound:.10g}: {proof}"
+        if is_brief(found):
+            print_line(f"{title}; {optimum}")
+        else:
+            print_line(title, style="bold")
+            print_line(f"  {optimum} ({best.method})")
+            _print_samplers(rows)
+        return {"photo": storable(photo), "layer": e.provenance["layer"],
+                "candidates": e.problem.d, "rows": rows}  # fmt: skip
+
+    counts, records = each_photo(found, compare, description="comparing")
+    if is_brief(found) and records:
+        _print_samplers(mean_rows([record["rows"] for record in records]))
+    counts.print("compared")
+    counts.end()
+
+
+def _print_samplers(rows: list[dict[str, Any]]) -> None:
     cells = [[_cell(name, value) for name, value in row.items()] for row in rows]
     print_table(list(rows[0]), cells, marked=0)
     print_line("* the certificate. gap: distance above the lower bound, as a share of it; shared:")
     print_line("  Jaccard index with *; windows: 20 windows of 16 maps, annealed exactly.")
 
 
-def _finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with None instead of infinite numbers, which JSON does not have."""
-    return [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        for row in rows
-    ]
+def mean_rows(tables: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the means over photos of each sampler's row.
+
+    `optimal` is the number of photos for which the selection is proved optimal.
+
+    >>> row = {"sampler": "sa", "gap": 0.0, "optimal": True, "shared": 1.0, "seconds": 2.0}
+    >>> mean_rows([[row], [{**row, "gap": 0.5, "optimal": None}]])
+    [{'sampler': 'sa', 'gap': 0.25, 'optimal': '1 of 2', 'shared': 1.0, 'seconds': 2.0}]
+    """
+    count = len(tables)
+    means = []
+    for rows in zip(*tables, strict=True):
+        optimal = sum(row["optimal"] is True for row in rows)
+        gap, shared, seconds = (
+            sum(row[name] for row in rows) / count for name in ("gap", "shared", "seconds")
+        )
+        means.append({
+            "sampler": rows[0]["sampler"], "gap": gap, "optimal": f"{optimal} of {count}",
+            "shared": shared, "seconds": seconds,
+        })  # fmt: skip
+    return means
 
 
 def _cell(name: str, value: Any) -> str:

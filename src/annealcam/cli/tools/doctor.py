@@ -12,7 +12,8 @@ from typing import Any
 
 from annealcam._version import __version__
 from annealcam.cli.console import one_line_errors, print_line
-from annealcam.cli.interface.reporting import print_json, takes_reporting_options
+from annealcam.cli.interface.reporting import print_json
+from annealcam.cli.interface.verbosity import takes_reporting_options
 
 # What each extra adds, and the modules that it brings.
 EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -37,7 +38,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "numba", "dimod", "dwave-samplers", "pil
 
 
 @one_line_errors
-@takes_reporting_options("json")
+@takes_reporting_options
 def doctor() -> None:
     """Show versions, devices, what each extra adds, and the cache of compiled loops."""
     found = diagnosis()
