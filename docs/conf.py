@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from annealcam._version import __version__
-from tools.reference_pages import plain_docstring, write_reference
+from tools.reference_pages import plain_docstring, public_signature, write_reference
 
 project = "annealcam"
 author = "the authors of annealcam"
@@ -56,6 +56,7 @@ html_theme_options = {
 
 
 def setup(app):
-    """Write the pages of the reference, and read docstrings as plain text."""
+    """Write the pages of the reference, read docstrings as plain text, and hide private fields."""
     write_reference(ROOT / "docs" / "reference")
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)
+    app.connect("autodoc-process-signature", public_signature)

@@ -189,8 +189,8 @@ def plain_docstring(
 ) -> None:
     """Make a docstring of plain text readable as reStructuredText, in place.
 
-    Indented blocks (formulas) become literal blocks, and characters that reStructuredText would
-    interpret are escaped outside backticks and examples.
+    Indented blocks (formulas) become literal blocks, names of pages (docs/NAME.md) links, and
+    characters that reStructuredText would interpret are escaped outside backticks and examples.
     """
     result: list[str] = []
     literal: int | None = None  # the indentation of the current formula
@@ -213,6 +213,25 @@ def plain_docstring(
     lines[:] = result
 
 
+def public_signature(
+    _app: Any, _what: str, _name: str, _value: Any, _options: Any, signature: str, result: str
+) -> tuple[str, str] | None:
+    """Return a signature without the private fields of a class, or None if it has none.
+
+    >>> public_signature(None, "class", "", None, None, "(a: dict[str, int], _b: int = 0)", None)
+    ('(a: dict[str, int])', None)
+    """
+    if not signature or not re.search(r"[(,]\s*_\w", signature):
+        return None
+    fields, depth, start = [], 0, 1
+    for place, sign in enumerate(signature):
+        depth += (sign in "([{") - (sign in ")]}")
+        if (sign == "," and depth == 1) or place == len(signature) - 1:
+            fields.append(signature[start:place].strip())
+            start = place + 1
+    return f"({', '.join(field for field in fields if not field.startswith('_'))})", result
+
+
 def _last(lines: list[str]) -> str:
     return next((line for line in reversed(lines) if line.strip()), "")
 
@@ -232,7 +251,8 @@ def _escaped(line: str) -> str:
         bullet = re.match(r"\s*[*-] ", parts[i]) if i == 0 else None
         begin = bullet.end() if bullet else 0
         text = re.sub(r"([*|])", r"\\\1", parts[i][begin:])
-        parts[i] = parts[i][:begin] + re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
+        text = re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
+        parts[i] = parts[i][:begin] + re.sub(r"\bdocs/([\w/-]+)\.md", r":doc:`/\1`", text)
     return "".join(parts)
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 from typer.main import get_command
 
 from annealcam.cli.main import app
 from tools.check_site import foreign_resources
-from tools.reference_pages import homes, plain_docstring, public_names, write_reference
+from tools.reference_pages import (
+    homes,
+    plain_docstring,
+    public_names,
+    public_signature,
+    write_reference,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +76,18 @@ def test_formulas_become_literal_and_stars_stay_stars():
 )
 def test_resources_of_other_machines_are_found(html, found):
     assert foreign_resources(html) == found
+
+
+def test_private_fields_are_not_in_signatures():
+    hide = partial(public_signature, None, "class", "", None, None)
+    assert hide("(a: dict[str, int], _b: tuple[int, ...] = (1, 2), *, c: int)", None) == (
+        "(a: dict[str, int], *, c: int)", None,
+    )  # fmt: skip
+    assert hide("(a: int, b_: int)", "None") is None
+    assert hide(None, None) is None
+
+
+def test_pages_named_in_docstrings_are_links():
+    lines = ["See docs/large.md, `docs/method.md`."]
+    plain_docstring(None, "", "", None, None, lines)
+    assert lines == ["See :doc:`/large`, `docs/method.md`."]
