@@ -1,15 +1,23 @@
 """Help texts name what the library offers; lists that are costly to import are written out."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import typer
 
+from annealcam.annealing.hamiltonian import NORMALISATIONS
 from annealcam.attribution.importance import IMPORTANCES
-from annealcam.cli.interface.completion import COMPLETERS, MODELS
+from annealcam.cli.interface import names as written
 from annealcam.cli.main import app
+from annealcam.data.sets import NAMES as SETS
+from annealcam.data.splits import PARTS
 from annealcam.evaluation.methods import METHODS
 from annealcam.evaluation.scores import METRICS
 from annealcam.models.loaded import SHIPPED
 from annealcam.models.sources.efficientnet_lite import LITE
+from annealcam.qubo.objectives import BETA, FIDELITY
 from annealcam.samplers.registry import SAMPLERS
 from annealcam.settings import PRESETS
 from annealcam.study.config import PRESETS as STUDIES
@@ -56,11 +64,12 @@ def test_defaults_without_a_value_are_shown():
         assert f"[default: {default}]" in text
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["", "atlas show", *COMMANDS])
 def test_the_help_of_each_command_fits_a_screen(command):
-    text = run(command, "--help", env={"COLUMNS": "100"}).stdout
-    assert len(text.splitlines()) <= 46
+    text = run(*command.split(), "--help", env={"COLUMNS": "80"}).stdout
+    assert len(text.splitlines()) <= 40
     assert "<bool>" not in text
+    assert "..." not in text.replace("]...", "").replace("}...", "")  # nothing is cut
 
 
 def test_less_used_options_are_named_in_the_help_and_described_by_help_all():
@@ -76,10 +85,39 @@ def test_less_used_options_are_named_in_the_help_and_described_by_help_all():
     assert text not in brief
 
 
+def test_a_wide_screen_has_the_defaults_and_a_narrow_one_those_that_fit():
+    wide, narrow = (run("explain", "--help", env={"COLUMNS": n}).stdout for n in ("160", "80"))
+    assert "[default: (the predicted class)]" in wide
+    assert "[default: anneal]" in wide
+    assert narrow.count("[default") == 0
+    assert "[default: 9]" in run("atlas", "--help", env={"COLUMNS": "80"}).stdout
+
+
+def test_the_help_is_unchanged_by_help_all():
+    first, _, again = (
+        run("explain", word, env={"COLUMNS": "80"}).stdout
+        for word in ("--help", "--help-all", "--help")
+    )
+    assert first == again
+
+
+def test_help_imports_no_numerical_library():
+    code = (
+        "import sys; from annealcam.cli.main import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'numpy', 'scipy', 'PIL', 'torch', 'numba', 'jaxtyping'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=environment
+    )
+
+
 def test_commands_are_grouped_and_an_example_is_given():
     text = run("--help", env={"COLUMNS": "100"}).stdout
     assert "Example: annealcam explain photo.jpg" in text
-    for panel in ("Explain", "Trust", "Annealing", "Studies", "Networks and tools"):
+    for panel in ("Explain", "Trust", "Annealing", "Studies and networks"):
         assert f"─ {panel} ─" in text
 
 
@@ -104,8 +142,13 @@ def test_shells_complete_names(words, names):
 
 
 def test_names_to_complete_are_those_of_the_library():
-    assert {name for name in MODELS if ":" not in name} == {*LITE, *SHIPPED}
-    assert set(COMPLETERS["importance"]("")) == set(IMPORTANCES)
+    assert set(written.MODELS) == {*LITE, *SHIPPED}
+    assert set(written.IMPORTANCES) == set(IMPORTANCES)
+    assert (written.SETS, written.PARTS) == (SETS, PARTS)
+    assert tuple(NORMALISATIONS) == written.NORMALISATIONS
+    assert tuple(name for name in PRESETS if name) == written.PRESETS
+    assert set(written.STUDIES) == set(STUDIES)
+    assert (dict(BETA), FIDELITY) == (written.BETA, written.FIDELITY)
 
 
 def test_the_old_name_of_the_normalisation_is_an_alias():

@@ -18,7 +18,7 @@ from annealcam.cli.console import (
     progress_bar,
     resumable,
 )
-from annealcam.cli.interface.panels import Command
+from annealcam.cli.interface.panels import Command, takes_help_all
 from annealcam.cli.interface.reporting import Reporting, print_json, reporting
 from annealcam.cli.interface.verbosity import takes_reporting_options
 from annealcam.errors import ArgumentError
@@ -36,6 +36,7 @@ atlas = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @atlas.callback(invoke_without_command=True)
 @one_line_errors
+@takes_help_all
 @takes_reporting_options
 def build(
     ctx: typer.Context,

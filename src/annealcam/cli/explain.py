@@ -86,7 +86,7 @@ def explain(
     ] = False,
     network_options: Any = None,
 ) -> None:
-    """Explain photos: select the few feature maps that the prediction rests on, and draw them.
+    """Explain photos: select and draw the few feature maps that a prediction rests on.
 
     After an interruption, the same command continues: photos that are finished are left as they
     are. A photo that cannot be read does not stop the others.

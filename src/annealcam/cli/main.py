@@ -59,8 +59,6 @@ def _visible_messages() -> Iterator[None]:
 
 PURPOSE = """Find the few feature maps that an image classifier's prediction rests on.
 
-The selection is a QUBO problem; annealcam also computes how well a quantum annealer solves it.
-
 Example: annealcam explain photo.jpg --html
 """
 
@@ -87,31 +85,29 @@ def root(
 # The commands by panel: name, function, and the line in the list of commands.
 COMMANDS: dict[str, tuple[tuple[str, Callable[..., None], str], ...]] = {
     "Explain": (
-        ("explain", explain, "Explain photos: the few maps behind a prediction, and pictures."),
+        ("explain", explain, "Explain photos: the few maps behind a prediction."),
         ("demo", demo, "Explain a bundled photo, offline."),
         ("flip", flip, "Find the fewest maps without which the prediction changes."),
-        ("suffice", suffice, "Find the k maps that keep the prediction best by themselves."),
+        ("suffice", suffice, "Find the k maps that keep the prediction best."),
         ("path", path, "Find the proved best k maps for each k."),
         ("app", page, "Explain photos on a web page of this machine."),
     ),
     "Trust": (
         ("evaluate", evaluate, "Compare annealcam with Grad-CAM and baselines over photos."),
-        ("audit", audit, "Rank the classes of a network by how suspicious their maps are."),
+        ("audit", audit, "Rank classes by how suspicious their maps are."),
         ("verify", verify, "Compare results with their checksums."),
     ),
     "Annealing": (
-        ("anneal", anneal, "Anneal a problem file: success probability and minimum gap."),
+        ("anneal", anneal, "Anneal a problem file: success and minimum gap."),
         ("solve", solve, "Solve a problem file: energy, bound and proof."),
-        ("compare-samplers", compare_samplers, "Solve a photo's problem by several samplers."),
+        ("compare-samplers", compare_samplers, "Solve the problems of photos by several samplers."),
         ("convert", convert, "Convert a problem file to another format."),
     ),
-    "Studies": (
+    "Studies and networks": (
         ("study", study, "Run the method over a labelled set of images."),
         ("figures", figures, "Draw the figures of a study again."),
         ("report", report, "Write the pages of a study."),
         ("train", train, "Fit the paper's network to labelled photos."),
-    ),
-    "Networks and tools": (
         ("layers", layers, "List the layers of a network that can be explained."),
         ("model-card", model_card, "Write a model card for a weights file, to edit."),
         ("doctor", doctor, "Show versions, devices, extras and caches."),

@@ -9,13 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from annealcam.annealing.hamiltonian import NORMALISATIONS
-from annealcam.data.sets import NAMES as SETS
-from annealcam.data.splits import PARTS
+from annealcam.cli.interface.names import BETA, FIDELITY, NORMALISATIONS, PARTS, PRESETS, SETS
 from annealcam.errors import ArgumentError
-from annealcam.qubo.objectives import BETA, FIDELITY
 from annealcam.samplers.registry import SAMPLERS
-from annealcam.settings import PRESETS
 
 DEFAULT_MODEL = "efficientnet-lite0"
 
@@ -96,15 +92,13 @@ Run = Annotated[
 ]
 Preset = Annotated[
     str | None,
-    typer.Option(
-        help=f"{listed(name for name in PRESETS if name)}: the published method, unchanged."
-    ),
+    typer.Option(help=f"{listed(PRESETS)}: the published method, unchanged."),
 ]
 Against = Annotated[
     str | None,
     typer.Option(
-        help="Why the target and not another class: next, rest, or names. Classes, by index or "
-        "name, have commas between them.",
+        help="Why not another class: next, rest, or names. Classes, by index or name, have commas "
+        "between them.",
     ),
 ]
 Importance = Annotated[
@@ -167,7 +161,9 @@ Shots = Annotated[
     int | None,
     typer.Option(help="Number of measurements of the annealed state.", show_default="d^2"),
 ]
-NORMALISATION_HELP = f"Driver normalisation: {listed(NORMALISATIONS)}; per_qubit divides by d."
+NORMALISATION_HELP = (
+    f"Driver normalisation. Names: {listed(NORMALISATIONS)}; per_qubit divides by d."
+)
 TimeLimit = Annotated[
     float | None, typer.Option("--time-limit", help="Seconds for the search; unlimited if omitted.")
 ]
@@ -175,9 +171,11 @@ Seed = Annotated[int, typer.Option(help="Random seed; equal seeds give equal res
 Device = Annotated[str, typer.Option(help="Device of the network: cpu, cuda, ...")]
 Data = Annotated[
     str | None,
-    typer.Option(help=f"Labelled photos: {listed(SETS)}, or folder:PATH; see docs/data.md."),
+    typer.Option(
+        help=f"Labelled photos, as folder:PATH or a set. Sets: {listed(SETS)}; see docs/data.md."
+    ),
 ]
-Part = Annotated[str, typer.Option(help=f"Part of the data: {listed([*PARTS, 'unseen'])}.")]
+Part = Annotated[str, typer.Option(help=f"Part of the data. Parts: {listed([*PARTS, 'unseen'])}.")]
 Root = Annotated[
     str | None,
     typer.Option(help="Folder of the data sets.", show_default="$ANNEALCAM_DATA, or the cache"),

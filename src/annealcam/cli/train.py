@@ -15,6 +15,7 @@ from annealcam.cli.console import (
     print_skipped,
     progress_bar,
 )
+from annealcam.cli.interface.panels import takes_help_all
 from annealcam.cli.interface.reporting import print_json
 from annealcam.cli.interface.verbosity import takes_reporting_options
 
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 
 
 @one_line_errors
+@takes_help_all
 @takes_reporting_options
 def train(
     data: Annotated[
         str,
-        typer.Option(help=f"Labelled photos: {options.listed(options.SETS)}, or folder:PATH."),
+        typer.Option(
+            help=f"Labelled photos, as folder:PATH or a set. Sets: {options.listed(options.SETS)}."
+        ),
     ] = "digits",
     trunk: Annotated[
         str | None,

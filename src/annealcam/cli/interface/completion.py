@@ -5,54 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from annealcam.annealing.hamiltonian import NORMALISATIONS
-from annealcam.data.sets import NAMES as SETS
-from annealcam.data.splits import PARTS
-from annealcam.qubo.objectives import BETA
+from annealcam.cli.interface import names as known
 from annealcam.samplers.registry import SAMPLERS
-from annealcam.settings import PRESETS
-
-MODELS = (
-    "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "paper-16", "paper-24",
-    "paper-32", "digits", "torchvision:", "timm:", "hf:",
-)  # fmt: skip
 
 
 def _start(names: Iterable[str]) -> Callable[[str], list[str]]:
     """Return a function of what has been typed to the names that begin with it."""
-    known = tuple(names)
+    ordered = tuple(names)
 
     def complete(incomplete: str) -> list[str]:
-        return [name for name in known if name.startswith(incomplete)]
+        return [name for name in ordered if name.startswith(incomplete)]
 
     return complete
 
 
 # Functions by the names of the parameters, whatever the command.
 COMPLETERS: dict[str, Callable[[str], list[str]]] = {
-    "model": _start(MODELS),
+    "model": _start((*known.MODELS, "torchvision:", "timm:", "hf:")),
     "sampler": _start(SAMPLERS),
-    "preset": _start(name for name in PRESETS if name),
-    "objective": _start(BETA),
-    "importance": _start(("alignment", "contribution", "gradcam")),
+    "preset": _start(known.PRESETS),
+    "objective": _start(known.BETA),
+    "importance": _start(known.IMPORTANCES),
     "gradients": _start(("integrated", "plain")),
-    "normalisation": _start(NORMALISATIONS),
+    "normalisation": _start(known.NORMALISATIONS),
     "against": _start(("next", "rest")),
     "direction": _start(("up", "down")),
     "link": _start(("softmax", "sigmoid", "identity")),
-    "data": _start((*SETS, "folder:")),
-    "part": _start((*PARTS, "unseen")),
+    "data": _start((*known.SETS, "folder:")),
+    "part": _start((*known.PARTS, "unseen")),
     "hardware": _start(("advantage", "advantage2")),
     "device": _start(("cpu", "cuda")),
 }
 
 
-_OF_COMMANDS = {
-    ("study", "preset"): _start((
-        "digits", "digits-evidence", "crops", "paper", "paper-imagenette", "imagenet-layer",
-        "imagenet-evidence",
-    )),
-}  # fmt: skip
+_OF_COMMANDS = {("study", "preset"): _start(known.STUDIES)}
 
 
 def complete_options(params: Iterable[Any], command: str) -> None:

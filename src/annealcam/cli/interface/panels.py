@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -17,12 +18,13 @@ WEIGHTS, DETAILS, PROBLEM = "Networks of weights files", "Details of the selecti
 FURTHER, ANNEALING = "Further options", "Annealing"
 FOLDED = (DETAILS, FURTHER, WEIGHTS)  # shown by --help-all; --help has their names alone
 _ALL = "--help-all"
+_BESIDE = 34  # columns of the frame and of the names beside the help of an option
 
 # The panel of an option by the name of its parameter, whatever the command.
 _PANELS: dict[str, tuple[str, ...]] = {
     NETWORK: (
         "model", "layer", "target", "against", "data", "part", "photo", "trunk",
-        "cut", "explain", "per_class", "photos_per_class", "root", "download",
+        "cut", "explain", "per_class", "photos_per_class",
     ),
     SELECTION: ("cardinality", "fidelity", "preset", "sampler", "seed"),
     DETAILS: (
@@ -35,8 +37,8 @@ _PANELS: dict[str, tuple[str, ...]] = {
         "help",
     ),
     FURTHER: (
-        "device", "atlas", "hardware", "overwrite", "budget", "grid_side", "grids",
-        "grid_probability", "masks",
+        "root", "download", "device", "atlas", "hardware", "overwrite", "budget", "grid_side",
+        "grids", "grid_probability", "masks",
     ),
 }  # fmt: skip
 _PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
@@ -85,14 +87,14 @@ class FoldedHelp:
         complete_options(self.params, str(self.name))  # type: ignore[attr-defined]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help; panels of less used options are one line each, unless all is shown."""
+        """Print the help; less used options have their names only, unless all is shown."""
         params = self.get_params(ctx)  # type: ignore[attr-defined]
         for param in params:
             if getattr(param, "is_flag", False):
                 param.metavar = ""  # instead of <bool>
             if param.name == "help":
                 param.rich_help_panel = _PANEL_OF["help"] if _is_foldable(params) else None
-        if ctx.meta.get(_ALL) or not _is_foldable(params):
+        if ctx.parent is not None and (ctx.meta.get(_ALL) or not _is_foldable(params)):
             super().format_help(ctx, formatter)  # type: ignore[misc]
             return
         with _folded(self, params):
@@ -101,21 +103,38 @@ class FoldedHelp:
 
 @contextmanager
 def _folded(command: Any, params: list[Any]) -> Iterator[None]:
-    """Shorten the texts of a command while the block runs."""
-    former = command.help, command.epilog, [(p, p.hidden, p.help) for p in params]
-    hidden = [param for param in params if _panel(param) in FOLDED]
-    command.help = (command.help or "").partition("\n\n")[0]
-    command.epilog = "\n\n".join(filter(None, (_named(panel, hidden) for panel in FOLDED)))
+    """Shorten the texts of a command while the block runs, so that they fit a screen."""
+    former = command.help, command.epilog
+    own = [(param, param.hidden, param.help, param.show_default) for param in params]
+    is_foldable = _is_foldable(params)
+    hidden = [param for param in params if not is_foldable or _panel(param) in FOLDED]
+    names = ", ".join(max(param.opts, key=len) for param in hidden)
+    label = f"Further options ({_ALL})" if is_foldable else "Options"
+    command.epilog = f"{label}: {names}." if names else None
+    if is_foldable:
+        command.help = (command.help or "").partition("\n\n")[0]
     for param in params:
-        param.hidden = param in hidden
         first, rest, _ = (param.help or "").partition(". ")
         param.help = f"{first}." if rest else param.help
+        if param.param_type_name == "argument":
+            param.hidden = True
+            command.help += f"\n\n{param.metavar or str(param.name).upper()}: {param.help}"
+        param.hidden = param.hidden or param in hidden
+        param.show_default = param.show_default if _has_room(param) else False
     try:
         yield
     finally:
-        command.help, command.epilog, own = former
-        for param, was_hidden, text in own:
-            param.hidden, param.help = was_hidden, text
+        command.help, command.epilog = former
+        for param, was_hidden, text, shown in own:
+            param.hidden, param.help, param.show_default = was_hidden, text, shown
+
+
+def _has_room(param: Any) -> bool:
+    """Return whether the default of an option fits beside its help on one line."""
+    shown = param.show_default
+    default = f"({shown})" if isinstance(shown, str) else param.default
+    text = f"{param.help or ''} [default: {default}]"
+    return len(text) < shutil.get_terminal_size().columns - _BESIDE
 
 
 class Command(FoldedHelp, TyperCommand):
@@ -127,7 +146,8 @@ class Group(FoldedHelp, TyperGroup):
 
 
 def _is_foldable(params: list[Any]) -> bool:
-    return any(_panel(param) in FOLDED for param in params)
+    """Return whether there is --help-all, which shows what is left out."""
+    return any(param.name == "help_all" for param in params)
 
 
 def _panel(param: Any) -> str | None:
@@ -140,9 +160,3 @@ def _place(param: Any) -> int:
         return -1
     panel = _panel(param) or OPTIONS
     return _ORDER.index(panel) if panel in _ORDER else _ORDER.index(OPTIONS)
-
-
-def _named(panel: str, folded: list[Any]) -> str:
-    """Return the names of the options of a panel in one sentence."""
-    names = [param.opts[0] for param in folded if _panel(param) == panel]
-    return f"{panel} ({_ALL}): {', '.join(names)}." if names else ""

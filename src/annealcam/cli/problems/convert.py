@@ -9,11 +9,13 @@ import typer
 
 from annealcam.cli import options
 from annealcam.cli.console import one_line_errors, print_line
+from annealcam.cli.interface.panels import takes_help_all
 from annealcam.cli.interface.reporting import print_json
 from annealcam.cli.interface.verbosity import takes_reporting_options
 
 
 @one_line_errors
+@takes_help_all
 @takes_reporting_options
 def convert(
     problem: options.ProblemPath,

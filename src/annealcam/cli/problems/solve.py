@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from annealcam._internal.deadline import working_seconds
 from annealcam._internal.text import storable
 from annealcam.cli import options
 from annealcam.cli.console import (
@@ -52,6 +51,7 @@ def solve(
     ] = None,
 ) -> None:
     """Solve a problem from a file: energy, lower bound, proof and time."""
+    from annealcam._internal.deadline import working_seconds
     from annealcam.qubo.files import read_problem
 
     source = read_problem(
