@@ -59,7 +59,7 @@ bench: $(VENV)/.dev
 	$(PY) benchmarks/run.py
 	$(PY) benchmarks/study.py
 
-# What kills, damage and strangers do (docs/robustness.md): minutes; hours with ROBUSTNESS=--full.
+# What kills, damage and outsiders do (docs/robustness.md): minutes; hours with ROBUSTNESS=--full.
 robustness: $(VENV)/.dev
 	$(PY) -m benchmarks.robustness $(ROBUSTNESS)
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.robustness [--full] [--only ROW] [--output docs/robustness-table.md]
 
-Each row is a kind of misfortune; a case survives if the older or the newer result is whole, the
+Each row is a kind of event; a case survives if the older or the newer result is whole, the
 same command then ends in the same bits, damage is reported, and an error is one line. All random
 numbers are seeded. `--quick`, the default, takes minutes, `--full` some hours.
 """
@@ -29,7 +29,7 @@ ROWS = {
 
 def table(rows: list[Row]) -> str:
     """Return the rows as a table in Markdown."""
-    lines = ["| misfortune | tried | survived | lost |", "| --- | ---: | ---: | ---: |"]
+    lines = ["| event | tried | survived | lost |", "| --- | ---: | ---: | ---: |"]
     for row in rows:
         lines.append(f"| {row.what} | {row.tried:,} | {row.survived:,} | {len(row.lost):,} |")
     return "\n".join(lines) + "\n"

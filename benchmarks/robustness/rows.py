@@ -21,7 +21,7 @@ LONGEST = 600.0  # seconds of a command
 
 @dataclass
 class Row:
-    """A kind of misfortune: how many cases survived it, and a line for each that did not."""
+    """A kind of event: how many cases survived it, and a line for each that did not."""
 
     what: str
     survived: int = 0

@@ -54,7 +54,7 @@ def schedulers(full: bool) -> Iterator[Row]:
     from distributed.security import Security
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it names every refusal
-    row = Row("a stranger at the ports of a TLS scheduler and its worker")
+    row = Row("an outsider at the ports of a TLS scheduler and its worker")
     before = _listening()
     with tempfile.TemporaryDirectory() as folder:
         security = Security.temporary()

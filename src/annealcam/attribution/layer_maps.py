@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerMaps:
-    """What a selector may know of one image: of all the layer's maps, and of the candidates.
+    """What a selector may use of one image: of all the layer's maps, and of the candidates.
 
     `weights` holds what each map counts for in each of the methods `BESIDE`.
     """

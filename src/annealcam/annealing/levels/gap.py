@@ -128,7 +128,7 @@ class MinimumGap(NotebookView):
         return table * _unit(self.normalisation, self.energy_scale)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the gap against s as far as the search knows it, and mark the minimum.
+        """Draw the gap against s where the search has computed it, and mark the minimum.
 
         The band below the line shows how much lower the gap may be; the dashed line is the
         certificate. `spectrum(problem).plot(gap=...)` shows the levels themselves.
