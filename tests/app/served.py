@@ -27,13 +27,18 @@ class Page:
     temporary: Path
 
 
-def start():
-    """Start a page, and return it once it listens."""
+def start(*options, before=""):
+    """Start a page, and return it once it listens.
+
+    Args:
+        options: of the command.
+        before: Python code that the process runs first.
+    """
     pytest.importorskip("starlette")
     folder = tempfile.TemporaryDirectory(prefix="annealcam-test-")
     atexit.register(folder.cleanup)
     process = subprocess.Popen(
-        [sys.executable, "-m", "annealcam", "app", "--port", "0"],
+        command("--port", "0", *options, before=before),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -46,6 +51,13 @@ def start():
         if match := re.search(r"open (http://\S+)", line):
             return Page(process, match.group(1), "".join(lines), Path(folder.name))
     pytest.fail(f"the page did not start: {''.join(lines)}")
+
+
+def command(*options, before=""):
+    """Return the command line of a page; Python code may run before it."""
+    arguments = ["annealcam", "app", *options]
+    code = f"import sys\nfrom annealcam.cli.main import main\nsys.argv = {arguments}\nmain()"
+    return [sys.executable, "-c", f"{before}\n{code}"]
 
 
 @cache

@@ -3,7 +3,7 @@
 import signal
 import socket
 import subprocess
-import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
@@ -20,6 +20,7 @@ from tests.cli.helpers import run
 pytest.importorskip("starlette")
 READ = ("", "page.css", "page.js")
 ASKED = ("photo", "choices", "answer", "annealing", "levels", "flip", "report")
+PROMPT = 20.0  # seconds on a busy machine; it takes one or two
 UP = "../../../../../.."
 PATHS = (
     "file=/etc/passwd", f"file={__file__}", "file/etc/passwd", "etc/passwd", "pyproject.toml",
@@ -149,13 +150,8 @@ def test_ten_at_once_get_answers_and_a_crowd_is_refused():
 
 
 def run_app(*options, before=""):
-    arguments = ["annealcam", "app", *options]
-    code = (
-        f"{before}\nimport sys\nfrom annealcam.cli.main import main\nsys.argv = {arguments}\nmain()"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = served.command(*options, before=before)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_without_a_server_one_line_says_what_to_install():
@@ -185,16 +181,41 @@ def test_other_hosts_are_warned_of(monkeypatch):
     assert loopback == [True, True, False]
 
 
-def test_a_page_that_ends_leaves_nothing():
-    page = served.start()
+# A computation that takes longer than anyone waits.
+ENDLESS = """
+import time
+from annealcam.app.questions import Questions
+def levels(self, controls):
+    print("computing")
+    time.sleep(600)
+Questions.levels = levels
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_page_that_ends_while_it_computes_leaves_nothing(ending):
+    page = served.start("--model", "digits", before=ENDLESS)
     assert page.address.startswith("http://127.0.0.1:")
     port = int(page.address.rsplit(":", 1)[1])
-    again = run_app("--port", str(port), "--model", "digits")
-    assert again.returncode == 2
-    assert f"port={port}, host=127.0.0.1" in again.stderr
-    page.process.send_signal(signal.SIGTERM)
-    assert page.process.wait(timeout=60) == 128 + signal.SIGTERM
+    with socket.create_connection(("127.0.0.1", port)) as visitor:
+        visitor.sendall(b"POST /levels HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        assert page.process.stdout.readline() == "computing\n"
+        begin = time.monotonic()
+        page.process.send_signal(ending)
+        assert page.process.wait(timeout=60) == 128 + ending
+        assert time.monotonic() - begin < PROMPT
+        assert visitor.recv(1) == b""
+    assert page.process.stdout.read() == "annealcam: interrupted\n"
     page.process.stdout.close()
-    assert not list(page.temporary.glob("annealcam*"))
+    assert not list(page.temporary.iterdir())
     with socket.socket() as caller:
         assert caller.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_port_in_use_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run_app("--port", str(port), "--model", "digits")
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"annealcam: port={port}, host=127.0.0.1: ")
+    assert result.stderr.count("\n") == 1

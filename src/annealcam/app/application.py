@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -147,9 +149,33 @@ class Work:
         try:
             if await request.is_disconnected():
                 raise Refused(408, "the visitor went away")
-            return await asyncio.to_thread(function, *arguments)
+            return await in_a_thread(function, *arguments)
         finally:
             self._places.release()
+
+
+async def in_a_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the result of a function that runs in a thread of its own.
+
+    The server does not wait for the thread when it ends, unlike for those of `asyncio.to_thread`.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[Any] = loop.create_future()
+
+    def finish(setter: Callable[[Any], None], value: Any) -> None:
+        if not result.done():  # the server has not given up
+            setter(value)
+
+    def compute() -> None:
+        try:
+            outcome = (result.set_result, function(*arguments))
+        except Exception as error:
+            outcome = (result.set_exception, error)
+        with suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(finish, *outcome)
+
+    threading.Thread(target=compute, daemon=True).start()
+    return await result
 
 
 class Pages:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from annealcam._internal.validation import one_of
@@ -19,6 +17,8 @@ from annealcam.attribution.layers import Layer
 from annealcam.attribution.targets import resolve_target
 from annealcam.errors import ArgumentError, TargetError
 from annealcam.explanation import Explanation
+from annealcam.render.explanation_hardness import explanation_hardness
+from annealcam.render.html.explanation import explanation_html
 from annealcam.settings import Settings
 
 ONE, TWO = "one", "two"
@@ -153,13 +153,13 @@ class Questions:
         choices = self._choices(controls, target=self._target(controls, controls.target))
         return flip_html(self.engine.flip_set(choices), self.engine.opened_photo(choices))
 
-    def report(self, controls: Controls) -> str:
-        """Return the self-contained page of the explanation."""
+    def report(self, controls: Controls) -> bytes:
+        """Return the self-contained page of the explanation, as `Explanation.to_html` writes it."""
         photo, e = self._explained(controls, controls.target)
-        with tempfile.TemporaryDirectory(prefix="annealcam-report-") as folder:
-            path = Path(folder) / "report.html"
-            e.to_html(path, photo=photo.large, atlas=self.engine.responses.atlas)
-            return path.read_text(encoding="utf-8")
+        atlas = self.engine.responses.atlas
+        hardness = explanation_hardness(e)
+        html = explanation_html(e, photo=photo.large, annealing=hardness, atlas=atlas)
+        return html.encode("utf-8", errors="backslashreplace")
 
     def _explained(self, controls: Controls, target: str) -> tuple[OpenedPhoto, Explanation]:
         choices = self._choices(controls, target=self._target(controls, target))

@@ -79,7 +79,7 @@ def serve(
     host, port = listening.getsockname()[:2]
     hosts = (*LOOPBACK, host) if is_loopback(listening) else None
     config = uvicorn.Config(
-        application(engine, hosts=hosts), log_level="error", access_log=False,
+        application(engine, hosts=hosts), log_level="critical", access_log=False,
         server_header=False, timeout_graceful_shutdown=1, ws="none", lifespan="off",
         http=partial(Connection, Connections()),  # type: ignore[arg-type]
         h11_max_incomplete_event_size=MAX_HEAD,

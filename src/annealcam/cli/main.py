@@ -26,7 +26,7 @@ from annealcam.cli.problems.anneal import anneal
 from annealcam.cli.problems.convert import convert
 from annealcam.cli.problems.solve import compare_samplers, solve
 from annealcam.cli.sets import flip, path, suffice
-from annealcam.cli.signals import ended_like_ctrl_c
+from annealcam.cli.signals import end_despite_threads, ended_like_ctrl_c
 from annealcam.cli.study import figures, report, study
 from annealcam.cli.tools.doctor import doctor
 from annealcam.cli.train import train
@@ -124,6 +124,7 @@ app.add_typer(
 
 def main() -> None:
     """Run the command line."""
+    atexit.register(end_despite_threads)  # the first, so that it is called last
     _collect_rarely()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

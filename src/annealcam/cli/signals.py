@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells expect after Ctrl-C
+_codes: list[int] = []  # of a command that a signal ended
 _NAMES = ("SIGTERM", "SIGHUP")  # of a shutdown or a batch system, and of a closed terminal
 
 
@@ -31,9 +35,24 @@ def ended_like_ctrl_c() -> Iterator[None]:
     try:
         yield
     except SystemExit as ending:
-        if received and ending.code == INTERRUPTED:
-            raise SystemExit(128 + received[0]) from None
-        raise
+        if ending.code != INTERRUPTED:
+            raise
+        _codes.append(128 + received[0] if received else INTERRUPTED)
+        raise SystemExit(_codes[-1]) from None
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def end_despite_threads() -> None:
+    """End a process that a signal ended even if a thread computes: Python may crash with it.
+
+    It is to be the last of the functions that `atexit` calls.
+    """
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if _codes and others:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.flush()
+        os._exit(_codes[-1])
