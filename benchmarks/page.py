@@ -22,13 +22,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import httpx
 import typer
 
 from tests.browser import open_browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 SILENT, SLOW = 260, 100
 UPLOAD = b"POST /photo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
@@ -38,6 +41,7 @@ CHANGE = """([selector, name, value]) => new Promise((done) => {
   const input = document.querySelector(`#${name}`);
   input.value = value;
   const begin = performance.now();
+  setTimeout(() => done(NaN), 30_000);
   const observer = new MutationObserver(() => {
     observer.disconnect();
     requestAnimationFrame(() => done(performance.now() - begin));
@@ -140,27 +144,29 @@ def in_a_browser(address: str, repeats: int) -> None:
                 with page.expect_response("**/answer"):
                     photo.click()
 
-            report(f"a new photo ({alt})", [timed(new_photo)])
-        page.wait_for_selector("#answers[aria-busy=false]")
-        for text, selector, name, first, step in (
-            ("a new number of maps, to the pictures", "#answer", "cardinality", 3, 1),
-            ("a new annealing time, to F", "#annealing", "tau", 20, 15),
-        ):
-            times = []
-            for number in range(repeats):
-                value = str(first + step * number)
-                times.append(page.evaluate(CHANGE, [selector, name, value]) / 1000)
-                page.wait_for_selector("#answers[aria-busy=false]")
-                page.wait_for_selector("#annealing [aria-busy=false]")
-            report(text, times)
-        page.select_option("[name=importance]", "contribution")
-        page.wait_for_selector("#answers[aria-busy=false]")
+            report(f"a new photo, {alt}", [timed(new_photo)])
+        page.locator("[data-photo]").first.click()
+        move_sliders(page, repeats)
+
+
+def move_sliders(page: Page, repeats: int) -> None:
+    """Print the times from a move of a slider until its answer is drawn."""
+
+    def moved(text: str, name: str, values: list[float], selector: str = "#answer") -> None:
         times = []
-        for number in range(repeats):
-            value = f"{0.3 + 0.07 * number:.2f}"
-            times.append(page.evaluate(CHANGE, ["#answer", "beta", value]) / 1000)
+        for value in values:
             page.wait_for_selector("#answers[aria-busy=false]")
-        report("a new β, to the pictures", times)
+            times.append(page.evaluate(CHANGE, [selector, name, f"{value:g}"]) / 1000)
+        report(text, times)
+
+    page.wait_for_selector("#answers[aria-busy=true]")
+    moved("a new number of maps", "cardinality", [1 + number % 12 for number in range(repeats)])
+    moved("a new annealing time, to F", "tau", [20 + 15 * number for number in range(repeats)])
+    values = [25.0 + 15 * number for number in range(repeats)]
+    moved("a new annealing time, to the whole panel", "tau", values, "#annealing")
+    page.select_option("[name=importance]", "contribution")
+    page.wait_for_selector("#answers[aria-busy=true]")
+    moved("a new β", "beta", [round(0.3 + 0.07 * number, 2) for number in range(repeats)])
 
 
 def visits(address: str, repeats: int, name: str) -> None:

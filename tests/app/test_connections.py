@@ -143,7 +143,8 @@ def test_silent_connections_and_slow_uploads_keep_nobody_waiting():
         assert served.post()[0] == 200
 
 
-def test_the_connection_idle_for_longest_is_closed_first_then_the_slowest_upload():
+def test_the_connection_idle_for_longest_is_closed_first_then_the_slowest_upload(monkeypatch):
+    monkeypatch.setattr(limited, "NEW", 0.0)
     with serving(most=4, most_of_address=3) as (server, stack):
         slow = server.connect(stack, UPLOAD, b"x" * 10)
         first, second = server.connect(stack), server.connect(stack)
@@ -156,10 +157,47 @@ def test_the_connection_idle_for_longest_is_closed_first_then_the_slowest_upload
         until(lambda: sum(one.bytes for one in server.connections) == 150_010)
         others.append(server.connect(stack, UPLOAD, b"x" * 50_000))
         assert received(slow) == b""
-        assert len(server.connections) == 3
+        until(lambda: len(server.connections) == 3)
         fast.sendall(b"x" * 900_000)
         assert body(fast) == b"1000000"
         assert others
+
+
+def test_new_connections_are_closed_after_slow_uploads_and_the_oldest_of_them_first(monkeypatch):
+    monkeypatch.setattr(limited, "NEW", LIMIT)
+    with serving(most_of_address=3) as (server, stack):
+        slow = [server.connect(stack, UPLOAD, b"x") for _ in range(2)]
+        until(lambda: sum(one.bytes for one in server.connections) == 2)
+        for connection in server.connections:
+            connection._since -= LIMIT
+        visitor, other = server.connect(stack), server.connect(stack)
+        assert received(slow[0]) == b""
+        third = server.connect(stack)
+        assert received(slow[1]) == b""
+        server.connect(stack)
+        assert received(visitor) == b""
+        assert answers(other)
+        assert answers(third)
+
+
+def test_a_visitor_among_many_others_at_once_is_answered():
+    with serving(most=300, most_of_address=10) as (server, stack):
+        before = [server.connect(stack) for _ in range(100)]
+        visitor = server.connect(stack, VISIT)
+        after = [server.connect(stack) for _ in range(100)]
+        assert body(visitor) == b"0"
+        until(lambda: len(server.connections) == 10)
+        assert before
+        assert after
+
+
+def test_a_flood_is_closed_at_once(monkeypatch):
+    monkeypatch.setattr(limited, "SETTLING", 1000.0)
+    with serving(most=3) as (server, stack):
+        flood = [server.connect(stack) for _ in range(10)]
+        for one in flood[:4]:
+            assert received(one) == b""
+        assert len(server.connections) == 6
 
 
 def test_uploads_that_are_arriving_share_the_memory():

@@ -1,16 +1,16 @@
 """Connections of visitors: limits of their number, their time and their rate.
 
 A connection waits until the head of a request is complete, sends until its body is, is answered,
-and takes the answer until no byte of it is left here. Where there is no room for a new connection,
-the one that has waited for longest is closed, then the slowest of those that send or take: a
-visitor need not wait for others that do nothing.
+and takes the answer until no byte of it is left here. If there are too many, the one that has
+waited for longest is closed, then the slowest of those that send or take: a visitor need not wait
+for others that do nothing. New connections are given a moment to send their request first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
@@ -23,6 +23,8 @@ from annealcam.app.limits import (
     MAX_ARRIVING,
     MAX_CONNECTIONS,
     MAX_OF_ADDRESS,
+    NEW,
+    SETTLING,
     TAKE_TIMEOUT,
     TIMEOUT,
     Refused,
@@ -36,7 +38,7 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class State(Enum):
-    """What a connection does; the order in which connections are closed if there is no room."""
+    """What a connection does."""
 
     WAITS = auto()  # for the head of a request
     SENDS = auto()  # the body of a request
@@ -63,20 +65,24 @@ class Connections:
         self._most_of_address = most_of_address
         self._most_bytes = most_bytes
         self._open: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     def admit(self, new: Connection) -> None:
-        """Add a connection; close another one, or the new one, if there are too many."""
-        of_address = [other for other in self._open if other.address == new.address]
-        if len(of_address) >= self._most_of_address:
-            crowd = of_address
-        elif len(self._open) >= self._most:
-            crowd = list(self._open)
-        else:
-            crowd = []
+        """Add a connection; surplus ones are closed a moment later, a flood at once."""
         self._open.add(new)
-        if crowd:
-            least = min(crowd, key=Connection.urgency)
-            (new if least.state is State.IS_ANSWERED else least).abort()
+        if len(self._open) > 2 * self._most:
+            min(self._open, key=Connection.urgency).abort()
+        elif self._timer is None:
+            self._timer = new.loop.call_later(SETTLING, self._close_surplus)
+
+    def _close_surplus(self) -> None:
+        self._timer = None
+        of_address: dict[str, list[Connection]] = {}
+        for connection in self._open:
+            of_address.setdefault(connection.address, []).append(connection)
+        for crowd in of_address.values():
+            _close_least_urgent(crowd, len(crowd) - self._most_of_address)
+        _close_least_urgent(self._open, len(self._open) - self._most)
 
     def limit_bytes(self) -> None:
         """Close the slowest upload if the bodies that are arriving have too many bytes together."""
@@ -93,6 +99,12 @@ class Connections:
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
         self._open.discard(connection)
+
+
+def _close_least_urgent(crowd: Iterable[Connection], count: int) -> None:
+    if count > 0:
+        for connection in sorted(crowd, key=Connection.urgency)[:count]:
+            connection.abort()
 
 
 class Connection(H11Protocol):
@@ -113,12 +125,21 @@ class Connection(H11Protocol):
         """The address of the visitor, without the port."""
         return self.client[0] if self.client else ""
 
-    def urgency(self) -> tuple[bool, bool, float]:
-        """Return how urgent this connection is; the least urgent one is closed first."""
-        if self.state is State.WAITS:
-            return False, False, self._since
-        rate = self.bytes / (time.monotonic() - self._since + GRACE)
-        return True, self.state is State.IS_ANSWERED, rate
+    def urgency(self) -> tuple[int, float]:
+        """Return how urgent this connection is; the least urgent one is closed first.
+
+        The order: those that have waited for long, those that have been slow for long, new ones,
+        those that are fast, and those whose answer is being computed.
+        """
+        seconds = time.monotonic() - self._since
+        rate = self.bytes / (seconds + GRACE)
+        if self.state is State.IS_ANSWERED:
+            return 4, seconds
+        if self.state is not State.WAITS and rate >= LEAST_RATE:
+            return 3, rate
+        if seconds < NEW:
+            return 2, -seconds
+        return (0, -seconds) if self.state is State.WAITS else (1, rate)
 
     def abort(self) -> None:
         """Close the connection at once; what is being computed for it is given up."""

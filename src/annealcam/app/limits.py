@@ -11,6 +11,8 @@ MAX_HEAD = 16 * 1024  # bytes of the head of a request
 
 MAX_CONNECTIONS = 256
 MAX_OF_ADDRESS = 64  # connections from one address
+SETTLING = 0.1  # seconds until surplus connections are closed; requests may arrive meanwhile
+NEW = 1.0  # seconds in which a connection that sends little is not yet slow
 MAX_ARRIVING = 128 * MIB  # bytes of all bodies that are arriving
 HEAD_TIMEOUT = 10.0  # seconds until the head of a request is complete
 GRACE = 2.0  # seconds without a byte of a body
