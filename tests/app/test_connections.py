@@ -259,6 +259,14 @@ def test_pipelined_and_repeated_requests_are_answered():
             data += part
 
 
+def test_answers_do_not_wait_for_receipts():
+    with serving() as (server, stack):
+        assert answers(server.connect(stack))
+        for connection in server.connections:
+            sock = connection.transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_visitor_may_wait_for_leave_to_send():
     with serving() as (server, stack):
         asks = UPLOAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")

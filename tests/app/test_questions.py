@@ -7,6 +7,7 @@ import pytest
 
 from annealcam.app.answer import likely_classes
 from annealcam.app.engine import Engine
+from annealcam.app.limits import STORED_ANSWERS
 from annealcam.app.questions import TWO, Controls, Questions
 from annealcam.errors import ArgumentError, TargetError
 from annealcam.sets import flip_set
@@ -88,6 +89,15 @@ def test_the_flip_set_is_that_of_the_library(questions):
     html = questions.flip(controls())
     assert s.sentence in html
     assert re.findall(r"<b>map (\d+)</b>", html) == [str(c) for c in s.channels[:12]]
+
+
+def test_a_question_has_the_same_answer_after_a_thousand_others(questions):
+    first = questions.answer(controls())
+    for number in range(1000):
+        other = controls(importance="contribution", beta=number / 1000)
+        questions.engine.explain(questions._choices(other, target=None))
+    assert len(questions.engine._answers) == STORED_ANSWERS
+    assert questions.answer(controls()) == first
 
 
 def test_controls_are_read_from_a_form():

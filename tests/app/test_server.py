@@ -29,7 +29,9 @@ PATHS = (
     "page.js%00", "page.css.map", "app.js", "templates/app.js", "docs", "redoc", "openapi.json",
     "metrics", "login", "config", "queue/join", "upload", "proxy=http://example.org/",
     "favicon.ico", "robots.txt", "photo/", "photo/1", "answer/x", "//etc/passwd",
-    "\\etc\\passwd", ".git/config",
+    "\\etc\\passwd", ".git/config", "gradio_api/file=/etc/passwd", "gradio_api/upload",
+    "gradio_api/run/show", "gradio_api/call/show", "gradio_api/queue/join", "gradio_api/deep_link",
+    "gradio_api/stream/x/y/1/playlist.m3u8", "monitoring", "theme.css", "manifest.json",
 )  # fmt: skip
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
@@ -56,6 +58,7 @@ def test_only_the_addresses_of_the_page_answer(client):
             assert "root:" not in answer.text
             refused += 1
     assert refused == len(METHODS) * (len(PATHS) + len(READ) + len(ASKED)) - 2 * 3 - len(ASKED)
+    assert refused >= 428
 
 
 def test_forms_are_checked(client):
@@ -95,6 +98,7 @@ def test_every_answer_has_the_policy(client):
         assert "unsafe-eval" not in policy
         assert "script-src 'self';" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "set-cookie" not in answer.headers
 
 
 def test_uploads_are_counted_and_errors_name_no_place(client):
@@ -124,14 +128,6 @@ def test_an_uploaded_photo_is_explained(client):
     assert status == 200
     assert "data:image/webp;base64," in answer["html"]
     assert answer["sentence"].endswith("feature maps are selected.")
-
-
-def test_a_question_is_answered_after_a_thousand_others(client):
-    body = {**served.DEFAULTS, "beta": "0.8"}
-    first = client.post("/answer", data=body).json()
-    for number in range(1000):
-        client.post("/answer", data={**body, "target": f"no such class {number}"})
-    assert client.post("/answer", data=body).json() == first
 
 
 def test_ten_at_once_get_answers_and_a_crowd_is_refused():

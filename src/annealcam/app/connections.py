@@ -9,6 +9,7 @@ for others that do nothing. New connections are given a moment to send their req
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from enum import Enum, auto
@@ -152,6 +153,10 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, if there is room for this connection."""
         super().connection_made(transport)
+        # Head and body of an answer are two writes: the second must not wait for a receipt of the
+        # first. asyncio does this only for sockets that were made with the protocol's number.
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._enter(State.WAITS, HEAD_TIMEOUT, self.abort)
         self._connections.admit(self)
 
