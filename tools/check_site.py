@@ -1,21 +1,30 @@
 """What must hold of the built site: `python tools/check_site.py docs/_build/html`.
 
-Its pages load nothing from elsewhere, every public name has an entry in the reference, and the
-search has an index of its own.
+Its pages load nothing from elsewhere, and every public name has an entry in the reference. In a
+browser, if one is installed, the search finds names and pages, and narrow pages do not scroll
+sideways.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 LOADING = {  # attributes whose address a browser fetches by itself
     "img": ("src", "srcset"), "script": ("src",), "link": ("href",), "iframe": ("src",),
     "source": ("src", "srcset"), "video": ("src", "poster"), "audio": ("src",), "embed": ("src",),
     "object": ("data",), "input": ("src",), "use": ("href",), "image": ("href",),
 }  # fmt: skip
+SEARCHES = {"minimum gap": "annealcam.minimum_gap", "fidelity": "Glossary"}  # text: a result
+NARROW = ("index", "tutorials/photo", "tutorials/study", "reference/api/annealcam", "evidence")
 NAVIGATION = {"canonical", "search", "index", "next", "prev", "author", "license", "copyright"}
 
 
@@ -73,9 +82,51 @@ def faults(site: Path) -> Iterator[str]:
         yield "there is no index for the search"
 
 
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Write no log."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine, and give its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def faults_in_browser(site: Path, browser: str) -> Iterator[str]:
+    """Yield a line for each fault that shows when a browser opens a site."""
+    from playwright.sync_api import sync_playwright
+
+    with served(site) as address, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 390, "height": 844})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        for text, result in SEARCHES.items():
+            page.goto(f"{address}/search.html?q={text.replace(' ', '+')}")
+            page.locator("#search-results p.search-summary", has_text="finished").wait_for()
+            if result not in page.locator("#search-results li a").all_inner_texts():
+                yield f"a search for {text!r} does not find {result!r}"
+        for name in NARROW:
+            page.goto(f"{address}/{name}.html")
+            width = page.evaluate("document.documentElement.scrollWidth")
+            if width > 390:
+                yield f"{name}.html is {width} pixels wide in a window of 390"
+        yield from errors
+        chromium.close()
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     found = list(faults(Path(sys.argv[1])))
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if chromium is not None:
+        found += faults_in_browser(Path(sys.argv[1]), chromium)
+    elif os.environ.get("ANNEALCAM_BROWSER") == "required":
+        found.append("there is no browser to search the site with")
     print(
         "\n".join(found) or "the site loads nothing from elsewhere; every public name has an entry"
     )

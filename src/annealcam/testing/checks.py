@@ -32,7 +32,7 @@ class Check(NamedTuple):
 
 
 class CheckResult(NamedTuple):
-    """The outcome of a check: `passed`, `failed` or `not applicable`, and a sentence that gives the reason.
+    """The outcome of a check: `passed`, `failed` or `not applicable`, with the reason.
 
     The sentence is empty if the check passed.
     """
