@@ -289,7 +289,9 @@ def test_shares_of_a_linear_head_sum_to_the_logit():
     """Without bias, all maps' shares sum to one; the selected ones' to what they carry."""
     model = headed(lambda x: torch.rand(1, 4, 4, 8), [1.0, 0.5, 0.2, 0.1])
     e = ac.explain(model, torch.zeros(3, 4, 8), layer="maps", target=0, cardinality=4)
-    assert e.logit_shares.sum() == pytest.approx(1.0, rel=1e-5)
+    assert e.share == pytest.approx(1.0, rel=1e-5)
+    with pytest.warns(DeprecationWarning, match="use shares"):
+        assert e.logit_shares.sum() == pytest.approx(1.0, rel=1e-5)
     assert e.carried_share == pytest.approx(1.0)
 
 

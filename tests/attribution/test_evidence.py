@@ -315,7 +315,11 @@ def test_the_limit_leaves_the_objective_as_it_is_over_all_maps(beta):
             assert cut.problem.value(n) >= cut.least_value - 1e-9
 
 
-def test_parts_of_a_contrast_are_no_shares_of_the_logit(network, images):
-    for against, stated in ((None, True), ("next", False)):
-        rows = ac.explain(network, images[0], layer="3", against=against).as_json()["selected"]
-        assert all((row["logit_share"] is not None) is stated for row in rows)
+def test_stored_shares_are_parts_of_what_is_explained(network, images):
+    for against in (None, "next"):
+        e = ac.explain(network, images[0], layer="3", against=against)
+        for row in e.as_json()["selected"]:
+            if e.layer_effect > 0:
+                assert row["share"] * e.layer_effect == pytest.approx(row["contribution"])
+            else:
+                assert row["share"] is None

@@ -78,11 +78,11 @@ def golden_of(record):
     about = record["selection"] | record["selection"]["info"] | record["provenance"] | record
     names = (
         "energy", "optimal", "success_probability", "best_of_shots_probability",
-        "guess_probability", "carried_share", "fidelity", "residual", "best_fidelity",
+        "guess_probability", "share", "fidelity", "residual", "best_fidelity",
         "best_residual", "completeness", "candidates",
     )  # fmt: skip
     columns = (
-        "channel", "importance", "alpha", "contribution", "logit_share", "largest_cosine",
+        "channel", "importance", "alpha", "contribution", "share", "largest_cosine",
         "inclusion", "stand_in", "stand_in_cost",
     )  # fmt: skip
     return {

@@ -233,9 +233,9 @@ def test_the_fewest_maps_keep_nine_tenths():
     curve = [row | {"maps": k, "kept_share": kept} for k, kept in ((2, 0.89), (3, 0.91), (5, 0.99))]
     check = {"channels": [], "classes": [], "figures": []}
     (line,) = check_sentences(check | {"curve": curve})
-    assert line.startswith("3 maps keep 91.0% of the logit")
+    assert line.startswith("3 maps keep 91.0 % of the logit")
     (line,) = check_sentences(check | {"curve": curve[:1]})
-    assert line.startswith("no beta selects maps that keep 90%")
+    assert line.startswith("no beta selects maps that keep 90 %")
 
 
 def test_random_maps_are_drawn_among_those_that_contribute():

@@ -104,7 +104,6 @@ def test_a_function_of_the_outputs_has_no_probability():
     assert headline(e).startswith("a function of the outputs: ")
     assert "probability" not in headline(e)
     assert score_name(e) == "function"
-    assert all(row["logit_share"] is None for row in e.as_json()["selected"])
 
 
 def test_a_report_of_version_0_has_no_sentence_on_the_link():

@@ -273,10 +273,12 @@ def test_success_against_the_number_of_maps(results):
     table = results["success_by_maps"]
     figure = success_by_maps_figure(table)
     sizes = sorted(set(table["maps"].to_pylist()))
-    assert [t.get_text() for t in figure.axes[-1].get_xticklabels()] == list(map(str, sizes))
+    labels = [t.get_text() for t in figure.axes[-1].get_xticklabels()]
+    assert [label.split("\n")[0] for label in labels] == list(map(str, sizes))
     own = where(table, normalisation="per_qubit", tau=10.0, model="paper-16")
     place = sizes.index(own["maps"][0].as_py())
     assert np.array_equal(figure.axes[0].lines[0].get_data(), [[place], numbers(own, "median")])
+    assert f"{own['d'][0].as_py():.1f}" in labels[place].split("\nd ")[1].split(", ")
     assert success_by_maps_figure(where(table, maps=sizes[0])) is None
 
 

@@ -32,7 +32,7 @@ def renamed_arguments(**new_by_old: str) -> Callable[[Callable[P, T]], Callable[
                 new = new_by_old[old]
                 if new in kwargs:
                     raise ArgumentError(f"{old}, {new}: give {new} alone; {old} is its former name")
-                _warn(f"{old}: renamed, use {new}")
+                warn_deprecated(f"{old}: renamed, use {new}")
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 
@@ -50,7 +50,7 @@ def renamed_value(argument: str, value: Any, new_by_old: Mapping[str, str]) -> A
     if not isinstance(value, str) or value not in new_by_old:
         return value
     new = new_by_old[value]
-    _warn(f"{argument}={value!r}: renamed, use {argument}={new!r}")
+    warn_deprecated(f"{argument}={value!r}: renamed, use {argument}={new!r}")
     return new
 
 
@@ -65,7 +65,7 @@ def renamed_keys(
     renamed = {}
     for key, value in (options or {}).items():
         if key in new_by_old:
-            _warn(f"{argument}: {key} is renamed, use {new_by_old[key]}")
+            warn_deprecated(f"{argument}: {key} is renamed, use {new_by_old[key]}")
         renamed[new_by_old.get(key, key)] = value
     return renamed
 
@@ -81,7 +81,7 @@ def renamed_attribute(old: str, new: str) -> property:
     """
 
     def value(self: Any) -> Any:
-        _warn(f"{old}: renamed, use {new}")
+        warn_deprecated(f"{old}: renamed, use {new}")
         return getattr(self, new)
 
     return property(value, doc=f"Old name of `{new}`.")
@@ -97,11 +97,11 @@ def renamed_names(module: str, new_by_old: Mapping[str, str]) -> Callable[[str],
     def __getattr__(name: str) -> Any:
         if name not in new_by_old:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        _warn(f"{name}: renamed, use {new_by_old[name]}")
+        warn_deprecated(f"{name}: renamed, use {new_by_old[name]}")
         return getattr(sys.modules[module], new_by_old[name])
 
     return __getattr__
 
 
-def _warn(message: str) -> None:
+def warn_deprecated(message: str) -> None:
     warnings.warn(message, DeprecationWarning, stacklevel=3)

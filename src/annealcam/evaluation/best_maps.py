@@ -37,7 +37,7 @@ def best_k(
     """Return the best k maps among all candidates for each k, and how much of the logit they keep.
 
     Each row holds `k`; `maps`, the channels; `proved`, whether they are certified to be optimal;
-    `kept`, the share of the layer's effect on the logit that they keep alone (see
+    `kept`, the share of the logit that they keep alone (see
     `ChannelFaithfulness`), and `cosine`, the mean |cosine| of their pairs; `kept_top` and
     `cosine_top`, the same for the k maps of largest importance. Sizes above the number of
     candidates are left out.

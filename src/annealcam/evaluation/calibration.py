@@ -130,7 +130,7 @@ class Figure:
     def _written(self, value: float) -> str:
         if not math.isfinite(value):
             return "no value"
-        return f"{value:.1%}" if self.is_share else f"{value:.2f}"
+        return f"{100 * value:.1f} %" if self.is_share else f"{value:.2f}"
 
 
 def random_selections(

@@ -136,12 +136,13 @@ def _fewest(curve: list[dict[str, Any]], effect: str) -> list[str]:
         return []
     enough = [row for row in curve if (row["kept_share"] or 0.0) >= MOST]
     if not enough:
-        return [f"no beta selects maps that keep {MOST:.0%} of {effect}"]
+        return [f"no beta selects maps that keep {100 * MOST:.0f} % of {effect}"]
     least = min(enough, key=lambda row: row["maps"])
     return [
         f"{least['maps']} maps keep {_percent(least['kept_share'])} of {effect}, the fewest "
-        f"along beta that keep {MOST:.0%} (beta {least['beta']:.4g}, every map a candidate, greedy "
-        f"selection); as many maps of largest importance keep {_percent(least['kept_share_top'])}"
+        f"along beta that keep {100 * MOST:.0f} % (beta {least['beta']:.4g}, every map a "
+        f"candidate, greedy selection); as many maps of largest importance keep "
+        f"{_percent(least['kept_share_top'])}"
     ]
 
 
@@ -252,4 +253,4 @@ def _mean(values: Float[Array, "*n"] | float) -> float | None:
 
 
 def _percent(share: float | None) -> str:
-    return "no defined share" if share is None else f"{share:.1%}"
+    return "no defined share" if share is None else f"{100 * share:.1f} %"

@@ -74,11 +74,11 @@ class MethodBatch:
         return resized(self.maps, (self.images.shape[2], self.images.shape[3])).numpy()
 
     def kept(self) -> Scores:
-        """Return the share of the layer's effect that the channels keep alone."""
+        """Return the share of the logit that the channels keep alone."""
         return self._undefined if self.faithfulness is None else self.faithfulness.kept_share
 
     def lost(self) -> Scores:
-        """Return the share of the layer's effect that is lost without the channels."""
+        """Return the share of the logit that is lost without the channels."""
         return self._undefined if self.faithfulness is None else self.faithfulness.lost_share
 
     def curve(self, mode: str) -> Scores:
@@ -175,9 +175,9 @@ class Metric:
 # The metrics of `evaluate`, by name.
 METRICS: Mapping[str, Metric] = {
     "kept": Metric("share of the logit that the maps keep alone",
-                   "share of the effect", "higher", MethodBatch.kept),
+                   "share of the logit", "higher", MethodBatch.kept),
     "lost": Metric("share of the logit that is lost without the maps",
-                   "share of the effect", "higher", MethodBatch.lost),
+                   "share of the logit", "higher", MethodBatch.lost),
     "insertion": Metric("area under the insertion curve", "mean probability", "higher",
                         lambda batch: batch.curve("insertion"), of_pixels=True),
     "deletion": Metric("area under the deletion curve", "mean probability", "lower",

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from annealcam._internal.deprecation import renamed_attribute
+from annealcam._internal.deprecation import renamed_attribute, warn_deprecated
 from annealcam._internal.heatmaps import heatmap, overlay
 from annealcam._internal.links import output_noun, probabilities
 from annealcam._internal.pictures.geometry import part_of_photo
@@ -187,11 +187,8 @@ class Explanation(NotebookView):
 
     @property
     def logit_shares(self) -> Float[Array, " k"]:
-        """The contribution of each selected map as a share of the target's logit.
-
-        It is infinite or NaN where the logit is zero, and without meaning where it is negative or
-        where a lead over other classes is explained.
-        """
+        """Old measure of `shares`: the contributions divided by the logit itself."""
+        warn_deprecated("logit_shares: use shares, the parts of what the layer adds to the logit")
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.contribution[self.selected] / self.score
 
@@ -465,12 +462,10 @@ class Explanation(NotebookView):
     def as_json(self) -> dict[str, Any]:
         """Return everything that is a number or a name."""
         rows = zip(
-            self.selected, self.shares, self.logit_shares, self.largest_cosines,
-            self.inclusion[self._places], strict=True,
+            self.selected, self.shares, self.largest_cosines, self.inclusion[self._places],
+            strict=True,
         )  # fmt: skip
         core, replaced = set(self.core.tolist()), self.stand_ins
-        is_function = self.provenance.get("target_is_a_function", False)
-        of_logit = self.provenance.get("against") is None and not is_function
         return {
             "format": FORMAT,
             "target": {
@@ -485,18 +480,16 @@ class Explanation(NotebookView):
                     "importance": float(self.importance[channel]),
                     "alpha": float(self.alpha[channel]),
                     "contribution": float(self.contribution[channel]),
-                    "share": float(own) if np.isfinite(own) else None,
-                    "logit_share": float(share) if of_logit and np.isfinite(share) else None,
+                    "share": float(share) if np.isfinite(share) else None,
                     "largest_cosine": float(cosine),
                     "inclusion": float(included),
                     "core": int(channel) in core,
                     "stand_in": replaced.get(int(channel), (None, None))[0],
                     "stand_in_cost": replaced.get(int(channel), (None, None))[1],
                 }
-                for channel, own, share, cosine, included in rows
+                for channel, share, cosine, included in rows
             ],
             "share": self.share if math.isfinite(self.share) else None,
-            "carried_share": self.carried_share,
             "fidelity": self.fidelity,
             "candidates": self.candidates.tolist(),
             "problem": {

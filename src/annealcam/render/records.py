@@ -28,7 +28,7 @@ class PhotoRecord:
         selected: the channels of the selected maps.
         channels: the number of maps of the layer.
         fidelity: cosine of what the selected maps draw with the evidence.
-        share: the share of the logit that the selected maps have; None for results of version 0.1.
+        share: the share of the logit that the selected maps have; None where it is not known.
         optimal: whether the selection is proved optimal, or proved not to be; None if unknown.
         model: the network.
         layer: the layer.

@@ -144,4 +144,4 @@ def test_the_curve_needs_two_points():
     assert curve_chart([{**row, "kept_share": None}] * 3, 2) is None
     chart = curve_chart([row, {**row, "maps": 9, "kept_share": 1.2, "kept_share_top": None}], 9)
     (dot,) = elements(chart, "circle")
-    assert "9 maps keep 120.0%" in dot.find("title").text
+    assert "9 maps keep 120.0 %" in dot.find("title").text

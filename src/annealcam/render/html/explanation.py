@@ -61,6 +61,7 @@ from annealcam.render.subject_text import (
     link_sentence,
     outcome,
     score_name,
+    share_text,
     subject,
 )
 from annealcam.render.views import view_of_explanation
@@ -138,6 +139,7 @@ def explanation_html(
         data=_data(e),
         number=number,
         chance=chance,
+        share_text=share_text,
     )
 
 

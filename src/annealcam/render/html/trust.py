@@ -134,7 +134,10 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
         chart.line(maps, top, "dashed"),
         chart.line(maps, kept, "strong"),
         chart.dot(
-            maps[nearest], kept[nearest], "warn", f"{maps[nearest]:g} maps keep {kept[nearest]:.1%}"
+            maps[nearest],
+            kept[nearest],
+            "warn",
+            f"{maps[nearest]:g} maps keep {100 * kept[nearest]:.1f} %",
         ),
     ]
     label = "Share of the logit that the selected maps keep alone."

@@ -142,7 +142,7 @@ def success_by_maps_figure(table: pa.Table) -> Figure | None:
     figure, panels = run_panels(
         table,
         "Success probability F of one shot against the number of feature maps",
-        x="feature maps of the layer, N_f",
+        x="feature maps of the layer, N_f (mean d)",
         y="success probability F",
     )
     low = np.concatenate([numbers(table, "least"), numbers(table, "guess")])
@@ -154,19 +154,17 @@ def success_by_maps_figure(table: pa.Table) -> Figure | None:
             rows = [i for i, key in enumerate(keys) if key == setting]
             draw_quartiles(axes, of_run.take(rows), places[rows], style, label=name)
         axes.plot(places, numbers(of_run, "guess"), "k_", markersize=14, label="one uniform guess")
-        for place, d, top in zip(
-            places, numbers(of_run, "d"), numbers(of_run, "largest"), strict=True
-        ):
-            if not np.isfinite(d + top):
-                continue
-            axes.annotate(
-                f"mean d {d:.1f}", (place, top), (0, 5), textcoords="offset points", ha="center",
-                size=8, color="0.3",
-            )  # fmt: skip
-        axes.set_xticks(range(len(sizes)), [str(maps) for maps in sizes])
+        axes.set_xticks(range(len(sizes)), [_size_label(of_run, maps) for maps in sizes])
         axes.set_xlim(-0.6, len(sizes) - 0.4)
     legend_below(figure, [axes for axes, _ in panels])
     return figure
+
+
+def _size_label(table: pa.Table, maps: int) -> str:
+    """Return the number of maps, and below it the mean number of candidates of its networks."""
+    d = numbers(where(table, maps=maps), "d")
+    known = ", ".join(f"{mean:.1f}" for mean in d[np.isfinite(d)])
+    return f"{maps}\nd {known}" if known else str(maps)
 
 
 def success_by_class_figure(table: pa.Table) -> Figure:

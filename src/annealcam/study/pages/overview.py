@@ -95,6 +95,7 @@ def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_phot
         claims=all_claims(results),
         no_advantage=no_advantage(results),
         panels=panels,
+        predicted_classes=loaded.study.problem.explain == "predicted",
         panel_data=[panel.data() for panel in panels],
         scale=matrices.scale(),
         overlaps=tables.overlap_table(results),

@@ -29,7 +29,7 @@ CAPTIONS = {
     "gap_by_d": "Median, middle half, least and largest gap of the problems of each size.",
     "success_by_d": "Median, middle half, least and largest F; dotted: one uniform guess.",
     "success_by_maps": "Median, middle half, least and largest F of the problems of each network; "
-    "strokes: one uniform guess. More maps give more candidates d.",
+    "strokes: one uniform guess; d: the mean number of candidates, which grows with N_f.",
     "success_by_class": "Median, middle half, least and largest F of each class; at the right the "
     "mean number of candidates.",
     "landau_zener": "One mark for each problem to which the formula applies.",

@@ -97,7 +97,7 @@ def gap_table(results: Results) -> Table | None:
     """Return the minimum gaps of each setting and driver."""
     caption = (
         "The minimum gap of each problem, in units of its energies. The formula is Landau and "
-        "Zener's."
+        "Zener's. The median falls with the number of candidates as a exp(-b d)."
     )
     columns = (
         ("driver", lambda row: word(row["normalisation"])),
@@ -105,7 +105,7 @@ def gap_table(results: Results) -> Table | None:
         *_quartiles("median"),
         ("inside the run", _number("interior_share", ".0%")),
         ("formula applies", _number("landau_zener_share", ".0%")),
-        ("b of a exp(-b d) [95 %]", _slope("fit_b")),
+        ("b [95 %]", _slope("fit_b")),
     )
     return _table(filled(results, "gap_summary"), caption, columns, words=1)
 
