@@ -310,7 +310,10 @@ def _cell(text: str) -> str:
 def _markdown(text: str) -> str:
     """Return the text of a help message, in which nothing but backticks is markup."""
     text = text.replace("\b\n", "\n").replace("\b", "")
-    return re.sub(r"([<>*_\[\]])", r"\\\1", text)
+    text = re.sub(r"^(Examples?: )([^`\n]+)$", r"\1`\2`", text, flags=re.MULTILINE)
+    parts = re.split(r"(`[^`]*`)", text)
+    parts[::2] = [re.sub(r"([<>*_\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 if __name__ == "__main__":
