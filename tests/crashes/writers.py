@@ -107,6 +107,19 @@ def saved_problem(seed, name):
     return run
 
 
+def overview(count):
+    """The page and the table of some results, made with one more than before."""
+
+    def run():
+        from annealcam.cli.photos.overview import write_overview
+
+        for number in range(count):
+            explanation(number).save(f"results/{number}")
+        write_overview(Path("results"))
+
+    return run
+
+
 def work_in_parts(count, *, finish=False):
     """Compute parts, then write the result and remove them; with fewer parts, be interrupted."""
 
@@ -245,6 +258,7 @@ KINDS = (
     Writer("work in parts", work_in_parts(2, finish=True), work_in_parts(1), grows=True),
     Writer("checksums of a grown folder", sealed("newer"), sealed("older"), grows=True),
 )  # fmt: skip
+OVERVIEW = Writer("an overview of photos", overview(2), overview(1), grows=True)
 PROBLEMS = tuple(
     Writer(
         f"save_problem, {suffix}", saved_problem(1, f"p{suffix}"), saved_problem(0, f"p{suffix}")
@@ -262,6 +276,8 @@ COMMANDS = (
                older=["--cardinality", 2], newer=["--cardinality", 3]),
     of_command("explain --html", "explain", "0.png", *DIGITS, "--html", "-o", "out",
                older=["--cardinality", 2], newer=["--cardinality", 3]),
+    of_command("explain, several photos", "explain", "0.png", "1.png", *DIGITS, "-o", "out",
+               older=["--cardinality", 2], newer=["--cardinality", 3], grows=True),
     of_command("flip", "flip", "0.png", *DIGITS, "-o", "flip.json",
                older=["--against", 1], newer=["--against", 2]),
     of_command("path", "path", "0.png", *DIGITS, "-o", "out",
@@ -275,4 +291,4 @@ COMMANDS = (
     Writer("report", command("report", "run", "-o", "pages"), inputs=finished_study,
            is_long=True, grows=True),
 )  # fmt: skip
-WRITERS = {writer.name: writer for writer in (*KINDS, *PROBLEMS, *COMMANDS)}
+WRITERS = {writer.name: writer for writer in (*KINDS, OVERVIEW, *PROBLEMS, *COMMANDS)}

@@ -35,6 +35,7 @@ READERS: dict[str, Reader] = {
         results.write_old_explanation, results.read_explanation, 2.0
     ),
     "finished photos": Reader(results.write_finished, results.read_finished),
+    "overview": Reader(results.write_of_photos, results.read_overview),
     "verify": Reader(results.write_all, results.read_verified),
     "atlas": Reader(results.write_atlas, results.read_atlas, 1.0, sealed=True),
     "atlas without checksums": Reader(results.write_old_atlas, results.read_atlas, 1.0),

@@ -59,6 +59,18 @@ def read_finished(output: Path) -> Any:
     return task.is_finished({"photo": "sha256:1", "request": {"beta": 0.5}}), others
 
 
+def write_of_photos(folder: Path) -> None:
+    """The results of two photos, of which an overview is made."""
+    write_finished(folder)
+    shutil.copytree(folder / "output" / "a", folder / "output" / "b")
+
+
+def read_overview(output: Path) -> Any:
+    from annealcam.cli.photos.overview import write_overview
+
+    return write_overview(output)
+
+
 def write_all(folder: Path) -> None:
     write_explanation(folder)
     write_atlas(folder)
