@@ -1,8 +1,10 @@
 """Help texts name what the library offers; lists that are costly to import are written out."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -148,6 +150,13 @@ def test_names_to_complete_are_those_of_the_library():
     assert tuple(name for name in PRESETS if name) == written.PRESETS
     assert set(written.STUDIES) == set(STUDIES)
     assert (dict(BETA), FIDELITY) == (written.BETA, written.FIDELITY)
+
+
+def test_the_page_on_the_command_line_has_an_example_of_each_command():
+    text = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+    assert set(re.findall(r"\*\*`([a-z-]+)`\*\*", text)) == set(COMMANDS)
+    examples = re.findall(r"^    \$ annealcam ([a-z-]+)", text, flags=re.MULTILINE)
+    assert set(examples) == set(COMMANDS)
 
 
 def test_the_old_name_of_the_normalisation_is_an_alias():

@@ -59,6 +59,13 @@ def test_page_table_json_and_files_agree(photos, tmp_path):
     assert "summary.csv: is changed or damaged" in run("verify", "out", code=1).stderr
 
 
+def test_a_damaged_result_is_left_out(photos, tmp_path):
+    run("explain", "photos/2.png", "photos/10.png", *DIGITS)
+    file = tmp_path / "out" / "2" / "explanation.json"
+    file.write_text(file.read_text().replace('"index": ', '"index": 1'))
+    assert [record.photo for record in write_overview(tmp_path / "out")] == ["photos/10.png"]
+
+
 def test_later_photos_join_the_page_and_foreign_files_are_not_sealed(photos, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").touch()

@@ -48,6 +48,15 @@ def test_a_models_own_energy_and_labels(tmp_path, monkeypatch):
         assert (record["ones"], record["optimal"]) == (["b"], True)
 
 
+def test_the_page_on_the_command_line_shows_what_is_printed(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    couplings = "0 1 2\n1 2 2\n2 3 2\n"
+    Path("vertex.coo").write_text("".join(f"{i} {i} -1\n" for i in range(4)) + couplings)
+    *lines, _time = output("solve", "vertex.coo").splitlines()
+    assert "\n".join(f"    {line}" for line in ["$ annealcam solve vertex.coo", *lines]) in page
+
+
 def test_options_and_bad_input(file):
     text = output("solve", file, "--sampler", "local", "--cardinality", "4", "--beta", "0.5")
     assert "4 ones" in text

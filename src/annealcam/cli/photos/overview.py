@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from annealcam._internal.storage.checksums import CHECKSUMS
+from annealcam._internal.storage.checksums import CHECKSUMS, content_of, read_checksums
 from annealcam._internal.storage.files import file_written_aside, seal, unseal
-from annealcam._internal.storage.resumable import read_json
+from annealcam._internal.storage.reading import json_of
 from annealcam.cli.photos.finished import RESERVED
 from annealcam.errors import OutputError
 from annealcam.explanation import MARKER
@@ -50,7 +50,8 @@ def record_in(folder: Path) -> PhotoRecord | None:
     if not (folder / MARKER).is_file():
         return None
     try:
-        return record_of(read_json(folder / MARKER), folder)
+        content = content_of(folder, MARKER, read_checksums(folder))
+        return record_of(json_of(content), folder)
     except (OutputError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
