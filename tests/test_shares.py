@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 import annealcam as ac
-from annealcam.evaluation import compare_with_explanation
+from annealcam.evaluation import check_explanation, compare_with_explanation
 from annealcam.render.explanation_text import share_sentence
 from annealcam.render.html.cards import cards
-from annealcam.render.html.trust import STRIP, _at, _place, scale_strip
+from annealcam.render.html.trust import STRIP, _at, _place, scale_strip, sum_sentence
+from annealcam.render.subject_text import map_title
 from annealcam.render.views import view_of_explanation
+from annealcam.settings import resolve
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,29 @@ def test_maps_under_a_thousandth_are_marked(network, image):
     assert f"map {e.selected[0]} has under 0.1 %" in share_sentence(changed)
     faint = [c.channel for c in cards(changed, view_of_explanation(changed), None) if c.faint]
     assert faint == [e.selected[0]]
+    own = [map_title(changed, int(channel)) for channel in e.selected]
+    assert ["under 0.1 % of the" in title for title in own] == [True, False, False]
+    assert own[0] in changed._repr_html_()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_page_has_a_second_share_only_where_effects_do_not_add_up(network, image, hidden):
+    torch.manual_seed(1)
+    head = [nn.Flatten(), nn.Linear(288, 4), nn.Tanh(), nn.Linear(4, 3)]
+    model = nn.Sequential(*network[:2], *head).eval() if hidden else network
+    with torch.no_grad():
+        if hidden:
+            model[3].weight *= 10.0  # so that tanh is far from linear
+        target = int((model(image[None]) - model[2:](0 * model[:2](image[None]))).argmax())
+    settings = resolve(sampler="exact", cardinality=3)
+    e = ac.explain(model, image, layer="1", target=target, sampler="exact", cardinality=3)
+    checked = check_explanation(model, image, e, settings)
+    row = checked["channels"][0]
+    equal = row["kept_share"] == pytest.approx(e.share, abs=0.005)
+    assert equal is not hidden
+    assert (sum_sentence(e, checked) == "") is equal
+    if hidden:
+        assert f"{100 * e.share:.1f} %" in sum_sentence(e, checked)
 
 
 @pytest.mark.parametrize("better", ["higher", "lower"])

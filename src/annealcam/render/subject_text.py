@@ -80,6 +80,13 @@ def share_text(share: float) -> str:
     return "under 0.1 %" if abs(share) < FAINT else f"{100 * share:.1f} %"
 
 
+def map_title(e: Explanation, channel: int) -> str:
+    """Return the name of a selected map, whether it is sure, and whether its share is faint."""
+    marks = ["sure"] if channel in e.core else []
+    marks += [f"under 0.1 % of the {score_name(e)}"] if channel in e.faint else []
+    return f"map {channel} ({', '.join(marks)})" if marks else f"map {channel}"
+
+
 def outcome(e: Explanation) -> str:
     """Return the probability of the target, or its value; empty for functions of the outputs."""
     if is_function(e):

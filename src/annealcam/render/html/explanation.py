@@ -49,6 +49,7 @@ from annealcam.render.html.trust import (
     curve_chart,
     figures_table,
     optimality,
+    sum_sentence,
 )
 from annealcam.render.subject_text import (
     contrast,
@@ -131,6 +132,7 @@ def explanation_html(
         hardware=_hardware(e, hardware),
         optimality=optimality(e),
         checked=checked,
+        sum_sentence=sum_sentence(e, checked),
         curve=curve_chart(checked["curve"], len(e.selected)) if checked else None,
         figures=figures_table(checked["figures"]) if checked and checked.get("figures") else None,
         samplers=comparison_table(comparison) if comparison else None,

@@ -11,7 +11,7 @@ from annealcam.explanation import Explanation
 from annealcam.render.explanation_text import headline
 from annealcam.render.html.maps import STRENGTH
 from annealcam.render.html.page import picture_uri
-from annealcam.render.subject_text import evidence_key, score_name, share_text
+from annealcam.render.subject_text import evidence_key, map_title, score_name, share_text
 from annealcam.render.views import view_of_explanation
 
 MAP_SIDE, TILE_SIDE = 260, 96  # pixels
@@ -35,11 +35,9 @@ def notebook_html(e: Explanation) -> Markup:
         negative, positive = evidence_key(e)
         caption = f"evidence: vermillion {positive}, blue {negative} it"
         figures.append(_figure(scene, e.evidence, caption, signed=True))
-    core = set(e.core.tolist())
     for channel, values in list(zip(e.selected, e.selected_maps, strict=True))[:MOST_TILES]:
-        sure = " (sure)" if int(channel) in core else ""
         tile = view.scene(values, side=TILE_SIDE if plain else WIDE_TILE, small=True)
-        figures.append(_figure(tile, values, f"map {channel}{sure}"))
+        figures.append(_figure(tile, values, map_title(e, int(channel))))
     more = len(e.selected) - MOST_TILES
     facts = headline(e)
     if share := share_text(e.share) if len(e.selected) else "":

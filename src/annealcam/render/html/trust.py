@@ -11,7 +11,9 @@ from markupsafe import Markup
 from annealcam.explanation import Explanation
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.render.html.svg import Chart, across, tag, upward
+from annealcam.render.subject_text import share_text
 
+SAME_SHARE = 0.005  # difference of shares that are written as the same number, nearly
 STRIP = 240.0  # pixels of the width of a figure of a check beside random selections
 
 
@@ -54,6 +56,24 @@ def _proof(e: Explanation) -> str:
     if e.problem.d <= MAX_ENUMERATED:
         return "proved by enumerating all of them"
     return "proved by the sampler's certificate"
+
+
+def sum_sentence(e: Explanation, checked: Mapping[str, Any] | None) -> str:
+    """Return why the shares kept alone and lost without the maps differ from their share.
+
+    It is empty where they are equal, as behind a linear head, and for a lead over other classes,
+    whose share is not measured.
+    """
+    rows = checked["channels"][:1] if checked else []
+    if not rows or e.provenance.get("against") is not None or not math.isfinite(e.share):
+        return ""
+    measured = [rows[0][name] for name in ("kept_share", "lost_share")]
+    if all(value is None or abs(value - e.share) < SAME_SHARE for value in measured):
+        return ""
+    return (
+        f"The effects of the maps do not add up behind this layer, so that neither equals their "
+        f"share by contribution, {share_text(e.share)}."
+    )
 
 
 def figures_table(

@@ -13,7 +13,7 @@ from annealcam._internal.text import shorten, visible
 from annealcam._internal.validation import whole
 from annealcam.explanation import Explanation
 from annealcam.render.html.maps import STRENGTH
-from annealcam.render.subject_text import evidence_key
+from annealcam.render.subject_text import evidence_key, map_title
 from annealcam.render.views import view_of_explanation
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def plot_maps(e: Explanation, most: int = 24) -> Any:
     from matplotlib import pyplot
 
     shown = list(zip(e.selected, e.selected_maps, strict=True))[: whole("most", most, least=1)]
-    core, view = set(e.core.tolist()), view_of_explanation(e)
+    view = view_of_explanation(e)
     side = SIDE if isinstance(view, PhotoView) else None
     panels = [("the selected maps together", _overlaid(view, e.map, side))]
     if e.evidence is not None:
@@ -55,8 +55,7 @@ def plot_maps(e: Explanation, most: int = 24) -> Any:
         caption = f"evidence: vermillion {positive},\nblue {negative} it"
         panels.append((caption, scene.signed_overlay(e.evidence, strength=STRENGTH)))
     for channel, raw in shown:
-        sure = " (sure)" if int(channel) in core else ""
-        panels.append((f"map {channel}{sure}", _overlaid(view, raw, side)))
+        panels.append((map_title(e, int(channel)), _overlaid(view, raw, side)))
     columns = min(COLUMNS if side else 3, len(panels))
     rows = -(-len(panels) // columns)
     width, height = panels[0][1].size
