@@ -16,6 +16,7 @@ from annealcam.app.choices import Choices
 from annealcam.app.engine import Engine
 from annealcam.app.photos import EXAMPLES
 from annealcam.models.images import load_photo
+from annealcam.render.subject_text import subject
 from tests.app import served
 from tests.app.helpers import NETWORKS, as_bytes, picture, png_of_size
 from tests.browser import open_browser
@@ -61,7 +62,7 @@ def heading(page):
 
 def wait_for_maps(page, e, timeout=WAIT):
     """Wait until the page shows an explanation's class and maps, in its order."""
-    wait_for_heading(page, e.provenance["target_name"])
+    wait_for_heading(page, subject(e))
     page.wait_for_function(
         """wanted => [...document.querySelectorAll('#answer .maps figcaption b')]
             .map(b => b.innerText).join() === wanted""",
@@ -180,6 +181,53 @@ def test_controls_are_native_and_follow_the_keyboard(page):
     assert page.input_value("[name=beta]") == "0.55"
     assert page.evaluate("document.activeElement.id") == "beta"  # redrawing leaves the focus
     settled(page)
+
+
+FOCUSED = """(({ dataset, id, name, className }) =>
+  dataset.photo || dataset.target || id || name || className)(document.activeElement)"""
+
+
+def test_the_keyboard_reaches_everything_and_keeps_its_place(page):
+    page.evaluate("document.querySelector('.skip').focus()")
+    order, marked = [], []
+    while page.evaluate("document.activeElement !== document.body"):
+        order.append(page.evaluate(FOCUSED))
+        marked.append(page.evaluate("getComputedStyle(document.activeElement).outlineStyle"))
+        page.keyboard.press("Tab")
+    likely = page.locator("#answer .likely button").evaluate_all(
+        "b => b.map(b => b.dataset.target)"
+    )
+    cardinality, tau, beta = (2 * [name] for name in ("cardinality", "tau", "beta"))
+    assert order == [
+        "skip", "theme", "file", *EXAMPLES, "mode", "target", "against", *cardinality, *tau,
+        "network", "layer", "importance", *beta, "sampler", *likely, "download", "permalink", "",
+    ]  # fmt: skip
+    assert "none" not in marked[1:]  # the first was not reached by the keyboard
+    for selector, key in (("[data-photo='skimage:coffee']", "Enter"), ("#answer .likely b", " ")):
+        page.locator(selector.replace(" b", " button:nth-child(2)")).focus()
+        focused, before = page.evaluate(FOCUSED), heading(page)
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "text => document.querySelector('#answer h2').innerText !== text", arg=before
+        )
+        assert page.evaluate(FOCUSED) == focused
+        settled(page)
+    page.locator("[value=one]").focus()
+    page.keyboard.press("ArrowRight")
+    wait_for_text(page, "#answer h2", " or ")
+    page.locator("#flip summary").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#flip-set p")
+
+
+def test_a_link_with_a_wrong_value_shows_an_error_and_the_defaults(page):
+    page.goto(f"{served.address()}/?tau=long&against=next")
+    settled(page)
+    assert problem(page) == "'long': give a number"
+    assert page.input_value("#tau") == "100"
+    set_number(page, "tau", 50)
+    wait_for_text(page, "#annealing h3", "τ = 50")
+    assert page.inner_text("#problem") == ""
 
 
 def test_only_what_changes_is_redrawn(page):

@@ -34,10 +34,11 @@ def _gap(h: Hardness) -> str:
     if not g.landau_zener_applies:
         return f"{size} is {where}: no narrow avoided crossing, so Landau-Zener does not apply."
     longest = h.runs[-1]
+    apart = f"; the two states differ in {g.hamming_distance} of {h.problem.d} variables"
     return (
         f"{size} is an avoided crossing {where}: Landau-Zener applies, and estimates F = "
-        f"{chance(g.landau_zener(longest.tau))} at tau = {longest.tau:g}; the two states "
-        f"differ in {g.hamming_distance} of {h.problem.d} variables."
+        f"{chance(g.landau_zener(longest.tau))} at tau = {longest.tau:g}"
+        f"{apart if g.hamming_distance else ''}."  # at the crossing both may be the same mixture
     )
 
 

@@ -39,13 +39,19 @@ def _facts(h: Hardness, finished: bool) -> list[tuple[str, str]]:
     facts = [
         ("F, one shot", chance(run.success_probability)),
         ("one guess", chance(run.guess)),
-        ("time to solution, 99 %", f"{number(run.tts99)} / energy"),
+        ("time to solution, 99 %", f"{_long(run.tts99)} / energy"),
     ]
     if h.gap is not None:
         facts.append(("minimum gap", f"{number(h.gap.gap)} at s = {h.gap.s:.3g}"))
     elif not finished:
         facts.append(("minimum gap", "…"))
     return facts
+
+
+def _long(time: float) -> str:
+    """Return a time with three significant digits, up to a million without an exponent."""
+    rounded = float(number(time))
+    return f"{rounded:,.0f}" if 1000 <= rounded < 1e6 else number(time)
 
 
 def _states(h: Hardness) -> list[dict[str, Any]]:

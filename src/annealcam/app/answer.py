@@ -35,6 +35,7 @@ from annealcam.render.subject_text import (
     remark,
     score_name,
     share_text,
+    subject,
 )
 from annealcam.render.views import view_of_explanation
 from annealcam.sets.flip import FlipSet
@@ -60,7 +61,7 @@ def answer_html(
     return page(
         "answer.html.j2",
         package=PACKAGE,
-        name=e.class_name,
+        name=subject(e),
         finding=finding(e),
         headline=headline(e),
         likely=[(label, f"{p:.2g}", index == e.target) for label, index, p in likely],

@@ -8,7 +8,7 @@ from typing import Any
 
 from annealcam._internal.validation import one_of
 from annealcam.app.annealing import annealing_html
-from annealcam.app.answer import answer_html, class_labels, flip_html, likely_classes
+from annealcam.app.answer import answer_html, class_labels, finding, flip_html, likely_classes
 from annealcam.app.choices import DEFAULT_BETA, Choices
 from annealcam.app.comparison import comparison_html
 from annealcam.app.engine import PENDING, Engine, OpenedPhoto
@@ -19,6 +19,7 @@ from annealcam.errors import ArgumentError, TargetError
 from annealcam.explanation import Explanation
 from annealcam.render.explanation_hardness import explanation_hardness
 from annealcam.render.html.explanation import explanation_html
+from annealcam.render.subject_text import subject
 from annealcam.settings import Settings
 
 ONE, TWO = "one", "two"
@@ -120,7 +121,7 @@ class Questions:
         if controls.mode == ONE:
             responses = self.engine.responses.of(e)
             html = answer_html(photo, e, responses, likely_classes(e, names))
-            return Answer(html, f"{e.class_name}: {len(e.selected)} feature maps are selected.")
+            return Answer(html, f"{subject(e)}: {finding(e)}")
         second = controls.other or next(
             label for label, index, _ in likely_classes(e, names) if index != e.target
         )

@@ -70,10 +70,13 @@
   };
 
   const explain = async () => {
+    report("");
+    await answer();
+  };
+  const answer = async () => {
     current.abort();
     current = new AbortController();
     const { signal } = current;
-    report("");
     busy(true);
     link();
     try {
@@ -176,5 +179,5 @@
     const file = [...event.clipboardData.files].find((item) => item.type.startsWith("image/"));
     if (file) send(file);
   });
-  explain();
+  answer();  // what is wrong with the address of the page stays
 })();
