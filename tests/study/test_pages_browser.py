@@ -1,18 +1,14 @@
 """The pages of a study as a reader has them: pointing, keys, sorting, a thousand photos."""
 
-import os
 import re
 import time
-from pathlib import Path
 
 import pytest
 
 from annealcam.study.analysis.results import where
-from annealcam.study.config import preset
 from annealcam.study.pages import overview, report
 from annealcam.study.pages.loaded import load_study
 from annealcam.study.pages.report import write_report
-from annealcam.study.run.engine import run_study
 from tests.browser import open_browser
 from tests.study.runs import photo_folder, renamed, run_folder
 from tests.study.tables import study_table
@@ -243,27 +239,3 @@ def test_a_thousand_photos_stay_usable(thousand):
         first.scroll_into_view_if_needed()
         expect(page.locator("#grid img").first).not_to_have_js_property("naturalWidth", 0)
         assert_calm(tab, 1280)
-
-
-@pytest.mark.skipif(not os.environ.get("ANNEALCAM_SHOTS"), reason="makes the pictures of the docs")
-def test_pictures_of_the_docs(tmp_path):
-    """`ANNEALCAM_SHOTS=docs/img` makes study-light.jpg, study-dark.jpg and study-narrow.jpg."""
-    folder = Path(os.environ["ANNEALCAM_SHOTS"])
-    run_study(preset("digits"), tmp_path / "run")
-    write_report(tmp_path / "run")
-    shots = (("light", 1180, 1400), ("dark", 1180, 1400), ("narrow", 390, 1100))
-    for name, width, height in shots:
-        scheme = "dark" if name == "dark" else "light"
-        with open_browser(scheme=scheme, width=width, height=height) as tab:
-            tab.page.goto(index_of(tmp_path / "run"))
-            if name == "dark":
-                tab.page.goto(tab.page.locator("#grid a").nth(7).evaluate("a => a.href"))
-            elif name == "narrow":
-                tab.page.evaluate("document.querySelector('#overlap').scrollIntoView()")
-            if name != "dark":
-                cell(tab.page, 2, 4).hover()
-                tab.page.wait_for_timeout(300)
-            file = folder / f"study-{name}.jpg"
-            tab.page.screenshot(path=file, type="jpeg", quality=80)
-            assert file.stat().st_size < 250_000
-            assert_calm(tab, width)

@@ -48,12 +48,16 @@ class Claim:
 
     @property
     def outcome(self) -> str:
-        """The outcome of all cases, or the number of cases in which the claim holds."""
-        outcomes = {case.outcome for case in self.cases}
-        if len(outcomes) == 1:
-            return outcomes.pop()
-        holding = sum(case.outcome == HOLDS for case in self.cases)
-        return f"holds in {holding} of {len(self.cases)} cases"
+        """The outcome of all cases, or in how many the claim holds, or does not hold in any.
+
+        >>> Claim("A claim", (Case("a", OPEN, ""), Case("b", FAILS, ""))).outcome
+        'does not hold in 1 of 2 cases'
+        """
+        outcomes = [case.outcome for case in self.cases]
+        if len(set(outcomes)) == 1:
+            return outcomes[0]
+        decided = HOLDS if HOLDS in outcomes else FAILS
+        return f"{decided} in {outcomes.count(decided)} of {len(outcomes)} cases"
 
     @property
     def consequence(self) -> str:
@@ -80,6 +84,22 @@ class Claim:
         equal = self.outcome == self.cases[0].outcome
         for case in self.cases:
             yield f"  - {case}{'' if equal else f': {case.outcome}'}."
+
+
+def tally(claims: Sequence[Claim]) -> str:
+    """Return how many claims hold, do not hold, and are decided in part or not at all.
+
+    >>> case = Case("paper-16", HOLDS, "0.2 against 0.3")
+    >>> tally([Claim("A claim", (case,)), Claim("Another one", (case, Case("", OPEN, "")))])
+    'Of 2 claims, 1 holds, 0 do not hold, and 1 is decided in part or not at all.'
+    """
+    holding, failing = (sum(c.outcome == outcome for c in claims) for outcome in (HOLDS, FAILS))
+    rest = len(claims) - holding - failing
+    return (
+        f"Of {len(claims)} claims, {holding} hold{'s' * (holding == 1)}, "
+        f"{failing} do{'es' * (failing == 1)} not hold, and {rest} {'is' if rest == 1 else 'are'} "
+        "decided in part or not at all."
+    )
 
 
 def sign(low: float | None, high: float | None) -> str:

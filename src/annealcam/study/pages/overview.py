@@ -12,7 +12,7 @@ from annealcam.render.html.page import POLICY, page
 from annealcam.study.analysis.results import where
 from annealcam.study.analysis.rows import Rows, free, known_mean
 from annealcam.study.claims.annealing import no_advantage
-from annealcam.study.claims.claims import spread
+from annealcam.study.claims.claims import spread, tally
 from annealcam.study.claims.markdown import MOST_LISTED, all_claims, setup, speed_of
 from annealcam.study.figures.drawing import EVIDENCE_FIGURES
 from annealcam.study.figures.panels import run_name, setting_names
@@ -83,6 +83,7 @@ def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_phot
         no_photos: the reason why there are no pictures, or nothing.
     """
     results = {name: with_texts(table, cleaned) for name, table in loaded.results.items()}
+    claims = all_claims(results)
     panels = matrices.panels(loaded.results, loaded.table, loaded.study)
     return page(
         "overview.html.j2",
@@ -92,7 +93,8 @@ def overview(loaded: LoadedStudy, cards: Sequence[Card], *, photos: int, no_phot
         finished=loaded.finished,
         photos=photos,
         main_numbers=main_numbers(loaded),
-        claims=all_claims(results),
+        claims=claims,
+        tally=tally(claims),
         no_advantage=no_advantage(results),
         panels=panels,
         predicted_classes=loaded.study.problem.explain == "predicted",
