@@ -275,3 +275,25 @@ def test_a_list_is_complete_after_an_error(capsys):
     except KeyError:
         pass
     assert parsed(capsys.readouterr().out) == [1]
+
+
+def test_verbose_has_every_class_and_the_summary(printed, folder):
+    brief, detailed = (printed("audit", *more).stdout.splitlines() for more in ((), ("-v",)))
+    named = [
+        [line for line in lines if line.startswith("  focus: ")] for lines in (brief, detailed)
+    ]
+    assert [line.count(",") for (line,) in named] == [2, 9]  # of ten classes
+    brief, detailed = (printed("study", *more).stdout for more in ((), ("-v",)))
+    summary = (folder / "studied" / "summary.md").read_text("utf-8").strip()
+    assert summary in detailed
+    assert summary not in brief
+
+
+def test_layers_of_several_photos_are_means(printed):
+    words = TABLE["layers"].words[:-1]
+    both = parsed(printed("layers", "--json").stdout)
+    each = [parsed(run(*words, f"photos/{name}.png", "--json").stdout) for name in "12"]
+    for mean, first, second in zip(both, *each, strict=True):
+        for share in ("negative", "candidates", "dead"):
+            assert mean.pop(share) == pytest.approx((first.pop(share) + second.pop(share)) / 2)
+        assert mean == first == second
