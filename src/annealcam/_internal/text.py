@@ -39,6 +39,15 @@ def chance(p: float) -> str:
     return "over 0.999" if 0.999 < p < 1 else number(p)
 
 
+def percentage(share: float) -> str:
+    """Return a share in per cent with one decimal.
+
+    >>> percentage(0.1234), percentage(-1e-5)
+    ('12.3 %', '0.0 %')
+    """
+    return f"{round(100 * share, 1) + 0.0:.1f} %"
+
+
 def maps_counted(count: int) -> str:
     """Return a number of maps, in the singular for one.
 

@@ -62,7 +62,8 @@ def _against_guessing(run: Run) -> str:
     gain = run.success_probability / run.guess
     if gain < 1:
         return f"less than a uniform guess ({chance(run.guess)})"
-    return f"{number(gain)} times a uniform guess"
+    times = f"{gain:,.0f}" if gain >= 1000 else number(gain)
+    return f"{times} times a uniform guess"
 
 
 def _ties(h: Hardness) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from annealcam._internal.text import short_repr
+from annealcam._internal.text import percentage, short_repr
 from annealcam._internal.types import Array
 
 DRAWS = 20  # random selections that a figure is compared with
@@ -130,7 +130,7 @@ class Figure:
     def _written(self, value: float) -> str:
         if not math.isfinite(value):
             return "no value"
-        return f"{100 * value:.1f} %" if self.is_share else f"{value:.2f}"
+        return percentage(value) if self.is_share else f"{value:.2f}"
 
 
 def random_selections(

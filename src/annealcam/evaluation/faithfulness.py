@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from annealcam._internal.links import is_two_sided
-from annealcam._internal.text import maps_counted
+from annealcam._internal.text import maps_counted, percentage
 from annealcam._internal.types import Array
 from annealcam.attribution.activations import capture
 from annealcam.attribution.candidates import build_problem
@@ -114,7 +114,7 @@ def selection_sentences(check: dict[str, Any]) -> list[str]:
         f"{row['method']}: {maps_counted(row['maps'])} alone keep{'s' * (row['maps'] == 1)} "
         f"{_percent(row['kept_share'])} of "
         f"{effect} ({quantity} {row[f'{quantity}_kept']:.3f} of {row[quantity]:.3f}); "
-        f"{_percent(row['lost_share'])} is lost without them "
+        f"{_percent(row['lost_share'])} is lost without {'it' if row['maps'] == 1 else 'them'} "
         f"({quantity} {row[f'{quantity}_dropped']:.3f})"
         for row in rows
     ]
@@ -253,4 +253,4 @@ def _mean(values: Float[Array, "*n"] | float) -> float | None:
 
 
 def _percent(share: float | None) -> str:
-    return "no defined share" if share is None else f"{100 * share:.1f} %"
+    return "no defined share" if share is None else percentage(share)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from annealcam._internal.links import HALF, is_two_sided
+from annealcam._internal.text import percentage
 from annealcam.explanation import FAINT, Explanation
 
 REASONS = {
@@ -77,7 +78,7 @@ def share_text(share: float) -> str:
     """
     if not math.isfinite(share):
         return ""
-    return "under 0.1 %" if abs(share) < FAINT else f"{100 * share:.1f} %"
+    return "under 0.1 %" if abs(share) < FAINT else percentage(share)
 
 
 def map_title(e: Explanation, channel: int) -> str:

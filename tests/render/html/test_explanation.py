@@ -204,7 +204,7 @@ def test_nothing_selected(tmp_path):
         e = ac.explain(model, torch.zeros(3, 4, 4), layer="maps", target=1, objective="relative")
     page_text = Page(e.to_html(tmp_path / "e.html").read_text()).words()
     for words in ("No feature map was selected", "Nothing to select", "nothing to anneal",
-                  "Warning. no map is alive", "does not predict"):  # fmt: skip
+                  "Warning: no map is alive", "does not predict"):  # fmt: skip
         assert words in page_text
     checked = check_explanation(model, torch.zeros(3, 4, 4), e, resolve())
     assert "No feature map" in Page(explanation_html(e, checked=checked)).words()

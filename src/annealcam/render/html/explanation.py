@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from annealcam._internal.pictures.scenes import PhotoView, Scene, View, VolumeView
-from annealcam._internal.text import chance, number
+from annealcam._internal.text import chance, number, percentage
 from annealcam.annealing.difficulty import Hardness
 from annealcam.atlas.atlas import Atlas
 from annealcam.attribution.cam import BESIDE
@@ -142,6 +142,7 @@ def explanation_html(
         number=number,
         chance=chance,
         share_text=share_text,
+        percentage=percentage,
     )
 
 

@@ -59,7 +59,8 @@ def _fidelity_tiles(e: Explanation) -> list[Tile]:
         return []
     draws = is_evidence(e) and e.provenance["beta"] == 0
     doubt = draws and e.fidelity < DOUBTFUL_FIDELITY
-    label = "fidelity: how closely these maps draw the evidence of all maps"
+    maps = "these maps draw" if len(e.selected) > 1 else "this map draws"
+    label = f"fidelity: how closely {maps} the evidence of all maps"
     return [Tile(f"{e.fidelity:.2f}", label, "#map", doubt)]
 
 
@@ -68,7 +69,8 @@ def _share_tiles(e: Explanation) -> list[Tile]:
         return []
     # Few maps draw the evidence of many, so that a small share is no doubt then.
     doubt = not is_evidence(e) and e.carried_share < DOUBTFUL_SHARE
-    label = f"share of the {score_name(e)}: what these maps contribute to it"
+    maps = "these maps contribute" if len(e.selected) > 1 else "this map contributes"
+    label = f"share of the {score_name(e)}: what {maps} to it"
     return [Tile(share_text(e.share), label, "#maps", doubt)]
 
 

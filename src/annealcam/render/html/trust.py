@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from annealcam._internal.text import percentage
 from annealcam.explanation import Explanation
 from annealcam.qubo.problem import MAX_ENUMERATED
 from annealcam.render.html.svg import Chart, across, tag, upward
@@ -157,7 +158,7 @@ def curve_chart(curve: Sequence[Mapping[str, Any]], k: int) -> Markup | None:
             maps[nearest],
             kept[nearest],
             "warn",
-            f"{maps[nearest]:g} maps keep {100 * kept[nearest]:.1f} %",
+            f"{maps[nearest]:g} maps keep {percentage(kept[nearest])}",
         ),
     ]
     label = "Share of the logit that the selected maps keep alone."
@@ -172,10 +173,14 @@ def comparison_table(
     >>> comparison_table([{"sampler": "exact", "k": 2, "optimal": True, "redundancy": None}])
     (['sampler', 'k', 'optimal', 'redundancy'], [['exact', '2', 'yes', '–']])
     """
-    return list(comparison[0]), [[_cell(value) for value in row.values()] for row in comparison]
+    return list(comparison[0]), [
+        [_cell(name, value) for name, value in row.items()] for row in comparison
+    ]
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "–", True: "yes", False: "no"}[value]
+    if name == "share":
+        return share_text(value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)
