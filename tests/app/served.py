@@ -16,6 +16,12 @@ import pytest
 DEFAULTS = {"photo": "skimage:chelsea", "network": "digits", "importance": "contribution",
             "sampler": "exact"}  # fmt: skip
 
+# A background job ignores Ctrl-C, and one of `nohup` the end of its terminal.
+SIGNALS = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -57,7 +63,7 @@ def command(*options, before=""):
     """Return the command line of a page; Python code may run before it."""
     arguments = ["annealcam", "app", *options]
     code = f"import sys\nfrom annealcam.cli.main import main\nsys.argv = {arguments}\nmain()"
-    return [sys.executable, "-c", f"{before}\n{code}"]
+    return [sys.executable, "-c", f"{SIGNALS}{before}\n{code}"]
 
 
 @cache
