@@ -159,7 +159,7 @@ class PhotoExplainer:
             explanation = replace(explanation, provenance=provenance)
         rows = compare_with_explanation(explanation, seed=self.settings.seed) if compare else None
         checked = self._check(tensor, explanation) if check or html else None
-        flip = self._flip(tensor, explanation) if html else None
+        flip = self.flip(tensor, explanation) if html else None
         if checked is not None and flip is not None:
             checked["flip_set"] = flip.as_json()
         view = large_photo(self.network.preprocess, image, VIEW)
@@ -207,7 +207,7 @@ class PhotoExplainer:
             self.network.model, tensor, explanation, self.settings, class_names=self.network.classes
         )
 
-    def _flip(self, tensor: Tensor, explanation: Explanation) -> FlipSet | None:
+    def flip(self, tensor: Tensor, explanation: Explanation) -> FlipSet | None:
         """Return the fewest maps without which the prediction changes; None if that takes long.
 
         There are none where the outputs are numbers. The search takes a fraction of a second if the

@@ -6,17 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from annealcam._internal.storage.files import make_folder
 from annealcam.attribution.activations import capture
 from annealcam.attribution.layer_maps import LayerMaps, collect_layer_maps
 from annealcam.attribution.targets import resolve_target
-from annealcam.cli.console import print_line
+from annealcam.cli.console import elapsed_time, print_line
 from annealcam.cli.interface.reporting import print_json
 from annealcam.cli.photo_explainer import PhotoExplainer
 from annealcam.explanation import Explanation
-from annealcam.models.images import load_photo
-from annealcam.models.network_layer import network_input
 from annealcam.render.records import record_of
 from annealcam.settings import resolve
 
@@ -28,6 +27,8 @@ FOLDERS = "espresso", "egyptian-cat"
 def run_demo(model: str, output: Path, *, seed: int) -> None:
     """Explain the cup of the photo, and the cat against the cup; print ten lines at most.
 
+    The findings are printed before the pages are written, whose figures take longer.
+
     Raises:
         OutputError: the folder cannot be written.
     """
@@ -37,25 +38,29 @@ def run_demo(model: str, output: Path, *, seed: int) -> None:
     cat = replace(cup, target=resolve_target(CAT, cup.network.classes), against=cup.target)
     make_folder(output)
     first, second = (output / name for name in FOLDERS)
-    e, _, checked = cup.explain_into(PHOTO, first, compare=True, html=True)
-    contrast, _, _ = cat.explain_into(PHOTO, second, html=True)
-    assert checked is not None
+    e, photo, _ = cup.explain(PHOTO)
+    contrast, _, _ = cat.explain(PHOTO)
+    flip = cup.flip(photo, e)
+    assert flip is not None
+    for line in demo_lines(e, contrast, layer_maps_of(cup, photo, e), flip.sentence):
+        print_line(line)
+    with elapsed_time("writing the pages"):
+        cup.explain_into(PHOTO, first, compare=True, html=True)
+        cat.explain_into(PHOTO, second, html=True)
     results = (e, first), (contrast, second)
     print_json([record_of(x.as_json(), folder).as_json(folder) for x, folder in results])
-    for line in demo_lines(e, contrast, layer_maps_of(cup, e), checked["flip_set"]["sentence"]):
-        print_line(line)
     print_line("")
     print_line(f"Open {first / 'explanation.html'}")
     print_line(f"and  {second / 'explanation.html'} in a browser.")
 
 
-def layer_maps_of(explainer: PhotoExplainer, e: Explanation) -> LayerMaps:
+def layer_maps_of(explainer: PhotoExplainer, photo: Tensor, e: Explanation) -> LayerMaps:
     """Return all maps of the layer for the demo's photo, to compare other selections."""
-    network, settings = explainer.network, explainer.settings
-    photo = network_input(network.preprocess, load_photo(PHOTO), model_name=explainer.name)
     captured = capture(
-        network.model, photo[None], layer=e.provenance["layer"], targets=e.target, integrated=True
-    )
+        explainer.network.model, photo[None], layer=e.provenance["layer"], targets=e.target,
+        integrated=True,
+    )  # fmt: skip
+    settings = explainer.settings
     return next(
         iter(collect_layer_maps(captured, importance=settings.importance, **settings.weighing))
     )
