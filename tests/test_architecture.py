@@ -270,8 +270,9 @@ def test_explaining_a_photo_needs_no_extra_and_imports_little(tmp_path):
         f"""
         import sys
         from typer.testing import CliRunner
-        extras = ("torchvision", "timm", "transformers", "gradio", "distributed", "captum",
-                  "pytorch_grad_cam", "pyscipopt", "pyarrow", "sklearn", "skimage", "pandas")
+        extras = ("torchvision", "timm", "transformers", "starlette", "uvicorn", "distributed",
+                  "captum", "pytorch_grad_cam", "pyscipopt", "pyarrow", "sklearn", "skimage",
+                  "pandas")
         sys.modules.update(dict.fromkeys(extras))  # importing them is an ImportError
         from annealcam.cli.main import app
         command = ["explain", {str(tmp_path / "photo.png")!r}, "--html", "-o", {str(tmp_path)!r}]
