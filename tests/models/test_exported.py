@@ -14,6 +14,7 @@ from annealcam.attribution.layers import default_layer
 from annealcam.errors import ModelError
 from annealcam.models.exported import _is_plain_expression, load_exported
 from annealcam.models.load import load_model
+from tests.models.zip_files import with_long_part
 from tests.networks import small_network
 
 
@@ -48,6 +49,12 @@ def test_same_explanation_as_the_network_itself(exported):
     expected = ac.explain(model, image, layer="3", sampler="exact")
     assert np.array_equal(own.selected, expected.selected)
     assert np.allclose(own.map, expected.map, atol=1e-6)
+
+
+def test_a_part_that_is_longer_than_the_file(exported, tmp_path):
+    (tmp_path / "net.pt2").write_bytes(with_long_part(exported[1].read_bytes()))
+    with pytest.raises(ModelError, match="a part is longer than the file"):
+        load_exported(tmp_path / "net.pt2")
 
 
 class Mark:

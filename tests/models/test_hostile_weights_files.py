@@ -13,6 +13,7 @@ from torch import nn
 import annealcam as ac
 from annealcam.errors import ModelError, ModelNameError
 from annealcam.models.state_dicts.search import read_state_dicts
+from tests.models.zip_files import with_long_part
 from tests.networks import tiny
 
 
@@ -137,6 +138,12 @@ def test_bombs_of_zip(tmp_path):
     file.write_bytes(rewritten(saved({}), lambda z, n, d: z.writestr("other", b"x" * 500)))
     with pytest.raises(ModelError, match="zip file without tensors"):
         read_state_dicts(file)
+
+
+def test_a_part_that_is_longer_than_the_file(tmp_path):
+    (tmp_path / "w.pth").write_bytes(with_long_part(saved({"w": torch.rand(50)})))
+    with pytest.raises(ModelError, match="unpack to more than the file's size"):
+        read_state_dicts(tmp_path / "w.pth")
 
 
 def test_nests_of_references_are_walked_once(tmp_path):

@@ -79,9 +79,12 @@ def _checked_parts(path: Path) -> dict[str, bytes]:
     """The parts of a plain export, by their names below the archive's root."""
     parts: dict[str, bytes] = {}
     with zipfile.ZipFile(path) as archive:
-        if sum(info.file_size for info in archive.infolist()) > _UNPACKED + path.stat().st_size:
+        size, entries = path.stat().st_size, archive.infolist()
+        if sum(entry.file_size for entry in entries) > _UNPACKED + size:
             raise ModelError(f"model={str(path)!r}: refused, it unpacks to far more than its size")
-        inside = [info.filename.partition("/") for info in archive.infolist()]
+        if any(entry.compress_size > size for entry in entries):  # zipfile would reserve as much
+            raise ModelError(f"model={str(path)!r}: damaged, a part is longer than the file")
+        inside = [entry.filename.partition("/") for entry in entries]
         if not any(name == "archive_format" for _, _, name in inside):
             raise ModelError(f"model={str(path)!r}: not written by torch.export.save of torch 2.8+")
         for root, slash, name in inside:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from annealcam._internal.storage.reading import array_header
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Array
 from annealcam.errors import AnnealcamError, ImageError
@@ -107,14 +108,7 @@ def _read_npy(file: io.BytesIO, name: str) -> Array:
 
 def _read_array(file: io.BufferedIOBase, name: str) -> Array:
     """Read an array after its size in the header is checked; nothing is unpickled."""
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    version = np.lib.format.read_magic(file)
-    if version not in readers:
-        raise ImageError(f"{name}: of version {version} of the format; save it by numpy.save")
-    shape, in_columns, dtype = readers[version](file)
+    shape, in_columns, dtype = array_header(file)
     _refuse_odd(shape, dtype, name)
     count = int(np.prod(shape, dtype=np.int64))
     data = file.read(count * dtype.itemsize)

@@ -1,7 +1,9 @@
 """Readers of files that may be damaged: the same value, or one line."""
 
+import io
 import json
 import os
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from annealcam._internal.storage import reading
 from annealcam._internal.storage.reading import (
     array_from,
+    array_of,
     bytes_of,
     json_of,
     parquet_table,
@@ -23,6 +26,28 @@ from tests.damage import bits_of, flipped
 @pytest.mark.parametrize("value", [{"a": [1, 2.5, None, True, "ä\x1b"]}, [], 1e300, "x"])
 def test_json_comes_back(value):
     assert json_of(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.float64(3.5), np.zeros((0, 3)), np.arange(6.0).reshape(2, 3).T, np.array(["a", "bc"])],
+)
+def test_arrays_come_back(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    read = array_of(stream.getvalue())
+    assert (read.dtype, read.shape) == (array.dtype, array.shape)
+    assert read.tobytes("A") == array.tobytes("A")
+    assert read.flags.writeable
+
+
+def test_headers_by_python_2_are_read_without_a_warning():
+    stream = io.BytesIO()
+    np.save(stream, np.arange(3.0))
+    old = stream.getvalue().replace(b"(3,), } ", b"(3L,), }")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert array_of(old).tolist() == [0.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("text", ["NaN", "[1, -Infinity]", "1e999", '{"a": -1e400}', "[" * 10**6])

@@ -86,6 +86,7 @@ def test_a_schedule_is_read_beside_the_file_and_replaced(tmp_path):
     ("changes", "message"),
     [
         ({"h_rnge": [-1, 1]}, "'h_rnge' is no figure; did you mean 'h_range'"),
+        ({"x" * 3000: 1}, "xxx... is no figure"),
         ({"h_range": None}, "has no h_range, which every machine needs"),
         ({"h_range": [1, 2]}, "h_range=[1, 2]: must be two numbers, the first below 0"),
         ({"h_range": ["a", 1]}, "h_range=['a', 1]: must be a list of numbers"),

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import stat
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,20 +125,31 @@ def array_of(content: bytes) -> Array:
         ValueError: the header does not fit, or the array holds Python objects.
     """
     stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, _, dtype = header(stream)
+    shape, in_columns, dtype = array_header(stream)
     if dtype.hasobject:
         raise ValueError("holds Python objects")
     if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
         raise ValueError(f"the shape {shape} does not fit the {len(content)} bytes")
-    stream.seek(0)
-    array: Array = np.lib.format.read_array(stream, allow_pickle=False)
-    return array
+    values = np.frombuffer(stream.read(), dtype=dtype).copy()
+    return values.reshape(shape, order="F" if in_columns else "C")
+
+
+def array_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order (True: by columns) and dtype from the header of an npy file.
+
+    Raises:
+        ValueError: it is no header of versions 1 and 2, which arrays of numbers have.
+    """
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"has the version {version} of .npy; write it by numpy.save")
+    read = np.lib.format.read_array_header_1_0
+    if version == (2, 0):
+        read = np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers by Python 2, which are read as well
+        shape, in_columns, dtype = read(stream)
+    return shape, in_columns, dtype
 
 
 def array_from(

@@ -193,7 +193,7 @@ def _checked_parts(file: Path) -> tuple[list[str], bool]:
     """Return the classes that a zip file names, and whether it is TorchScript."""
     with zipfile.ZipFile(file) as archive:
         infos = [i for i in archive.infolist() if "/code/" not in i.filename]  # of TorchScript
-        if sum(info.file_size for info in infos) > file.stat().st_size:
+        if sum(max(i.file_size, i.compress_size) for i in infos) > file.stat().st_size:
             raise ModelError(
                 f"weights={str(file)!r}: refused, its parts unpack to more than the file's size; "
                 f"torch.save does not compress"

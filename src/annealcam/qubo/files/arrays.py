@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annealcam._internal.storage.reading import array_header
 from annealcam.errors import ProblemFileError
 from annealcam.qubo.files.content import Content
 from annealcam.qubo.files.limits import KNOWN, MAX_BYTES, check_size
@@ -109,14 +110,7 @@ def read_npy(raw: bytes) -> Content:
 
 def _check_header(stream: Any, size: int) -> tuple[int, ...]:
     """Return the shape of an array; raise ProblemFileError if `size` bytes are too few for it."""
-    version = np.lib.format.read_magic(stream)
-    header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
-    if header is None:
-        raise ProblemFileError(f"has the version {version} of .npy; write it by numpy.save")
-    shape, _, dtype = header(stream)
+    shape, _, dtype = array_header(stream)
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
         raise ProblemFileError(f"is too short for an array of the shape {shape}; write it again")
     return shape

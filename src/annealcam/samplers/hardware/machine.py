@@ -181,7 +181,7 @@ def _machine(figures: Any, file: str, folder: Path) -> Machine:
         raise ArgumentError(f"{file}: must be a JSON object of figures, as in docs/hardware.md")
     for key in figures:
         if key not in known:
-            raise ArgumentError(f"{file}: {key!r} is no figure{suggest(key, known)}")
+            raise ArgumentError(f"{file}: {one_line(key)} is no figure{suggest(key, known)}")
     for key in ("topology", "h_range", "j_range"):
         if figures.get(key) is None:
             raise ArgumentError(f"{file}: has no {key}, which every machine needs")
