@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from annealcam._internal.plug_points import PlottedResult
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 
@@ -165,7 +167,8 @@ def _entry(package: str, name: str) -> str:
     value = getattr(importlib.import_module(package), name)
     full = f"{package}.{name}"
     if inspect.isclass(value):
-        return f".. autoclass:: {full}\n   :members:\n"
+        inherited = "   :inherited-members:\n" if issubclass(value, PlottedResult) else ""
+        return f".. autoclass:: {full}\n   :members:\n{inherited}"
     if inspect.isfunction(value):
         return f".. autofunction:: {full}\n"
     text = _escaped(" ".join(_docstring(package, name).split()))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def resolve(target: str) -> Any:
@@ -26,6 +29,21 @@ class NotebookView:
     def _repr_html_(self) -> str:
         """Return what a notebook shows, as one self-contained piece of HTML."""
         return str(resolve("annealcam.render.notebook.views:html_of")(self))
+
+
+class PlottedResult(NotebookView):
+    """A result that can be drawn as well; its class states what `plot` draws."""
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the result, and return the axes.
+
+        Args:
+            ax: axes of matplotlib; None: those of a new figure.
+
+        Raises:
+            ArgumentError: `ax` is no axes of matplotlib.
+        """
+        return plotted(self, ax)
 
 
 def plotted(result: object, ax: Any, **options: Any) -> Any:

@@ -6,14 +6,14 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.progress import ProgressOption, shows_progress
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
@@ -27,17 +27,16 @@ from annealcam.annealing.simulation.runs import converged, gpu_of, simulator_of,
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemsLike, named_problems
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _LARGEST_BATCH = 256  # runs at once on a GPU: more are no faster
 # Problems, and states of all of them, in one block on a core: more are no faster.
 _LARGEST_BLOCK, _STATES = 64, 1 << 16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BatchResult(NotebookView):
+class BatchResult(PlottedResult):
     """Success probabilities of several problems at several run times.
+
+    `plot` draws F of every problem against tau; for one tau, F of every problem, sorted.
 
     Attributes:
         tau: the run times, (taus,).
@@ -60,20 +59,6 @@ class BatchResult(NotebookView):
     energy_scale: Float[Array, " problems"]
 
     convention = renamed_attribute("convention", "normalisation")
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw F of every problem against tau; for one tau, F of every problem, sorted.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     __repr__ = repr_with("tau", "success_probability", "error")
 

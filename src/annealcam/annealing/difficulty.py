@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import repr_with, short_repr
 from annealcam._internal.types import Array, Progress
@@ -29,9 +29,6 @@ from annealcam.qubo.convert import ProblemLike, as_problem, labels_of, offset_of
 from annealcam.qubo.energies import bits
 from annealcam.qubo.files import ProblemFile
 from annealcam.qubo.problem import SelectionProblem
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SHOWN_STATES = 16
 CURVE_POINTS = 101
@@ -102,8 +99,10 @@ class Distribution:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Hardness(NotebookView):
+class Hardness(PlottedResult):
     """The difficulty of a problem for the annealer. Energies exclude the offset of a model.
+
+    `plot` draws F and the best of the shots against tau, each beside guessing.
 
     Attributes:
         source: the problem and its labels.
@@ -143,20 +142,6 @@ class Hardness(NotebookView):
     energy_scale: float = 1.0
 
     convention = renamed_attribute("convention", "normalisation")
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw F and the best of the shots against tau, each beside guessing.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     def __repr__(self) -> str:
         return short_repr(

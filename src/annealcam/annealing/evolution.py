@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam.annealing.hamiltonian import DEFAULT_TAU, Normalisation, annealed
@@ -30,13 +30,13 @@ from annealcam.errors import AnnealcamWarning, ProblemTooLargeError
 from annealcam.qubo.convert import ProblemLike
 from annealcam.qubo.energies import bits
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AnnealResult(NotebookView):
+class AnnealResult(PlottedResult):
     """The final state of an annealing run.
+
+    `plot` draws the probabilities of the most likely final states, in ascending order of
+    energy.
 
     Attributes:
         success_probability: F, the probability of all ground states of the problem together.
@@ -81,20 +81,6 @@ class AnnealResult(NotebookView):
     _density: Array
 
     convention = renamed_attribute("convention", "normalisation")
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the probabilities of the most likely final states, in ascending order of energy.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     __repr__ = repr_with("success_probability", "error", "multiplicity", "d", "tau")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
@@ -28,15 +27,14 @@ from annealcam.annealing.simulation.statevector import StateVector
 from annealcam.errors import ProblemTooLargeError
 from annealcam.qubo.convert import ProblemLike
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 MAX_QUBITS = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AnnealPath(NotebookView):
+class AnnealPath(PlottedResult):
     """The state of a run at equally spaced times.
+
+    `plot` draws the populations of the lowest levels against s, and the sum that ends in F.
 
     Attributes:
         s: t / tau, (points,).
@@ -71,20 +69,6 @@ class AnnealPath(NotebookView):
     energy_scale: float
 
     convention = renamed_attribute("convention", "normalisation")
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the populations of the lowest levels against s, and the sum that ends in F.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     __repr__ = repr_with("s", "ground_fidelity", "energies", "error", "tau")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array
 from annealcam._internal.validation import real, whole
@@ -24,13 +24,12 @@ from annealcam.annealing.success import best_of_shots, guess_probability, tts99
 from annealcam.errors import ArgumentError
 from annealcam.qubo.convert import ProblemLike, as_problem
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TauSweep(NotebookView):
+class TauSweep(PlottedResult):
     """One problem annealed in runs of several lengths.
+
+    `plot` draws F against tau, with its error, beside the probability of one guess.
 
     Attributes:
         tau: the run times, (taus,).
@@ -59,20 +58,6 @@ class TauSweep(NotebookView):
 
     convention = renamed_attribute("convention", "normalisation")
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw F against tau, with its error, beside the probability of one guess.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
-
     __repr__ = repr_with("tau", "success_probability", "tts99", "guess", "multiplicity")
 
     def best_of_shots(self, shots: int) -> Float[Array, " taus"]:
@@ -81,8 +66,10 @@ class TauSweep(NotebookView):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OptimalTau(NotebookView):
+class OptimalTau(PlottedResult):
     """The length of run with the least time to solution within bounds.
+
+    `plot` draws the time to solution against tau, and marks the best tau.
 
     Attributes:
         tau: the length of run.
@@ -99,20 +86,6 @@ class OptimalTau(NotebookView):
     error: float
     at_bound: bool
     sweep: TauSweep
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the time to solution against tau, and mark the best tau.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     __repr__ = repr_with("tau", "tts99", "success_probability", "error", "at_bound")
 

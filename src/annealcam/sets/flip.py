@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import nn
 
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.text import number, short_repr, these_maps
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
@@ -22,16 +22,15 @@ from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, m
 from annealcam.sets.masked_search import BUDGET, fewest_by_search, rows_to_masks
 from annealcam.sets.sorting import Found, fewest_by_sorting
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FlipSet(NotebookView):
+class FlipSet(PlottedResult):
     """The fewest maps without which another class is above the target.
 
     An independent label has no competitor. Its logit z is compared with 0, at which its probability
     is 1/2, and `competitor` is the label itself.
+
+    `plot` draws the margin over the competitor as the maps are removed one by one.
 
     Attributes:
         channels: the maps, in descending order of what each alone adds to the margin; empty where
@@ -68,20 +67,6 @@ class FlipSet(NotebookView):
     competitor_name: str | None = None
     noun: str = "class"
     effects: Float[Array, " k"] | None = None
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the margin over the competitor as the maps are removed one by one.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     def __repr__(self) -> str:
         return short_repr(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import exp, nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 from torch import nn
 
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.text import number, short_repr, these_maps
 from annealcam._internal.types import Array
 from annealcam._internal.validation import whole
@@ -23,16 +23,15 @@ from annealcam.sets.masked_runs import MapEffects, MaskedRuns, for_each_image, m
 from annealcam.sets.masked_search import BUDGET, best_by_search, rows_to_masks
 from annealcam.sets.sorting import Found
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SufficientSet(NotebookView):
+class SufficientSet(PlottedResult):
     """The k maps that keep the probability of the target best when all others are zero.
 
     Where the outputs are numbers (link `identity`), they keep the value highest, or for the
     direction `down` lowest, and there are no probabilities.
+
+    `plot` draws the probability with all maps and with these alone, and the bound.
 
     Attributes:
         channels: the maps, in descending order of what each alone adds to the target's logit.
@@ -71,20 +70,6 @@ class SufficientSet(NotebookView):
     value_of_all: float = nan
     noun: str = "class"
     direction: str = "up"
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the probability with all maps and with these alone, and the bound.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     def __repr__(self) -> str:
         outcome: dict[str, Any] = {"probability": self.probability, "kept": self.kept}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from annealcam._internal.deprecation import renamed_arguments, renamed_attribute
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import repr_with
 from annealcam._internal.types import Array, Progress
@@ -27,20 +27,21 @@ from annealcam.qubo.convert import ProblemLike
 from annealcam.qubo.problem import SelectionProblem
 from annealcam.qubo.ties import ground_states, window
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 MAX_MULTIPLICITY = 64
 AVOIDED = 0.5  # Landau-Zener needs a minimum below this share of the gaps at both ends
 _ALIKE = 1e-6  # relative difference below which two basis states count as equally probable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MinimumGap(NotebookView):
+class MinimumGap(PlottedResult):
     """The smallest gap E_g(s) - E_0(s) of a run, where g is the number of ground states at s = 1.
 
     The g lowest levels merge at s = 1, so a run that ends in any of them succeeds. Energies are in
     the problem's unit times that of the schedule, and times in its inverse (hbar = 1).
+
+    `plot` draws the gap against s where the search has computed it, and marks the minimum. The
+    band below the line shows how much lower the gap may be; the dashed line is the certificate.
+    `spectrum(problem).plot(gap=...)` shows the levels themselves.
 
     Attributes:
         gap: the minimum over s in [0, 1]; infinite if every state is a ground state.
@@ -126,23 +127,6 @@ class MinimumGap(NotebookView):
             return np.tile([math.inf, 0.0], (points.size, 1))
         table: Float[Array, "points 2"] = survey(*self._model, points)[:, [GAP, DOUBT]]
         return table * _unit(self.normalisation, self.energy_scale)
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the gap against s where the search has computed it, and mark the minimum.
-
-        The band below the line shows how much lower the gap may be; the dashed line is the
-        certificate. `spectrum(problem).plot(gap=...)` shows the levels themselves.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     __repr__ = repr_with(
         "gap", "s", "ratio", "multiplicity", "error", "certificate", "landau_zener_applies"

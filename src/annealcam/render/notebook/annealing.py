@@ -45,7 +45,7 @@ MOST_ROWS = 12  # of a table
 MOST_QUBITS = 20  # above, the probabilities of the states take a run of their own
 LEVELS = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY)
 STYLES = ("-", "--", "-.")
-MOST_LINES = 12  # problems whose lines are told apart by transparency alone
+MOST_LINES = 12  # more problems have fainter lines
 
 
 def tau_unit(result: AnnealResult | AnnealPath | TauSweep) -> str:

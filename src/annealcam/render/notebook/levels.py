@@ -137,7 +137,7 @@ def _gap_chart(gap: MinimumGap, unit: str) -> Markup:
 
 
 def _proof(gap: MinimumGap) -> str:
-    return " (proved to the share asked of `certify`)" if gap.proved else ""
+    return " (proved to the share that `certify` requires)" if gap.proved else ""
 
 
 def _setting(result: MinimumGap | SpectrumCurve) -> str:

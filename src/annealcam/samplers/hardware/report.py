@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from annealcam._internal.plug_points import NotebookView, plotted
+from annealcam._internal.plug_points import PlottedResult
 from annealcam._internal.progress import ProgressOption, reporter, shows_progress
 from annealcam._internal.text import short_repr
 from annealcam._internal.types import Progress
@@ -25,9 +25,6 @@ from annealcam.samplers.hardware.chains import Embedding, coupled_pairs, embed, 
 from annealcam.samplers.hardware.ensemble import Ensemble
 from annealcam.samplers.hardware.machine import Machine, read_machine
 from annealcam.samplers.hardware.scaling import Program, program
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIZES = (4, 6, 8, 10, 12, 14, 16, 20, 24)  # of the problem's first maps, where few optima survive
 TAUS = (5.0, 20.0, 100.0)  # ns
@@ -51,10 +48,12 @@ class Chance:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HardwareReport(NotebookView):
+class HardwareReport(PlottedResult):
     """What a real annealer would do with a problem, by its published figures.
 
     What is not known, because a figure is not published or the problem is too large, is None.
+
+    `plot` draws the chances that the optimum survives the errors and that it is found.
 
     Attributes:
         machine: its figures.
@@ -90,20 +89,6 @@ class HardwareReport(NotebookView):
     surviving: tuple[int, float] | None
     shots: int
     seed: int
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the chances that the optimum survives the errors and that it is found.
-
-        Args:
-            ax: axes of matplotlib; None: those of a new figure.
-
-        Returns:
-            the axes.
-
-        Raises:
-            ArgumentError: `ax` is no axes of matplotlib.
-        """
-        return plotted(self, ax)
 
     def __repr__(self) -> str:
         return short_repr(
